@@ -1,0 +1,39 @@
+"""Shared fixtures: where the test data lie, and a toy ocean that is unfair on purpose."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepda.grid import Grid
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of real files named by DEEPDA_TEST_DATA."""
+    root = os.environ.get("DEEPDA_TEST_DATA", "")
+    if not root or not Path(root).is_dir():
+        pytest.skip("DEEPDA_TEST_DATA does not name the folder of test data")
+    return Path(root)
+
+
+def toy_grid(rng: np.random.Generator, shape: tuple[int, int, int] = (4, 10, 14)) -> Grid:
+    """Unequal cells, an island, a continent across the date line, a sea floor that rises."""
+    depth, lat, lon = shape
+    lat_edges = -78 + 150 * np.cumsum(np.append(0, w := rng.uniform(0.5, 1.5, lat))) / w.sum()
+    lon_edges = -170 + 360 * np.cumsum(np.append(0, w := rng.uniform(0.5, 1.5, lon))) / w.sum()
+    depth_edges = 5 + np.cumsum(np.append(0, rng.uniform(10, 60, depth)))
+    ocean = np.ones(shape, bool)
+    ocean[:, lat // 2, lon // 2] = False
+    ocean[:, 2:5, -1] = ocean[:, 2:5, 0] = False
+    ocean[depth // 2 :, :, lon // 4] = False
+    return Grid(lat_edges, lon_edges, depth_edges, ocean)
+
+
+@pytest.fixture(params=[0, 1, 2])
+def grid(request: pytest.FixtureRequest) -> Grid:
+    """Three random toy oceans."""
+    return toy_grid(np.random.default_rng(request.param))
