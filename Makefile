@@ -1,0 +1,43 @@
+# make demo   install, train on the embedded ocean, make a short reanalysis with it
+# make test   install, run all tests
+# make lint   ruff and mypy
+# Another interpreter: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
+RUN := runs/demo/osse
+REANALYSIS := runs/demo/reanalysis
+
+.PHONY: demo test lint venv dev
+
+demo: venv
+	$(BIN)/deepda osse run --output $(RUN) training=quick
+	$(BIN)/deepda reanalysis --start 2000 --end 2002 --run $(RUN) --output $(REANALYSIS)
+	@echo
+	@echo "report of the twin experiment: $(RUN)/report.html"
+	@echo "its NetCDF files:              $(RUN)/truth.nc $(RUN)/analysis.nc"
+	@echo "reanalysis, one file a year:   $(REANALYSIS)/thetao_*.nc"
+
+test: dev
+	$(BIN)/python -m pytest
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy deepda osse reanalysis
+
+venv: $(VENV)/.installed
+dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  f"Python 3.11 or newer is needed, {sys.executable} is {sys.version.split()[0]}; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(INSTALL) '.[dev]'
+	@touch $@

@@ -1,0 +1,293 @@
+"""The commands of DeepDA.
+
+The only module that knows the drivers, osse and reanalysis; it imports one when it is called.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from deepda.console import Command, exit_code, read_command_line, require_writable, split_settings
+
+# Nothing else may be imported here at the top: `deepda --help` answers within a second.
+
+DESCRIPTION = """\
+Global ocean temperature analyses by a network that learnt from a control
+simulation alone. First `deepda osse run`, then `deepda reanalysis`."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code is 0, 1 (bug), 2 (refused) or 130 (interrupted)."""
+    words = sys.argv[1:] if words is None else words
+    return exit_code(lambda: _run(words))
+
+
+def _run(words: Sequence[str]) -> int | None:
+    arguments = read_command_line(COMMANDS, words, _version(), DESCRIPTION)
+    command: Command = arguments.command
+    return command.act(arguments)
+
+
+def _version() -> str:
+    try:
+        return version("deepda")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _flag_settings(arguments: Namespace, **keys: str) -> list[str]:
+    """Flags as overrides (flag name = dotted key), before those that were typed."""
+    from deepda.config import quoted
+
+    given = {key: getattr(arguments, flag) for flag, key in keys.items()}
+    values = [
+        f"{key}={value if isinstance(value, int) else quoted(value)}"
+        for key, value in given.items()
+        if value is not None
+    ]
+    return [*values, *arguments.overrides]
+
+
+# osse run
+
+
+def _declare_osse_run(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/osse)")
+    parser.add_argument("--seed", type=int, metavar="N", help="every random draw follows from it (1)")
+    parser.add_argument("--run", metavar="DIR", help="score this trained run instead of training")
+    parser.add_argument("--truth", nargs="+", metavar="PATH", help="with --run: files of another truth")
+
+
+def _osse_run(arguments: Namespace) -> None:
+    from deepda.config import load_config, matching_files
+    from deepda.console import UsageError
+
+    if (arguments.run is None) != (arguments.truth is None):
+        raise UsageError(
+            "--run DIR and --truth PATH... come together: which run, and which truth to score"
+        )
+    truth, settings = split_settings(arguments.truth or [])
+    arguments.overrides += settings
+    overrides = _flag_settings(arguments, output="output", seed="seed")
+    run = None if arguments.run is None else Path(arguments.run)
+    if run is not None and arguments.output is None:
+        overrides.insert(0, "output=runs/scored")
+    config = load_config("osse", overrides, run)
+    files = matching_files(truth)
+    output = require_writable(Path(config.output))
+    import osse.experiment
+
+    if run is None:
+        osse.experiment.run(config, output)
+    else:
+        osse.experiment.score(run, files, output, config)
+
+
+OSSE_RUN = Command(
+    "osse run",
+    "Train on a control simulation, prove it on a twin ocean",
+    _osse_run,
+    _declare_osse_run,
+    """\
+Draws truth and observations from years that training never saw, compares with
+climatology, persistence and optimal interpolation, and writes report.html,
+scores.json, NetCDF files and the trained network. An interrupted run is
+resumed by the same command.
+
+examples:
+  deepda osse run
+  deepda osse run --output runs/first training=quick
+  deepda osse run control=gcm data.root=/data
+  deepda osse run --run runs/osse --truth 'other_model_*.nc'""",
+    settings=("control", "generator", "grid", "observations", "osse", "training"),
+)
+
+
+# osse known-answer
+
+
+def _declare_known_answer(parser: ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="geometry, masks and noise (1)")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="of training (10)")
+    parser.add_argument("--output", metavar="DIR", default="runs/known-answer", help="(%(default)s)")
+
+
+def _known_answer(arguments: Namespace) -> None:
+    from deepda.console import UsageError
+
+    if not 0 < arguments.minutes < float("inf"):
+        raise UsageError(
+            f"--minutes is {arguments.minutes:g}, expected a number above 0; try --minutes 10"
+        )
+    if arguments.seed < 0:
+        raise UsageError(f"--seed is {arguments.seed}, expected 0 or more; try --seed 1")
+    output = require_writable(Path(arguments.output))
+    import osse.known_answer
+
+    osse.known_answer.run(arguments.seed, arguments.minutes, output)
+
+
+KNOWN_ANSWER = Command(
+    "osse known-answer",
+    "Measure all methods against the exact Kalman filter",
+    _known_answer,
+    _declare_known_answer,
+    """\
+On a small linear ocean whose best possible analysis is known. Writes
+scores.json and the fields to check it.
+
+example:
+  deepda osse known-answer --seed 3 --minutes 10 --output runs/known-3""",
+)
+
+
+# reanalysis
+
+
+def _declare_reanalysis(parser: ArgumentParser) -> None:
+    parser.add_argument("--start", type=int, metavar="YEAR", help="first year (1981)")
+    parser.add_argument("--end", type=int, metavar="YEAR", help="last year, included (2020)")
+    parser.add_argument("--run", metavar="DIR", help="folder of the trained run (runs/osse)")
+    parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
+    parser.add_argument("--members", type=int, metavar="N", help="ensemble members (1)")
+
+
+def _reanalysis(arguments: Namespace) -> None:
+    from deepda.config import load_config
+
+    overrides = _flag_settings(
+        arguments,
+        start="reanalysis.start",
+        end="reanalysis.end",
+        run="reanalysis.run",
+        output="output",
+        members="reanalysis.members",
+    )
+    wanted = load_config("reanalysis", overrides)
+    config = load_config("reanalysis", overrides, run=Path(wanted.reanalysis.run))
+    output = require_writable(Path(config.output))
+    import reanalysis.run
+
+    reanalysis.run.run(config, output)
+
+
+REANALYSIS = Command(
+    "reanalysis",
+    "Cycle through the years with a trained run, write NetCDF",
+    _reanalysis,
+    _declare_reanalysis,
+    """\
+Writes one file a year, thetao_YYYY.nc. An interrupted reanalysis is resumed by
+the same command.
+
+examples:
+  deepda reanalysis --start 1981 --end 2020
+  deepda reanalysis --start 2000 --end 2004 --run runs/first --members 5""",
+    settings=("control", "observations"),
+)
+
+
+# control prepare
+
+
+def _declare_prepare(parser: ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="CF NetCDF files or Zarr stores")
+    parser.add_argument("--grid", metavar="NAME", help="target grid (embedded_4deg)")
+    parser.add_argument("--output", metavar="FILE", required=True, help="NetCDF file to write")
+
+
+def _prepare(arguments: Namespace) -> None:
+    from deepda.config import load_config, matching_files
+
+    paths, settings = split_settings(arguments.paths)
+    arguments.overrides += settings
+    config = load_config("control", _flag_settings(arguments, grid="grid"))
+    files = matching_files(paths)
+    output = Path(arguments.output)
+    require_writable(output.parent)
+    from deepda.control import prepare_control
+    from deepda.progress import Progress
+    from deepda.regrid import grid_edges
+
+    edges = grid_edges(vars(config.grid))
+    with Progress(output.with_suffix(".log")) as progress:
+        prepare_control(files, edges, output, per_year=config.per_year, progress=progress)
+        progress.note(f"{output} written")
+
+
+PREPARE = Command(
+    "control prepare",
+    "Bring a model's output to the analysis grid and its windows",
+    _prepare,
+    _declare_prepare,
+    """\
+Reads potential temperature from any model (CMIP6, CESM, NEMO, MITgcm; regular
+or curvilinear grid, any calendar) and writes one CF NetCDF file.
+
+example:
+  deepda control prepare 'thetao_*.nc' --grid embedded_4deg --output control.nc""",
+    settings=("grid",),
+)
+
+
+# config
+
+
+def _config_show(arguments: Namespace) -> None:
+    from deepda.config import dump, load_config
+
+    print(dump(load_config("osse", arguments.overrides)), end="")
+
+
+def _config_check(arguments: Namespace) -> None:
+    from deepda.config import load_config
+
+    load_config("osse", arguments.overrides)
+    print("these settings can be used")
+
+
+CONFIG_SHOW = Command(
+    "config show",
+    "Print every setting with its value",
+    _config_show,
+    details="example:\n  deepda config show control=gcm training=quick seed=7",
+    settings=("control", "generator", "grid", "observations", "osse", "training"),
+)
+CONFIG_CHECK = Command(
+    "config check",
+    "Say whether settings can be used",
+    _config_check,
+    details="example:\n  deepda config check osse.test_years=10",
+    settings=("control", "generator", "grid", "observations", "osse", "training"),
+)
+
+
+# bench, info
+
+
+def _declare_bench(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="DIR", default="runs/bench", help="(%(default)s)")
+
+
+def _bench(arguments: Namespace) -> None:
+    output = require_writable(Path(arguments.output))
+    import deepda.bench
+
+    deepda.bench.run(output)
+
+
+def _info(arguments: Namespace) -> None:
+    from deepda.info import describe_system
+
+    for name, value in describe_system().items():
+        print(f"{name:<20}{value}")
+
+
+BENCH = Command("bench", "Measure speed and memory on this machine", _bench, _declare_bench)
+INFO = Command("info", "Print versions, devices and threads", _info)
+
+COMMANDS = (OSSE_RUN, KNOWN_ANSWER, REANALYSIS, PREPARE, CONFIG_SHOW, CONFIG_CHECK, BENCH, INFO)

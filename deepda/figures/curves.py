@@ -1,0 +1,202 @@
+"""Curves: error by depth and time, indices, spectra, reliability, learning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from deepda.figures.maps import depth_axis
+from deepda.figures.style import LIGHT, canvas, look
+
+
+def rmse_by_depth(scores: Mapping[str, Any]) -> Figure:
+    """Error by depth of all methods, from the dict that `verification.score_table` gives."""
+    profiles = {name: score["by_depth"] for name, score in scores["rmse"].items()}
+    return profile_curves(profiles, scores["depth_m"], "root mean square error (K)")
+
+
+def profile_curves(
+    profiles: Mapping[str, Sequence[float | None]], depth: ArrayLike, label: str
+) -> Figure:
+    """Values from zero by depth (m, positive down), one line a name; None leaves a gap."""
+    with canvas(3.9) as figure:
+        axes = _draw_profiles(figure, profiles, np.asarray(depth, float), label)
+        axes.set_xlim(left=0)
+    return figure
+
+
+def series(lines: Mapping[str, xr.DataArray], label: str, *, title: str = "", spinup: int = 0) -> Figure:
+    """Lines over time, (time) each; the first `spinup` windows are shaded."""
+    with canvas(2.7) as figure:
+        axes = figure.add_subplot()
+        for order, (name, line) in enumerate(lines.items()):
+            axes.plot(_times(line), line.values, **(look(name, order) | {"marker": ""}))
+        if spinup:
+            times = _times(next(iter(lines.values())))
+            axes.axvspan(times[0], times[spinup], facecolor=LIGHT.faint, alpha=0.6, zorder=0)
+            axes.text(
+                times[0], 0.98, " spin-up", transform=axes.get_xaxis_transform(), va="top", fontsize=8
+            )
+        _time_axis(axes)
+        axes.set(ylabel=label, title=title)
+        _legend(axes, len(lines))
+    return figure
+
+
+def index_series(
+    truth: xr.DataArray | None,
+    analysis: xr.DataArray,
+    stddev: xr.DataArray | None = None,
+    *,
+    label: str = "Niño 3.4 (K)",
+    title: str = "",
+    level: float = 0.9,
+) -> Figure:
+    """An index of analysis and truth over time, (time) each, with the central `level` band of stddev."""
+    with canvas(2.7) as figure:
+        axes = figure.add_subplot()
+        axes.axhline(0, color=LIGHT.coast, linewidth=0.6)
+        if stddev is not None:
+            half = ndtri(0.5 + level / 2) * stddev.values
+            axes.fill_between(
+                _times(analysis),
+                analysis.values - half,
+                analysis.values + half,
+                facecolor=LIGHT.sky,
+                alpha=0.45,
+                linewidth=0,
+                label=f"{level:.0%} interval",
+            )
+        if truth is not None:
+            axes.plot(_times(truth), truth.values, **look("truth"))
+        axes.plot(_times(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
+        _time_axis(axes)
+        axes.set(ylabel=label, title=title)
+        _legend(axes, 3)
+    return figure
+
+
+def spectra(lines: Mapping[str, xr.DataArray], depth: float, *, title: str = "") -> Figure:
+    """Zonal spectra (depth, wavenumber) at the level nearest to `depth` m, by wavelength in degrees."""
+    with canvas(3.3) as figure:
+        axes = figure.add_subplot()
+        for order, (name, line) in enumerate(lines.items()):
+            level = line.sel(depth=depth, method="nearest")
+            axes.plot(
+                1 / level["wavenumber"].values, level.values, **(look(name, order) | {"marker": ""})
+            )
+        axes.set(xscale="log", yscale="log", title=title)
+        axes.invert_xaxis()
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}°"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel="wavelength (degrees of longitude)", ylabel="power (K² per cycle per degree)")
+        _legend(axes, len(lines))
+    return figure
+
+
+def spread_skill_by_depth(ratios: Mapping[str, xr.DataArray], tolerance: float = 0.1) -> Figure:
+    """Spread over error, (depth) each; right is 1, the band is 1 ± tolerance."""
+    depth = next(iter(ratios.values()))["depth"].values
+    profiles = {name: ratio.values.tolist() for name, ratio in ratios.items()}
+    reach = max(float(np.nanmax(np.abs(ratio.values - 1))) for ratio in ratios.values())
+    reach = max(0.3, 1.15 * reach)
+    with canvas(3.9) as figure:
+        axes = _draw_profiles(figure, profiles, depth, "spread / error (1)")
+        axes.axvspan(1 - tolerance, 1 + tolerance, facecolor=LIGHT.green, alpha=0.2, zorder=0)
+        axes.axvline(1, color=LIGHT.coast, linewidth=0.8, zorder=1)
+        axes.set_xlim(max(0.0, 1 - reach), 1 + reach)
+        axes.text(0.02, 0.03, "overconfident", transform=axes.transAxes, fontsize=8)
+        axes.text(0.98, 0.03, "too cautious", transform=axes.transAxes, fontsize=8, ha="right")
+    return figure
+
+
+def rank_bars(counts: ArrayLike, *, label: str = "rank of the truth among the members") -> Figure:
+    """Rank (or probability integral transform) histogram as multiples of the right share."""
+    shares = np.asarray(counts, float)
+    shares = shares / shares.sum() * shares.size
+    with canvas(2.5) as figure:
+        axes = figure.add_subplot()
+        axes.bar(np.arange(shares.size), shares, width=0.9, facecolor=LIGHT.blue)
+        axes.axhline(1, color=LIGHT.ink, linewidth=1)
+        axes.set(
+            xlabel=label, ylabel="frequency / right frequency", ylim=(0, max(2.0, shares.max() * 1.05))
+        )
+        axes.set_xticks([])
+        axes.grid(axis="x", visible=False)
+    return figure
+
+
+def learning_curve(
+    updates: Mapping[str, ArrayLike],
+    losses: Mapping[str, ArrayLike],
+    label: str = "loss",
+    chosen: float | None = None,
+) -> Figure:
+    """Loss by update, one line a name (`training`, `validation`); `chosen` marks the kept weights."""
+    with canvas(2.7) as figure:
+        axes = figure.add_subplot()
+        colours = {"training": LIGHT.grey, "validation": LIGHT.blue}
+        for order, name in enumerate(losses):
+            line = look(name, order) | {"marker": ""}
+            line["color"] = colours.get(name, line["color"])
+            axes.plot(np.asarray(updates[name]), np.asarray(losses[name]), **line)
+        if chosen is not None:
+            axes.axvline(
+                chosen, color=LIGHT.vermilion, linewidth=1, linestyle="--", label="weights kept"
+            )
+        axes.set(xlabel="update", ylabel=label)
+        _legend(axes, len(losses) + 1)
+    return figure
+
+
+def _draw_profiles(
+    figure: Figure,
+    profiles: Mapping[str, Sequence[float | None]],
+    depth: NDArray[np.float64],
+    label: str,
+) -> Axes:
+    axes = figure.add_subplot()
+    for order, (name, profile) in enumerate(profiles.items()):
+        values = np.array([np.nan if value is None else value for value in profile], float)
+        axes.plot(values, depth, **look(name, order))
+    depth_axis(axes, 0.0, float(depth[-1]) * 1.04)
+    axes.set_xlabel(label)
+    _legend(axes, len(profiles))
+    return axes
+
+
+def _times(line: xr.DataArray) -> Any:
+    times = line["time"].values
+    if np.issubdtype(times.dtype, np.datetime64):
+        return times
+    return np.array([np.datetime64(time.strftime("%Y-%m-%d"), "s") for time in times])
+
+
+def _time_axis(axes: Axes) -> None:
+    locator = AutoDateLocator(minticks=4, maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.margins(x=0.01)
+
+
+def _legend(axes: Axes, count: int) -> None:
+    """Above the plot, where it hides nothing, in as many columns as fit."""
+    if count > 1:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.02, 1.0),
+            ncols=min(3, count),
+            borderaxespad=0.2,
+            handlelength=2.4,
+        )
+        axes.set_title(axes.get_title("left"), pad=10 + 15 * -(-count // 3))

@@ -1,0 +1,199 @@
+"""How figures look: one palette for light and one for dark paper, sizes, saving."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import Collection
+from matplotlib.colors import ListedColormap, to_hex
+from matplotlib.figure import Figure
+from PIL import Image
+
+WIDTH = 5.0  # inches: 9 pt text on it is still 9 px on a phone
+DPI = 200
+LAND_MESH = "land"  # gid of the mesh whose two colours are land and missing
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one kind of paper. Every value is used once, so that one theme maps to the other.
+
+    `methods` are Okabe and Ito's, safe for colour-blind readers; on dark paper they are lighter.
+    """
+
+    paper: str
+    ink: str
+    faint: str
+    land: str
+    coast: str
+    blue: str
+    orange: str
+    green: str
+    vermilion: str
+    purple: str
+    sky: str
+    grey: str
+
+
+LIGHT = Theme(
+    paper="#ffffff",
+    ink="#1b2430",
+    faint="#d5dae0",
+    land="#c4c0b8",
+    coast="#6e6a62",
+    blue="#0072b2",
+    orange="#e69f00",
+    green="#009e73",
+    vermilion="#d55e00",
+    purple="#b8609a",
+    sky="#56b4e9",
+    grey="#8a8f98",
+)
+DARK = Theme(
+    paper="#151b23",
+    ink="#e4e8ee",
+    faint="#39424e",
+    land="#4a4f57",
+    coast="#9aa0a9",
+    blue="#4aa8e0",
+    orange="#f5b83d",
+    green="#2fc79b",
+    vermilion="#ff8a47",
+    purple="#e08fc4",
+    sky="#8fd0f7",
+    grey="#a3a9b3",
+)
+
+# One look a method, the same in every figure: colour, dashes, marker.
+METHODS: Mapping[str, tuple[str, str, str]] = {
+    "truth": (LIGHT.ink, "-", ""),
+    "kalman": (LIGHT.ink, "--", "D"),
+    "analysis": (LIGHT.blue, "-", "o"),
+    "deepda": (LIGHT.blue, "-", "o"),
+    "background": (LIGHT.sky, "--", "o"),
+    "oi": (LIGHT.orange, "-", "s"),
+    "ham2024": (LIGHT.purple, "-", "^"),
+    "observations": (LIGHT.vermilion, ":", "x"),
+    "persistence": (LIGHT.green, "-.", "v"),
+    "climatology": (LIGHT.grey, "--", "d"),
+}
+NAMES: Mapping[str, str] = {
+    "oi": "optimal interpolation",
+    "ham2024": "Ham et al. 2024",
+    "kalman": "Kalman filter (exact)",
+    "deepda": "DeepDA",
+}
+_SPARE = (LIGHT.green, LIGHT.vermilion, LIGHT.purple, LIGHT.orange, LIGHT.sky, LIGHT.grey)
+
+RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelsize": 9,
+    "axes.edgecolor": LIGHT.ink,
+    "axes.labelcolor": LIGHT.ink,
+    "axes.titlecolor": LIGHT.ink,
+    "axes.facecolor": LIGHT.paper,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LIGHT.faint,
+    "grid.linewidth": 0.6,
+    "xtick.color": LIGHT.ink,
+    "ytick.color": LIGHT.ink,
+    "text.color": LIGHT.ink,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4,
+    "figure.facecolor": LIGHT.paper,
+    "savefig.facecolor": "auto",
+}
+
+
+def look(name: str, order: int = 0) -> dict[str, Any]:
+    """Line properties of a method; an unknown name takes the spare colour of its order."""
+    colour, dashes, marker = METHODS.get(name, (_SPARE[order % len(_SPARE)], "-", ""))
+    return {"color": colour, "linestyle": dashes, "marker": marker, "label": NAMES.get(name, name)}
+
+
+@contextmanager
+def canvas(height: float, width: float = WIDTH) -> Iterator[Figure]:
+    """A new Figure (inches) with this style in force while it is drawn."""
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        figure.draw_without_rendering()  # ticks are made while the style holds
+        figure.set_layout_engine("none")  # the layout is found; finding it again at each saving is slow
+
+
+def save(figure: Figure, path: str | Path, theme: Theme = LIGHT) -> None:
+    """Write a PNG; folders are made. The figure itself stays on light paper."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(png(figure, theme))
+
+
+def png(figure: Figure, theme: Theme = LIGHT) -> bytes:
+    """The figure as a PNG on the paper of a theme; 256 colours, no date: the same figure, same bytes."""
+    with _wearing(figure, theme):
+        agg = FigureCanvasAgg(figure)
+        agg.draw()
+        picture = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
+    held = io.BytesIO()
+    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        held, "png", dpi=(DPI, DPI)
+    )
+    return held.getvalue()
+
+
+@contextmanager
+def _wearing(figure: Figure, theme: Theme) -> Iterator[None]:
+    _recolour(figure, LIGHT, theme)
+    try:
+        yield
+    finally:
+        _recolour(figure, theme, LIGHT)
+
+
+def _recolour(figure: Figure, old: Theme, new: Theme) -> None:
+    if old is new:
+        return
+    swap = {getattr(old, field.name): getattr(new, field.name) for field in fields(Theme)}
+    for axes in figure.axes:
+        axes.tick_params(which="both", color=new.ink, labelcolor=new.ink, grid_color=new.faint)
+    for artist in figure.findobj():
+        if artist.get_gid() == LAND_MESH:
+            artist.set(cmap=ListedColormap([new.land, new.paper]))
+        elif not (isinstance(artist, Collection) and artist.get_array() is not None):
+            _swap_colours(artist, swap)
+
+
+def _swap_colours(artist: Artist, swap: Mapping[str, str]) -> None:
+    for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
+        get = getattr(artist, f"get_{name}", None)
+        if get is None or (name == "color" and hasattr(artist, "get_facecolor")):
+            continue
+        worn = get()
+        if isinstance(worn, np.ndarray) and worn.ndim == 2:
+            worn = worn[0] if len(worn) == 1 else "none"
+        if isinstance(worn, str) and worn in ("none", "auto", "inherit"):
+            continue
+        code = to_hex(worn)
+        if code in swap and (not isinstance(worn, tuple) or len(worn) < 4 or worn[3] > 0):
+            artist.set(**{name: swap[code]})

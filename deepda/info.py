@@ -1,0 +1,60 @@
+"""What this machine and this installation are: printed by `deepda info`, kept with every score."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("deepda", "torch", "numpy", "scipy", "pandas", "xarray", "netCDF4", "dask", "hydra-core")
+BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # names in /proc/cpuinfo, x86 and Arm
+
+
+def versions() -> dict[str, str]:
+    """Versions of python and of the packages that results depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def describe_system() -> dict[str, str]:
+    """Versions, devices, threads and bf16 support, in words."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        **versions(),
+        "system": platform.platform(),
+        "processor": f"{_usable_cores()} cores, {torch.backends.cpu.get_cpu_capability()}",
+        "threads": f"{torch.get_num_threads()} (torch)",
+        "bf16 on the CPU": bf16_support(),
+        "GPU": ", ".join(gpus) or "none",
+        "bf16 on the GPU": "no GPU" if not gpus else "yes" if torch.cuda.is_bf16_supported() else "no",
+        "xesmf": _version("xesmf"),
+    }
+
+
+def bf16_support(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """ "yes", "no" or "unknown": whether the CPU multiplies bfloat16 in hardware."""
+    try:
+        lines = cpuinfo.read_text().lower().splitlines()
+    except OSError:
+        return "unknown"
+    return "yes" if BF16_INSTRUCTIONS & set(_cpu_flags(lines)) else "no"
+
+
+def _cpu_flags(lines: Iterable[str]) -> list[str]:
+    flags = [line.partition(":")[2] for line in lines if line.startswith(("flags", "features"))]
+    return " ".join(flags).split()
+
+
+def _usable_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

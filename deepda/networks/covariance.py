@@ -1,0 +1,167 @@
+"""Background-error covariance with carried variances, and the analysis that follows from it.
+
+The covariance is a sum over factors k of (vertical loading) x (horizontal correlation):
+
+    B = sum_k  diag(v_k) G_k diag(v_k),      v_k(layer, y, x) = u_k(layer, y, x) s_k(y, x)
+
+G_k is a positive definite correlation on the sphere, the same along each latitude circle, so that
+it is applied by a Fourier transform in longitude and one small matrix a wavenumber. The amplitudes
+s_k are carried from cycle to cycle: where observations come, large scales lose their error first,
+and the shape of B changes with its size. With one scale and constant s this is optimal
+interpolation with a static separable covariance; with s free it is the parametric Kalman filter of
+Pannekoucke et al. (2016, doi 10.3402/tellusa.v68.31547) on a multi-scale basis (linear model of
+coregionalisation, Journel and Huijbregts 1978).
+
+Shape suffixes: B batch, K factor, S scale, V vertical shape (K = S x V), L layer, Y, X.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+EARTH_RADIUS = 6371.229  # km
+EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave guide's shorter scale
+
+Operator = Callable[[Tensor], Tensor]
+
+
+class SphericalCorrelation(nn.Module):
+    """Gaussian correlations on the sphere, one a scale, zonally homogeneous.
+
+    The distance is the chord in a warped space: zonal chord over the zonal length, plus the
+    meridional coordinate h(lat), whose slope may grow towards the equator. A Gaussian of a distance
+    in any embedding is positive definite, whatever the learned lengths.
+
+    Args:
+        lat: (Y) degrees north.
+        longitudes: number X of equal cells round the circle.
+        lengths: (S) first guesses of the correlation lengths, km.
+    """
+
+    def __init__(self, lat: Tensor, longitudes: int, lengths: list[float]):
+        super().__init__()
+        self.longitudes = longitudes
+        angle = torch.tensor(lengths) / EARTH_RADIUS
+        self.log_zonal = nn.Parameter(angle.log())
+        self.log_meridional = nn.Parameter(angle.log())
+        self.equatorial_zonal = nn.Parameter(torch.zeros(len(lengths)))
+        self.equatorial = nn.Parameter(torch.zeros(len(lengths)))
+        phi = torch.deg2rad(lat)
+        self.register_buffer("phi", phi, persistent=False)
+        lag = torch.arange(longitudes // 2 + 1) * (2 * torch.pi / longitudes)
+        self.register_buffer("cos_lag", torch.cos(lag), persistent=False)
+        wave = torch.arange(longitudes // 2 + 1)
+        # Both signs of a lag count, except lag 0 and (for an even number) the antipode.
+        twice = torch.full((longitudes // 2 + 1,), 2.0)
+        twice[0] = 1.0
+        if longitudes % 2 == 0:
+            twice[-1] = 1.0
+        self.register_buffer("to_waves", twice * torch.cos(wave[:, None] * lag), persistent=False)
+
+    def spectrum(self, sharpen: float = 1.0) -> Tensor:
+        """(S, wavenumber, Y, Y) real spectrum in longitude of each correlation.
+
+        `sharpen` multiplies the exponent: 2 gives the square of the correlation.
+        """
+        belt = torch.exp(-((torch.rad2deg(self.phi) / EQUATORIAL_BELT) ** 2))
+        slope = torch.cos(self.phi) * torch.exp(self.equatorial[:, None] * belt)
+        step = torch.diff(self.phi, prepend=self.phi[:1])
+        half = torch.nn.functional.pad(0.5 * (slope[:, 1:] + slope[:, :-1]), (1, 0))
+        height = torch.cumsum(half * step, dim=1) / self.log_meridional.exp()[:, None]
+        # A radius that varies with latitude keeps the embedding, hence positive definiteness.
+        radius = torch.cos(self.phi) * torch.exp(self.equatorial_zonal[:, None] * belt)
+        radius = radius / self.log_zonal.exp()[:, None]
+        square = radius**2
+        chord = (
+            square[:, None, :, None]
+            + square[:, None, None, :]
+            - 2 * radius[:, None, :, None] * radius[:, None, None, :] * self.cos_lag[None, :, None, None]
+        )
+        meridional = (height[:, :, None] - height[:, None, :]) ** 2
+        lagged = torch.exp(-0.5 * sharpen * (chord + meridional[:, None]))
+        return torch.einsum("ml,slyz->smyz", self.to_waves, lagged)
+
+    def smooth(self, field_BKYX: Tensor, spectrum: Tensor) -> Tensor:
+        """Each factor smoothed with the correlation of its scale; factors of a scale are adjacent."""
+        waves = torch.view_as_real(torch.fft.rfft(field_BKYX, dim=-1))
+        batch, factors, lats, number, _ = waves.shape
+        scales = spectrum.shape[0]
+        waves = waves.reshape(batch, scales, factors // scales, lats, number, 2)
+        columns = waves.permute(1, 4, 3, 0, 2, 5).reshape(scales, number, lats, -1)
+        mixed = (spectrum @ columns).reshape(scales, number, lats, batch, factors // scales, 2)
+        mixed = mixed.permute(3, 0, 4, 2, 1, 5).reshape(batch, factors, lats, number, 2)
+        return torch.fft.irfft(torch.view_as_complex(mixed.contiguous()), n=self.longitudes, dim=-1)
+
+
+def apply_covariance(
+    field_BLYX: Tensor, loading_KL: Tensor, amplitude_BKYX: Tensor, smooth: Operator
+) -> Tensor:
+    """B times a field: spread by factor, correlate along the sphere, gather by layer."""
+    factors = _mix_channels(loading_KL, field_BLYX) * amplitude_BKYX
+    factors = smooth(factors) * amplitude_BKYX
+    return _mix_channels(loading_KL.T, factors)
+
+
+def conjugate_gradients(operator: Operator, right: Tensor, iterations: int) -> Tensor:
+    """Solve operator(w) = right for each sample of the batch (Hestenes and Stiefel 1952).
+
+    The number of iterations is fixed, so that a run repeated is the same bit for bit.
+    """
+    solution = torch.zeros_like(right)
+    residual = right.clone()
+    direction = residual
+    square = _dot(residual, residual)
+    for _ in range(iterations):
+        image = operator(direction)
+        length = square / _dot(direction, image).clamp(min=1e-30)
+        solution = solution + length * direction
+        residual = residual - length * image
+        new = _dot(residual, residual)
+        direction = residual + (new / square.clamp(min=1e-30)) * direction
+        square = new
+    return solution
+
+
+class _ImplicitSolve(torch.autograd.Function):
+    """The identity on a known solution; backwards, the same symmetric system is solved again."""
+
+    @staticmethod
+    def forward(ctx, residual, solution, operator, iterations):  # type: ignore[no-untyped-def]
+        ctx.operator, ctx.iterations = operator, iterations
+        return solution.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        with torch.no_grad():
+            solved = conjugate_gradients(ctx.operator, gradient, ctx.iterations)
+        return solved, None, None, None
+
+
+def solve(operator: Operator, frozen: Operator, right: Tensor, iterations: int) -> Tensor:
+    """operator^-1 right, differentiable through the implicit function theorem.
+
+    Args:
+        operator: symmetric positive definite, with a graph to its parameters.
+        frozen: the same operator without a graph.
+        right: (B, ...) right-hand side.
+        iterations: conjugate-gradient steps, forwards and backwards.
+    """
+    with torch.no_grad():
+        solution = conjugate_gradients(frozen, right, iterations)
+    if not torch.is_grad_enabled():
+        return solution
+    residual = right - operator(solution)
+    return _ImplicitSolve.apply(residual, solution, frozen, iterations)
+
+
+def _mix_channels(matrix: Tensor, field: Tensor) -> Tensor:
+    """(out, in) matrix times the channels of a (B, in, Y, X) field."""
+    return (matrix @ field.flatten(2)).unflatten(2, field.shape[2:])
+
+
+def _dot(left: Tensor, right: Tensor) -> Tensor:
+    dims = tuple(range(1, left.ndim))
+    return (left * right).sum(dims, keepdim=True)

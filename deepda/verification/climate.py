@@ -1,0 +1,121 @@
+"""Climate quantities of an analysis: trends, heat content, El Niño."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.stats import t as student
+
+from deepda.grid import Grid
+from deepda.verification.guards import VerificationError
+from deepda.verification.scores import REGIONS, region_weights, weighted_mean
+
+RHO = 1026.0  # kg m-3, reference density of NEMO (and so of ORAS5, GLORYS, C-GLORS)
+SPECIFIC_HEAT = 3991.867957  # J kg-1 K-1, TEOS-10 (IOC et al. 2010, eq. 3.3.3)
+DAYS_PER_YEAR = 365.2425
+SECONDS_PER_DECADE = 10 * DAYS_PER_YEAR * 86400.0
+
+
+class Trend(NamedTuple):
+    """A linear trend; all without the dimension `time`.
+
+    Attributes:
+        slope: units of the series per decade.
+        standard_error: of the slope, autocorrelation allowed for.
+        effective_size: number of independent values in the series.
+        half_width: half of the 95 % confidence interval of the slope; NaN where fewer than three
+            values are independent.
+    """
+
+    slope: xr.DataArray
+    standard_error: xr.DataArray
+    effective_size: xr.DataArray
+    half_width: xr.DataArray
+
+
+def trend(series: xr.DataArray) -> Trend:
+    """Least-squares trend per decade with the effective sample size of Santer et al. 2000.
+
+    J. Geophys. Res. 105, 7337, eqs 3-6: the lag-one autocorrelation r of the residuals leaves
+    n (1 - r) / (1 + r) independent values (never more than n).
+
+    Args:
+        series: (time, ...) with datetime64 or cftime stamps at about equal distance, deseasonalised.
+
+    Raises:
+        VerificationError: fewer than three times.
+    """
+    if series.sizes["time"] < 3:
+        raise VerificationError(f"{series.sizes['time']} times came, a trend needs at least three")
+    decades = _decades(series)
+    centred = decades - decades.mean()
+    square = float((centred**2).sum())
+    slope = xr.dot(centred, series, dim="time") / square
+    rest = series - series.mean("time", skipna=False) - slope * centred
+    effective = _effective_size(rest)
+    freedom = (effective - 2).where(effective > 2)
+    error = ((rest**2).sum("time", skipna=False) / freedom / square) ** 0.5
+    return Trend(slope, error, effective, error * xr.apply_ufunc(student.ppf, 0.975, freedom))
+
+
+def heat_content(thetao: xr.DataArray, grid: Grid, bottom: float, top: float = 0.0) -> xr.DataArray:
+    """(..., lat, lon) heat content per area between two depths, J m-2; NaN where there is no water.
+
+    Layers cut by `top` or `bottom` count by the part inside; a shallower column holds the water it
+    has. Of degC it is relative to 0 degC; of anomalies it is the anomaly.
+
+    Args:
+        thetao: (..., depth, lat, lon) degC or K.
+        grid: its cells.
+        bottom, top: m, positive down.
+
+    Raises:
+        VerificationError: bottom not below top, or the grid does not reach down to it.
+    """
+    if not top < bottom <= grid.depth_edges[-1] + 1e-6:
+        raise VerificationError(
+            f"heat content from {top:g} to {bottom:g} m was asked for, the grid reaches from "
+            f"{grid.depth_edges[0]:g} to {grid.depth_edges[-1]:g} m; choose a depth inside"
+        )
+    inside = np.minimum(grid.depth_edges[1:], bottom) - np.maximum(grid.depth_edges[:-1], top)
+    thickness = np.maximum(inside, 0.0)[:, None, None] * grid.ocean
+    layers = xr.DataArray(thickness, dims=("depth", "lat", "lon"))
+    total = xr.dot(thetao.where(layers > 0, 0.0), layers, dim="depth") * (RHO * SPECIFIC_HEAT)
+    return total.where(layers.sum("depth") > 0).assign_attrs(units="J m-2")
+
+
+def to_watts(per_decade: xr.DataArray) -> xr.DataArray:
+    """Trend of a heat content, J m-2 per decade, as a heat flux, W m-2."""
+    return (per_decade / SECONDS_PER_DECADE).assign_attrs(units="W m-2")
+
+
+def nino34(anomaly: xr.DataArray, grid: Grid) -> xr.DataArray:
+    """(time) mean surface anomaly in 5 S-5 N, 170-120 W, K; cells cut by the box count by area.
+
+    Args:
+        anomaly: (time, depth, lat, lon) K from the seasonal cycle; the uppermost level is used.
+    """
+    surface = region_weights(grid, REGIONS["Niño 3.4"]).isel(depth=0)
+    return weighted_mean(anomaly.isel(depth=0), surface, ("time",)).assign_attrs(units="K")
+
+
+def _decades(series: xr.DataArray) -> xr.DataArray:
+    times = series["time"].values
+    since = times - times[0]
+    if np.issubdtype(times.dtype, np.datetime64):
+        days = since / np.timedelta64(1, "D")
+    else:
+        days = np.array([step.total_seconds() / 86400.0 for step in since])
+    return xr.DataArray(days / (10 * DAYS_PER_YEAR), {"time": series["time"]}, ("time",))
+
+
+def _effective_size(residual: xr.DataArray) -> xr.DataArray:
+    size = residual.sizes["time"]
+    early = residual.isel(time=slice(None, -1)).drop_vars("time")
+    late = residual.isel(time=slice(1, None)).drop_vars("time")
+    power = (residual**2).sum("time", skipna=False)
+    lag = (early * late).sum("time", skipna=False) / power.where(power > 0)
+    lag = lag.where(power != 0, 0.0).clip(min=0.0)  # a negative one would claim more than n values
+    return size * (1 - lag) / (1 + lag)

@@ -1,0 +1,253 @@
+"""The command line: what reaches the drivers, what is refused, and how each end is told."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from deepda.cli import COMMANDS, main
+from deepda.config import dump, load_config
+from deepda.console import exit_code
+from deepda.errors import DeepDAError
+from deepda.info import bf16_support
+
+
+class Recorder(ModuleType):
+    """A driver that notes how it was called."""
+
+    calls: list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Recorder]:
+    """Stand-ins for all that the commands import, and an empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    for name, functions in {
+        "osse.experiment": ("run", "score"),
+        "osse.known_answer": ("run",),
+        "reanalysis.run": ("run",),
+        "deepda.control": ("prepare_control",),
+        "deepda.bench": ("run",),
+    }.items():
+        module = Recorder(name)
+        module.calls = []
+        for function in functions:
+            setattr(module, function, lambda *a, _calls=module.calls, **k: _calls.append((*a, k)))
+        monkeypatch.setitem(sys.modules, name, module)
+        parent, _, child = name.partition(".")
+        monkeypatch.setattr(sys.modules.get(parent) or __import__(parent), child, module, raising=False)
+        made[name] = module
+    return made
+
+
+def trained_run(folder: Path, *overrides: str) -> Path:
+    """A folder that looks like a trained run."""
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(dump(load_config("osse", overrides)))
+    return folder
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line that a refused command says."""
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("deepda: ") and err.count("\n") == 1
+    return err
+
+
+def test_help_is_ready_before_anything_heavy_is_imported() -> None:
+    check = (
+        "import sys; from deepda.cli import main\n"
+        "try: main(['osse', 'run', '--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'xarray', 'numpy', 'pandas', 'hydra', 'rich'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "examples:" in done.stdout and "training=default|quick" in done.stdout
+
+
+@pytest.mark.parametrize("words", ["", "osse", "control", "config", *(c.words for c in COMMANDS)])
+def test_help_fits_eighty_columns(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as end:
+        main([*words.split(), "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    assert max(map(len, text.splitlines())) <= 80, text
+
+
+def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], tmp_path: Path) -> None:
+    for folder in ("runs/osse", "runs/first"):
+        trained_run(tmp_path / folder)
+    for name in ("other_model_1.nc", "thetao_1.nc"):
+        (tmp_path / name).touch()
+    examples = [
+        line.split()[1:] for c in COMMANDS for line in c.details.splitlines() if "  deepda " in line
+    ]
+    assert len(examples) >= 8
+    for words in examples:
+        assert main([word.strip("'") for word in words]) == 0, words
+
+
+def test_flags_and_settings_reach_the_driver_in_any_order(drivers: dict[str, Recorder]) -> None:
+    assert (
+        main(["osse", "run", "training=quick", "--seed", "7", "--output", "a=b, c", "osse.test_years=6"])
+        == 0
+    )
+    [(config, output, _)] = drivers["osse.experiment"].calls
+    assert (config.seed, config.training.minutes, config.osse.test_years) == (7, 3.0, 6)
+    assert output == Path("a=b, c") and output.is_dir()
+
+
+def test_what_is_typed_as_a_setting_wins_over_the_flag(drivers: dict[str, Recorder]) -> None:
+    main(["osse", "run", "--seed", "7", "seed=8"])
+    assert drivers["osse.experiment"].calls[0][0].seed == 8
+
+
+def test_a_trained_run_is_scored_on_another_truth(drivers: dict[str, Recorder], tmp_path: Path) -> None:
+    run = trained_run(tmp_path / "trained", "generator=ham2024")
+    for name in ("b.nc", "a.nc"):
+        (tmp_path / name).touch()
+    assert main(["osse", "run", "--run", str(run), "--truth", "b.nc", "a.nc", "device=cpu"]) == 0
+    [(scored, truth, output, config, _)] = drivers["osse.experiment"].calls
+    assert (scored, truth, output) == (run, [Path("b.nc"), Path("a.nc")], Path("runs/scored"))
+    assert (config.generator.kind, config.device) == ("ham2024", "cpu")
+
+
+def test_a_reanalysis_takes_years_members_and_the_grid_of_its_run(
+    drivers: dict[str, Recorder], tmp_path: Path
+) -> None:
+    run = trained_run(tmp_path / "trained", "grid=gcm")
+    words = ["--start", "1990", "--end", "1991", "--run", str(run), "--members", "3"]
+    assert main(["reanalysis", *words]) == 0
+    [(config, output, _)] = drivers["reanalysis.run"].calls
+    years = config.reanalysis
+    assert (years.start, years.end, years.members, years.run) == (1990, 1991, 3, str(run))
+    assert config.grid.name == "gcm" and output == Path("runs/reanalysis")
+
+
+def test_a_control_is_prepared_on_the_named_grid(drivers: dict[str, Recorder]) -> None:
+    for name in ("b.nc", "a.nc"):
+        Path(name).touch()
+    words = ["?.nc", "per_year=12", "--grid", "gcm", "--output", "made/control.nc"]
+    assert main(["control", "prepare", *words]) == 0
+    [(files, edges, output, options)] = drivers["deepda.control"].calls
+    assert (files, output) == ([Path("a.nc"), Path("b.nc")], Path("made/control.nc"))
+    assert (edges["lat_edges"][0], edges["lat_edges"].size, options["per_year"]) == (-80, 51, 12)
+    assert "control.nc written" in Path("made/control.log").read_text()
+
+
+def test_the_known_answer_takes_its_three_flags(drivers: dict[str, Recorder]) -> None:
+    main(["osse", "known-answer", "--seed", "3", "--minutes", "0.5", "--output", "known"])
+    assert drivers["osse.known_answer"].calls == [(3, 0.5, Path("known"), {})]
+
+
+def test_settings_are_printed_as_they_would_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "show", "seed=7"]) == 0
+    assert capsys.readouterr().out == dump(load_config("osse", ["seed=7"]))
+    assert main(["config", "check", "seed=7"]) == 0
+
+
+def test_the_machine_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("torch", "threads", "bf16", "GPU"))
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "said"),
+    [
+        ("flags\t\t: sse avx512_bf16\n", "yes"),
+        ("flags\t\t: sse avx512f\nbugs: bf16\n", "no"),
+        ("Features\t: fp asimd bf16\n", "yes"),
+    ],
+)
+def test_bf16_is_read_from_the_flags_of_the_processor(tmp_path: Path, cpuinfo: str, said: str) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert bf16_support(tmp_path / "cpuinfo") == said
+    assert bf16_support(tmp_path / "absent") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("reanalysis --start 2000 --end 1999", "reanalysis.start is 2000 but end is 1999"),
+        ("reanalysis --start soon", "invalid int value: 'soon'"),
+        ("reanalysis --run nowhere", "run `deepda osse run` first"),
+        ("osse run --sed 3", "did you mean --seed"),
+        ("osse run sed=3", "did you mean seed"),
+        ("osse run quick", "expected KEY=VALUE"),
+        ("osse run --run x", "come together"),
+        ("osse run --output occupied/deeper", "cannot write to occupied/deeper"),
+        ("osse known-answer --minutes 0", "expected a number above 0"),
+        ("osse known-answer --seed -3", "expected 0 or more"),
+        ("control prepare missing.nc --output a.nc", "nothing is called missing.nc"),
+        ("control prepare missing.nc", "--output"),
+        ("config check device=abacus", "device is abacus"),
+        ("info please", "one word too many"),
+        ("osse", "a command is missing"),
+        ("", "a command is missing"),
+        ("analyse", "invalid choice: 'analyse'"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(
+    drivers: dict[str, Recorder], capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    Path("occupied").write_text("a file where a folder is wanted")
+    assert said in refusal(capsys, *words.split())
+    assert not any(driver.calls for driver in drivers.values())
+
+
+def test_a_full_disk_is_told_in_one_line(
+    drivers: dict[str, Recorder], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "out/analysis.nc")
+
+    monkeypatch.setattr(drivers["osse.experiment"], "run", fill, raising=False)
+    assert "out/analysis.nc cannot be written, the disk is full" in refusal(capsys, "osse", "run")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_really_full_device_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def write() -> None:
+        with open("/dev/full", "w") as file:
+            file.write("x" * 100_000)
+
+    assert exit_code(write) == 2
+    assert "the disk is full" in capsys.readouterr().err
+
+
+def test_known_errors_are_refusals_and_unknown_ones_keep_their_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class ColdError(DeepDAError, ValueError):
+        pass
+
+    def fail(error: BaseException) -> None:
+        raise error
+
+    assert exit_code(lambda: fail(ColdError("too cold;\nwarm it"))) == 2
+    assert capsys.readouterr().err == "deepda: too cold; warm it\n"
+    assert exit_code(lambda: fail(KeyboardInterrupt())) == 130
+    assert "run the same command again to resume" in capsys.readouterr().err
+    for bug in (ValueError("a bug"), FileNotFoundError(errno.ENOENT, "a bug")):
+        with pytest.raises(type(bug)):
+            exit_code(partial(fail, bug))
+
+
+def test_a_command_may_return_its_own_exit_code() -> None:
+    assert exit_code(lambda: 3) == 3
+    assert exit_code(lambda: None) == 0

@@ -1,0 +1,207 @@
+"""Settings: what is accepted, what is refused, and that the refusal says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from deepda.config import ConfigError, dump, load_config, matching_files, quoted, saved_config
+from deepda.presets import config_folder, config_groups
+from deepda.settings import EmbeddedControl, FilesControl
+
+
+def run_folder(tmp_path: Path, *overrides: str) -> Path:
+    """The folder of a run made with these settings."""
+    (tmp_path / "config.yaml").write_text(dump(load_config("osse", overrides)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("group", sorted(config_groups()))
+def test_every_choice_of_every_group_is_accepted(group: str) -> None:
+    short = [] if group == "osse" else ["osse=smoke"]  # for which every control is long enough
+    for choice in config_groups()[group]:
+        load_config("osse", [*short, f"{group}={choice}"])
+
+
+def test_every_value_can_be_changed_and_the_change_arrives() -> None:
+    assert load_config("osse", ["seed=7"]).seed == 7
+    assert load_config("osse", ["training.minutes=0.5"]).training.minutes == 0.5
+    assert load_config("osse", ["training=smoke", "training.minutes=3"]).training.minutes == 3
+
+
+def test_the_seed_of_the_run_is_the_seed_of_its_parts_unless_they_have_their_own() -> None:
+    config = load_config("osse", ["seed=7", "training.seed=8"])
+    assert isinstance(config.control, EmbeddedControl)
+    assert (config.control.seed, config.training.seed) == (7, 8)
+
+
+def test_months_need_no_other_setting_than_per_year() -> None:
+    config = load_config("osse", ["per_year=12"])
+    assert (config.per_year, config.osse.spinup) == (12, 12)
+
+
+def test_the_command_names_the_default_output() -> None:
+    assert load_config("reanalysis").output == "runs/reanalysis"
+    assert load_config("osse", ["output=elsewhere"]).output == "elsewhere"
+
+
+def test_the_model_run_brings_its_grid_unless_another_is_named() -> None:
+    config = load_config("osse", ["control=gcm"])
+    assert isinstance(config.control, FilesControl) and config.grid.name == "gcm"
+    assert load_config("osse", ["control=gcm", "grid=paper_1deg"]).grid.name == "paper_1deg"
+    assert load_config("osse").grid.name == "embedded_4deg"
+
+
+def test_smoke_brings_its_control_unless_another_is_named() -> None:
+    small = load_config("osse", ["osse=smoke"])
+    assert isinstance(small.control, EmbeddedControl) and small.control.years < 10
+    assert small.training.minutes < 1
+    model = load_config("osse", ["osse=smoke", "control=gcm"])
+    assert (model.control.kind, model.grid.name) == ("files", "gcm")
+
+
+def test_the_only_path_comes_from_the_environment_or_the_override(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEEPDA_DATA", "/somewhere")
+    control = load_config("osse", ["control=gcm"]).control
+    assert isinstance(control, FilesControl) and control.paths == ["/somewhere/gcm/thetao_*.nc"]
+    control = load_config("osse", ["control=gcm", "data.root=/other"]).control
+    assert isinstance(control, FilesControl) and control.paths == ["/other/gcm/thetao_*.nc"]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("trainin.minutes=3", "did you mean training.minutes"),
+        ("minuts=3", "did you mean training.minutes"),
+        ("training=quik", "did you mean quick"),
+        ("trainng=quick", "did you mean training"),
+        ("seed=x", "seed is x, expected a whole number"),
+        ("seed=3.5", "expected a whole number"),
+        ("seed=null", "expected a whole number"),
+        ("seed=-1", "expected at least 0"),
+        ("training.minutes=[1]", "expected a number"),
+        ("training.minutes=nan", "expected a number above 0"),
+        ("training.learning_rate=0", "expected a number above 0"),
+        ("device=gpu", "expected auto or cpu or cuda"),
+        ("per_year=365", "expected 73 or 12"),
+        ("control.years=5", "control.years=5"),
+        ("control.kind=magic", "expected embedded or files"),
+        ("osse.spinup=400", "osse.spinup is 400"),
+        ("osse.test_years=0", "expected at least 1"),
+        ("reanalysis.end=1980", "end is 1980"),
+        ("reanalysis.members=0", "expected at least 1"),
+        ("observations.last_year=1900", "swap them"),
+        ("grid.lat_edges=3", "expected a list of numbers"),
+        ("grid.lat_edges=[-90,north]", "expected a list of numbers"),
+        ("grid.lon_edges={start: 0, end: 360}", "does not fit"),
+        ("training={minutes: 3}", "choose one of default, quick, smoke"),
+        ("grid@elsewhere=gcm", "do not go together"),
+        ("hydra.verbose=true", "no setting"),
+        ("output=''", "output is empty"),
+        ("seed=${nowhere}", "refers to what is not there"),
+        ("+speed=1", "adds or removes"),
+        ("~seed", "adds or removes"),
+        ("seed=1,2", "run the command once for each"),
+        ("seed", "expected KEY=VALUE"),
+        ("", "expected KEY=VALUE"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_one_sentence(override: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load_config("osse", [override])
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_fraction_above_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"observations\.surface is 60, expected a fraction"):
+        load_config("osse", ["observations=random", "observations.surface=60"])
+
+
+def test_a_setting_of_another_variant_is_refused() -> None:
+    assert load_config("osse", ["generator=ham2024"]).generator.kind == "ham2024"
+    with pytest.raises(ConfigError, match=r"no setting 'generator\.memory'"):
+        load_config("osse", ["generator=ham2024", "generator.memory=3"])
+
+
+@given(st.text(alphabet="ab ='\\\",[]{}()$:#~+-/.*?é%", min_size=1, max_size=12))
+def test_any_text_survives_the_grammar_of_overrides(text: str) -> None:
+    assert OverridesParser.create().parse_override(f"output={quoted(text)}").value() == text
+
+
+def test_a_strange_path_arrives_as_it_was_typed() -> None:
+    path = "it's a/strange=path, [really] \\"
+    assert load_config("osse", [f"output={quoted(path)}"]).output == path
+
+
+def test_settings_written_and_read_back_are_the_same(tmp_path: Path) -> None:
+    for overrides in ([], ["control=gcm", "generator=ham2024", "observations=random", "seed=9"]):
+        assert saved_config(run_folder(tmp_path, *overrides)) == load_config("osse", overrides)
+
+
+def test_a_trained_run_brings_what_its_network_needs(tmp_path: Path) -> None:
+    run = run_folder(tmp_path, "control=gcm", "generator=ham2024", "osse.test_years=3", "seed=9")
+    config = load_config("reanalysis", ["reanalysis.members=4"], run)
+    assert (config.grid.name, config.generator.kind, config.osse.test_years) == ("gcm", "ham2024", 3)
+    assert (config.command, config.seed, config.reanalysis.members) == ("reanalysis", 1, 4)
+
+
+def test_an_override_wins_over_the_run_where_the_network_allows_it(tmp_path: Path) -> None:
+    run = run_folder(tmp_path, "osse.test_years=3")
+    assert load_config("osse", ["osse.test_years=4"], run).osse.test_years == 4
+    with pytest.raises(ConfigError, match=r"grid=gcm is not what the network .* was trained with"):
+        load_config("reanalysis", ["grid=gcm"], run)
+    load_config("reanalysis", ["grid=embedded_4deg"], run)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run `deepda osse run` first"):
+        saved_config(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2", "", "seed: 1", "\x00", "seed: ${x}"])
+def test_broken_settings_of_a_run_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError):
+        saved_config(tmp_path)
+
+
+def test_a_setting_that_this_version_lost_is_named(tmp_path: Path) -> None:
+    old = run_folder(tmp_path) / "config.yaml"
+    old.write_text(old.read_text().replace("  hidden:", "  hiden:"))
+    with pytest.raises(ConfigError, match=r"generator\.hiden is no setting of this version"):
+        saved_config(tmp_path)
+
+
+def test_names_of_files_may_hold_stars(tmp_path: Path) -> None:
+    for name in ("b.nc", "a.nc", "c[1].nc"):
+        (tmp_path / name).touch()
+    assert [f.name for f in matching_files([f"{tmp_path}/?.nc"])] == ["a.nc", "b.nc"]
+    assert matching_files([f"{tmp_path}/c[1].nc"]) == [tmp_path / "c[1].nc"]
+    with pytest.raises(ConfigError, match="nothing is called"):
+        matching_files([f"{tmp_path}/*.nc", f"{tmp_path}/d*.nc"])
+
+
+def test_every_yaml_file_belongs_to_a_group() -> None:
+    files = {file.relative_to(config_folder()) for file in config_folder().rglob("*.yaml")}
+    known = {
+        Path(group) / f"{choice}.yaml" for group, names in config_groups().items() for choice in names
+    }
+    assert files == known | {Path("config.yaml")}
+
+
+def test_loading_settings_leaves_no_hydra_behind() -> None:
+    from hydra.core.global_hydra import GlobalHydra
+
+    with pytest.raises(ConfigError):
+        load_config("osse", ["nothing=1"])
+    load_config("osse")
+    assert not GlobalHydra.instance().is_initialized()
+    assert OmegaConf.create(dump(load_config("osse"))).seed == 1

@@ -1,0 +1,296 @@
+"""Figures: everything in its place, land is not missing, dark paper is dark all over."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import toy_grid
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from deepda import figures
+from deepda.figures.maps import coast, equal_earth
+from deepda.figures.style import _wearing
+from deepda.grid import Grid
+from deepda.windows import windows
+
+TIMES = windows(2008, 2008).middle
+
+
+def placed(grid: Grid) -> np.ndarray:
+    """(depth, lat, lon) values that tell their place; NaN on land."""
+    depth, lat, lon = np.indices(grid.shape)
+    return np.where(grid.ocean, depth + lat / 100 + lon / 10000, np.nan)
+
+
+def line(values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(values, {"time": TIMES[: len(values)]}, ("time",))
+
+
+def by_depth(grid: Grid, values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(values, {"depth": grid.depth}, ("depth",))
+
+
+def spectrum(grid: Grid) -> xr.DataArray:
+    wavenumber = np.arange(1, 9) / 60
+    values = np.ones((grid.shape[0], 1)) * wavenumber**-3.0
+    return xr.DataArray(values, {"depth": grid.depth, "wavenumber": wavenumber}, ("depth", "wavenumber"))
+
+
+GRID = toy_grid(np.random.default_rng(0))
+SCORES = {
+    "rmse": {
+        "analysis": {"all": 0.1, "by_depth": [0.1, 0.2, 0.15, 0.1]},
+        "oi": {"all": 0.2, "by_depth": [0.2, 0.3, None, 0.2]},
+    },
+    "depth_m": GRID.depth.tolist(),
+}
+WAVE = np.sin(np.arange(40) / 4)
+EVERY: dict[str, Callable[[], Figure]] = {
+    "map": lambda: figures.map_field(placed(GRID)[0], GRID, "temperature", title="A map"),
+    "panels": lambda: figures.map_panels(
+        figures.truth_analysis_error(placed(GRID)[1], placed(GRID)[1] + 0.1, GRID, level=1),
+        GRID,
+        level=1,
+    ),
+    "section": lambda: figures.section(placed(GRID), GRID, "anomaly", lat=0.0, title="A section"),
+    "rmse": lambda: figures.rmse_by_depth(SCORES),
+    "series": lambda: figures.series({"analysis": line(WAVE), "oi": line(WAVE)}, "error (K)", spinup=5),
+    "index": lambda: figures.index_series(line(WAVE), line(WAVE + 0.1), line(0 * WAVE + 0.2), title="I"),
+    "spectra": lambda: figures.spectra({"truth": spectrum(GRID), "analysis": spectrum(GRID)}, 50.0),
+    "ratio": lambda: figures.spread_skill_by_depth(
+        {"analysis": by_depth(GRID, np.array([1, 0.9, 1.4, 1]))}
+    ),
+    "ranks": lambda: figures.rank_bars(np.array([5, 9, 11, 3])),
+    "learning": lambda: figures.learning_curve(
+        {"training": np.arange(9), "validation": np.arange(9)},
+        {"training": np.exp(-np.arange(9)), "validation": np.exp(-np.arange(9))},
+        chosen=7,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    """Each figure once."""
+    return {name: make() for name, make in EVERY.items()}
+
+
+# ----- geometry
+
+
+def test_equal_areas_look_equal() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        south, west = rng.uniform(-88, 80), rng.uniform(-180, 150)
+        north, east = south + rng.uniform(0.5, 8), west + rng.uniform(1, 30)
+        side = np.linspace(0, 1, 400)
+        lat = np.concatenate([south + 0 * side, south + (north - south) * side, north + 0 * side])
+        lat = np.append(lat, north - (north - south) * side)
+        lon = np.concatenate([west + (east - west) * side, east + 0 * side, east - (east - west) * side])
+        x, y = equal_earth(lat, np.append(lon, west + 0 * side))
+        area = 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
+        sphere = np.deg2rad(east - west) * (np.sin(np.deg2rad(north)) - np.sin(np.deg2rad(south)))
+        assert area == pytest.approx(sphere, rel=1e-4)
+
+
+def test_the_projection_agrees_with_proj() -> None:
+    pyproj = pytest.importorskip("pyproj")
+    rng = np.random.default_rng(1)
+    lat, east = rng.uniform(-90, 90, 50), rng.uniform(-179, 179, 50)
+    expected = pyproj.Proj("+proj=eqearth +R=1 +lon_0=0")(east, lat)
+    np.testing.assert_allclose(equal_earth(lat, east), expected, atol=1e-6)
+
+
+def test_the_coast_runs_where_ocean_meets_land_also_across_the_seam() -> None:
+    ocean = np.random.default_rng(2).random((6, 8)) < 0.5
+    expected = set()
+    for j, i in np.ndindex(6, 8):
+        if ocean[j, i] != ocean[j, (i - 1) % 8]:
+            expected.add(((j, i), (j + 1, i)))
+        if j and ocean[j, i] != ocean[j - 1, i]:
+            expected.add(((j, i), (j, i + 1)))
+    found = {
+        tuple(tuple(int(n) for n in end) for end in segment)
+        for segments in coast(ocean)
+        for segment in segments
+    }
+    assert found == expected
+
+
+def field_mesh(figure: Figure) -> QuadMesh:
+    return [artist for artist in figure.axes[0].collections if isinstance(artist, QuadMesh)][-1]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_value_stands_at_its_place_on_the_map(seed: int) -> None:
+    grid = toy_grid(np.random.default_rng(seed))
+    j, i = np.argwhere(grid.ocean[0])[seed * 17 + 5]
+    spot = np.full(grid.shape[1:], np.nan)
+    spot[j, i] = 1.0
+    mesh = field_mesh(figures.map_field(spot, grid, "anomaly"))
+    ((row, column),) = np.argwhere(~np.ma.getmaskarray(mesh.get_array()))
+    corner = mesh.get_coordinates()[row, column]
+    cut = grid.lon_edges[np.argmin(np.abs((grid.lon_edges[:-1] - 25 + 180) % 360 - 180))]
+    east = (grid.lon_edges[i] - cut) % 360 - 180
+    expected = equal_earth(grid.lat_edges[j : j + 1], np.array([east]))
+    np.testing.assert_allclose(corner, np.ravel(expected), atol=1e-9)
+
+
+def pixels(figure: Figure, theme: figures.style.Theme) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK], ids=["light", "dark"])
+def test_land_missing_and_value_are_three_colours(theme: figures.style.Theme) -> None:
+    field = placed(GRID)[0]
+    water, land = np.argwhere(GRID.ocean[0]), np.argwhere(~GRID.ocean[0])
+    (mj, mi), (vj, vi), (lj, li) = water[20], water[75], land[len(land) // 2]
+    field[mj, mi] = np.nan
+    figure = figures.map_field(field, GRID, "temperature", limits=(-2.0, 2.0))
+    picture, axes = pixels(figure, theme), figure.axes[0]
+    mesh = field_mesh(figure)
+    corners, cut = mesh.get_coordinates(), figures.maps._seam(GRID)
+
+    def colour(j: int, i: int) -> np.ndarray:
+        column = (i - cut) % GRID.shape[2]
+        x, y = axes.transData.transform(corners[j : j + 2, column : column + 2].mean(axis=(0, 1)))
+        return picture[picture.shape[0] - round(y), round(x)]
+
+    def near(one: np.ndarray, code: str) -> bool:
+        return bool(np.abs(one - [int(code[n : n + 2], 16) for n in (1, 3, 5)]).max() <= 8)
+
+    assert near(colour(lj, li), theme.land)
+    assert near(colour(mj, mi), theme.paper)
+    assert not near(colour(vj, vi), theme.paper) and not near(colour(vj, vi), theme.land)
+
+
+def test_errors_are_coloured_around_zero_and_truth_and_analysis_alike() -> None:
+    truth, analysis, error = figures.truth_analysis_error(placed(GRID)[0], placed(GRID)[0] + 3, GRID)
+    assert truth.limits == analysis.limits and truth.kind == analysis.kind
+    figure = figures.map_field(error.field, GRID, error.kind)
+    levels = field_mesh(figure).norm.boundaries
+    np.testing.assert_allclose(levels, -levels[::-1], atol=1e-12)
+    assert not np.isclose(levels, 0).any()  # zero lies inside the palest step
+    np.testing.assert_allclose(np.asarray(error.field)[GRID.ocean[0]], 3)
+
+
+def test_one_odd_cell_does_not_bleach_the_map() -> None:
+    grid = Grid(np.linspace(-60, 60, 31), np.linspace(0, 360, 61), [0, 9], np.ones((1, 30, 60), bool))
+    field = np.random.default_rng(0).normal(size=(30, 60))
+    field[3, 3] = 1e6
+    assert field_mesh(figures.map_field(field, grid, "anomaly")).norm.boundaries[-1] < 5
+
+
+def test_a_section_shows_the_row_that_holds_the_place() -> None:
+    values = placed(GRID)
+    figure = figures.section(values, GRID, "anomaly", lon=float(GRID.lon[9]) - 360)
+    np.testing.assert_array_equal(field_mesh(figure).get_array().filled(np.nan), values[:, :, 9])
+    figure = figures.section(values, GRID, "anomaly", lat=float(GRID.lat[4]))
+    shown, coordinates = (
+        field_mesh(figure).get_array().filled(np.nan),
+        field_mesh(figure).get_coordinates(),
+    )
+    for column, east in enumerate(coordinates[0, :-1, 0]):
+        source = int(np.argmin(np.abs((GRID.lon_edges[:-1] - east + 180) % 360 - 180)))
+        np.testing.assert_array_equal(shown[:, column], values[:, 4, source])
+
+
+def test_a_section_needs_one_place_inside_the_grid() -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        figures.section(placed(GRID), GRID, "anomaly", lat=0, lon=0)
+    with pytest.raises(ValueError, match="latitude 89 lies outside"):
+        figures.section(placed(GRID), GRID, "anomaly", lat=89)
+
+
+def test_a_field_without_any_value_still_makes_a_map() -> None:
+    figures.map_field(np.full(GRID.shape[1:], np.nan), GRID, "rmse")
+    figures.map_field(np.zeros(GRID.shape[1:]), GRID, "increment")
+
+
+# ----- curves
+
+
+def test_curves_hold_the_numbers_they_were_given(drawn: dict[str, Figure]) -> None:
+    lines = {curve.get_label(): curve for curve in drawn["rmse"].axes[0].lines}
+    np.testing.assert_array_equal(lines["analysis"].get_xdata(), [0.1, 0.2, 0.15, 0.1])
+    np.testing.assert_array_equal(lines["optimal interpolation"].get_xdata(), [0.2, 0.3, np.nan, 0.2])
+    np.testing.assert_array_equal(lines["analysis"].get_ydata(), GRID.depth)
+    low, high = drawn["rmse"].axes[0].get_ylim()
+    assert low > high  # depth grows downwards
+
+
+def test_the_band_of_an_index_is_the_gaussian_interval(drawn: dict[str, Figure]) -> None:
+    (band,) = drawn["index"].axes[0].collections
+    vertices = band.get_paths()[0].vertices
+    assert np.ptp(vertices[np.isclose(vertices[:, 0], vertices[5, 0]), 1]) == pytest.approx(
+        2 * 1.6448536 * 0.2, rel=1e-6
+    )
+
+
+def test_ranks_are_shown_against_the_right_share(drawn: dict[str, Figure]) -> None:
+    heights = [bar.get_height() for bar in drawn["ranks"].axes[0].patches]
+    np.testing.assert_allclose(heights, np.array([5, 9, 11, 3]) / 7)
+
+
+def test_model_calendars_can_be_drawn() -> None:
+    times = xr.date_range("0001-01-03", periods=40, freq="5D", calendar="noleap", use_cftime=True)
+    figures.series({"analysis": xr.DataArray(WAVE, {"time": times}, ("time",))}, "error (K)")
+
+
+# ----- looks
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_on_dark_paper_nothing_keeps_the_ink_of_light_paper(drawn: dict[str, Figure], name: str) -> None:
+    with _wearing(drawn[name], figures.DARK):
+        FigureCanvasAgg(drawn[name]).draw()
+        texts = [text for text in drawn[name].findobj(Text) if text.get_text().strip()]
+        assert texts
+        assert {to_hex(text.get_color()) for text in texts} <= {figures.DARK.ink}
+    corner = pixels(drawn[name], figures.DARK)[2, 2]
+    assert to_hex(corner / 255) == figures.DARK.paper
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one(
+    drawn: dict[str, Figure], name: str
+) -> None:
+    before = figures.png(drawn[name])
+    dark = figures.png(drawn[name], figures.DARK)
+    assert figures.png(drawn[name]) == before != dark
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_text_is_legible_on_a_phone(drawn: dict[str, Figure], name: str) -> None:
+    width = drawn[name].get_size_inches()[0] / (3 if name == "panels" else 1)
+    points = [text.get_fontsize() for text in drawn[name].findobj(Text) if text.get_text().strip()]
+    assert min(points) / 72 * (340 / width) >= 7  # pixels, on a figure 340 pixels wide
+
+
+def test_colours_of_methods_differ_and_themes_map_one_to_one() -> None:
+    for theme in (figures.LIGHT, figures.DARK):
+        colours = list(vars(theme).values())
+        assert len(set(colours)) == len(colours)
+        assert all(colour == to_hex(colour) for colour in colours)
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone() -> None:
+    before = dict(matplotlib.rcParams)
+    EVERY["map"]()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_picture_is_saved_into_a_new_folder(tmp_path: Path, drawn: dict[str, Figure]) -> None:
+    figures.save(drawn["rmse"], tmp_path / "new" / "rmse.png")
+    assert Image.open(tmp_path / "new" / "rmse.png").width == 1000

@@ -1,0 +1,251 @@
+"""The exact filter and smoother against the joint Gaussian of all states, written out densely."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import solve_discrete_lyapunov
+
+from deepda.grid import Grid
+from osse.kalman import (
+    Gaussian,
+    Update,
+    climate,
+    forecast,
+    kalman_filter,
+    observed_windows,
+    rts_smoother,
+)
+from osse.linear_ocean import LinearOcean, Network, observe
+
+STEPS = 7
+Arrays = tuple[NDArray, NDArray]
+Case = tuple[LinearOcean, NDArray, NDArray]
+
+
+def tiny_ocean(seed: int) -> LinearOcean:
+    """Some 15 cells with a dense random transition: no structure that could hide an error."""
+    rng = np.random.default_rng(seed)
+    mask = rng.random((2, 3, 4)) < 0.65
+    mask[0, 0, :2] = True
+    lon = np.array([0.0, 80, 170, 280, 360])
+    grid = Grid(np.array([-60.0, -10, 20, 70]), lon, np.array([0.0, 50, 200]), mask)
+    n = int(mask.sum())
+    step = rng.standard_normal((n, n))
+    step *= 0.95 / abs(np.linalg.eigvals(step)).max()
+    root = rng.standard_normal((n, n)) * rng.uniform(0.3, 1, n)
+    noise = root @ root.T / n + 0.01 * np.eye(n)
+    return LinearOcean(grid, sparse.csr_array(step), noise, solve_discrete_lyapunov(step, noise))
+
+
+def tiny_observations(ocean: LinearOcean, seed: int) -> Arrays:
+    """Values, errors (STEPS, depth, lat, lon); the third window is empty, the fourth has one value."""
+    rng = np.random.default_rng([seed, 1])
+    truth = ocean.simulate(STEPS, rng)[0]
+    seen = (rng.random(truth.shape) < 0.4) & ocean.grid.ocean
+    seen[2:4] = False
+    seen[3].ravel()[np.flatnonzero(ocean.grid.ocean)[1]] = True
+    error = np.where(seen, rng.uniform(0.1, 0.8, truth.shape), np.inf)
+    return observe(truth, error, rng), error
+
+
+@pytest.fixture(params=[0, 1, 2])
+def case(request: pytest.FixtureRequest) -> Case:
+    ocean = tiny_ocean(request.param)
+    return ocean, *tiny_observations(ocean, request.param)
+
+
+def joint_posterior(ocean: LinearOcean, value: NDArray, error: NDArray, until: int) -> Gaussian:
+    """All STEPS states stacked, given the windows before `until`: plain conditioning, no recursion."""
+    n, step = ocean.size, ocean.transition.toarray()
+    blocks = np.zeros((STEPS, n, STEPS, n))
+    for first in range(STEPS):
+        block = ocean.climatological_covariance
+        for later in range(first, STEPS):
+            blocks[later, :, first], blocks[first, :, later] = block, block.T
+            block = step @ block
+    prior = blocks.reshape(STEPS * n, STEPS * n)
+    errors = ocean.to_cells(error)
+    errors[until:] = np.inf
+    seen = np.flatnonzero(np.isfinite(errors))
+    gain = prior[:, seen] @ np.linalg.inv(prior[np.ix_(seen, seen)] + np.diag(errors.ravel()[seen] ** 2))
+    return Gaussian(gain @ ocean.to_cells(value).ravel()[seen], prior - gain @ prior[seen])
+
+
+def at_step(joint: Gaussian, step: int) -> Arrays:
+    n = joint.mean.size // STEPS
+    part = slice(step * n, (step + 1) * n)
+    return joint.mean[part], joint.covariance[part, part]
+
+
+def run_updates(ocean: LinearOcean, value: NDArray, error: NDArray) -> list[Update]:
+    known, updates = climate(ocean), []
+    for window in observed_windows(ocean, value, error):
+        updates.append(Update(known, window))
+        known = forecast(ocean, updates[-1].analysis)
+    return updates
+
+
+def test_filter_equals_dense_conditioning_at_every_step(case: Case) -> None:
+    for step, update in enumerate(run_updates(*case)):
+        for known, until in ((update.forecast, step), (update.analysis, step + 1)):
+            mean, covariance = at_step(joint_posterior(*case, until), step)
+            np.testing.assert_allclose(known.mean, mean, atol=1e-10)
+            np.testing.assert_allclose(known.covariance, covariance, atol=1e-10)
+
+
+def test_filter_gives_means_and_variances_on_the_grid(case: Case) -> None:
+    ocean = case[0]
+    for given, update in zip(kalman_filter(*case), run_updates(*case), strict=True):
+        expected = [
+            part
+            for known in (update.forecast, update.analysis)
+            for part in (known.mean, np.diag(known.covariance))
+        ]
+        for field, cells in zip(given, expected, strict=True):
+            np.testing.assert_allclose(field[ocean.grid.ocean], cells, atol=1e-12)
+            assert (field[~ocean.grid.ocean] == 0).all()
+
+
+def test_smoother_equals_dense_conditioning_on_all_windows(
+    case: Case,
+) -> None:
+    ocean, joint = case[0], joint_posterior(*case, STEPS)
+    smoothed = rts_smoother(*case)
+    for step in range(STEPS):
+        mean, covariance = at_step(joint, step)
+        np.testing.assert_allclose(ocean.to_cells(smoothed.mean[step]), mean, atol=1e-9)
+        np.testing.assert_allclose(
+            ocean.to_cells(smoothed.variance[step]), np.diag(covariance), atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+def test_smoother_ends_where_the_filter_ends_whatever_the_length(steps: int) -> None:
+    ocean = tiny_ocean(0)
+    value, error = (array[:steps] for array in tiny_observations(ocean, 0))
+    last, smoothed = list(kalman_filter(ocean, value, error))[-1], rts_smoother(ocean, value, error)
+    np.testing.assert_allclose(smoothed.mean[-1], last.analysis_mean, atol=1e-10)
+    np.testing.assert_allclose(smoothed.variance[-1], last.analysis_variance, atol=1e-10)
+
+
+def test_without_observations_nothing_is_ever_learnt() -> None:
+    ocean = tiny_ocean(1)
+    shape = (STEPS, *ocean.grid.shape)
+    nothing = np.full(shape, np.nan), np.full(shape, np.inf)
+    for step in kalman_filter(ocean, *nothing):
+        np.testing.assert_array_equal(step.analysis_mean, 0)
+        np.testing.assert_array_equal(step.analysis_variance, step.forecast_variance)
+        np.testing.assert_allclose(step.analysis_variance, ocean.stddev**2, rtol=1e-9)
+    np.testing.assert_allclose(
+        rts_smoother(ocean, *nothing).variance, np.broadcast_to(ocean.stddev**2, shape), rtol=1e-9
+    )
+
+
+def test_an_empty_window_leaves_the_forecast_as_it_is(case: Case) -> None:
+    empty = list(kalman_filter(*case))[2]
+    np.testing.assert_array_equal(empty.analysis_mean, empty.forecast_mean)
+    np.testing.assert_array_equal(empty.analysis_variance, empty.forecast_variance)
+    assert empty.forecast_mean.any()
+
+
+def test_a_value_with_infinite_error_is_never_read(case: Case) -> None:
+    ocean, value, error = case
+    poisoned = np.where(np.isinf(error), 1e30, value)
+    for clean, other in zip(
+        kalman_filter(ocean, value, error), kalman_filter(ocean, poisoned, error), strict=True
+    ):
+        np.testing.assert_array_equal(clean.analysis_mean, other.analysis_mean)
+
+
+def test_covariances_stay_symmetric_and_positive_through_a_long_run() -> None:
+    ocean = LinearOcean.draw(0, (3, 7, 12))
+    rng = np.random.default_rng(0)
+    error = Network.draw(ocean, 0).draw_masks(150, rng)
+    value = observe(ocean.simulate(150, rng), error, rng)
+    known = run_updates(ocean, value[0], error[0])[-1].analysis
+    np.testing.assert_array_equal(known.covariance, known.covariance.T)
+    assert np.linalg.eigvalsh(known.covariance).min() > 0
+
+
+def test_innovations_are_as_large_as_the_filter_says() -> None:
+    """d' inv(S) d is chi-square with m degrees of freedom, independent from window to window."""
+    ocean = LinearOcean.draw(1, (3, 7, 12))
+    rng = np.random.default_rng(0)
+    error = Network.draw(ocean, 1).draw_masks(150, rng)
+    value = observe(ocean.simulate(150, rng), error, rng)
+    distance, freedom = 0.0, 0
+    for update in run_updates(ocean, value[0], error[0]):
+        cells, values, variance = update.window
+        spread = update.forecast.covariance[np.ix_(cells, cells)] + np.diag(variance)
+        innovation = values - update.forecast.mean[cells]
+        distance += float(innovation @ np.linalg.solve(spread, innovation))
+        freedom += cells.size
+    assert abs(distance - freedom) < 4 * np.sqrt(2 * freedom)
+
+
+def test_errors_of_filter_and_smoother_match_their_stated_spread() -> None:
+    """At the last and a middle window of independent runs, by the chi-square of the full covariance."""
+    ocean, distance = tiny_ocean(2), np.zeros(2)
+    _, error = tiny_observations(ocean, 2)
+    runs, rng = 300, np.random.default_rng(0)
+    truths = ocean.simulate(STEPS, rng, runs)
+    values = observe(truths, np.broadcast_to(error, truths.shape), rng)
+    filtered = run_updates(ocean, values[0], error)[-1].analysis.covariance  # the same for all values
+    _, smoothed = at_step(joint_posterior(ocean, values[0], error, STEPS), 3)
+    for truth, value in zip(truths, values, strict=True):
+        last = list(kalman_filter(ocean, value, error))[-1].analysis_mean - truth[-1]
+        middle = rts_smoother(ocean, value, error).mean[3] - truth[3]
+        for part, (miss, covariance) in enumerate(((last, filtered), (middle, smoothed))):
+            cells = ocean.to_cells(miss)
+            distance[part] += cells @ np.linalg.solve(covariance, cells)
+    freedom = runs * ocean.size
+    assert (abs(distance - freedom) < 4 * np.sqrt(2 * freedom)).all()
+
+
+def test_standardised_errors_have_unit_variance_at_every_level() -> None:
+    ocean = LinearOcean.draw(2, (3, 7, 12))
+    rng = np.random.default_rng(0)
+    truth = ocean.simulate(600, rng)
+    error = Network.draw(ocean, 2).draw_masks(600, rng)
+    steps = list(kalman_filter(ocean, observe(truth, error, rng)[0], error[0]))[60:]
+    spread = np.sqrt([step.analysis_variance for step in steps])
+    miss = np.stack([step.analysis_mean for step in steps]) - truth[0, 60:]
+    for level, wet in enumerate(ocean.grid.ocean):
+        standardised = miss[:, level, wet] / spread[:, level, wet]
+        assert 0.9 < np.mean(standardised**2) < 1.1
+
+
+def test_later_observations_help_the_smoother() -> None:
+    ocean = LinearOcean.draw(0, (3, 7, 12))
+    rng = np.random.default_rng(0)
+    truth = ocean.simulate(60, rng)
+    error = Network.draw(ocean, 0).draw_masks(60, rng)
+    value = observe(truth, error, rng)[0]
+    steps = list(kalman_filter(ocean, value, error[0]))
+    smoothed = rts_smoother(ocean, value, error[0])
+    wet = ocean.grid.ocean
+    filter_variance = np.stack([step.analysis_variance for step in steps])
+    assert (smoothed.variance[:-1, wet] < filter_variance[:-1, wet]).all()
+    filter_miss = np.square(np.stack([step.analysis_mean for step in steps]) - truth[0])
+    assert np.square(smoothed.mean - truth[0]).mean() < 0.9 * filter_miss.mean()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda value, error, land: (value[None], error[None]), "without a batch"),
+        (lambda value, error, land: (value[:-1], error), "expected .steps"),
+        (lambda value, error, land: (np.full_like(value, np.nan), error), "not finite"),
+        (lambda value, error, land: (value, np.where(np.isinf(error), error, 0)), "not positive"),
+        (lambda value, error, land: (value, np.full_like(error, np.nan)), "on land|not positive"),
+        (lambda value, error, land: (value, np.where(land, 0.1, error)), "on land"),
+    ],
+)
+def test_observations_that_cannot_be_are_refused(spoil, message: str) -> None:  # type: ignore[no-untyped-def]
+    ocean = tiny_ocean(0)
+    value, error = tiny_observations(ocean, 0)
+    with pytest.raises(ValueError, match=message):
+        next(kalman_filter(ocean, *spoil(value, error, ~ocean.grid.ocean)))

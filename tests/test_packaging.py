@@ -1,0 +1,83 @@
+"""What is installed is whole: every module and every setting, usable from anywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = ("deepda", "osse", "reanalysis", "configs")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy of the sources, so that the checkout stays clean."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in SHIPPED:
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist")]
+    done = subprocess.run([*build, str(copy)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next((copy / "dist").glob("*.whl"))
+
+
+def test_the_wheel_holds_every_module_and_every_setting(wheel: Path) -> None:
+    modules = [file for name in SHIPPED[:3] for file in (ROOT / name).rglob("*.py")]
+    yaml = [file for file in (ROOT / "configs").rglob("*.yaml")]
+    expected = {file.relative_to(ROOT).as_posix() for file in modules}
+    expected |= {"deepda/" + file.relative_to(ROOT).as_posix() for file in yaml}
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert expected - held == set(), "name new packages in pyproject.toml under [tool.setuptools]"
+    assert held - expected == set() and len(yaml) > 10
+
+
+def test_the_wheel_brings_the_licence_and_the_command(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    names = {Path(name).name: name for name in archive.namelist()}
+    assert b"MIT License" in archive.read(names["LICENSE"])
+    assert b"deepda = deepda.cli:main" in archive.read(names["entry_points.txt"])
+
+
+def test_the_unpacked_wheel_finds_its_own_settings_from_any_folder(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ask = (
+        "from deepda.presets import config_folder; from deepda.cli import main\n"
+        "print(config_folder()); main(['config', 'show', 'control=gcm'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[0] == str(tmp_path / "site" / "deepda" / "configs"), done.stderr
+    assert "name: gcm" in done.stdout
+
+
+def test_constraints_pin_everything_that_is_asked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {_name(line) for line in asked} - {"setuptools"}
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] not in "#"]
+    assert names <= {_name(pin) for pin in pins}
+    assert "torch==2.13.0" in pins
+    assert all("==" in pin and "+" not in pin and "@" not in pin for pin in pins)
+
+
+def _name(requirement: str) -> str:
+    for sign in "[><=":
+        requirement = requirement.partition(sign)[0]
+    return requirement.strip().lower().replace("_", "-")

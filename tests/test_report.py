@@ -1,0 +1,178 @@
+"""The report: one page that needs nothing else, and marks what is best."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lxml import html
+
+from deepda import figures
+from deepda.netcdf import OutputError
+from deepda.report import Picture, Section, Table, score_rows, write_report
+
+ROWS = {
+    "all": {"analysis": 0.05361, "oi": 0.06412, "observations": 0.01},
+    "5 m": {"analysis": 0.2, "oi": 0.1, "observations": None},
+    "10 m": {"analysis": 0.10001, "oi": 0.10002, "observations": float("nan")},
+}
+
+
+def bars(name: str = "ranks", caption: str = "Flat is right.") -> Picture:
+    return Picture(name, figures.rank_bars(np.array([3, 4, 5])), caption)
+
+
+def table(best: str | None = "smallest") -> Table:
+    return Table("rmse", ROWS, "Error, K.", corner="depth", best=best, unranked=("observations",))
+
+
+def page(tmp_path: Path, *sections: Section) -> html.HtmlElement:
+    path = write_report(
+        tmp_path / "report.html", "A <b>bold</b> & title", sections, facts={"Error": "0.05 K"}
+    )
+    return html.document_fromstring(path.read_text(encoding="utf-8"))
+
+
+class Balanced(HTMLParser):
+    """Refuses tags that do not close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in ("meta", "img", "source", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_from_outside_and_runs_nothing(tmp_path: Path) -> None:
+    document = page(tmp_path, Section("Scores", [table(), bars()]))
+    links = [value for _, _, value, _ in document.iterlinks()]
+    assert links and all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+    for source in document.xpath("//source/@srcset"):
+        assert source.startswith("data:image/png;base64,")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"<script|https?://|@import|url\(", text)
+
+
+def test_tags_are_balanced_and_every_entry_of_the_contents_leads_somewhere(tmp_path: Path) -> None:
+    sections = [Section("El Niño", []), Section("Scores", [table(), bars()]), Section("El Niño", [])]
+    document = page(tmp_path, *sections)
+    parser = Balanced()
+    parser.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert parser.open == []
+    targets = [link.removeprefix("#") for link in document.xpath("//nav//a/@href")]
+    assert targets == document.xpath("//section/@id")
+    assert len(set(targets)) == 3 and targets[0] == "el-nino"
+
+
+def test_words_are_escaped(tmp_path: Path) -> None:
+    document = page(tmp_path, Section("<i>", [bars(caption='"<script>alert(1)</script>')], text="a < b"))
+    assert document.findtext(".//h1") == "A <b>bold</b> & title"
+    assert not document.xpath("//script") and document.findtext(".//section/p") == "a < b"
+    assert document.xpath("//img/@alt") == ['"<script>alert(1)</script>']
+
+
+def test_pictures_are_there_for_light_and_for_dark_paper(tmp_path: Path) -> None:
+    picture = bars()
+    document = page(tmp_path, Section("One", [picture]))
+    (light,), (dark,) = document.xpath("//img/@src"), document.xpath("//source/@srcset")
+    decode = lambda source: base64.b64decode(source.partition(",")[2])  # noqa: E731
+    assert decode(light) == figures.png(picture.figure)
+    assert decode(dark) == figures.png(picture.figure, figures.DARK)
+    assert "prefers-color-scheme: dark" in document.xpath("//source/@media")[0]
+    assert document.xpath("//img/@width") == ["1000"]
+
+
+def marked(document: html.HtmlElement) -> list[list[str]]:
+    """Headings of the marked columns of each row."""
+    heads = [cell.text_content() for cell in document.xpath("//thead//th")][1:]
+    return [
+        [heads[n] for n, cell in enumerate(row.findall("td")) if cell.get("class") == "best"]
+        for row in document.xpath("//tbody/tr")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("best", "expected"),
+    [
+        ("smallest", [["analysis"], ["oi"], ["analysis", "oi"]]),
+        ("largest", [["oi"], ["analysis"], ["analysis", "oi"]]),
+        ("nearest 1", [["oi"], ["analysis"], ["analysis", "oi"]]),
+        (None, [[], [], []]),
+    ],
+)
+def test_the_best_of_each_row_is_marked_and_equals_share(
+    tmp_path: Path, best: str | None, expected: list[list[str]]
+) -> None:
+    assert marked(page(tmp_path, Section("S", [table(best)]))) == expected
+
+
+def test_numbers_have_their_digits_and_missing_ones_a_dash(tmp_path: Path) -> None:
+    rows = {
+        "r": {"a": 0.05, "b": 123.456, "c": 7, "d": None, "e": float("nan"), "f": 1.5e-7, "g": "yes"}
+    }
+    document = page(tmp_path, Section("S", [Table("t", rows, "c")]))
+    assert [cell.text for cell in document.xpath("//td")] == [
+        "0.0500", "123", "7", "–", "–", "1.50e-07", "yes",
+    ]  # fmt: skip
+
+
+def test_an_unknown_way_of_being_best_is_refused() -> None:
+    with pytest.raises(ValueError, match="best='min' came, expected smallest"):
+        table("min")
+
+
+def test_scores_become_rows_by_depth() -> None:
+    scores = {
+        "rmse": {
+            "analysis": {"all": 0.1, "by_depth": [0.2, None]},
+            "oi": {"all": 0.3, "by_depth": [1, 2]},
+        },
+        "depth_m": [5.0, 27.5],
+    }
+    assert score_rows(scores) == {
+        "all depths": {"analysis": 0.1, "optimal interpolation": 0.3},
+        "5 m": {"analysis": 0.2, "optimal interpolation": 1},
+        "28 m": {"analysis": None, "optimal interpolation": 2},
+    }
+
+
+def test_pictures_and_tables_lie_beside_the_page(tmp_path: Path) -> None:
+    picture = bars()
+    write_report(
+        tmp_path / "r.html", "R", [Section("S", [picture, table()])], beside=tmp_path / "figures"
+    )
+    assert (tmp_path / "figures" / "ranks.png").read_bytes() == figures.png(picture.figure)
+    with (tmp_path / "figures" / "rmse.csv").open() as file:
+        read = list(csv.DictReader(file))
+    assert read[0] == {"depth": "all", "analysis": "0.05361", "oi": "0.06412", "observations": "0.01"}
+    assert read[1]["observations"] == ""
+    assert sorted(file.name for file in tmp_path.rglob("*.*")) == ["r.html", "ranks.png", "rmse.csv"]
+
+
+def test_two_blocks_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="two blocks of the report are named ranks"):
+        write_report(tmp_path / "r.html", "R", [Section("S", [bars()]), Section("T", [bars()])])
+
+
+def test_a_place_that_cannot_be_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OutputError, match=r"cannot write the report .*--output"):
+        write_report(tmp_path / "file" / "r.html", "R", [])
+
+
+def test_the_same_input_gives_the_same_page(tmp_path: Path) -> None:
+    pages = [
+        write_report(tmp_path / name, "R", [Section("S", [bars(), table()])]).read_bytes()
+        for name in ("a.html", "b.html")
+    ]
+    assert pages[0] == pages[1]

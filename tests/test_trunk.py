@@ -1,0 +1,162 @@
+"""The default trunk and what it shares with U-Net 3+: resampling, dropout, roll and land laws."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from deepda.networks.sphere import SphereConv2d, pool_water, refine, same_padding, wrap_longitude
+from deepda.networks.trunk import MonteCarloDropout, PyramidTrunk, monte_carlo
+
+
+def coast(height: int, width: int) -> Tensor:
+    """Half water, with an island and a continent across the date line."""
+    ocean = torch.rand(height, width, generator=torch.Generator().manual_seed(height)) < 0.8
+    ocean[height // 3 : height // 2, [0, 1, -1]] = False
+    return ocean
+
+
+def features(height: int, width: int, channels: int = 5) -> Tensor:
+    draw = torch.Generator().manual_seed(1)
+    return torch.randn(2, channels, height, width, generator=draw)
+
+
+def trunk(ocean: Tensor, levels: int = 2, **options: object) -> PyramidTrunk:
+    torch.manual_seed(0)
+    return PyramidTrunk(5, 8, levels, ocean, **options).eval()  # type: ignore[arg-type]
+
+
+def test_wrapping_continues_around_the_globe_more_than_once() -> None:
+    assert wrap_longitude(torch.arange(3)[None], 4, 2)[0].tolist() == [2, 0, 1, 2, 0, 1, 2, 0, 1]
+    assert wrap_longitude(torch.arange(4)[None], 1, 2)[0].tolist() == [3, 0, 1, 2, 3, 0, 1]
+
+
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(7, 4, 2), (8, 3, 1), (9, 4, 4), (1, 3, 2)])
+def test_same_padding_gives_the_size_over_the_stride_rounded_up(
+    size: int, kernel: int, stride: int
+) -> None:
+    before, after = same_padding(size, kernel, stride)
+    assert (size + before + after - kernel) // stride + 1 == -(-size // stride)
+    assert after - before in (0, 1)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 1, 1), (4, 2, 1), (3, 1, 4), (4, 1, 1)])
+def test_convolution_on_the_sphere_is_the_one_on_a_padded_field(
+    kernel: int, stride: int, dilation: int
+) -> None:
+    torch.manual_seed(2)
+    conv = SphereConv2d(2, 3, kernel, stride, dilation)
+    field = features(10, 12, 2)
+    reach = dilation * (kernel - 1) + 1
+    rows, columns = same_padding(10, reach, stride), same_padding(12, reach, stride)
+    around = functional.pad(functional.pad(field, (*columns, 0, 0), mode="circular"), (0, 0, *rows))
+    expected = functional.conv2d(around, conv.weight, conv.bias, stride, dilation=dilation)
+    torch.testing.assert_close(conv(field), expected)
+
+
+def test_pooling_takes_the_mean_of_water_and_closes_the_globe() -> None:
+    wet = torch.tensor([[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]])[None, None]
+    field = torch.tensor([[2.0, 99.0, 5.0], [4.0, 99.0, 99.0]])[None, None]
+    torch.testing.assert_close(pool_water(field, wet)[0, 0], torch.tensor([[3.0, 5.0]]))
+    assert not pool_water(field, torch.zeros_like(wet)).any()
+
+
+def test_refining_is_linear_between_centres_and_crosses_the_date_line() -> None:
+    coarse = torch.tensor([[0.0, 4.0]])[None, None].expand(1, 1, 2, 2)
+    row = refine(coarse, 2, (3, 4))[0, 0]
+    torch.testing.assert_close(row, torch.tensor([1.0, 1.0, 3.0, 3.0]).expand(3, 4))
+
+
+@pytest.mark.parametrize("context", ["pool", "dilate"])
+@pytest.mark.parametrize(("height", "width", "levels"), [(8, 8, 0), (9, 13, 2), (10, 14, 3), (5, 6, 4)])
+def test_any_grid_works_and_land_is_neither_read_nor_written(
+    context: str, height: int, width: int, levels: int
+) -> None:
+    ocean = coast(height, width)
+    network = trunk(ocean, levels, context=context)
+    field = features(height, width)
+    hidden, auxiliary = network(field)
+    assert hidden.shape == (2, 8, height, width) and auxiliary == []
+    assert not hidden[:, :, ~ocean].any() and hidden.any()
+    poisoned, _ = network(field.where(ocean, torch.nan))
+    torch.testing.assert_close(poisoned, hidden)
+
+
+@pytest.mark.parametrize(
+    ("context", "width", "shift"), [("pool", 16, 4), ("dilate", 13, 1), ("dilate", 9, 5)]
+)
+def test_longitude_wraps(context: str, width: int, shift: int) -> None:
+    network = trunk(torch.ones(9, width, dtype=torch.bool), context=context).double()
+    field = features(9, width).double()
+    rolled = network(field.roll(shift, -1))[0]
+    torch.testing.assert_close(rolled, network(field)[0].roll(shift, -1))
+
+
+def test_pooled_context_rolls_by_its_stride_only_as_documented() -> None:
+    network, field = trunk(torch.ones(9, 16, dtype=torch.bool)), features(9, 16)
+    assert not torch.allclose(network(field.roll(1, -1))[0], network(field)[0].roll(1, -1), atol=1e-4)
+
+
+@pytest.mark.parametrize(("context", "expected"), [("pool", [5, 12, 30]), ("dilate", [5, 9, 21])])
+def test_each_level_widens_the_context_by_so_many_columns(context: str, expected: list[int]) -> None:
+    ocean = torch.ones(31, 33, dtype=torch.bool)
+    reaches = []
+    for levels in (0, 1, 2):
+        field = features(31, 33)[:1].requires_grad_()
+        hidden, _ = trunk(ocean, levels, context=context)(field)
+        (felt,) = torch.autograd.grad(hidden[0, :, 15, 16].sum(), field)
+        columns = felt.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
+        reaches.append(int(columns.max() - columns.min()) + 1)
+    assert reaches == expected
+
+
+def test_both_contexts_share_their_weights() -> None:
+    ocean = torch.ones(8, 12, dtype=torch.bool)
+    trunk(ocean, context="dilate").load_state_dict(trunk(ocean).state_dict())
+
+
+def test_dropout_is_off_at_inference_unless_asked_for() -> None:
+    network, field = trunk(coast(8, 12), dropout=0.5), features(8, 12)
+    still = network(field)[0]
+    assert torch.equal(network(field)[0], still)
+    with monte_carlo(network, torch.Generator().manual_seed(3)):
+        first, second = network(field)[0], network(field)[0]
+    with monte_carlo(network, torch.Generator().manual_seed(3)):
+        again = network(field)[0]
+    assert not torch.equal(first, still) and not torch.equal(first, second)
+    assert torch.equal(again, first)
+    assert torch.equal(network(field)[0], still)
+
+
+@pytest.mark.parametrize("context", ["pool", "dilate"])
+def test_activations_stay_in_the_autocast_type(context: str) -> None:
+    network, field = trunk(coast(8, 12), context=context), features(8, 12)
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden, _ = network(field)
+    assert hidden.dtype is torch.bfloat16
+    torch.testing.assert_close(hidden.float(), network(field)[0], atol=0.02, rtol=0.1)
+
+
+def test_dropout_drops_whole_channels_and_keeps_the_mean() -> None:
+    layer = MonteCarloDropout(0.2)
+    dropped = layer(torch.ones(4, 5000, 2, 3))
+    assert set(dropped.unique().tolist()) == {0.0, 1.25}
+    assert torch.equal(dropped.amin(dim=(2, 3)), dropped.amax(dim=(2, 3)))
+    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_dropout_rates_outside_zero_to_one_are_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="expected 0 <= rate < 1"):
+        MonteCarloDropout(rate)
+
+
+def test_wrong_options_are_refused() -> None:
+    ocean = coast(8, 12)
+    with pytest.raises(ValueError, match="'wide' came, expected one of pool, dilate"):
+        trunk(ocean, context="wide")
+    for mask in (ocean[None], torch.zeros(8, 12, dtype=torch.bool)):
+        with pytest.raises(ValueError, match=r"expected \(lat, lon\) with at least one"):
+            trunk(mask)

@@ -1,0 +1,468 @@
+"""Scores against closed forms, brute force and other libraries."""
+
+from __future__ import annotations
+
+import json
+
+import cftime
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import toy_grid
+from scipy import integrate, stats
+from scipy.signal import periodogram
+
+import deepda.verification as v
+from deepda.grid import EARTH_RADIUS, Grid
+from deepda.verification.spectra import ocean_stretches
+from deepda.windows import windows
+
+TIMES = windows(2008, 2008).middle
+
+
+def on_grid(grid: Grid, values: np.ndarray, land: float = np.nan, **lead: object) -> xr.DataArray:
+    """(..., depth, lat, lon) with the coordinates of the grid; `land` where there is no water."""
+    names = [*lead, "depth", "lat", "lon"]
+    coords = {**lead, "depth": grid.depth, "lat": grid.lat, "lon": grid.lon}
+    return xr.DataArray(np.where(grid.ocean, values, land), coords, names)
+
+
+def random_field(
+    grid: Grid, rng: np.random.Generator, times: int = 6, land: float = np.nan
+) -> xr.DataArray:
+    return on_grid(grid, rng.normal(size=(times, *grid.shape)), land, time=TIMES[:times])
+
+
+def even_grid(lat: int = 30, lon: int = 72, land: tuple[int, ...] = ()) -> Grid:
+    ocean = np.ones((2, lat, lon), bool)
+    ocean[:, :, list(land)] = False
+    return Grid(
+        np.linspace(-60, 60, lat + 1), np.linspace(20, 380, lon + 1), np.array([0, 100, 400]), ocean
+    )
+
+
+# ----- guards
+
+
+def test_other_times_raise_and_say_both_sides(grid: Grid) -> None:
+    truth = random_field(grid, np.random.default_rng(0))
+    moved = truth.assign_coords(time=TIMES[1:7])
+    with pytest.raises(v.VerificationError, match=r"2008-01-03T12.* on one side and 2008-01-08T12"):
+        v.rmse(truth, moved, v.ocean_weights(grid))
+    with pytest.raises(v.VerificationError, match=r"6 times .* against 5 times"):
+        v.rmse(truth, truth[:5], v.ocean_weights(grid))
+
+
+def test_another_grid_raises_and_says_both_sides(grid: Grid) -> None:
+    truth = random_field(grid, np.random.default_rng(0))
+    shifted = truth.assign_coords(lon=truth["lon"] + 0.5)
+    with pytest.raises(v.VerificationError, match=r"lon is 14 values from .* on one side and 14 values"):
+        v.bias(shifted, truth, v.ocean_weights(grid))
+    with pytest.raises(v.VerificationError, match="depth is in one only"):
+        v.require_same_grid(truth, truth.isel(depth=0))
+
+
+def test_coordinates_that_went_through_single_precision_agree(grid: Grid) -> None:
+    truth = random_field(grid, np.random.default_rng(0))
+    v.require_same_grid(truth, truth.assign_coords(lon=truth["lon"].astype("f4")))
+
+
+def test_a_hole_in_the_ocean_raises_unless_the_field_is_partial(grid: Grid) -> None:
+    truth = random_field(grid, np.random.default_rng(0))
+    holed, water = truth.copy(deep=True), np.argwhere(grid.ocean)[3]
+    holed[(2, *water)] = np.nan
+    with pytest.raises(v.VerificationError, match="has 1 values that are not finite"):
+        v.rmse(holed, truth, v.ocean_weights(grid))
+    assert v.rmse(holed + 2, truth, v.ocean_weights(grid), partial=True) == pytest.approx(2)
+
+
+# ----- scores
+
+
+def test_rmse_agrees_with_a_loop(grid: Grid) -> None:
+    rng = np.random.default_rng(1)
+    truth, analysis = random_field(grid, rng), random_field(grid, rng)
+    total = np.zeros(grid.shape[0])
+    volume = np.zeros(grid.shape[0])
+    error = (analysis - truth).values
+    for t, k, j, i in np.ndindex(error.shape):
+        if grid.ocean[k, j, i]:
+            zone = np.sin(np.deg2rad(grid.lat_edges[j + 1])) - np.sin(np.deg2rad(grid.lat_edges[j]))
+            sector = np.deg2rad(grid.lon_edges[i + 1] - grid.lon_edges[i])
+            cell = EARTH_RADIUS**2 * zone * sector * (grid.depth_edges[k + 1] - grid.depth_edges[k])
+            total[k] += cell * error[t, k, j, i] ** 2
+            volume[k] += cell
+    weights = v.ocean_weights(grid)
+    np.testing.assert_allclose(v.rmse(analysis, truth, weights, ("depth",)), np.sqrt(total / volume))
+    np.testing.assert_allclose(v.rmse(analysis, truth, weights), np.sqrt(total.sum() / volume.sum()))
+
+
+def test_a_constant_error_is_bias_and_rmse_everywhere(grid: Grid) -> None:
+    truth = random_field(grid, np.random.default_rng(1))
+    weights = v.ocean_weights(grid)
+    assert v.bias(truth - 0.25, truth, weights) == pytest.approx(-0.25)
+    for keep in (("depth",), ("time",), ("lat", "lon"), ("time", "depth", "lat")):
+        score = v.rmse(truth - 0.25, truth, weights, keep)
+        assert set(score.dims) == set(keep)
+        np.testing.assert_allclose(score.values[np.isfinite(score.values)], 0.25)
+
+
+def test_land_is_never_read(grid: Grid) -> None:
+    rng = np.random.default_rng(2)
+    truth, analysis = random_field(grid, rng), random_field(grid, rng)
+    weights = v.ocean_weights(grid)
+    for poison in (np.nan, np.inf, 1e30):
+        sick = analysis.where(grid.ocean, poison)
+        assert float(v.rmse(sick, truth, weights)) == float(v.rmse(analysis, truth, weights))
+        assert float(v.anomaly_correlation(sick, truth, weights)) == float(
+            v.anomaly_correlation(analysis, truth, weights)
+        )
+
+
+def test_correlation_in_time_agrees_with_numpy(grid: Grid) -> None:
+    rng = np.random.default_rng(3)
+    truth = random_field(grid, rng, 20)
+    analysis = truth + 0.5 * random_field(grid, rng, 20) + 3
+    got = v.anomaly_correlation(analysis, truth, v.ocean_weights(grid), ("depth", "lat", "lon"))
+    k, j, i = np.argwhere(grid.ocean)[5]
+    expected = np.corrcoef(analysis[:, k, j, i], truth[:, k, j, i])[0, 1]
+    assert float(got[k, j, i]) == pytest.approx(expected)
+    assert np.isnan(got.values[~grid.ocean]).all()
+
+
+def test_pattern_correlation_agrees_with_weighted_covariance(grid: Grid) -> None:
+    rng = np.random.default_rng(4)
+    truth, weights = random_field(grid, rng, 3), v.ocean_weights(grid)
+    analysis = truth + random_field(grid, rng, 3)
+    got = v.anomaly_correlation(analysis, truth, weights, ("time",))
+    one, other = (field.values[1][grid.ocean] for field in (analysis, truth))
+    matrix = np.cov(one, other, aweights=grid.volume[grid.ocean])
+    assert float(got[1]) == pytest.approx(matrix[0, 1] / np.sqrt(matrix[0, 0] * matrix[1, 1]))
+
+
+def test_a_region_holds_the_area_of_its_box() -> None:
+    grid = even_grid()
+    west, east, south, north = 187.3, 243.1, -7.7, 3.3
+    weights = v.region_weights(grid, v.Box(south, north, west, east))
+    area = EARTH_RADIUS**2 * np.deg2rad(east - west) * np.diff(np.sin(np.deg2rad([south, north])))[0]
+    np.testing.assert_allclose(weights.sum(("lat", "lon")), area * np.array([100, 300]))
+
+
+@pytest.mark.parametrize("turn", [-360, 0, 360])
+def test_a_region_across_the_date_line_may_be_written_in_any_convention(turn: float) -> None:
+    grid = toy_grid(np.random.default_rng(5))
+    one = v.region_weights(grid, v.Box(-20, 20, 170, 200))
+    np.testing.assert_allclose(v.region_weights(grid, v.Box(-20, 20, 170 + turn, 200 + turn)), one)
+
+
+def test_regions_that_share_the_globe_add_up_to_it(grid: Grid) -> None:
+    parts = ("tropics", "northern extratropics", "southern extratropics")
+    total = sum(v.region_weights(grid, v.REGIONS[name]) for name in parts)
+    np.testing.assert_allclose(total, v.ocean_weights(grid), rtol=1e-9)
+
+
+def test_outside_a_region_anything_may_stand() -> None:
+    grid = even_grid()
+    truth = random_field(grid, np.random.default_rng(0))
+    weights = v.region_weights(grid, v.REGIONS["Niño 3.4"])
+    sick = (truth + 0.5).where(weights > 0)
+    assert v.rmse(sick, truth, weights) == pytest.approx(0.5)
+
+
+def test_a_region_without_water_is_refused() -> None:
+    with pytest.raises(v.VerificationError, match="no ocean of this grid"):
+        v.region_weights(even_grid(), v.Box(70, 80, 0, 10))
+
+
+def test_the_score_table_has_the_layout_of_the_scores_file(grid: Grid) -> None:
+    rng = np.random.default_rng(6)
+    truth = random_field(grid, rng, 10)
+    spoilt = truth + 0.5
+    spoilt[:3] = 99.0  # inside the spin-up
+    seen = (truth + 2.0).where(rng.random(truth.shape) < 0.1)
+    seen[:, -1] = np.nan  # a level without observations
+    table = v.score_table(
+        truth, {"analysis": spoilt, "observations": seen}, v.ocean_weights(grid), spinup=3
+    )
+    table = json.loads(json.dumps(table, allow_nan=False))
+    assert table["rmse"]["analysis"]["all"] == pytest.approx(0.5)
+    np.testing.assert_allclose(table["rmse"]["analysis"]["by_depth"], 0.5)
+    assert table["rmse"]["observations"]["all"] == pytest.approx(2.0)
+    assert table["rmse"]["observations"]["by_depth"][-1] is None
+    assert table["depth_m"] == list(grid.depth)
+    assert (table["spinup_windows"], table["scored_windows"]) == (3, 7)
+    assert table["scored_from"].startswith("2008-01-18T12")
+
+
+def test_the_score_table_refuses_a_hole_and_a_spinup_of_everything(grid: Grid) -> None:
+    truth = random_field(grid, np.random.default_rng(6))
+    weights = v.ocean_weights(grid)
+    with pytest.raises(v.VerificationError, match="oi has 74 values that are not finite"):
+        v.score_table(truth, {"oi": truth.where(truth < 2)}, weights, 0)
+    with pytest.raises(v.VerificationError, match=r"spin-up of 6 windows came, expected 0\.\.5"):
+        v.score_table(truth, {"oi": truth}, weights, 6)
+
+
+# ----- reliability
+
+
+def test_a_right_spread_has_ratio_one_and_twice_the_spread_two(grid: Grid) -> None:
+    rng = np.random.default_rng(7)
+    sd = on_grid(grid, rng.uniform(0.2, 2, grid.shape), 0.0).expand_dims(time=TIMES)
+    error = sd * rng.normal(size=sd.shape)
+    weights = v.ocean_weights(grid)
+    ratio = v.spread_skill(sd, error, weights, ("depth",))
+    np.testing.assert_allclose(ratio, 1, atol=0.05)
+    np.testing.assert_allclose(v.spread_skill(2 * sd, error, weights, ("depth",)), 2 * ratio)
+    np.testing.assert_allclose(v.standardised_error_variance(error, sd, weights), 1, atol=0.03)
+    np.testing.assert_allclose(v.standardised_error_variance(2 * error, sd, weights), 4, atol=0.12)
+    np.testing.assert_allclose(v.interval_coverage(error, sd, weights), [0.5, 0.9], atol=0.02)
+
+
+def test_a_spread_in_the_wrong_place_fails_the_standardised_variance_only() -> None:
+    grid, rng = even_grid(), np.random.default_rng(8)
+    sd = random_field(grid, rng, 20) * 0 + 1
+    true_sd = sd.where(sd["lon"] < 200, 2.0).where(sd["lon"] >= 200, 0.5)
+    error = true_sd * rng.normal(size=sd.shape)
+    weights, flat = v.ocean_weights(grid), sd * np.sqrt((4 + 0.25) / 2)
+    assert v.spread_skill(flat, error, weights) == pytest.approx(1, abs=0.03)
+    assert v.standardised_error_variance(error, 3 - true_sd, weights) > 1.5
+
+
+def test_members_of_the_truths_own_kind_have_ratio_one(grid: Grid) -> None:
+    rng = np.random.default_rng(9)
+    members = on_grid(grid, rng.normal(size=(3, 73, *grid.shape)), realization=range(3), time=TIMES)
+    truth, weights = random_field(grid, rng, 73), v.ocean_weights(grid)
+    error = members.mean("realization") - truth
+    ratio = v.spread_skill(members.std("realization", ddof=1), error, weights, members=3)
+    assert float(ratio) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(("mean", "sd", "truth"), [(0, 1, 0), (1.5, 0.3, 1.1), (-2, 2, 3)])
+def test_crps_of_a_gaussian_is_the_integral(mean: float, sd: float, truth: float) -> None:
+    got = v.crps_gaussian(*(xr.DataArray(float(x)) for x in (mean, sd, truth)))
+    below, _ = integrate.quad(lambda x: stats.norm.cdf(x, mean, sd) ** 2, mean - 12 * sd, truth)
+    above, _ = integrate.quad(lambda x: stats.norm.sf(x, mean, sd) ** 2, truth, mean + 12 * sd)
+    assert float(got) == pytest.approx(below + above, rel=1e-6)
+
+
+def test_crps_of_a_certain_analysis_is_its_absolute_error() -> None:
+    mean, truth = xr.DataArray([1.0, 2.0]), xr.DataArray([0.5, 4.0])
+    np.testing.assert_allclose(v.crps_gaussian(mean, xr.zeros_like(mean), truth), [0.5, 2.0])
+    np.testing.assert_allclose(v.crps_gaussian(mean, mean * 0 + 1e-9, truth), [0.5, 2.0], atol=1e-8)
+
+
+def test_crps_of_members_is_the_sum_over_pairs() -> None:
+    rng = np.random.default_rng(10)
+    x, y = rng.normal(size=(5, 4)), rng.normal(size=4)
+    members, truth = xr.DataArray(x, dims=("realization", "place")), xr.DataArray(y, dims="place")
+    near = np.abs(x - y).mean(axis=0)
+    pairs = np.abs(x[:, None] - x[None]).sum(axis=(0, 1))
+    np.testing.assert_allclose(v.crps_ensemble(members, truth, fair=False), near - pairs / 50)
+    np.testing.assert_allclose(v.crps_ensemble(members, truth), near - pairs / 40)
+
+
+def test_fair_crps_of_few_members_is_that_of_their_distribution() -> None:
+    rng = np.random.default_rng(11)
+    members = xr.DataArray(rng.normal(size=(3, 200_000)), dims=("realization", "place"))
+    truth = xr.DataArray(rng.normal(size=200_000), dims="place")
+    exact = v.crps_gaussian(xr.zeros_like(truth), xr.ones_like(truth), truth).mean()
+    assert float(v.crps_ensemble(members, truth).mean()) == pytest.approx(float(exact), abs=0.004)
+    with pytest.raises(v.VerificationError, match="at least two"):
+        v.crps_ensemble(members[:1], truth)
+
+
+def test_ranks_agree_with_scipy_and_land_is_not_counted(grid: Grid) -> None:
+    rng = np.random.default_rng(12)
+    members = on_grid(grid, rng.normal(size=(4, 5, *grid.shape)), realization=range(4), time=TIMES[:5])
+    truth, weights = random_field(grid, rng, 5), v.ocean_weights(grid)
+    both = np.concatenate([truth.values[None], members.values])[:, :, grid.ocean]
+    expected = np.bincount((stats.rankdata(both, axis=0)[0] - 1).astype(int).ravel(), minlength=5)
+    np.testing.assert_array_equal(v.rank_histogram(members, truth, weights, rng), expected)
+
+
+def test_ranks_of_ties_are_shared_out_evenly() -> None:
+    grid = even_grid(60, 120)
+    equal = on_grid(grid, np.zeros((3, *grid.shape)), realization=range(3))
+    counts = v.rank_histogram(
+        equal, on_grid(grid, np.zeros(grid.shape)), v.ocean_weights(grid), np.random.default_rng(0)
+    )
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_the_pit_histogram_is_flat_for_a_right_and_u_shaped_for_a_small_spread(grid: Grid) -> None:
+    rng = np.random.default_rng(13)
+    error = random_field(grid, rng, 73)
+    sd, weights = error * 0 + 1, v.ocean_weights(grid)
+    np.testing.assert_allclose(v.pit_histogram(error, sd, weights, 5), 0.2, atol=0.015)
+    narrow = v.pit_histogram(error, 0.5 * sd, weights, 5)
+    assert min(narrow[0], narrow[-1]) > 0.25
+    assert v.pit_histogram(error - 1, sd, weights, 5)[-1] > 0.4  # analysis too cold: truth above it
+
+
+def test_desroziers_finds_the_errors_of_the_best_analysis() -> None:
+    rng, count = np.random.default_rng(14), 400_000
+    background, observed = 0.8 * rng.normal(size=count), 0.5 * rng.normal(size=count)
+    gain = 0.64 / (0.64 + 0.25)
+    analysis = background + gain * (observed - background)
+    found = v.desroziers(observed - background, observed - analysis, np.full(count, 0.6))
+    assert found.observation == pytest.approx(0.25, rel=0.01)
+    assert found.background == pytest.approx(0.64, rel=0.01)
+    assert found.analysis == pytest.approx(0.64 * (1 - gain), rel=0.01)
+    assert found.ratio == pytest.approx(0.25 / 0.36, rel=0.01)
+    with pytest.raises(v.VerificationError, match="3 O-B, 2 O-A and 3 errors"):
+        v.desroziers(np.ones(3), np.ones(2), np.ones(3))
+
+
+# ----- spectra
+
+
+def brute_stretches(ocean: np.ndarray, length: int) -> set[tuple[int, ...]]:
+    """Every run of `length` wet cells, wherever it begins."""
+    size = ocean.size
+    runs = [tuple((start + np.arange(length)) % size) for start in range(size)]
+    return {run for run in runs if ocean[list(run)].all()}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_stretches_are_ocean_only_and_none_is_forgotten(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ocean = rng.random(40) < 0.85
+    found = {tuple(run) for run in ocean_stretches(ocean, 6)}
+    possible = brute_stretches(ocean, 6)
+    assert found <= possible
+    assert bool(found) == bool(possible)
+    for run in possible:  # at most half a stretch of any run is left over
+        assert any(len(set(run) & set(other)) >= 3 for other in found)
+
+
+def test_a_ring_of_ocean_is_used_all_around() -> None:
+    assert set(ocean_stretches(np.ones(40, bool), 8).ravel()) == set(range(40))
+    assert not len(ocean_stretches(np.ones(5, bool), 8))
+
+
+def test_a_wave_stands_at_its_wavenumber() -> None:
+    grid = even_grid(land=(0, 50))
+    wave = np.cos(2 * np.pi * grid.lon / 20.0)  # 20 degrees long, 4 cells
+    field = on_grid(grid, wave * np.ones((2, *grid.shape)), time=TIMES[:2])
+    spectrum = v.zonal_spectrum(field, grid, length=32)
+    assert float(spectrum["wavenumber"][spectrum.argmax("wavenumber")[0]]) == pytest.approx(1 / 20)
+    width = float(spectrum["wavenumber"][0])
+    np.testing.assert_allclose(spectrum.sum("wavenumber") * width, 0.5, rtol=0.02)
+
+
+def test_the_spectrum_of_noise_is_flat_and_holds_its_variance() -> None:
+    grid, rng = even_grid(), np.random.default_rng(15)
+    field = 3.0 * random_field(grid, rng, 60)
+    spectrum = v.zonal_spectrum(field, grid, length=24)
+    width = float(spectrum["wavenumber"][0])
+    level = 9.0 / (width * spectrum.sizes["wavenumber"])
+    np.testing.assert_allclose(spectrum[:, 3:-1], level, rtol=0.1)
+
+
+def test_one_stretch_agrees_with_scipy() -> None:
+    grid = even_grid(4, 48, land=(0, *range(33, 48)))
+    field = random_field(grid, np.random.default_rng(16), 1)
+    got = v.zonal_spectrum(field.where(grid.ocean, np.inf), grid, 20, 60, length=32)
+    row = field.values[0, 0, 3, 1:33]
+    _, expected = periodogram(row, 1 / 7.5, window="hann", detrend="linear")
+    np.testing.assert_allclose(got[0], expected[1:], rtol=1e-9)
+
+
+def test_spectra_refuse_uneven_cells_and_seas_that_are_too_small() -> None:
+    uneven = toy_grid(np.random.default_rng(0))
+    with pytest.raises(v.VerificationError, match="expected one width"):
+        v.zonal_spectrum(random_field(uneven, np.random.default_rng(0)), uneven, length=4)
+    grid = even_grid(land=(0, 10, 20, 30, 40, 50, 60, 70))
+    with pytest.raises(v.VerificationError, match="no 16 neighbouring"):
+        v.zonal_spectrum(random_field(grid, np.random.default_rng(0)), grid, length=16)
+
+
+# ----- climate
+
+
+def yearly(values: np.ndarray, first: int = 1981) -> xr.DataArray:
+    times = np.array([f"{first + year}-07-01" for year in range(len(values))], "datetime64[s]")
+    return xr.DataArray(values, {"time": times}, ("time",))
+
+
+def test_the_slope_and_its_error_agree_with_scipy_for_white_noise() -> None:
+    values = np.random.default_rng(17).normal(size=40) * 0.1 + 0.02 * np.arange(40)
+    series = yearly(values)
+    days = (series["time"].values - series["time"].values[0]) / np.timedelta64(1, "D")
+    line = stats.linregress(days / 3652.425, values)
+    found = v.trend(series)
+    assert float(found.slope) == pytest.approx(line.slope)
+    size = float(found.effective_size)
+    assert 20 < size <= 40
+    assert float(found.standard_error) == pytest.approx(line.stderr * np.sqrt(38 / (size - 2)), rel=1e-9)
+    half = stats.t.ppf(0.975, size - 2) * float(found.standard_error)
+    assert float(found.half_width) == pytest.approx(half)
+
+
+def test_the_interval_of_a_red_series_holds_the_true_trend_about_as_often_as_it_says() -> None:
+    rng, count, tries = np.random.default_rng(18), 200, 400
+    noise = rng.normal(size=(count, tries))
+    for step in range(1, count):
+        noise[step] += 0.6 * noise[step - 1]
+    times = np.datetime64("1990-01-15") + np.arange(count) * 30
+    series = xr.DataArray(noise, {"time": times.astype("datetime64[s]")}, ("time", "try"))
+    found = v.trend(series)
+    naive = found.half_width * np.sqrt((found.effective_size - 2) / (count - 2))
+    assert float((abs(found.slope) < found.half_width).mean()) > 0.9
+    assert float((abs(found.slope) < naive).mean()) < 0.75  # what forgetting autocorrelation costs
+
+
+def test_a_perfect_line_has_no_error_and_land_stays_missing() -> None:
+    line = xr.concat([yearly(0.3 * np.arange(30) / 10), yearly(np.full(30, np.nan))], "place")
+    found = v.trend(line)
+    assert float(found.slope[0]) == pytest.approx(0.3, rel=1e-3)
+    assert float(found.half_width[0]) < 2e-3  # years of 365 and 366 days
+    assert np.isnan(found.slope[1]) and np.isnan(found.half_width[1])
+
+
+def test_trends_of_model_calendars_work_too() -> None:
+    times = [cftime.DatetimeNoLeap(year, 7, 2) for year in range(1, 41)]
+    series = xr.DataArray(np.arange(40.0), {"time": times}, ("time",))
+    assert float(v.trend(series).slope) == pytest.approx(10 * 365.2425 / 365)
+    with pytest.raises(v.VerificationError, match="2 times came"):
+        v.trend(series[:2])
+
+
+def test_heat_content_of_a_kelvin_is_depth_times_capacity(grid: Grid) -> None:
+    bottom = 0.3 * grid.depth_edges[-2] + 0.7 * grid.depth_edges[-1]  # cuts the last layer
+    one = random_field(grid, np.random.default_rng(0)) * 0 + 1
+    heat = v.heat_content(one, grid, bottom)
+    column = grid.ocean.all(axis=0)
+    expected = 1026.0 * 3991.867957 * (bottom - grid.depth_edges[0])
+    np.testing.assert_allclose(heat[0].values[column], expected)
+    assert np.isnan(heat[0].values[~grid.ocean.any(axis=0)]).all()
+    shallow = grid.ocean[0] & ~grid.ocean[-1]
+    assert shallow.any() and (heat[0].values[shallow] < expected).all()
+
+
+def test_heat_content_of_slabs_adds_up(grid: Grid) -> None:
+    field, cut = random_field(grid, np.random.default_rng(19)), float(np.mean(grid.depth_edges[2:4]))
+    bottom = float(grid.depth_edges[-1])
+    whole = v.heat_content(field, grid, bottom)
+    parts = v.heat_content(field, grid, cut) + v.heat_content(field, grid, bottom, cut).fillna(0)
+    np.testing.assert_allclose(parts.values, whole.values, atol=1e-3)
+
+
+def test_heat_content_below_the_grid_is_refused(grid: Grid) -> None:
+    with pytest.raises(v.VerificationError, match=r"from 0 to 2000 m was asked for, the grid reaches"):
+        v.heat_content(random_field(grid, np.random.default_rng(0)), grid, 2000)
+
+
+def test_a_watt_is_a_joule_a_second() -> None:
+    seconds = (np.datetime64("2010-01-01") - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")
+    assert float(v.to_watts(xr.DataArray(seconds))) == pytest.approx(1, abs=1e-3)
+
+
+def test_nino34_is_the_mean_of_its_box_at_the_surface() -> None:
+    grid = even_grid(24, 72)  # cells of 5 degrees: edges of the box are edges of cells
+    inside = (np.abs(grid.lat)[:, None] < 5) & ((grid.lon > 190) & (grid.lon < 240))[None, :]
+    field = on_grid(grid, np.where(inside, 1.5, -9.0) * np.array([1, 7])[:, None, None]).expand_dims(
+        time=TIMES[:2]
+    )
+    np.testing.assert_allclose(v.nino34(field, grid), 1.5)
