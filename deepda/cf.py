@@ -122,6 +122,7 @@ class Header:
             fill_value=FILL,
             compression="zlib",
             complevel=1,
+            chunk_cache=1,  # byte: no chunk fits, else all would be compressed at closing, none before
             chunksizes=(1,) * (len(lead) + 1) + (levels, lat, lon),
         )
         variable.set_auto_maskandscale(False)

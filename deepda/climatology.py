@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepda.errors import DeepDAError
+
 HARMONICS = 4  # of the year kept from the raw mean: 13-week detail, less sampling noise
 
 
-class ClimatologyError(ValueError):
+class ClimatologyError(DeepDAError, ValueError):
     """Data that no climatology can be fitted on, or that do not fit it."""
 
 

@@ -14,6 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from deepda.errors import DeepDAError
+
 
 @dataclass(frozen=True, eq=False)
 class Belief:
@@ -82,7 +84,7 @@ def cycle(
         yield background, analysis
 
 
-class DivergenceError(RuntimeError):
+class DivergenceError(DeepDAError, RuntimeError):
     """An analysis left physical limits; nothing is clipped silently."""
 
 

@@ -13,11 +13,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from deepda.errors import DeepDAError
+
 EARTH_RADIUS = 6_371_229.0  # m, the sphere of CF and of most ocean models
 OUTSIDE = -1  # cell index of a place that the grid does not cover
 
 
-class GridError(ValueError):
+class GridError(DeepDAError, ValueError):
     """A grid that cannot be used; the message says what came and what to do."""
 
 

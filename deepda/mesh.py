@@ -94,7 +94,7 @@ class Curvilinear:
         known = np.flatnonzero(np.isfinite(points).all(axis=1))
         pairs = known[cKDTree(points[known]).query_pairs(SAME_PLACE, output_type="ndarray")]
         row, column = np.divmod(pairs, nx)
-        rim = (row == 0) | (row == ny - 1) | (column == 0) | (column == nx - 1)
+        rim = np.isin(row, (0, ny - 1)).astype(int) + np.isin(column, (0, nx - 1))  # sides it lies on
         second_goes = rim[:, 1] >= rim[:, 0]
         again = np.zeros(ny * nx, bool)
         again[np.where(second_goes, pairs[:, 1], pairs[:, 0])] = True

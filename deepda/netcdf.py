@@ -140,7 +140,7 @@ class AnalysisWriter:
             if self._file is not None and self._file.isopen():
                 self._file.close()
         with suppress(OSError):
-            pass
+            self._part.unlink(missing_ok=True)
 
     def _finish(self) -> None:
         if not self._written.all():

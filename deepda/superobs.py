@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.climatology import Climatology
+from deepda.errors import DeepDAError
 from deepda.grid import OUTSIDE, Grid
 from deepda.observations.table import cells, require_table
 
@@ -30,7 +31,7 @@ REASONS = ("used", "outside the grid", "on land", "no climatology there")
 USED, NOT_COVERED, ON_LAND, NO_CLIMATOLOGY = range(len(REASONS))
 
 
-class SuperobsError(ValueError):
+class SuperobsError(DeepDAError, ValueError):
     """A climatology that does not fit the grid or the season."""
 
 

@@ -18,12 +18,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from deepda.errors import DeepDAError
 from deepda.grid import OUTSIDE, Grid
 from deepda.observations.table import cells
 from deepda.windows import PENTADS, windows
 
 
-class SyntheticError(ValueError):
+class SyntheticError(DeepDAError, ValueError):
     """Places that have no truth to observe, or a network that cannot be drawn from."""
 
 

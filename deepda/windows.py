@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepda.errors import DeepDAError
+
 PENTADS, MONTHS = 73, 12
 LEAP_PENTAD = 11  # counted from 0: 25 February to 1 March
 
 
-class WindowError(ValueError):
+class WindowError(DeepDAError, ValueError):
     """Windows that cannot be made; the message says what came and what to do."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.errors import DeepDAError
 from deepda.grid import Grid
 from deepda.observations.table import PLATFORM_TYPE, PLATFORMS
 from deepda.synthetic import Clouds, window_rng
@@ -31,7 +32,7 @@ from osse.platforms import (
 JITTER = 0.3  # of the layer: how far a value may lie from the centre of its layer
 
 
-class ObservingSystemError(ValueError):
+class ObservingSystemError(DeepDAError, ValueError):
     """A window for which nothing is drawn, or a share that is none."""
 
 

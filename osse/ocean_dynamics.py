@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.interpolate import PchipInterpolator
 from scipy.sparse.linalg import spsolve, svds
+from scipy.spatial import KDTree
 
 from deepda.grid import EARTH_RADIUS, Grid
 from osse.ocean_geography import landmasses, on_unit_sphere
@@ -31,6 +32,7 @@ _DRAG_LENGTH = 1.2e5  # m: width of Stommel's western boundary current, drag / b
 _CIRCUMPOLAR = 1.3e8  # m3/s through Drake Passage (Cunningham et al. 2003)
 _GYRE_DEPTH = 450.0  # m: e-folding depth of the currents
 _SOUTH_EQUATORIAL, _UNDERCURRENT = -0.30, 0.40  # m/s at the surface / at 130 m depth on the equator
+_NOISE_REACH = 2.4  # lengths: farther nodes have weights below 0.003
 _KELVIN_SPEED = 2.7  # m/s, first baroclinic gravity wave (Chelton et al. 1998)
 
 
@@ -149,8 +151,8 @@ def column_exchange(thickness: Array, wet: Mask, mixing: Array, damping: Array) 
     return np.ascontiguousarray(np.linalg.inv(matrix).transpose(1, 2, 0), dtype=np.float32)
 
 
-def smoothing(grid: Grid, length: float) -> Field:
-    """(node, C) weights that turn white noise at nodes over the sphere into smooth unit-variance noise.
+def smoothing(grid: Grid, length: float) -> sparse.csr_array:
+    """(C, node) weights that turn white noise at nodes over the sphere into smooth unit-variance noise.
 
     The correlation of two columns at the distance d is nearly exp(-d2 / (2 length2)), length in m.
     Nodes lie on a Fibonacci spiral, so that the noise knows no pole.
@@ -160,9 +162,13 @@ def smoothing(grid: Grid, length: float) -> Field:
     node_lat = np.rad2deg(np.arcsin(1 - (2 * step + 1) / count))
     node_lon = np.mod(step * 180 * (3 - np.sqrt(5)), 360)
     lat, lon = (axis.ravel()[columns(grid)] for axis in np.meshgrid(grid.lat, grid.lon, indexing="ij"))
-    cosine = on_unit_sphere(node_lat, node_lon) @ on_unit_sphere(lat, lon).T
-    weight = np.exp(-np.square(EARTH_RADIUS * np.arccos(np.clip(cosine, -1, 1)) / length))
-    return np.asarray(weight / np.sqrt(np.square(weight).sum(axis=0)), dtype=np.float32)
+    places, nodes = KDTree(on_unit_sphere(lat, lon)), KDTree(on_unit_sphere(node_lat, node_lon))
+    reach = 2 * np.sin(min(_NOISE_REACH * length / EARTH_RADIUS, np.pi) / 2)
+    weight = sparse.csr_array(places.sparse_distance_matrix(nodes, reach, output_type="coo_matrix"))
+    distance = 2 * EARTH_RADIUS * np.arcsin(np.minimum(weight.data / 2, 1))
+    weight.data = np.exp(-np.square(distance / length))
+    size = np.sqrt(weight.power(2).sum(axis=1))
+    return (sparse.diags_array(1 / size) @ weight).astype(np.float32).tocsr()
 
 
 def _zonal_width(grid: Grid, lat: Array) -> Array:
@@ -174,7 +180,10 @@ def _zonal_width(grid: Grid, lat: Array) -> Array:
 def _departure(lon: Array, wet: Mask, column: int, distance: float) -> list[tuple[int, float]]:
     """Offsets (cells eastward) and weights that interpolate `distance` degrees east of a column."""
     count = lon.size
-    place = lambda offset: lon[(column + offset) % count] + 360 * ((column + offset) // count)  # noqa: E731
+
+    def place(offset: int) -> float:
+        return float(lon[(column + offset) % count] + 360 * ((column + offset) // count))
+
     target, reach = lon[column] + distance, 0
     while place(reach + 1) <= target and wet[(column + reach + 1) % count]:
         reach += 1

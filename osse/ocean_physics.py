@@ -63,13 +63,13 @@ class Physics:
     heave_heat: Field  # (M, L, C) K/m
     el_nino: Field  # (2, L, C) K a K of (T, h)
     distant_flux: Field  # (C) K a pentad and K of T
-    weather: Field  # (node, C)
+    weather: sparse.csr_array  # (C, node)
     weather_amplitude: Field  # (season, C) K a pentad in the top layer
-    wind: Field  # (node, C)
+    wind: sparse.csr_array  # (C, node)
     wind_heave: Field  # (M, C) m a pentad
     eddy_heave: Field  # (M, C) m a pentad
     stirring: Field  # (L, C) K a pentad, in step with the eddies of the first mode
-    water_mass: Field  # (node, C)
+    water_mass: sparse.csr_array  # (C, node)
     water_mass_amplitude: Field  # (L, depth of WATER_MASS_DEPTHS)
     liveliness: Field  # (C) share of the noise below ice, 1 in open water
 

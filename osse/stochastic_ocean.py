@@ -23,6 +23,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.grid import Grid
@@ -167,7 +168,8 @@ class _State:
         anomaly = np.empty((PENTADS, *self.heat.shape), np.float32)
         for season, draw in enumerate(self.rng.standard_normal(PENTADS)):
             phase = np.array(self.oscillator.advance(season * DAYS, DAYS, draw), np.float32)
-            source = p.water_mass_amplitude @ water_mass[season] + p.stirring * eddies[season, 0]
+            source = np.einsum("ld,dc->lc", p.water_mass_amplitude, water_mass[season])
+            source += p.stirring * eddies[season, 0]
             source[0] += weather[season] + phase[0] * p.distant_flux
             self._step(season, source, wind[season] + p.eddy_heave * eddies[season])
             anomaly[season] = self.heat + np.einsum("mlc,mc->lc", p.heave_heat, self.heave)
@@ -181,8 +183,14 @@ class _State:
         moved = [propagate @ heave for propagate, heave in zip(p.heave, self.heave, strict=True)]
         self.heave = np.stack(moved) + heave_source
 
-    def _noise(self, shape: tuple[int, ...], weights: Field) -> Field:
-        return self.rng.standard_normal((*shape, len(weights)), np.float32) @ weights
+    def _noise(self, shape: tuple[int, ...], weights: sparse.csr_array) -> Field:
+        """(*shape, C) smooth noise of unit variance.
+
+        Sparse products, here and everywhere in the loop, run on one thread: threaded ones on small
+        arrays cost ten times as much on a busy machine, and round differently with their number.
+        """
+        draws = self.rng.standard_normal((weights.shape[1], int(np.prod(shape))), np.float32)
+        return np.ascontiguousarray((weights @ draws).T).reshape(*shape, -1)
 
 
 def _in_windows(temperature: Field, per_year: int) -> Field:

@@ -179,6 +179,18 @@ def test_until_it_is_whole_no_glob_finds_it(tmp_path: Path, grid: Grid) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.nc"]
 
 
+def test_what_was_written_does_not_wait_for_the_end(tmp_path: Path) -> None:
+    grid = toy_grid(np.random.default_rng(0), (4, 40, 60))
+    noise = np.random.default_rng(1).normal(size=grid.shape)
+    sizes = []
+    with AnalysisWriter(tmp_path / "a.nc", grid, windows(2008, 2008, 12), variables=("thetao",)) as out:
+        for step in range(12):
+            out.write(step, noise)
+            sizes.append((tmp_path / ".a.nc.part").stat().st_size)
+    assert sizes[-1] > 0.8 * (tmp_path / "a.nc").stat().st_size
+    assert sizes[-1] - sizes[5] > 0.4 * (sizes[-1] - sizes[0])
+
+
 def test_a_missing_window_is_refused(tmp_path: Path, grid: Grid) -> None:
     with (
         pytest.raises(FieldError, match=r"11 of 12 windows.*missing is 2008-06-01"),

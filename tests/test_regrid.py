@@ -223,6 +223,7 @@ def test_halo_columns_count_once(seed: int) -> None:
         )
     )
     assert wide.duplicated.sum() == 2 * source.shape[0]
+    wide.corner_lon[:, [0, -1]] = np.nan  # as models leave them: the inner twin must stay
     covered = remap(wide, *FIVE_DEGREES).fraction(np.ones(wide.shape, bool))
     np.testing.assert_allclose(covered, 1.0, atol=1e-9)
 
@@ -287,7 +288,7 @@ def test_bilinear_on_a_turned_grid_is_of_second_order(seed: int) -> None:
         got = np.stack(
             [remap(source, to_lat, to_lon, "bilinear").mean(field[..., k])[0] for k in range(3)], -1
         )
-        errors.append(np.nanmedian(np.linalg.norm(got - place, axis=-1)))
+        errors.append(np.percentile(np.linalg.norm(got - place, axis=-1), 95))
         assert np.isfinite(got).all()
     assert errors[1] < errors[0] / 3
 

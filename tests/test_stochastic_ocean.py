@@ -297,8 +297,8 @@ def test_vertical_mixing_keeps_heat_and_damping_takes_its_share() -> None:
 
 def test_noise_has_unit_variance_and_the_correlation_it_was_asked_for(grid: Grid) -> None:
     length = 1.2e6
-    weight = dynamics.smoothing(grid, length).astype(float)
-    covariance = weight.T @ weight
+    weight = dynamics.smoothing(grid, length).toarray().astype(float)
+    covariance = weight @ weight.T
     np.testing.assert_allclose(np.diag(covariance), 1, rtol=1e-4)
     lat, lon = (
         np.deg2rad(axis.ravel()[dynamics.columns(grid)])

@@ -175,8 +175,6 @@ def _recolour(figure: Figure, old: Theme, new: Theme) -> None:
     if old is new:
         return
     swap = {getattr(old, field.name): getattr(new, field.name) for field in fields(Theme)}
-    for axes in figure.axes:
-        axes.tick_params(which="both", color=new.ink, labelcolor=new.ink, grid_color=new.faint)
     for artist in figure.findobj():
         if artist.get_gid() == LAND_MESH:
             artist.set(cmap=ListedColormap([new.land, new.paper]))

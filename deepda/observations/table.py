@@ -16,13 +16,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.errors import DeepDAError
 from deepda.grid import OUTSIDE, Grid
 
 PLATFORMS = ("satellite", "argo", "xbt", "ctd", "mooring", "ship", "drifter", "other")
 PLATFORM_TYPE = pd.CategoricalDtype(list(PLATFORMS))
 
 
-class TableError(ValueError):
+class TableError(DeepDAError, ValueError):
     """Observations that cannot be used; the message says how many, which first, and what to do."""
 
 

@@ -1,0 +1,152 @@
+"""A trained run on disk: safetensors and JSON, nothing that is executed on loading.
+
+checkpoint/weights.safetensors   parameters and buffers of the analyser
+checkpoint/model.json            what kind it is, for which grid, and the checksum of its weights
+checkpoint/space.safetensors     climatology and scale of the anomalies
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from deepda.climatology import Climatology
+from deepda.errors import DeepDAError
+from deepda.grid import Grid
+from deepda.state import StateSpace
+
+WEIGHTS, MODEL, SPACE = "weights.safetensors", "model.json", "space.safetensors"
+
+
+class CheckpointError(DeepDAError, ValueError):
+    """A checkpoint that is not there, is broken, or belongs to something else."""
+
+
+def save_checkpoint(
+    folder: Path, analyser: nn.Module, space: StateSpace, about: Mapping[str, Any]
+) -> None:
+    """Write an analyser and the space that it works in.
+
+    Args:
+        folder: made if it is not there.
+        analyser: whose state is kept.
+        space: grid, climatology and scale.
+        about: how to build the analyser again (`build`), kept as JSON.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in analyser.state_dict().items()}
+    write_whole(folder / WEIGHTS, lambda path: save_file(weights, path))
+    grid = space.grid
+    fields = {
+        "mean": space.climatology.mean,
+        "stddev": space.climatology.stddev,
+        "scale": space.scale,
+        "ocean": grid.ocean.astype(np.uint8),
+        "lat_edges": grid.lat_edges,
+        "lon_edges": grid.lon_edges,
+        "depth_edges": grid.depth_edges,
+    }
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(field)) for name, field in fields.items()}
+    write_whole(folder / SPACE, lambda path: save_file(tensors, path))
+    model = {**about, "grid": grid.checksum, "weights": checksum(folder / WEIGHTS)}
+    write_whole(folder / MODEL, lambda path: path.write_text(json.dumps(model, indent=2) + "\n"))
+
+
+def load_space(folder: Path) -> StateSpace:
+    """Grid, climatology and scale of a checkpoint.
+
+    Raises:
+        CheckpointError: not there or broken.
+    """
+    fields = {name: value.numpy() for name, value in _tensors(folder / SPACE).items()}
+    try:
+        edges = (fields["lat_edges"], fields["lon_edges"], fields["depth_edges"])
+        grid = Grid(*edges, fields["ocean"] > 0)
+        return StateSpace(grid, Climatology(fields["mean"], fields["stddev"]), fields["scale"])
+    except KeyError as error:
+        raise CheckpointError(
+            f"{folder / SPACE} has no {error}, expected a checkpoint of this version; train again"
+        ) from error
+
+
+def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
+    """What `save_checkpoint` was told about the analyser.
+
+    Raises:
+        CheckpointError: not there, broken, or made for another grid.
+    """
+    path = folder / MODEL
+    try:
+        model = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
+            "or name its folder with --run DIR"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); restore it or train again") from error
+    if model.get("grid") != grid.checksum:
+        raise CheckpointError(
+            f"{folder} was trained on grid {model.get('grid')}, this one is {grid.checksum}; "
+            "use the run's own grid, or train on this one"
+        )
+    return model
+
+
+def load_weights(folder: Path, analyser: nn.Module) -> None:
+    """Fill an analyser with the weights of a checkpoint.
+
+    Raises:
+        CheckpointError: not there, broken, or of another analyser.
+    """
+    weights = _tensors(folder / WEIGHTS)
+    try:
+        analyser.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise CheckpointError(
+            f"{folder / WEIGHTS} does not fit the analyser ({first}); "
+            "use the generator settings that it was trained with"
+        ) from error
+    analyser.eval()
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write beside and rename, so that the name never holds half a file."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
+            "or name its folder with --run DIR"
+        ) from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is broken ({error}); restore it or train again") from error

@@ -1,0 +1,294 @@
+"""The default generator: analysis = forecast + gain (observation - forecast), in three parts.
+
+1. Forecast: the local linear model of `transition`; the carried factor variances relax to climatology
+   at the pace of the forecast's own error.
+2. Gain: the variational analysis with the covariance of `covariance`, solved by conjugate gradients
+   that gradients pass through; the factor variances shrink with the information received.
+3. Correction: a trunk of convolutions on the partial convolution of the innovations, the increment,
+   spread and static fields, added in proportion to the influence of the observations. It starts at
+   zero, and without observations it stays there.
+
+Shape suffixes: B batch, L layer, K factor, Y latitude, X longitude, F static field.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from deepda.cycle import Belief, Observations
+from deepda.networks.covariance import SphericalCorrelation, apply_covariance, solve
+from deepda.networks.transition import Transition, advance
+from deepda.networks.trunk import PyramidTrunk
+from deepda.partial_conv import InnovationStem
+
+LENGTHS = (300.0, 700.0, 1500.0, 3500.0)  # km, first guesses of the correlation lengths
+NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
+GEOGRAPHY = 64  # hidden channels of the network that places the factors
+REACH = 1.5  # of the logarithm by which a place may change a factor's variance and pace
+TINY = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Statics:
+    """What the generator knows of its ocean, all from the training years of the control simulation.
+
+    Attributes:
+        ocean: (L, Y, X) bool.
+        lat: (Y) degrees north.
+        stddev: (L, Y, X) K, climatological standard deviation.
+        transition: the local linear forecast.
+    """
+
+    ocean: Tensor
+    lat: Tensor
+    stddev: Tensor
+    transition: Transition
+
+    def fields(self) -> Tensor:
+        """(F, Y, X) static fields of order one: variability, its noise, sea floor, latitude."""
+        wet = self.ocean.float()
+        north = (self.lat / 45)[None, :, None].expand(1, *self.ocean.shape[1:])
+        noise = (1 + self.transition.noise.clamp(min=TINY).log() / 4) * wet
+        variability = (1 + self.stddev.clamp(min=0.01).log()) * wet
+        equator = torch.exp(-((self.lat / 15) ** 2))[None, :, None].expand_as(north)
+        return torch.cat([variability, noise, wet, north, equator])
+
+
+class InnovationAnalyser(nn.Module):
+    """The default generator as an Analyser. Its memory channels are the factor variances.
+
+    Args:
+        statics: of the grid.
+        hidden: channels of the correction trunk; 0 leaves the correction out.
+        levels: coarser levels of the trunk.
+        iterations: conjugate-gradient steps of the gain.
+    """
+
+    def __init__(self, statics: Statics, hidden: int = 48, levels: int = 2, iterations: int = 6) -> None:
+        super().__init__()
+        self.iterations = iterations
+        layers, _, longitudes = statics.ocean.shape
+        self.register_buffer("ocean", statics.ocean.float())
+        self.register_buffer("weight", statics.transition.weight)
+        self.register_buffer("noise", statics.transition.noise)
+        self.register_buffer("statics", statics.fields())
+        self.correlation = SphericalCorrelation(statics.lat, longitudes, list(LENGTHS))
+        shapes = vertical_shapes(layers)
+        factors = len(LENGTHS) * len(shapes)
+        self.loading = nn.Parameter(shapes.repeat(len(LENGTHS), 1))
+        self.log_variance = nn.Parameter(torch.full((factors, 1, 1), -math.log(len(LENGTHS))))
+        self.log_pace = nn.Parameter(torch.full((factors, 1, 1), 0.5))
+        self.log_gain = nn.Parameter(torch.zeros(factors, 1, 1))
+        self.log_power = nn.Parameter(torch.zeros(factors, 1, 1))
+        self.geography = nn.Sequential(
+            nn.Conv2d(len(self.statics), GEOGRAPHY, 1),
+            nn.SiLU(),
+            nn.Conv2d(GEOGRAPHY, GEOGRAPHY, 1),
+            nn.SiLU(),
+            _zero(nn.Conv2d(GEOGRAPHY, 2 * factors, 1)),
+        )
+        self.correction = (
+            Correction(statics.ocean, len(self.statics), factors, hidden, levels) if hidden else None
+        )
+        self._structure: Structure | None = None
+
+    def train(self, mode: bool = True) -> InnovationAnalyser:
+        """Switch training on or off; what follows from the weights is worked out anew."""
+        self._structure = None
+        return super().train(mode)
+
+    def structure(self) -> Structure:
+        """What follows from the weights alone, worked out once an update (and once in evaluation)."""
+        if self._structure is None:
+            self._structure = self._work_out()
+        return self._structure
+
+    def renew(self) -> None:
+        """Forget `structure`: the weights have changed."""
+        self._structure = None
+
+    def first_guess(self, batch: int) -> Belief:
+        """Climatology: mean zero, spread one."""
+        variance = self.structure().climate.expand(batch, -1, -1, -1)
+        return Belief(self.ocean.new_zeros(batch, *self.ocean.shape), self._spread(variance), variance)
+
+    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+        """Advance the mean; let the variances grow towards climatology."""
+        known = self.structure()
+        variance = torch.lerp(known.climate, analysis.memory, known.kept)
+        return Belief(advance(self.weight, analysis.mean), self._spread(variance), variance)
+
+    def analyse(self, background: Belief, observations: Observations) -> Belief:
+        """Correct mean and variances by the observations of the window."""
+        precision = observations.precision * self.ocean
+        innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
+        increment = self._increment(background, innovation, precision)
+        variance = self._update_variance(background, precision)
+        mean = background.mean + increment
+        if self.correction is not None:
+            shift, shrink = self.correction(
+                background,
+                innovation,
+                precision,
+                increment,
+                influence(background.spread, self._spread(variance)),
+                1 - variance / background.memory.clamp(min=TINY),
+                torch.cat([self.statics.expand(len(mean), -1, -1, -1), _season(observations, mean)], 1),
+            )
+            mean, variance = mean + shift, variance * shrink.exp()
+        return Belief(mean, self._spread(variance), variance)
+
+    def _increment(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
+        """B R^-1/2 (1 + R^-1/2 B R^-1/2)^-1 R^-1/2 d, on the grid; zero rows where nothing is seen."""
+        known = self.structure()
+        amplitude, root = background.memory.clamp(min=0).sqrt(), precision.sqrt()
+        weighted = root * known.scale
+
+        def operator(field: Tensor, frozen: bool = False) -> Tensor:
+            loading, spectrum, size, scaled = known.loading, known.spectrum, amplitude, weighted
+            if frozen:
+                loading, spectrum = loading.detach(), spectrum.detach()
+                size, scaled = size.detach(), scaled.detach()
+            spread = apply_covariance(
+                scaled * field, loading, size, lambda f: self.correlation.smooth(f, spectrum)
+            )
+            return field + scaled * spread
+
+        right = root * innovation
+        solution = solve(operator, lambda f: operator(f, frozen=True), right, self.iterations)
+        return known.scale * apply_covariance(
+            weighted * solution,
+            known.loading,
+            amplitude,
+            lambda f: self.correlation.smooth(f, known.spectrum),
+        )
+
+    def _update_variance(self, background: Belief, precision: Tensor) -> Tensor:
+        """Each factor's variance after the window, the other factors taken as noise.
+
+        s2 -> s2 / (1 + gain s2 I)^power, where I is the information (inverse variance) on the factor
+        in its correlation area; exact for one factor observed at one place.
+        """
+        known = self.structure()
+        told = precision / (1 + precision * background.spread.square())
+        local = torch.einsum("kl,blyx->bkyx", known.loading.square(), known.scale.square() * told)
+        information = self.correlation.smooth(local, known.squared_spectrum).clamp(min=0)
+        drop = 1 + self.log_gain.exp() * background.memory * information
+        return background.memory * drop ** -self.log_power.exp()
+
+    def _spread(self, variance: Tensor) -> Tensor:
+        known = self.structure()
+        total = torch.einsum("kl,bkyx->blyx", known.loading.square(), variance)
+        return known.scale * (total + TINY).sqrt()
+
+    def _work_out(self) -> Structure:
+        placed = REACH * torch.tanh(self.geography(self.statics[None])[0])
+        in_place, pace = placed.chunk(2)
+        climate = (self.log_variance + in_place).exp()
+        square = self.loading.square()
+        total = torch.einsum("kl,kyx->lyx", square, climate)
+        scale = torch.rsqrt(total + TINY) * self.ocean
+        share = torch.einsum("kl,lyx->kyx", square, scale.square())
+        noise = torch.einsum("kl,lyx->kyx", square, scale.square() * self.noise) / (share + TINY)
+        kept = torch.exp(-(self.log_pace + pace).exp() * noise)
+        return Structure(
+            self.loading,
+            scale,
+            climate,
+            kept,
+            self.correlation.spectrum(),
+            self.correlation.spectrum(sharpen=2.0),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The covariance that the weights stand for.
+
+    Attributes:
+        loading: (K, L).
+        scale: (L, Y, X) makes the climatological variance one; zero on land.
+        climate: (K, Y, X) climatological variance of the factors.
+        kept: (K, Y, X) share of a variance that survives a window.
+        spectrum, squared_spectrum: of the correlations and of their squares.
+    """
+
+    loading: Tensor
+    scale: Tensor
+    climate: Tensor
+    kept: Tensor
+    spectrum: Tensor
+    squared_spectrum: Tensor
+
+
+class Correction(nn.Module):
+    """What convolutions add to the linear analysis: a shift of the mean, a factor on the variances.
+
+    Both are multiplied by the influence of the observations, so that without observations the
+    analysis is the forecast, exactly.
+    """
+
+    def __init__(self, ocean: Tensor, statics: int, factors: int, hidden: int, levels: int) -> None:
+        super().__init__()
+        layers = len(ocean)
+        self.stem = InnovationStem(layers)
+        self.trunk = PyramidTrunk(
+            self.stem.out_channels + 4 * layers + statics + 2, hidden, levels, ocean.any(0)
+        )
+        self.head = _zero(nn.Conv2d(hidden, layers + factors, 1))
+        self.layers = layers
+
+    def forward(
+        self,
+        background: Belief,
+        innovation: Tensor,
+        precision: Tensor,
+        increment: Tensor,
+        influence_BLYX: Tensor,
+        influence_BKYX: Tensor,
+        context: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Shift of the mean (B, L, Y, X) and log factor on the variances (B, K, Y, X)."""
+        spread = background.spread
+        size = spread.clamp(min=0.01)
+        seen = self.stem(innovation / size, precision, spread)
+        features = torch.cat(
+            [seen, increment / size, spread, influence_BLYX, background.mean, context], dim=1
+        )
+        hidden, _ = self.trunk(features)
+        shift, shrink = self.head(hidden).split([self.layers, influence_BKYX.shape[1]], dim=1)
+        return shift * spread * influence_BLYX, shrink * influence_BKYX
+
+
+def influence(before: Tensor, after: Tensor) -> Tensor:
+    """Share of the background error variance that the observations removed, 0..1; zero on land."""
+    return (1 - after.square() / before.square().clamp(min=TINY)).clamp(0, 1)
+
+
+def vertical_shapes(layers: int) -> Tensor:
+    """(V, L) Gaussian bumps over the layer index: narrow ones close together, wide ones apart."""
+    level = torch.arange(layers, dtype=torch.float32)
+    shapes = []
+    for number in (min(NARROW, layers), min(WIDE, layers)):
+        centre = torch.linspace(0, layers - 1, number)
+        width = max((layers - 1) / max(number - 1, 1), 1.0)
+        shapes.append(torch.exp(-0.5 * ((level - centre[:, None]) / width) ** 2))
+    return torch.cat(shapes)
+
+
+def _season(observations: Observations, like: Tensor) -> Tensor:
+    """(B, 2, Y, X) sine and cosine of the time of year."""
+    turn = 2 * torch.pi * observations.season.to(like.dtype) / observations.per_year
+    wave = torch.stack([turn.sin(), turn.cos()], dim=-1).reshape(-1, 2, 1, 1)
+    return wave.expand(len(like), 2, *like.shape[-2:]).to(like.device)
+
+
+def _zero(conv: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(conv.weight)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv

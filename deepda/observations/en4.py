@@ -1,0 +1,64 @@
+"""EN4 profile files of the Met Office: monthly, potential temperature with its own quality control.
+
+Good, Martin and Rayner (2013, doi 10.1002/2013JC009067) and the file description of EN.4.2: a 4 in
+POSITION_QC or PROFILE_POTM_QC rejects the profile, a 4 in POTM_CORRECTED_QC the level.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deepda.observations.ncfile import ARGO, NetcdfFile, days_since
+from deepda.observations.platforms import wmo_platforms
+from deepda.observations.reading import SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
+
+EPOCH = "1950-01-01"
+
+
+def read_en4(path: Path, options: ReadOptions) -> ReadResult:
+    """Read an EN4 (or EN3) profile file.
+
+    Raises:
+        ObservationError: not such a file, or damaged.
+    """
+    with NetcdfFile(path) as file:
+        rows = _rows(file)
+    return finish(rows, path, "en4", options, potential=True)
+
+
+def _rows(file: NetcdfFile) -> pd.DataFrame:
+    temperature = file.matrix("POTM_CORRECTED")
+    shape = temperature.shape
+    casts = shape[0]
+    depth = file.numbers("DEPH_CORRECTED", shape)
+    salinity = np.full(shape, np.nan)
+    if "PSAL_CORRECTED" in file:
+        quality = _quality(file, "PSAL", shape)
+        salinity = np.where(quality < SUSPECT, file.numbers("PSAL_CORRECTED", shape), np.nan)
+    return rows_of(
+        np.isfinite(depth) | np.isfinite(temperature),
+        time=days_since(file.numbers("JULD", (casts,)), EPOCH),
+        lat=file.numbers("LATITUDE", (casts,)),
+        lon=file.numbers("LONGITUDE", (casts,)),
+        depth=depth,
+        temperature=temperature,
+        salinity=salinity,
+        platform_type=wmo_platforms(file.texts("WMO_INST_TYPE", casts)),
+        platform_id=file.texts("PLATFORM_NUMBER", casts),
+        quality_time=file.flags("JULD_QC", (casts,), ARGO),
+        quality_position=file.flags("POSITION_QC", (casts,), ARGO),
+        quality_depth=_quality(file, "DEPH", shape),
+        quality_temperature=_quality(file, "POTM", shape),
+    )
+
+
+def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> np.ndarray:
+    """(cast, level) the level's flag, and bad where the whole profile is rejected."""
+    level = file.flags(f"{name}_CORRECTED_QC", shape, ARGO)
+    if f"PROFILE_{name}_QC" not in file:
+        return level
+    profile = file.flags(f"PROFILE_{name}_QC", shape[:1], ARGO)
+    return worst(level, np.where(profile > SUSPECT, profile, 0)[:, None])

@@ -1,0 +1,97 @@
+"""NEMO observation feedback files ("fdbk"), as HadIOD publishes them.
+
+Layout: NEMO reference manual, chapter OBS; HadIOD: Atkinson et al. (2014, doi 10.1002/2014JC010053),
+profb_fdbk_YYYYMMDD.nc (profiles) and sstfb_fdbk_YYYYMMDD.nc (surface). Corrections that a file offers
+("add to ... to reduce systematic errors") are added. Quality: 1 good, 4 rejected, 0 not controlled.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.observations.ncfile import FDBK, NetcdfFile, days_since
+from deepda.observations.platforms import ICOADS_PLATFORMS, named, wmo_platforms
+from deepda.observations.reading import SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
+
+POTENTIAL, IN_SITU = ("POTM", "SST"), ("TEMP",)  # at the surface they are the same
+KELVIN_OFFSET = 273.15
+
+
+def read_fdbk(path: Path, options: ReadOptions) -> ReadResult:
+    """Read a feedback file of profiles (POTM or TEMP, PSAL) or of the surface (SST).
+
+    Raises:
+        ObservationError: no temperature among its VARIABLES, or damaged.
+    """
+    with NetcdfFile(path) as file:
+        found = [name for name in POTENTIAL + IN_SITU if f"{name}_OBS" in file]
+        if not found:
+            listed = " ".join(file.texts("VARIABLES", file.size("N_VARS")))
+            raise file.error(
+                f"a feedback file of {listed!r} came, expected one of {', '.join(POTENTIAL + IN_SITU)}",
+                "leave it out",
+            )
+        rows = _rows(file, found[0])
+    return finish(rows, path, "fdbk", options, potential=found[0] in POTENTIAL)
+
+
+def _rows(file: NetcdfFile, name: str) -> pd.DataFrame:
+    temperature = file.matrix(f"{name}_OBS")
+    shape = temperature.shape
+    casts = shape[0]
+    temperature = temperature + _correction(file, f"{name}_CORR", shape)
+    if file.attribute("units", f"{name}_OBS").lower() in ("k", "kelvin"):
+        temperature = temperature - KELVIN_OFFSET
+    depth = file.numbers("DEPTH", shape) + _correction(file, "DEPTH_CORR", shape)
+    salinity = np.full(shape, np.nan)
+    if "PSAL_OBS" in file:
+        quality = _quality(file, "PSAL", shape)
+        salinity = np.where(quality < SUSPECT, file.numbers("PSAL_OBS", shape), np.nan)
+    whole = file.flags("OBSERVATION_QC", (casts,), FDBK)
+    return rows_of(
+        np.isfinite(temperature) | (np.isfinite(depth) & (shape[1] > 1)),
+        time=days_since(file.numbers("JULD", (casts,)), _reference(file)),
+        lat=file.numbers("LATITUDE", (casts,)),
+        lon=file.numbers("LONGITUDE", (casts,)),
+        depth=depth,
+        temperature=temperature,
+        salinity=salinity,
+        platform_type=_platforms(file.texts("STATION_TYPE", casts), surface=name == "SST"),
+        platform_id=file.texts("STATION_IDENTIFIER", casts),
+        quality_time=file.flags("JULD_QC", (casts,), FDBK),
+        quality_position=file.flags("POSITION_QC", (casts,), FDBK),
+        quality_depth=file.flags("DEPTH_QC", shape, FDBK),
+        quality_temperature=worst(
+            _quality(file, name, shape), np.where(whole > SUSPECT, whole, 0)[:, None]
+        ),
+    )
+
+
+def _correction(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
+    return np.nan_to_num(file.numbers(name, shape)) if name in file else np.zeros(shape)
+
+
+def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.int8]:
+    """(cast, level) the level's flag where there is one, and bad where the whole cast is rejected."""
+    cast = file.flags(f"{name}_QC", shape[:1], FDBK)[:, None]
+    if f"{name}_LEVEL_QC" not in file:
+        return np.broadcast_to(cast, shape)
+    return worst(file.flags(f"{name}_LEVEL_QC", shape, FDBK), np.where(cast > SUSPECT, cast, 0))
+
+
+def _reference(file: NetcdfFile) -> str:
+    text = "".join(file.texts("JULD_REFERENCE", 1))
+    found = re.match(r"^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$", text)
+    try:
+        return str(np.datetime64("{}-{}-{}T{}:{}:{}".format(*found.groups()))) if found else ""
+    except ValueError:
+        raise file.error(f"JULD_REFERENCE is {text!r}, expected YYYYMMDDHHMMSS") from None
+
+
+def _platforms(codes: NDArray[np.str_], surface: bool) -> NDArray[np.str_]:
+    return named(codes, ICOADS_PLATFORMS) if surface else wmo_platforms(codes)

@@ -1,0 +1,151 @@
+"""Which format a file is in, and its reader: `read_observations` is the door to all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from deepda.observations.argo import read_argo
+from deepda.observations.en4 import read_en4
+from deepda.observations.fdbk import read_fdbk
+from deepda.observations.gtspp import read_gtspp
+from deepda.observations.guard import Guard
+from deepda.observations.mitprof import read_mitprof
+from deepda.observations.moorings import read_mooring
+from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.own import read_own
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
+from deepda.observations.seadatanet import read_seadatanet
+from deepda.observations.sst import NAMES, read_sst
+from deepda.observations.t30 import read_grd
+from deepda.observations.wod import read_wod
+
+Reader = Callable[[Path, ReadOptions], ReadResult]
+READERS: dict[str, Reader] = {
+    "argo": read_argo,
+    "en4": read_en4,
+    "fdbk": read_fdbk,
+    "wod": read_wod,
+    "gtspp": read_gtspp,
+    "mitprof": read_mitprof,
+    "seadatanet": read_seadatanet,
+    "mooring": read_mooring,
+    "sst": read_sst,
+    "t30": read_grd,
+    "own": read_own,
+}
+HDF5 = b"\x89HDF\r\n\x1a\n"
+NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", HDF5)
+TEXT = (".csv", ".csv.gz")
+
+
+def read_observations(
+    path: Path, options: ReadOptions | None = None, guard: Guard | None = None
+) -> ReadResult:
+    """Read a file of observations, whatever its format.
+
+    HDF5, whose library a damaged file can crash, is read in a child process; many files are read
+    faster with one guard for all, which then reads all NetCDF.
+
+    Args:
+        path: of one file.
+        options: what the file does not say itself.
+        guard: a child process to read NetCDF in.
+
+    Returns:
+        Kept and rejected rows, which together are all rows of the file.
+
+    Raises:
+        ObservationError: no such file, empty, of no known format, without any value, or damaged.
+    """
+    path, options = Path(path), options or ReadOptions()
+    start = _first_bytes(path)
+    if guard is not None and start.startswith(NETCDF):
+        return guard.read(path, None, options)
+    if start.startswith(HDF5):
+        with Guard() as once:
+            return once.read(path, None, options)
+    return read_format(path, format_of(path), options)
+
+
+def read_format(path: Path, name: str, options: ReadOptions) -> ReadResult:
+    """Read a file of a known format (READERS) in this process.
+
+    Raises:
+        ObservationError: as `read_observations`.
+    """
+    try:
+        return READERS[name](path, options)
+    except ObservationError:
+        raise
+    except (OSError, RuntimeError, ValueError, IndexError, OverflowError, MemoryError) as error:
+        raise ObservationError(
+            f"{path} is damaged or no file of the format {name} ({type(error).__name__}: {error}); "
+            "fetch it again"
+        ) from error
+
+
+def format_of(path: Path) -> str:
+    """Format of a file in a word (READERS), by its first bytes, its variables and its name.
+
+    Raises:
+        ObservationError: no such file, empty, or of no known format.
+    """
+    path = Path(path)
+    start = _first_bytes(path)
+    lower = path.name.lower()
+    if start.startswith(NETCDF):
+        with NetcdfFile(path) as file:
+            return _of_netcdf(file)
+    if start.startswith(b"PAR1") or lower.endswith(TEXT):
+        return "own"
+    if lower.endswith(".grd"):
+        return "t30"
+    raise ObservationError(
+        f"{path} begins with {start!r}, expected NetCDF, Parquet, .csv or .grd; convert it"
+    )
+
+
+def _first_bytes(path: Path) -> bytes:
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "missing"
+        raise ObservationError(f"{path} is {what}, expected a file; check the path")
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        raise ObservationError(f"{path} cannot be opened ({error}); check its permissions") from error
+    if not start:
+        raise ObservationError(f"{path} has zero bytes, expected observations; fetch it again")
+    return start
+
+
+def _of_netcdf(file: NetcdfFile) -> str:
+    """Format by the variables that only it has."""
+    if "POTM_CORRECTED" in file:
+        return "en4"
+    if "DATA_TYPE" in file and file.texts("DATA_TYPE", 1)[0].lower().find("argo") >= 0:
+        return "argo"
+    if "JULD_REFERENCE" in file and "VARIABLES" in file:
+        return "fdbk"
+    if "wod_unique_cast" in file:
+        return "wod"
+    if "GTSPP" in file.attribute("Conventions") or "gtspp_station_id" in file:
+        return "gtspp"
+    if "prof_YYYYMMDD" in file:
+        return "mitprof"
+    if any(name.startswith("SDN_") for name in file.names) or file.size("N_STATIONS"):
+        return "seadatanet"
+    if "T_20" in file or "T_25" in file:
+        return "mooring"
+    if any(name in file and len(file.shape(name)) >= 2 for name in NAMES):
+        return "sst"
+    places = [file.dims(name) for name in file.names
+              if re.fullmatch(r"(nav_)?(lat(itude)?|lon(gitude)?)", name, re.IGNORECASE)]  # fmt: skip
+    if len(places) == 2 and places[0] == places[1] and len(places[0]) == 1:
+        return "own"  # rows along one dimension
+    raise file.error(
+        f"its variables ({', '.join(sorted(file.names)[:8])}) are of no known format",
+        f"convert it to one of {', '.join(READERS)}",
+    )

@@ -1,0 +1,84 @@
+"""GTSPP: one profile a file, real-time or delayed messages of ships (XBT, CTD, ...).
+
+GTSPP NetCDF format 3.7 and 4.0, quality flags of the GTSPP real-time quality control manual (IOC
+Manuals and Guides 22).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.observations.ncfile import GTSPP, NetcdfFile
+from deepda.observations.platforms import GTSPP_TYPES, named
+from deepda.observations.reading import SUSPECT, ReadOptions, ReadResult, finish, rows_of
+
+NAMES = {  # ours -> version 3.7, version 4.0
+    "depth": ("depth", "z"),
+    "depth_flag": ("DEPH_qparm", "z_variable_quality_flag"),
+    "temperature_flag": ("TEMP_qparm", "temperature_quality_flag"),
+    "salinity_flag": ("PSAL_qparm", "salinity_quality_flag"),
+    "position_flag": ("q_pos", "position_quality_flag"),
+    "time_flag": ("q_date_time", "time_quality_flag"),
+    "cruise": ("cruise_id", "gtspp_platform_code"),
+    "type": ("data_type", "gtspp_data_type"),
+}
+
+
+def read_gtspp(path: Path, options: ReadOptions) -> ReadResult:
+    """Read a GTSPP file.
+
+    Raises:
+        ObservationError: no temperature, or damaged.
+    """
+    with NetcdfFile(path) as file:
+        if "temperature" not in file:
+            raise file.error("it holds no temperature", "leave it out")
+        rows = _rows(file)
+    return finish(rows, path, "gtspp", options)
+
+
+def _rows(file: NetcdfFile) -> pd.DataFrame:
+    depth = file.numbers(_name(file, "depth")).ravel()[None, :]
+    shape = depth.shape
+    salinity = np.full(shape, np.nan)
+    if "salinity" in file:
+        quality = file.flags(_name(file, "salinity_flag"), shape, GTSPP)
+        salinity = np.where(quality < SUSPECT, _level(file, "salinity", shape), np.nan)
+    temperature = _level(file, "temperature", shape)
+    kind = np.array([text[:2].upper() for text in file.texts(_name(file, "type"), 1)])
+    return rows_of(
+        np.isfinite(depth) | np.isfinite(temperature),
+        time=_one(file, file.times("time"), "time"),
+        lat=_one(file, file.numbers("latitude"), "latitude"),
+        lon=_one(file, file.numbers("longitude"), "longitude"),
+        depth=depth,
+        temperature=temperature,
+        salinity=salinity,
+        platform_type=named(kind, GTSPP_TYPES),
+        platform_id=file.texts(_name(file, "cruise"), 1),
+        quality_time=file.flags(_name(file, "time_flag"), (1,), GTSPP),
+        quality_position=file.flags(_name(file, "position_flag"), (1,), GTSPP),
+        quality_depth=file.flags(_name(file, "depth_flag"), shape, GTSPP),
+        quality_temperature=file.flags(_name(file, "temperature_flag"), shape, GTSPP),
+    )
+
+
+def _name(file: NetcdfFile, ours: str) -> str:
+    return next((name for name in NAMES[ours] if name in file), NAMES[ours][0])
+
+
+def _level(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
+    values = file.numbers(name)
+    if values.size != shape[1]:
+        raise file.error(f"{name} has {values.size} values for {shape[1]} depths")
+    return values.reshape(shape)
+
+
+def _one(file: NetcdfFile, values: NDArray, name: str) -> NDArray:
+    if values.size != 1:
+        raise file.error(f"{name} has {values.size} values, expected one profile a file")
+    return values.reshape(1)

@@ -1,0 +1,97 @@
+"""MITprof: profiles on the levels of a model, as ECCO prepares them (Forget et al. 2015).
+
+doi 10.5194/gmd-8-3071-2015. prof_T is potential temperature; prof_Tweight is one over the square of
+the whole error (instrument and representativeness), zero where a value is not to be used; prof_Tflag
+above zero names a failed check. -9999 is missing, whether it is declared or not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.observations.ncfile import NetcdfFile, digits
+from deepda.observations.reading import (
+    BAD,
+    GOOD,
+    SUSPECT,
+    UNKNOWN,
+    ReadOptions,
+    ReadResult,
+    finish,
+    rows_of,
+)
+
+MISSING = -9999.0
+
+
+def read_mitprof(path: Path, options: ReadOptions) -> ReadResult:
+    """Read a MITprof file.
+
+    Raises:
+        ObservationError: no prof_T, or damaged.
+    """
+    with NetcdfFile(path) as file:
+        if "prof_T" not in file:
+            raise file.error("a MITprof file without prof_T came", "leave it out")
+        rows = _rows(file)
+    return finish(rows, path, "mitprof", options, potential=True)
+
+
+def _rows(file: NetcdfFile) -> pd.DataFrame:
+    temperature = _clean(file.matrix("prof_T"))
+    shape = temperature.shape
+    casts = shape[0]
+    depth = _clean(file.numbers("prof_depth" if "prof_depth" in file else "depth", shape[1:]))
+    salinity = np.full(shape, np.nan)
+    if "prof_S" in file:
+        quality = _quality(file, "S", shape)
+        salinity = np.where(quality < SUSPECT, _clean(file.numbers("prof_S", shape)), np.nan)
+    weight = _weight(file, "T", shape)
+    error = np.where(weight > 0, 1 / np.sqrt(np.where(weight > 0, weight, 1.0)), np.nan)
+    names = file.texts("prof_descr", casts)
+    return rows_of(
+        np.isfinite(temperature),  # levels are the grid's: those without value were not measured
+        time=digits(*(np.nan_to_num(file.numbers(f"prof_{part}", (casts,)), nan=-1.0)
+                      for part in ("YYYYMMDD", "HHMMSS"))),
+        lat=_clean(file.numbers("prof_lat", (casts,))),
+        lon=_clean(file.numbers("prof_lon", (casts,))),
+        depth=np.broadcast_to(depth, shape),
+        temperature=temperature,
+        salinity=salinity,
+        error=error,
+        platform_type=np.array([_platform(name) for name in names]),
+        platform_id=names,
+        quality_temperature=_quality(file, "T", shape),
+    )  # fmt: skip
+
+
+def _clean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(values == MISSING, np.nan, values)
+
+
+def _weight(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
+    if f"prof_{name}weight" not in file:
+        return np.full(shape, np.nan)
+    return _clean(file.numbers(f"prof_{name}weight", shape))
+
+
+def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.int8]:
+    weight = _weight(file, name, shape)
+    quality = np.where(weight > 0, GOOD, np.where(weight == 0, SUSPECT, UNKNOWN))
+    if f"prof_{name}flag" in file:
+        flag = np.nan_to_num(file.numbers(f"prof_{name}flag", shape))
+        quality = np.where(flag > 0, BAD, quality)
+    return quality.astype(np.int8)
+
+
+def _platform(name: str) -> str:
+    """The kind of platform by its description: an Argo number, or the name of an archive."""
+    if (name.isdecimal() and len(name) == 7) or "float" in name.lower():
+        return "argo"
+    words = name.upper()
+    kinds = (("XBT", "xbt"), ("CTD", "ctd"), ("OSD", "ctd"), ("WOD09", "ctd"), ("MRB", "mooring"))
+    return next((kind for word, kind in kinds if word in words), "other")

@@ -1,0 +1,316 @@
+"""What every reader of observations gives: a table, and what could not go into it with its reason.
+
+A reader turns one file into rows (`rows_of`) that say what the file says: place, value, quality of
+each in our five words. `finish` then does for all formats alike what depends on no format: pressure
+to depth, in-situ to potential temperature, errors, and the sorting into kept and rejected. Nothing
+is dropped in between: rows in = rows kept + rows rejected, asserted in ReadResult.
+
+A row is a level (or cell) for which the file holds a temperature or a depth; the padding of
+rectangular arrays (both missing) and the land of gridded products are no rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from deepda.errors import DeepDAError
+from deepda.observations.seawater import (
+    Salinity,
+    constant_salinity,
+    depth_of,
+    potential_temperature,
+    pressure_of,
+)
+from deepda.observations.table import COLUMNS, PLATFORM_TYPE
+from deepda.synthetic import ERRORS
+
+QUALITIES = ("good", "probably_good", "unknown", "suspect", "bad")  # from best to worst
+QUALITY = pd.CategoricalDtype(list(QUALITIES), ordered=True)
+GOOD, PROBABLY_GOOD, UNKNOWN, SUSPECT, BAD = range(5)
+ELEMENTS = ("time", "position", "depth", "temperature")  # that a file flags one by one
+OLDEST = np.datetime64("1750-01-01", "s")  # no thermometer went to sea before
+ABOVE = 1.0  # m above the surface that waves and the offset of a pressure sensor account for
+FUTURE = np.timedelta64(1, "D")  # clocks may run ahead by so much
+KELVIN = (250.0, 320.0)  # values that can only be kelvin
+ZERO_CELSIUS = 273.15  # K
+OUTPUT = (
+    "time", "lat", "lon", "depth", "temperature", "salinity", "error", "platform_type", "platform_id",
+    "source", "source_index", "profile", "qc",
+)  # fmt: skip
+
+
+class ObservationError(DeepDAError, ValueError):
+    """A file that cannot be read; the message says what came, what was expected and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadOptions:
+    """What a file does not say itself.
+
+    Attributes:
+        keep: qualities that go into the table; the others are rejected.
+        salinity: practical salinity where a file has none (lat, lon, pressure in dbar) -> PSS-78.
+        climatology: degC (month, lat, lon), for products that are anomalies.
+        start: first month of a file without dates, for instance "1979-01".
+        columns: own tables: {our name: name in the file}.
+        units: own tables: {our name: units}, for instance {"temperature": "K"}.
+        now: observations after this time (and a day) are from the future.
+    """
+
+    keep: tuple[str, ...] = ("good", "probably_good", "unknown")
+    salinity: Salinity = constant_salinity
+    climatology: xr.DataArray | None = None
+    start: str | None = None
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    now: np.datetime64 = dataclasses.field(default_factory=lambda: np.datetime64("now", "s"))
+
+    def __post_init__(self) -> None:
+        strange = [word for word in self.keep if word not in QUALITIES]
+        if strange:
+            raise ObservationError(
+                f"keep holds {', '.join(map(str, strange))}, expected some of {', '.join(QUALITIES)}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class ReadResult:
+    """One file read.
+
+    Attributes:
+        source: the file.
+        format: its format in a word, for instance "argo".
+        rows_in: rows that the file holds.
+        table: (row) OUTPUT columns; fit for `deepda.observations.table.require_table`.
+        rejects: (row) OUTPUT columns and `reason`; values as far as they could be read.
+    """
+
+    source: Path
+    format: str
+    rows_in: int
+    table: pd.DataFrame
+    rejects: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        if self.rows_in != len(self.table) + len(self.rejects):
+            raise AssertionError(
+                f"{self.source}: {self.rows_in} rows in, {len(self.table)} kept and "
+                f"{len(self.rejects)} rejected: the reader {self.format} lost or made rows"
+            )
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Reason -> rows rejected for it, most frequent first."""
+        counts = self.rejects["reason"].value_counts()
+        return {str(reason): int(count) for reason, count in counts.items() if count}
+
+
+def rows_of(present: NDArray[np.bool_], **fields: ArrayLike) -> pd.DataFrame:
+    """Rows of the levels that are present.
+
+    Args:
+        present: (cast, level) where a row is.
+        fields: by column name; (cast), (cast, level) or one value for all.
+
+    Returns:
+        (row) the fields, `profile` (the cast) and `source_index` (position in the file's array,
+        counted over cast and level, from 0).
+    """
+    index = np.flatnonzero(present)
+    cast = index // max(present.shape[1], 1)
+    columns = {name: _spread(np.asarray(field), index, cast) for name, field in fields.items()}
+    return pd.DataFrame(columns | {"profile": cast.astype(np.int32), "source_index": index})
+
+
+def _spread(field: NDArray, index: NDArray[np.intp], cast: NDArray[np.intp]) -> object:
+    if field.ndim == 2:
+        return field.ravel()[index]
+    if field.dtype.kind in "UO":  # names are stored once
+        codes, names = pd.factorize(np.atleast_1d(field).astype(str))
+        rows = codes[cast] if field.ndim else np.zeros(index.size, np.intp)
+        return pd.Categorical.from_codes(rows, pd.Index(names))
+    return field[cast] if field.ndim else np.full(index.size, field)
+
+
+def finish(
+    rows: pd.DataFrame, source: Path, name: str, options: ReadOptions, potential: bool = False
+) -> ReadResult:
+    """Convert and sort the rows of one file.
+
+    Args:
+        rows: of `rows_of`: time, lat, lon, temperature (degC), depth (m) or pressure (dbar), and
+            where the file has them salinity (PSS-78), instrument_error (K), error (K, the whole),
+            platform_type, platform_id, quality_<element> (0..4, ELEMENTS), reason ("" if none).
+        source: the file.
+        name: of its format.
+        options: which qualities are kept, salinity where there is none.
+        potential: the temperature is potential already.
+
+    Raises:
+        ObservationError: the file holds no row at all.
+    """
+    if rows.empty:
+        raise ObservationError(
+            f"{source} ({name}) holds no value, expected at least one temperature; leave it out or "
+            "fetch it again"
+        )
+    rows = _complete(rows)
+    reason = _Reasons(rows.pop("reason"))
+    reason.mark(_of_place(rows, options.now))
+    reason.mark(_of_flags(rows, options.keep))
+    rows = _converted(rows, reason.none, options.salinity, potential)
+    reason.mark(_of_value(rows))
+    rows = rows.assign(error=_error(rows), source=one_name(source.name, len(rows)))
+    kept = reason.none
+    rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
+    return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects)
+
+
+class _Reasons:
+    """Why each row is rejected, as a code into the names; 0 is not at all. The first reason stays."""
+
+    def __init__(self, given: pd.Series) -> None:
+        codes, names = pd.factorize(pd.concat([pd.Series([""]), given.astype(object)]))
+        self.codes, self.names = codes[1:].astype(np.int16), list(map(str, names))
+
+    @property
+    def none(self) -> NDArray[np.bool_]:
+        return self.codes == 0
+
+    def mark(self, found: dict[str, NDArray[np.bool_]]) -> None:
+        for name, bad in found.items():
+            self.names.append(name)
+            self.codes[bad & self.none] = len(self.names) - 1
+
+    def categorical(self) -> pd.Series:
+        return pd.Series(pd.Categorical.from_codes(self.codes, pd.Index(self.names)))
+
+
+def one_name(name: str, count: int) -> pd.Series:
+    """The same name `count` times, stored once."""
+    return pd.Series(pd.Categorical.from_codes(np.zeros(count, np.int8), pd.Index([name])))
+
+
+def worst(*qualities: ArrayLike) -> NDArray[np.int8]:
+    """The worst of several qualities, broadcast against each other."""
+    stacked = np.broadcast_arrays(*(np.asarray(quality, np.int8) for quality in qualities))
+    return np.maximum.reduce(stacked)
+
+
+def _complete(rows: pd.DataFrame) -> pd.DataFrame:
+    missing: dict[str, Any] = {
+        "depth": np.nan, "pressure": np.nan, "salinity": np.nan, "instrument_error": np.nan,
+        "error": np.nan, "platform_type": one_name("other", len(rows)),
+        "platform_id": one_name("", len(rows)), "reason": one_name("", len(rows)),
+    } | {f"quality_{element}": np.int8(GOOD) for element in ELEMENTS}  # fmt: skip
+    missing["quality_temperature"] = np.int8(UNKNOWN)  # what a file does not flag, it does not doubt
+    rows = rows.assign(**{name: value for name, value in missing.items() if name not in rows.columns})
+    rows = rows.assign(platform_id=_identified(rows))
+    qualities = worst(*(rows[f"quality_{element}"] for element in ELEMENTS))
+    return rows.assign(qc=pd.Categorical.from_codes(qualities, dtype=QUALITY))
+
+
+def _identified(rows: pd.DataFrame) -> pd.Series:
+    """Platform names; casts of platforms without one are platforms of their own."""
+    names = rows["platform_id"].astype("category")
+    blank = (names.isna() | (names == "")).to_numpy()
+    if not blank.any():
+        return names
+    own = "cast_" + rows["profile"].astype(str)
+    return names.astype(object).where(~blank, own).astype("category")
+
+
+def _of_place(rows: pd.DataFrame, now: np.datetime64) -> dict[str, NDArray[np.bool_]]:
+    time = rows["time"].to_numpy().astype("datetime64[s]")
+    lat, lon = rows["lat"].to_numpy(float), rows["lon"].to_numpy(float)
+    swapped = (np.abs(lat) > 90) & (np.abs(lat) <= 360) & (np.abs(lon) <= 90)
+    return {
+        "time_missing": np.isnat(time),
+        "time_impossible": time < OLDEST,
+        "time_in_future": time > now + FUTURE,
+        "position_missing": ~(np.isfinite(lat) & np.isfinite(lon)),
+        "position_looks_swapped": swapped,
+        "position_impossible": (np.abs(lat) > 90) | (np.abs(lon) > 360),
+    }
+
+
+def _of_flags(rows: pd.DataFrame, keep: tuple[str, ...]) -> dict[str, NDArray[np.bool_]]:
+    return {
+        f"{element}_flagged_{QUALITIES[code]}": rows[f"quality_{element}"].to_numpy() == code
+        for element in ELEMENTS
+        for code in (BAD, SUSPECT, UNKNOWN, PROBABLY_GOOD, GOOD)
+        if QUALITIES[code] not in keep
+    }
+
+
+def _of_value(rows: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    depth, value = rows["depth"].to_numpy(float), rows["temperature"].to_numpy(float)
+    return {
+        "depth_missing": ~np.isfinite(depth),
+        "depth_impossible": COLUMNS["depth"].refuses(depth),
+        "temperature_missing": ~np.isfinite(value),
+        "temperature_looks_kelvin": (value >= KELVIN[0]) & (value <= KELVIN[1]),
+        "temperature_impossible": COLUMNS["temperature"].refuses(value),
+    }
+
+
+def _converted(
+    rows: pd.DataFrame, usable: NDArray[np.bool_], salinity: Salinity, potential: bool
+) -> pd.DataFrame:
+    """Depth where a file gives pressure, potential temperature where it gives in situ."""
+    part = {name: rows[name].to_numpy(float)[usable] for name in ("lat", "lon", "depth", "pressure")}
+    depth = np.where(np.isnan(part["depth"]), depth_of(part["pressure"], part["lat"]), part["depth"])
+    depth = np.where(
+        (depth > -1.0) & (depth < 0.0), 0.0, depth
+    )  # waves and sensor offset: Argo QC test 1
+    value = rows["temperature"].to_numpy(float)[usable]
+    if not potential:
+        pressure = np.where(
+            np.isnan(part["pressure"]), pressure_of(depth, part["lat"]), part["pressure"]
+        )
+        practical = rows["salinity"].to_numpy(float)[usable]
+        absent = np.isnan(practical)
+        if absent.any():
+            given = salinity(part["lat"][absent], part["lon"][absent], pressure[absent])
+            practical[absent] = given
+        value = potential_temperature(value, practical, pressure, part["lat"], part["lon"])
+    whole = {name: rows[name].to_numpy(float, copy=True) for name in ("depth", "temperature")}
+    whole["depth"][usable], whole["temperature"][usable] = depth, value
+    return rows.assign(**whole)
+
+
+def _error(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """The file's own whole error, or its instrument error (else the platform's) and the place's."""
+    depth = rows["depth"].to_numpy(float)
+    own = rows["instrument_error"].to_numpy(float)
+    error = np.full(len(rows), np.nan)
+    kind = rows["platform_type"].astype("category").cat
+    for code, platform in enumerate(kind.categories):
+        at = (kind.codes == code).to_numpy()
+        model = ERRORS[str(platform)]
+        place = dataclasses.replace(model, instrument=0.0, instrument_growth=0.0)
+        error[at] = np.where(
+            own[at] > 0, np.hypot(own[at], place.stddev(depth[at])), model.stddev(depth[at])
+        )
+    whole = rows["error"].to_numpy(float)
+    return np.where(np.isfinite(whole) & (whole > 0) & (whole <= 100), whole, error)
+
+
+def _compact(rows: pd.DataFrame) -> pd.DataFrame:
+    table = rows[list(OUTPUT)].reset_index(drop=True)
+    numbers = {name: np.float32 for name in ("lat", "lon", "depth", "temperature", "salinity", "error")}
+    with np.errstate(over="ignore"):
+        table = table.astype(numbers | {"time": "datetime64[s]", "source_index": np.int64})
+    return table.assign(
+        platform_type=table["platform_type"].astype(PLATFORM_TYPE),
+        platform_id=table["platform_id"].astype("category"),
+    )

@@ -1,0 +1,127 @@
+"""World Ocean Database in NetCDF: one cast a file, or many as CF contiguous ragged arrays.
+
+Garcia et al. (2018, World Ocean Database user's manual); IQuOD files are the ragged kind with flags
+named *_IQUODflag. Time is days since 1770-01-01; flags are integers, 0 is accepted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.observations.ncfile import WOD, NetcdfFile
+from deepda.observations.platforms import WOD_PROBES, named
+from deepda.observations.reading import BAD, SUSPECT, UNKNOWN, ReadOptions, ReadResult, finish, worst
+
+MISSING = -1e9  # values that WOD writes for "missing" without declaring it: -1e10, -99999 for codes
+
+
+def read_wod(path: Path, options: ReadOptions) -> ReadResult:
+    """Read a WOD or IQuOD NetCDF file, single cast or ragged.
+
+    Raises:
+        ObservationError: no temperature, row sizes that do not fit, or damaged.
+    """
+    with NetcdfFile(path) as file:
+        if "Temperature" not in file or "z" not in file:
+            raise file.error("it holds no Temperature on z", "leave it out")
+        ragged = file.shape("wod_unique_cast") != ()
+        rows = _rows(file, ragged)
+    return finish(rows, path, "wod", options)
+
+
+def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
+    casts = file.shape("wod_unique_cast")[0] if ragged else 1
+    levels = file.shape("z")[0] if file.shape("z") else 0
+    cast, _, place = _layout(file, "z", casts, levels, ragged)
+    temperature, quality = _on_levels(file, "Temperature", casts, place, ragged)
+    salinity, salinity_quality = _on_levels(file, "Salinity", casts, place, ragged)
+    depth = file.numbers("z", (levels,))
+    dataset = file.texts("dataset", casts)
+    probe = np.array([name.lower() for name in dataset])
+    platform = _platform_names(file, casts)
+    present = np.isfinite(depth) | np.isfinite(temperature)
+    rows = pd.DataFrame(
+        {
+            "time": _per_cast(file.times("time"), casts, file)[cast],
+            "lat": _per_cast(file.numbers("lat"), casts, file)[cast],
+            "lon": _per_cast(file.numbers("lon"), casts, file)[cast],
+            "depth": depth,
+            "temperature": temperature,
+            "salinity": np.where(salinity_quality < SUSPECT, salinity, np.nan),
+            "platform_type": named(probe, WOD_PROBES)[cast],
+            "platform_id": platform[cast],
+            "quality_depth": _flags(file, "z", levels),
+            "quality_temperature": quality,
+            "profile": cast.astype(np.int32),
+            "source_index": np.arange(levels),
+        }
+    )
+    return rows[present].reset_index(drop=True)
+
+
+def _layout(
+    file: NetcdfFile, name: str, casts: int, size: int, ragged: bool
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Of each value: its cast, its level in the cast, and the first value of each cast."""
+    if not ragged:
+        return np.zeros(size, np.intp), np.arange(size), np.zeros(1, np.intp)
+    counts = np.nan_to_num(file.numbers(f"{name}_row_size", (casts,)))
+    if (counts < 0).any() or counts.sum() != size or (counts != np.rint(counts)).any():
+        raise file.error(f"{name}_row_size adds up to {counts.sum():g}, expected {size} values")
+    sizes = counts.astype(np.intp)
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
+    cast = np.repeat(np.arange(casts), sizes)
+    return cast, np.arange(size) - first[cast], first
+
+
+def _on_levels(
+    file: NetcdfFile, name: str, casts: int, first: NDArray[np.intp], ragged: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Values and qualities of a variable on the levels of z: the n-th value of a cast on its n-th z.
+
+    A variable with fewer values than a cast has levels lacks the last ones; with more it is refused.
+    """
+    levels = file.shape("z")[0] if file.shape("z") else 0
+    value, quality = np.full(levels, np.nan), np.full(levels, UNKNOWN, np.int8)
+    if name not in file:
+        return value, quality
+    size = file.shape(name)[0] if file.shape(name) else 0
+    cast, level, _ = _layout(file, name, casts, size, ragged)
+    counts = np.bincount(_layout(file, "z", casts, levels, ragged)[0], minlength=casts)
+    if (level >= counts[cast]).any():
+        raise file.error(f"{name} has more values than a cast has depths")
+    at = first[cast] + level
+    found = file.numbers(name, (size,))
+    value[at] = np.where(found > MISSING, found, np.nan)
+    profile = _profile_flag(file, name, casts)
+    quality[at] = worst(_flags(file, name, size), np.where(profile > SUSPECT, profile, 0)[cast])
+    return value, quality
+
+
+def _flags(file: NetcdfFile, name: str, size: int) -> NDArray[np.int8]:
+    flag = next((f"{name}_{kind}" for kind in ("WODflag", "IQUODflag") if f"{name}_{kind}" in file), "")
+    return file.flags(flag, (size,), WOD)
+
+
+def _profile_flag(file: NetcdfFile, name: str, casts: int) -> NDArray[np.int8]:
+    """(casts) quality of the whole profile; bad where a test on the profile failed."""
+    quality = file.flags(f"{name}_WODprofileflag", (casts,), WOD)
+    return np.where(quality == BAD, BAD, quality).astype(np.int8)
+
+
+def _platform_names(file: NetcdfFile, casts: int) -> NDArray[np.str_]:
+    """(casts) the cruise, which is one platform; else the platform's name; else the cast's number."""
+    cruise, name = file.texts("WOD_cruise_identifier", casts), file.texts("Platform", casts)
+    cast = file.numbers("wod_unique_cast").reshape(casts)
+    number = np.array([f"wod_{value:.0f}" for value in cast])
+    return np.where(cruise != "", cruise, np.where(name != "", name, number))
+
+
+def _per_cast(values: NDArray, casts: int, file: NetcdfFile) -> NDArray:
+    if values.size != casts:
+        raise file.error(f"{values.size} positions or times came for {casts} casts")
+    return values.reshape(casts)

@@ -1,0 +1,454 @@
+"""Training in the cycle: stretches of the control simulation run in parallel, each with its own
+observing network, and the gradient is followed through a few windows at a time.
+
+A Kalman gain that is best at each window is best for all that follow, and the spread is judged at
+each window too; so short truncation loses little (docs/ablation.md has the measured scores).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from deepda.checkpoint import CheckpointError, write_whole
+from deepda.cycle import Analyser, Belief, Observations, require_physical
+from deepda.networks.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from deepda.progress import Progress
+from deepda.synthetic import observe_gridded
+
+STRETCH = 219  # windows until a stretch ends and another begins from climatology
+YOUNG, YOUNG_WEIGHT = 30, 0.1  # windows after a cold start, whose few large errors are mostly luck
+CLIP = 0.1  # norm of the gradient
+AVERAGE = 0.02  # share of the newest weights in their moving average
+WARM_UP = 20  # updates
+DRIFT = 0.5  # standard deviations: size of the slow large-scale drifts added to half of the stretches
+SMALLEST_VARIANCE = 1e-5
+
+
+class NetworkStretches(Protocol):
+    """What training needs of an observing network: `deepda.synthetic.GriddedNetwork`."""
+
+    def stretch(
+        self, length: int, rng: np.random.Generator, season: int | None = None
+    ) -> Iterator[NDArray[np.float32]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The training years as the trainer reads them.
+
+    Attributes:
+        anomalies: (T, L, Y, X) standardised, zero on land; an array or a memory map.
+        season: (T) season of each window; windows are consecutive.
+        per_year: windows a year.
+        scale: (L, Y, X) K of one standard deviation.
+        weights: (L, Y, X) water volume as a share of its layer's.
+        network: draws precisions in K-2.
+    """
+
+    anomalies: NDArray[np.float32]
+    season: NDArray[np.intp]
+    per_year: int
+    scale: NDArray[np.float32]
+    weights: Tensor
+    network: NetworkStretches
+
+
+class Stretch:
+    """One of the parallel streams: a stretch of truth, observed window by window.
+
+    The k-th stretch of a stream depends on (seed, stream, k) alone, so that training resumed in the
+    middle of it sees the same truth and the same errors.
+    """
+
+    def __init__(self, data: TrainingData, seed: int, stream: int, length: int = STRETCH) -> None:
+        self.data, self.seed, self.stream = data, seed, stream
+        self.length = min(length, len(data.anomalies))
+        self.number, self.age = -1, 0
+        self._windows: Iterator[tuple[NDArray, NDArray, NDArray, int]] = iter(())
+
+    def __next__(self) -> tuple[NDArray, NDArray, NDArray, int, bool]:
+        """Truth, value, precision (L, Y, X), season, and whether a new stretch begins here."""
+        try:
+            window = next(self._windows)
+        except StopIteration:
+            self.number += 1
+            self.age = -1
+            self._windows = self._draw()
+            window = next(self._windows)
+        self.age += 1
+        return *window, self.age == 0
+
+    def rewind(self, number: int, age: int) -> None:
+        """Go to where a stream was when its training stopped."""
+        self.number, self.age, self._windows = number, -1, self._draw(number)
+        for _ in range(age + 1):
+            next(self)
+
+    def _draw(self, number: int | None = None) -> Iterator[tuple[NDArray, NDArray, NDArray, int]]:
+        number = self.number if number is None else number
+        data, rng = self.data, np.random.default_rng([self.seed, self.stream, number])
+        # The first stretches are of all lengths, so that the streams do not restart together.
+        length = self.length if number else int(rng.integers(1, self.length + 1))
+        first = int(rng.integers(len(data.anomalies) - length + 1))
+        drift = _drift(rng, data, length)
+        precisions = data.network.stretch(length, rng, int(data.season[first]))
+        for step, precision in enumerate(precisions):
+            truth = data.anomalies[first + step] + drift(step)
+            standardised = precision * data.scale**2
+            value = observe_gridded(truth, standardised, rng)
+            yield truth, value, standardised, int(data.season[first + step])
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One window of all streams: tensors (B, L, Y, X), and what is new among them (B)."""
+
+    truth: Tensor
+    observations: Observations
+    fresh: Tensor
+    weight: Tensor
+
+
+class Streams:
+    """All parallel streams, as batches."""
+
+    def __init__(self, data: TrainingData, seed: int, number: int, device: torch.device) -> None:
+        self.streams = [Stretch(data, seed, stream) for stream in range(number)]
+        self.per_year, self.device = data.per_year, device
+
+    def next(self) -> Batch:
+        truth, value, precision, season, fresh = zip(*(next(s) for s in self.streams), strict=True)
+        old = torch.tensor([1.0 if s.age >= YOUNG else YOUNG_WEIGHT for s in self.streams])
+        return Batch(
+            self._stack(truth),
+            Observations(
+                self._stack(value),
+                self._stack(precision),
+                torch.tensor(season, device=self.device),
+                self.per_year,
+            ),
+            torch.tensor(fresh, device=self.device),
+            (old / old.sum()).to(self.device),
+        )
+
+    def places(self) -> list[tuple[int, int]]:
+        """Where each stream is: (number of its stretch, age)."""
+        return [(s.number, s.age) for s in self.streams]
+
+    def rewind(self, places: Sequence[tuple[int, int]]) -> None:
+        """Go back to `places`."""
+        for stream, (number, age) in zip(self.streams, places, strict=True):
+            stream.rewind(number, age)
+
+    def _stack(self, fields: Sequence[NDArray]) -> Tensor:
+        return torch.from_numpy(np.stack(fields)).to(self.device)
+
+
+Objective = Callable[[Belief, Belief, Tensor, Tensor], Tensor]
+
+
+def likelihood(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
+    """(B) negative log likelihood of the truth under background and analysis, mean over layers.
+
+    A proper score: it is least where the mean is the best estimate and the spread its real error.
+    """
+    layers = (weights.sum((1, 2)) > 0).sum()
+    total = truth.new_zeros(len(truth))
+    for belief in (background, analysis):
+        variance = belief.spread.square() + SMALLEST_VARIANCE
+        score = 0.5 * (variance.log() + (belief.mean - truth).square() / variance)
+        total = total + (weights * score).sum((1, 2, 3)) / layers
+    return total
+
+
+def mean_square(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
+    """(B) mean square error of the analysis, layers alike: the loss of Ham et al. (2024)."""
+    layers = (weights.sum((1, 2)) > 0).sum()
+    return (weights * (analysis.mean - truth).square()).sum((1, 2, 3)) / layers
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        updates: number of updates; the learning rate falls to zero along them.
+        stretches: parallel streams.
+        backprop: windows through which the gradient is followed.
+        learning_rate: of Adam.
+        adversarial_weight: of the discriminator's judgement.
+        validate_every: updates between validations.
+        patience: validations without a gain before training stops.
+        seed: of truth, network, errors.
+    """
+
+    updates: int
+    stretches: int
+    backprop: int
+    learning_rate: float
+    adversarial_weight: float
+    validate_every: int
+    patience: int
+    seed: int
+
+
+class Trainer:
+    """Trains an Analyser that is a torch module; saves itself and resumes bit for bit.
+
+    Args:
+        analyser: the module; `renew()` is called after each change of its weights.
+        discriminator: judges increments; None without adversarial part.
+        objective: what is to be small.
+        data, recipe: see there.
+        validate: score of the present (averaged) weights, smaller is better.
+        folder: where the state of the training is kept.
+    """
+
+    def __init__(
+        self,
+        analyser: nn.Module,
+        discriminator: nn.Module | None,
+        objective: Objective,
+        data: TrainingData,
+        recipe: Recipe,
+        validate: Callable[[], float],
+        folder: Path,
+    ) -> None:
+        self.analyser, self.discriminator, self.objective = analyser, discriminator, objective
+        self.recipe, self.validate, self.folder = recipe, validate, folder
+        self.device = next(analyser.parameters()).device
+        self.weights = data.weights.to(self.device)
+        self.streams = Streams(data, recipe.seed, recipe.stretches, self.device)
+        self.optimiser = torch.optim.Adam(parameter_groups(analyser, recipe.learning_rate))
+        self.critic = (
+            torch.optim.Adam(discriminator.parameters(), lr=recipe.learning_rate)
+            if discriminator
+            else None
+        )
+        self.average = {name: value.detach().clone() for name, value in self._named()}
+        self.best = {name: value.clone() for name, value in self.average.items()}
+        self.belief: Belief | None = None
+        self.done, self.stale, self.best_score = 0, 0, math.inf
+        self.history: list[dict[str, float]] = []
+
+    def run(self, progress: Progress) -> list[dict[str, float]]:
+        """Train to the end; leaves the best validated weights in the analyser.
+
+        Raises:
+            DivergenceError: an analysis ran away.
+        """
+        self._resume()
+        remaining = range(self.done, self.recipe.updates)
+        for _ in progress.track(remaining, "Training", total=len(remaining)):
+            loss = self._update()
+            self.done += 1
+            if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.updates:
+                self._validate(loss, progress)
+                self._save()
+                if self.stale > self.recipe.patience:
+                    progress.note(f"no gain in {self.stale} validations: training ends early")
+                    break
+        self._load(self.best)
+        return self.history
+
+    def _update(self) -> float:
+        self.analyser.train()
+        self._set_rate()
+        belief = self.belief.detach() if self.belief is not None else None
+        total = torch.zeros((), device=self.device)
+        for _ in range(self.recipe.backprop):
+            batch = self.streams.next()
+            belief, loss = self._window(belief, batch)
+            total = total + loss / self.recipe.backprop
+        assert belief is not None
+        self.optimiser.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(self.analyser.parameters(), CLIP)
+        self.optimiser.step()
+        self._renew()
+        share = max(AVERAGE, 1 / (self.done + 2))
+        for name, value in self._named():
+            self.average[name].lerp_(value.detach(), share)
+        self.belief = belief.detach()
+        require_physical(self.belief)
+        return float(total.detach())
+
+    def _window(self, belief: Belief | None, batch: Batch) -> tuple[Belief, Tensor]:
+        analyser: Analyser = self.analyser  # type: ignore[assignment]
+        first = analyser.first_guess(len(batch.fresh))
+        belief = first if belief is None else _restart(belief, first, batch.fresh)
+        background = analyser.forecast(belief, batch.observations.season)
+        analysis = analyser.analyse(background, batch.observations)
+        loss = self.objective(background, analysis, batch.truth, self.weights)
+        loss = (batch.weight * loss).sum()
+        if self.discriminator is not None and self.recipe.adversarial_weight > 0:
+            loss = loss + self.recipe.adversarial_weight * self._judge(background, analysis, batch)
+        return analysis, loss
+
+    def _judge(self, background: Belief, analysis: Belief, batch: Batch) -> Tensor:
+        """Train the discriminator on this window, then ask it about the analysis."""
+        assert self.discriminator is not None and self.critic is not None
+        judge: Discriminator = self.discriminator  # type: ignore[assignment]
+        seen = batch.observations.seen.to(batch.truth.dtype)
+        before = background.mean.detach()
+        true_logits = judge(batch.truth, before, seen)
+        candidate = judge(analysis.mean.detach(), before, seen)
+        self.critic.zero_grad()
+        discriminator_loss(true_logits, candidate, judge.patch_weight).backward()
+        self.critic.step()
+        self.discriminator.requires_grad_(False)
+        verdict = adversarial_loss(judge(analysis.mean, before, seen), judge.patch_weight)
+        self.discriminator.requires_grad_(True)
+        return verdict
+
+    def _set_rate(self) -> None:
+        rise = min(1.0, (self.done + 1) / WARM_UP)
+        fall = 0.5 * (1 + math.cos(math.pi * self.done / self.recipe.updates)) + 0.01
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["full"] * rise * fall
+
+    def _validate(self, loss: float, progress: Progress) -> None:
+        present = {name: value.detach().clone() for name, value in self._named()}
+        self._load(self.average)
+        self.analyser.eval()
+        score = self.validate()
+        if score < self.best_score:
+            self.best_score, self.stale = score, 0
+            self.best = {name: value.clone() for name, value in self.average.items()}
+        else:
+            self.stale += 1
+        self._load(present)
+        self.history.append({"update": self.done, "loss": loss, "validation": score})
+        progress.note(f"update {self.done}: loss {loss:.4f}, validation RMSE {score:.5f} K")
+
+    def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
+        return self.analyser.named_parameters()
+
+    def _load(self, values: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self._named():
+                value.copy_(values[name])
+        self._renew()
+
+    def _renew(self) -> None:
+        if hasattr(self.analyser, "renew"):
+            self.analyser.renew()
+
+    def _save(self) -> None:
+        tensors = {f"present.{n}": v.detach() for n, v in self._named()}
+        tensors |= {f"average.{n}": v for n, v in self.average.items()}
+        tensors |= {f"best.{n}": v for n, v in self.best.items()}
+        tensors |= _moments("adam", self.optimiser)
+        if self.discriminator is not None and self.critic is not None:
+            tensors |= {f"critic.{n}": v for n, v in self.discriminator.state_dict().items()}
+            tensors |= _moments("judge", self.critic)
+        assert self.belief is not None
+        tensors |= {f"belief.{n}": getattr(self.belief, n) for n in ("mean", "spread", "memory")}
+        state = {
+            "recipe": vars(self.recipe),
+            "done": self.done,
+            "stale": self.stale,
+            "best_score": self.best_score,
+            "places": self.streams.places(),
+            "history": self.history,
+        }
+        clean = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
+        write_whole(
+            self.folder / "training.safetensors",
+            lambda path: save_file(clean, path, metadata={"state": json.dumps(state)}),
+        )
+
+    def _resume(self) -> None:
+        path = self.folder / "training.safetensors"
+        if not path.exists():
+            return
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            state = json.loads((file.metadata() or {})["state"])
+        if state["recipe"] != vars(self.recipe):
+            raise CheckpointError(
+                f"{path} holds a training with other settings, expected {vars(self.recipe)}; "
+                "choose another --output, or remove that folder"
+            )
+        tensors = {name: value.to(self.device) for name, value in load_file(path).items()}
+        self._load(_under("present", tensors))
+        self.average, self.best = _under("average", tensors), _under("best", tensors)
+        _restore_moments("adam", self.optimiser, tensors)
+        if self.discriminator is not None and self.critic is not None:
+            self.discriminator.load_state_dict(_under("critic", tensors))
+            _restore_moments("judge", self.critic, tensors)
+        self.belief = Belief(**_under("belief", tensors))
+        self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
+        self.history = state["history"]
+        self.streams.rewind(state["places"])
+
+
+def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:
+    """Adam's groups: the few numbers of the covariance learn faster than the convolutions."""
+    fast, slow = [], []
+    for module in analyser.modules():
+        for parameter in module.parameters(recurse=False):
+            (slow if isinstance(module, nn.modules.conv._ConvNd) else fast).append(parameter)
+    groups = [(fast, 4.0), (slow, 0.5)]
+    return [
+        {"params": params, "lr": learning_rate * speed, "full": learning_rate * speed}
+        for params, speed in groups
+        if params
+    ]
+
+
+def _restart(belief: Belief, first: Belief, fresh: Tensor) -> Belief:
+    new = fresh[:, None, None, None]
+    return Belief(
+        torch.where(new, first.mean, belief.mean),
+        torch.where(new, first.spread, belief.spread),
+        torch.where(new, first.memory, belief.memory),
+    )
+
+
+def _drift(
+    rng: np.random.Generator, data: TrainingData, length: int
+) -> Callable[[int], NDArray[np.float32]]:
+    """A slow warming or cooling of large scale, unknown to the control run, for half of the draws."""
+    layers, lats, lons = data.scale.shape
+    if rng.random() < 0.5:
+        return lambda step: np.float32(0)
+    reach = rng.uniform(0.2, 1.0) * layers
+    profile = np.exp(-np.arange(layers) / reach)[:, None, None]
+    wave = np.cos(2 * np.pi * (np.arange(lons) / lons + rng.random()) * rng.integers(0, 3))
+    wave = 1 + 0.5 * wave * np.sin(np.pi * (np.arange(lats) + 0.5) / lats)[:, None]
+    wet = (data.weights > 0).numpy()
+    typical = np.sqrt((data.weights.numpy() * data.scale**2).sum((1, 2)))[:, None, None]
+    pattern = (profile * wave * wet * typical / data.scale).astype(np.float32)
+    start, rate = DRIFT * rng.standard_normal(2) / (1.0, length)
+    return lambda step: np.float32(start + rate * step) * pattern
+
+
+def _moments(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    states = optimiser.state_dict()["state"]
+    return {f"{prefix}.{i}.{n}": torch.as_tensor(v) for i, s in states.items() for n, v in s.items()}
+
+
+def _restore_moments(prefix: str, optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _under(prefix, tensors).items():
+        index, key = name.split(".")
+        state.setdefault(int(index), {})[key] = value.cpu() if key == "step" else value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = prefix + "."
+    return {name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)}
