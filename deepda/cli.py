@@ -171,8 +171,9 @@ def _reanalysis(arguments: Namespace) -> None:
     config = load_config("reanalysis", overrides, run=Path(wanted.reanalysis.run))
     output = require_writable(Path(config.output))
     import reanalysis.run
+    from osse.history import twin_of_history
 
-    reanalysis.run.run(config, output)
+    reanalysis.run.run(config, output, open_ocean=twin_of_history)
 
 
 REANALYSIS = Command(

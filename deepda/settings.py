@@ -119,41 +119,36 @@ class InnovationGenerator(GeneratorConfig):
     """Forecast plus a gain applied to the innovations."""
 
     hidden: int
-    memory: int
+    levels: int
     solver_iterations: int
 
     def __post_init__(self) -> None:
-        _require_at_least("generator.hidden", self.hidden, 1)
-        _require_at_least("generator.memory", self.memory, 0)
-        _require_at_least("generator.solver_iterations", self.solver_iterations, 0)
+        _require_at_least("generator.hidden", self.hidden, 0)
+        _require_at_least("generator.levels", self.levels, 0)
+        _require_at_least("generator.solver_iterations", self.solver_iterations, 1)
 
 
 @dataclass
 class HamGenerator(GeneratorConfig):
-    """The published network."""
-
-    width: int
-
-    def __post_init__(self) -> None:
-        _require_at_least("generator.width", self.width, 1)
+    """The published network; its size is the published one."""
 
 
 @dataclass
 class TrainingConfig:
     """How long and how the generator learns."""
 
-    minutes: float
+    updates: int
     stretches: int
     backprop: int
     learning_rate: float
     adversarial_weight: float
+    validate_every: int
     patience: int
     seed: int
 
     def __post_init__(self) -> None:
-        _require_above_zero("training.minutes", self.minutes)
         _require_above_zero("training.learning_rate", self.learning_rate)
-        for name in ("stretches", "backprop", "patience"):
+        for name in ("updates", "stretches", "backprop", "validate_every", "patience"):
             _require_at_least(f"training.{name}", getattr(self, name), 1)
         _require_at_least("training.adversarial_weight", self.adversarial_weight, 0)
         _require_at_least("training.seed", self.seed, 0)
@@ -179,12 +174,13 @@ class OsseConfig:
 
 @dataclass
 class ReanalysisConfig:
-    """Which years are analysed, with which trained run."""
+    """Which years are analysed, with which trained run; warming of the twin in K per decade."""
 
     start: int
     end: int
     members: int
     run: str
+    warming: float
 
     def __post_init__(self) -> None:
         _require_order("reanalysis.start", self.start, "end", self.end)

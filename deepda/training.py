@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -26,11 +27,13 @@ from deepda.networks.discriminator import Discriminator, adversarial_loss, discr
 from deepda.progress import Progress
 from deepda.synthetic import observe_gridded
 
+STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
 STRETCH = 219  # windows until a stretch ends and another begins from climatology
 YOUNG, YOUNG_WEIGHT = 30, 0.1  # windows after a cold start, whose few large errors are mostly luck
 CLIP = 0.1  # norm of the gradient
 AVERAGE = 0.02  # share of the newest weights in their moving average
 WARM_UP = 20  # updates
+FAST, SLOW = 4.0, 0.5  # learning rates of covariance and of convolutions, relative
 DRIFT = 0.5  # standard deviations: size of the slow large-scale drifts added to half of the stretches
 SMALLEST_VARIANCE = 1e-5
 
@@ -365,16 +368,14 @@ class Trainer:
         }
         clean = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
         write_whole(
-            self.folder / "training.safetensors",
+            self.folder / STATE,
             lambda path: save_file(clean, path, metadata={"state": json.dumps(state)}),
         )
 
     def _resume(self) -> None:
-        path = self.folder / "training.safetensors"
+        path = self.folder / STATE
         if not path.exists():
             return
-        from safetensors import safe_open
-
         with safe_open(path, "pt") as file:
             state = json.loads((file.metadata() or {})["state"])
         if state["recipe"] != vars(self.recipe):
@@ -396,15 +397,13 @@ class Trainer:
 
 
 def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:
-    """Adam's groups: the few numbers of the covariance learn faster than the convolutions."""
-    fast, slow = [], []
-    for module in analyser.modules():
-        for parameter in module.parameters(recurse=False):
-            (slow if isinstance(module, nn.modules.conv._ConvNd) else fast).append(parameter)
-    groups = [(fast, 4.0), (slow, 0.5)]
+    """Adam's groups: the few numbers of a covariance learn faster than convolutions."""
+    fast = analyser.fast_parameters() if hasattr(analyser, "fast_parameters") else []
+    known = {id(parameter) for parameter in fast}
+    slow = [parameter for parameter in analyser.parameters() if id(parameter) not in known]
     return [
         {"params": params, "lr": learning_rate * speed, "full": learning_rate * speed}
-        for params, speed in groups
+        for params, speed in ((fast, FAST), (slow, SLOW))
         if params
     ]
 

@@ -111,6 +111,10 @@ class InnovationAnalyser(nn.Module):
         """Forget `structure`: the weights have changed."""
         self._structure = None
 
+    def fast_parameters(self) -> list[nn.Parameter]:
+        """The numbers of the covariance, which learn at a higher rate than the convolutions."""
+        return [*self.parameters(recurse=False), *self.correlation.parameters()]
+
     def first_guess(self, batch: int) -> Belief:
         """Climatology: mean zero, spread one."""
         variance = self.structure().climate.expand(batch, -1, -1, -1)
@@ -261,7 +265,8 @@ class Correction(nn.Module):
         )
         hidden, _ = self.trunk(features)
         shift, shrink = self.head(hidden).split([self.layers, influence_BKYX.shape[1]], dim=1)
-        return shift * spread * influence_BLYX, shrink * influence_BKYX
+        # Bounded, so that no input can make the cycle run away.
+        return torch.tanh(shift) * spread * influence_BLYX, torch.tanh(shrink) * influence_BKYX
 
 
 def influence(before: Tensor, after: Tensor) -> Tensor:

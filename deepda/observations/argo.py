@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from deepda.observations.ncfile import ARGO, NetcdfFile, days_since
 from deepda.observations.reading import (
+    GOOD,
     SUSPECT,
     ObservationError,
     ReadOptions,
@@ -90,8 +91,8 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         instrument_error=error,
         platform_type="argo",
         platform_id=platform,
-        quality_time=file.flags("JULD_QC", (casts,), ARGO),
-        quality_position=file.flags("POSITION_QC", (casts,), ARGO),
+        quality_time=file.flags("JULD_QC", (casts,), ARGO, absent=GOOD),
+        quality_position=file.flags("POSITION_QC", (casts,), ARGO, absent=GOOD),
         quality_depth=pressure_quality,
         quality_temperature=quality,
         reason=reason,

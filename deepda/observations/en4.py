@@ -13,7 +13,7 @@ import pandas as pd
 
 from deepda.observations.ncfile import ARGO, NetcdfFile, days_since
 from deepda.observations.platforms import wmo_platforms
-from deepda.observations.reading import SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
+from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
 
 EPOCH = "1950-01-01"
 
@@ -48,8 +48,8 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         salinity=salinity,
         platform_type=wmo_platforms(file.texts("WMO_INST_TYPE", casts)),
         platform_id=file.texts("PLATFORM_NUMBER", casts),
-        quality_time=file.flags("JULD_QC", (casts,), ARGO),
-        quality_position=file.flags("POSITION_QC", (casts,), ARGO),
+        quality_time=file.flags("JULD_QC", (casts,), ARGO, absent=GOOD),
+        quality_position=file.flags("POSITION_QC", (casts,), ARGO, absent=GOOD),
         quality_depth=_quality(file, "DEPH", shape),
         quality_temperature=_quality(file, "POTM", shape),
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepda.observations.ncfile import FDBK, NetcdfFile, days_since
 from deepda.observations.platforms import ICOADS_PLATFORMS, named, wmo_platforms
-from deepda.observations.reading import SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
+from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
 
 POTENTIAL, IN_SITU = ("POTM", "SST"), ("TEMP",)  # at the surface they are the same
 KELVIN_OFFSET = 273.15
@@ -63,9 +63,9 @@ def _rows(file: NetcdfFile, name: str) -> pd.DataFrame:
         salinity=salinity,
         platform_type=_platforms(file.texts("STATION_TYPE", casts), surface=name == "SST"),
         platform_id=file.texts("STATION_IDENTIFIER", casts),
-        quality_time=file.flags("JULD_QC", (casts,), FDBK),
-        quality_position=file.flags("POSITION_QC", (casts,), FDBK),
-        quality_depth=file.flags("DEPTH_QC", shape, FDBK),
+        quality_time=file.flags("JULD_QC", (casts,), FDBK, absent=GOOD),
+        quality_position=file.flags("POSITION_QC", (casts,), FDBK, absent=GOOD),
+        quality_depth=file.flags("DEPTH_QC", shape, FDBK, absent=GOOD),
         quality_temperature=worst(
             _quality(file, name, shape), np.where(whole > SUSPECT, whole, 0)[:, None]
         ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deepda.observations.argo import read_argo
@@ -75,14 +76,23 @@ def read_format(path: Path, name: str, options: ReadOptions) -> ReadResult:
     Raises:
         ObservationError: as `read_observations`.
     """
+    with refusing(path, name):
+        result = READERS[name](path, options)
+    return result
+
+
+@contextlib.contextmanager
+def refusing(path: Path, name: str) -> Iterator[None]:
+    """Turn what the libraries raise on damaged files into a refusal; faults of the code pass."""
     try:
-        return READERS[name](path, options)
+        yield
     except ObservationError:
         raise
     except (OSError, RuntimeError, ValueError, IndexError, OverflowError, MemoryError) as error:
+        what = " ".join(str(error).split())
         raise ObservationError(
-            f"{path} is damaged or no file of the format {name} ({type(error).__name__}: {error}); "
-            "fetch it again"
+            f"{path} is damaged or no file of the format {name} ({type(error).__name__}: {what}), "
+            "expected an intact one; fetch it again"
         ) from error
 
 
@@ -96,8 +106,9 @@ def format_of(path: Path) -> str:
     start = _first_bytes(path)
     lower = path.name.lower()
     if start.startswith(NETCDF):
-        with NetcdfFile(path) as file:
-            return _of_netcdf(file)
+        with refusing(path, "netcdf"), NetcdfFile(path) as file:
+            found = _of_netcdf(file)
+        return found
     if start.startswith(b"PAR1") or lower.endswith(TEXT):
         return "own"
     if lower.endswith(".grd"):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deepda.observations.ncfile import GTSPP, NetcdfFile
 from deepda.observations.platforms import GTSPP_TYPES, named
-from deepda.observations.reading import SUSPECT, ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of
 
 NAMES = {  # ours -> version 3.7, version 4.0
     "depth": ("depth", "z"),
@@ -60,9 +60,9 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         salinity=salinity,
         platform_type=named(kind, GTSPP_TYPES),
         platform_id=file.texts(_name(file, "cruise"), 1),
-        quality_time=file.flags(_name(file, "time_flag"), (1,), GTSPP),
-        quality_position=file.flags(_name(file, "position_flag"), (1,), GTSPP),
-        quality_depth=file.flags(_name(file, "depth_flag"), shape, GTSPP),
+        quality_time=file.flags(_name(file, "time_flag"), (1,), GTSPP, absent=GOOD),
+        quality_position=file.flags(_name(file, "position_flag"), (1,), GTSPP, absent=GOOD),
+        quality_depth=file.flags(_name(file, "depth_flag"), shape, GTSPP, absent=GOOD),
         quality_temperature=file.flags(_name(file, "temperature_flag"), shape, GTSPP),
     )
 

@@ -6,6 +6,7 @@ name (GTSPP). A broken file may claim any size, so sizes are compared with the f
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +71,8 @@ class NetcdfFile:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._data.close()
+        with contextlib.suppress(RuntimeError):  # a damaged file may not close; it was only read
+            self._data.close()
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -142,13 +144,16 @@ class NetcdfFile:
         codes = np.frombuffer(np.ascontiguousarray(raw.astype("S1")).tobytes(), np.uint8)
         return np.array([chr(code) if code else " " for code in codes]).reshape(shape)
 
-    def flags(self, name: str, shape: tuple[int, ...], scheme: dict[int, int]) -> NDArray[np.int8]:
+    def flags(
+        self, name: str, shape: tuple[int, ...], scheme: dict[int, int], absent: int = UNKNOWN
+    ) -> NDArray[np.int8]:
         """Qualities (0..4) of flags stored as digits, characters or character codes.
 
-        Where there is no such variable, the quality is UNKNOWN.
+        Where there is no such variable, the quality is `absent`: a file that does not flag times or
+        places does not doubt them.
         """
         if name not in self:
-            return np.full(shape, UNKNOWN, np.int8)
+            return np.full(shape, absent, np.int8)
         raw = self._raw(name, None)
         if raw.size != int(np.prod(shape)):
             raise self.error(f"{name} has shape {raw.shape}, expected {shape}")

@@ -163,7 +163,7 @@ def finish(
             f"{source} ({name}) holds no value, expected at least one temperature; leave it out or "
             "fetch it again"
         )
-    rows = _complete(rows)
+    rows = _complete(rows.reset_index(drop=True))
     reason = _Reasons(rows.pop("reason"))
     reason.mark(_of_place(rows, options.now))
     reason.mark(_of_flags(rows, options.keep))
@@ -267,25 +267,31 @@ def _converted(
     rows: pd.DataFrame, usable: NDArray[np.bool_], salinity: Salinity, potential: bool
 ) -> pd.DataFrame:
     """Depth where a file gives pressure, potential temperature where it gives in situ."""
-    part = {name: rows[name].to_numpy(float)[usable] for name in ("lat", "lon", "depth", "pressure")}
-    depth = np.where(np.isnan(part["depth"]), depth_of(part["pressure"], part["lat"]), part["depth"])
-    depth = np.where(
-        (depth > -1.0) & (depth < 0.0), 0.0, depth
-    )  # waves and sensor offset: Argo QC test 1
-    value = rows["temperature"].to_numpy(float)[usable]
+    whole = {
+        name: rows[name].to_numpy(float, copy=True) for name in ("depth", "temperature", "pressure")
+    }
+    from_pressure = np.isnan(whole["depth"])
+    lat = rows["lat"].to_numpy(float)
+    whole["depth"][from_pressure] = depth_of(whole["pressure"][from_pressure], lat[from_pressure])
+    just_above = (whole["depth"] > -ABOVE) & (whole["depth"] < 0.0)
+    whole["depth"][just_above] = 0.0
     if not potential:
-        pressure = np.where(
-            np.isnan(part["pressure"]), pressure_of(depth, part["lat"]), part["pressure"]
-        )
-        practical = rows["salinity"].to_numpy(float)[usable]
-        absent = np.isnan(practical)
-        if absent.any():
-            given = salinity(part["lat"][absent], part["lon"][absent], pressure[absent])
-            practical[absent] = given
-        value = potential_temperature(value, practical, pressure, part["lat"], part["lon"])
-    whole = {name: rows[name].to_numpy(float, copy=True) for name in ("depth", "temperature")}
-    whole["depth"][usable], whole["temperature"][usable] = depth, value
-    return rows.assign(**whole)
+        whole["temperature"][usable] = _potential(rows[usable], whole["depth"][usable], salinity)
+    return rows.assign(depth=whole["depth"], temperature=whole["temperature"])
+
+
+def _potential(
+    rows: pd.DataFrame, depth: NDArray[np.float64], salinity: Salinity
+) -> NDArray[np.float64]:
+    """Potential temperature; salinity is the row's own, else that of `salinity`."""
+    part = {name: rows[name].to_numpy(float) for name in ("lat", "lon", "pressure", "temperature")}
+    deep = np.isnan(part["pressure"])
+    pressure = np.where(deep, pressure_of(depth, part["lat"]), part["pressure"])
+    practical = rows["salinity"].to_numpy(float, copy=True)
+    absent = np.isnan(practical)
+    if absent.any():
+        practical[absent] = salinity(part["lat"][absent], part["lon"][absent], pressure[absent])
+    return potential_temperature(part["temperature"], practical, pressure, part["lat"], part["lon"])
 
 
 def _error(rows: pd.DataFrame) -> NDArray[np.float64]:

@@ -14,9 +14,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import SEADATANET, NetcdfFile
-from deepda.observations.reading import SUSPECT, ZERO_CELSIUS, ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.ncfile import SEADATANET, NetcdfFile, days_since
+from deepda.observations.reading import (
+    GOOD,
+    SUSPECT,
+    ZERO_CELSIUS,
+    ReadOptions,
+    ReadResult,
+    finish,
+    rows_of,
+)
 
+EPOCH = 2_440_588  # Chronological Julian Day of 1970-01-01, counted from midnight
 STANDARD_NAMES = {  # CF standard name -> ours
     "sea_water_temperature": "temperature",
     "sea_water_potential_temperature": "potential",
@@ -93,7 +102,7 @@ def _rows(file: NetcdfFile, names: dict[str, str]) -> pd.DataFrame:
     kind = file.attribute("featureType").lower()
     return rows_of(
         np.isfinite(temperature) | np.isfinite(fields[vertical]),
-        time=_cast(file, time, casts, file.times(time)),
+        time=_cast(file, time, casts, _times(file, time)),
         lat=_cast(file, lat, casts, file.numbers(lat)),
         lon=_cast(file, lon, casts, file.numbers(lon)),
         temperature=temperature,
@@ -105,6 +114,13 @@ def _rows(file: NetcdfFile, names: dict[str, str]) -> pd.DataFrame:
         quality_temperature=_quality(file, main, shape),
         **fields,
     )
+
+
+def _times(file: NetcdfFile, name: str) -> NDArray[np.datetime64]:
+    """CF times, or the Chronological Julian Days that SeaDataNet counts from 4713 BC."""
+    if re.match(r"days since -471[23]-01-01", file.attribute("units", name)):
+        return days_since(file.numbers(name) - EPOCH, "1970-01-01")
+    return file.times(name)
 
 
 def _first(file: NetcdfFile, *names: str) -> str:
@@ -132,4 +148,4 @@ def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.
 
 
 def _cast_quality(file: NetcdfFile, flag: str, name: str, casts: int) -> NDArray[np.int8]:
-    return file.flags(_first(file, flag, f"{name}_qc"), (casts,), SEADATANET)
+    return file.flags(_first(file, flag, f"{name}_qc"), (casts,), SEADATANET, absent=GOOD)

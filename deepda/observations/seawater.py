@@ -64,7 +64,7 @@ def read_salinity_climatology(path: Path, name: str = "salt") -> ClimatologicalS
         OSError, KeyError: no such file or variable.
         ValueError: not on (depth, lat, lon), or no value is a salinity.
     """
-    with xr.open_dataset(path, decode_times=False) as data:
+    with xr.open_dataset(path, decode_times=False, mask_and_scale=False) as data:
         field = data[name].squeeze(drop=True).transpose("depth", "lat", "lon").load()
     depth = field["depth"].to_numpy().astype(float)
     if depth.size == len(STANDARD_DEPTHS) and depth.max() < COUNTED:

@@ -1,0 +1,68 @@
+"""From settings to an Analyser, and from a trained run back to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from deepda.checkpoint import load_model, load_space, load_weights
+from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
+from deepda.networks.ham2024 import Ham2024Analyser
+from deepda.networks.innovation import InnovationAnalyser, Statics
+from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.settings import GeneratorConfig, HamGenerator, InnovationGenerator
+from deepda.state import StateSpace
+
+
+@dataclass(frozen=True, eq=False)
+class Generator:
+    """An analyser and the discriminator that judges it in training."""
+
+    analyser: nn.Module
+    discriminator: nn.Module
+
+
+def build_generator(
+    settings: GeneratorConfig, space: StateSpace, transition: Transition, seed: int
+) -> Generator:
+    """An untrained generator; its first weights follow from the seed.
+
+    Args:
+        settings: which generator, of what size.
+        space: grid and scale.
+        transition: local linear forecast fitted on the training years.
+        seed: of the weights.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        ocean = torch.from_numpy(space.grid.ocean)
+        if isinstance(settings, HamGenerator):
+            return Generator(Ham2024Analyser(ocean, ocean.float()), Ham2024Discriminator(ocean))
+        assert isinstance(settings, InnovationGenerator)
+        lat = torch.from_numpy(space.grid.lat).float()
+        statics = Statics(ocean, lat, torch.from_numpy(space.scale), transition)
+        analyser = InnovationAnalyser(
+            statics, settings.hidden, settings.levels, settings.solver_iterations
+        )
+        return Generator(analyser, PatchDiscriminator(ocean))
+
+
+def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Module, StateSpace]:
+    """A trained analyser, ready to analyse, and the space it works in.
+
+    Raises:
+        CheckpointError: not there, broken, or of other settings.
+    """
+    space = load_space(checkpoint)
+    load_model(checkpoint, space.grid)
+    analyser = build_generator(settings, space, _unfitted(space), seed=0).analyser
+    load_weights(checkpoint, analyser)
+    return analyser.requires_grad_(False), space
+
+
+def _unfitted(space: StateSpace) -> Transition:
+    shape = space.grid.shape
+    return Transition(torch.zeros(len(NEIGHBOURS), *shape), torch.zeros(shape))

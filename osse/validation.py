@@ -1,0 +1,65 @@
+"""The validation years: where weights, and the opponent's parameters, are chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepda.cycle import Analyser, Observations, cycle
+from deepda.state import StateSpace
+from deepda.synthetic import GriddedNetwork, observe_gridded
+from osse.control_data import Control
+
+WINDOWS = 146  # two years: enough to rank, short enough to be asked often
+
+
+class ValidationYears:
+    """Truth and observations of the first validation windows; the same at every call.
+
+    Attributes:
+        space: grid and climatology of the training years.
+        truth: (T, L, Y, X) standardised.
+        spinup: windows that are not scored.
+    """
+
+    def __init__(self, control: Control, space: StateSpace, network: GriddedNetwork, seed: int) -> None:
+        part = control.validation
+        steps = min(WINDOWS, part.stop - part.start)
+        part = slice(part.start, part.start + steps)
+        self.season, self.space = control.season(part), space
+        self.truth = space.standardise(control.thetao[part].values, self.season)
+        self.spinup = steps // 2
+        rng = np.random.default_rng([seed, 1])
+        stretch = network.stretch(steps, rng, int(self.season[0]))
+        self.precision = [precision * space.scale**2 for precision in stretch]
+        self.value = [
+            observe_gridded(truth.numpy(), precision, rng)
+            for truth, precision in zip(self.truth, self.precision, strict=True)
+        ]
+
+    def observations(self, step: int, device: torch.device) -> Observations:
+        """Superobservations of a window, a batch of one."""
+        return Observations(
+            torch.from_numpy(self.value[step])[None].to(device),
+            torch.from_numpy(self.precision[step])[None].to(device),
+            torch.tensor([int(self.season[step])], device=device),
+            self.space.climatology.per_year,
+        )
+
+    def rmse(self, analyser: Analyser) -> float:
+        """Error of the analyses after spin-up, volume-weighted, K."""
+        volume = self.space.grid.volume / self.space.grid.volume.sum()
+        return float(np.sqrt((volume * self.mean_square_error(analyser)).sum()))
+
+    def mean_square_error(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L, Y, X) K2, over the windows after spin-up."""
+        total = np.zeros(self.space.grid.shape)
+        with torch.inference_mode():
+            first = analyser.first_guess(1)
+            observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
+            for step, (_, analysis) in enumerate(cycle(analyser, first, observed)):
+                if step >= self.spinup:
+                    error = (analysis.mean[0].cpu() - self.truth[step]).numpy() * self.space.scale
+                    total += error.astype(np.float64) ** 2
+        return total / (len(self.truth) - self.spinup)

@@ -1,0 +1,326 @@
+"""The page of a reanalysis whose truth is known: does it follow the climate, and where does it not?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.figures import (
+    Panel,
+    index_series,
+    map_panels,
+    profile_curves,
+    section,
+    series,
+    truth_analysis_error,
+)
+from deepda.history import ObservedOcean
+from deepda.report import Picture, Section, Table, write_report
+from deepda.state import StateSpace
+from deepda.verification import trend
+from reanalysis.judge import Record
+from reanalysis.restart import year_file
+
+FEWEST_YEARS = 5  # that a trend is drawn of
+
+
+def write(
+    record: Record, scores: dict[str, Any], space: StateSpace, ocean: ObservedOcean, folder: Path
+) -> Path:
+    """Write `report.html` and the pictures and tables in `figures/`."""
+    first, last = record.years[0], record.years[-1]
+    sections = [_climate(record, scores), _errors(record, scores), _event(record, space, ocean, folder)]
+    return write_report(
+        folder / "report.html",
+        f"Reanalysis {first}–{last}",
+        [*sections, _uncertainty(record)],
+        summary="The years were analysed from observations of an ocean whose truth is known "
+        f"({ocean.about.get('source', 'source not told')}). The network learnt from a control "
+        "simulation alone and saw nothing of this ocean but the observations.",
+        facts=_facts(scores),
+        footer=f"deepda reanalysis --start {first} --end {last}; settings in config.yaml, numbers in "
+        "scores.json.",
+        beside=folder / "figures",
+    )
+
+
+def _facts(scores: dict[str, Any]) -> dict[str, str]:
+    facts = {
+        "Error of the analysis": f"{scores['rmse']['analysis']['all']:.3f} K",
+        "Error of climatology": f"{scores['rmse']['climatology']['all']:.3f} K",
+        "Niño 3.4 correlation": f"{scores['nino34']['correlation']:.3f}",
+    }
+    if len(scores["years"]) >= FEWEST_YEARS:
+        found = scores["trend_per_decade"]
+        for name in ("truth", "analysis"):
+            facts[f"Surface trend, {name}"] = _with_error(found[name]["sea_surface_K"], "K/decade")
+    return facts
+
+
+def _with_error(number: dict[str, float | None], unit: str) -> str:
+    half = "" if number["half_width"] is None else f" ± {number['half_width']:.3f}"
+    return f"{number['slope']:.3f}{half} {unit}"
+
+
+def _climate(record: Record, scores: dict[str, Any]) -> Section:
+    truth, analysis = record.truth, record.analysis
+    blocks: list[Picture | Table] = [
+        Picture(
+            "nino34",
+            index_series(
+                record.over_time(truth.nino34),
+                record.over_time(analysis.nino34),
+                record.over_time(record.nino34_stddev),
+            ),
+            "El Niño: sea surface temperature anomaly in 5°S–5°N, 170–120°W. The lines should lie on "
+            "each other from the first year on. The band is an upper limit: it takes the errors in the "
+            "box to be alike.",
+            wide=True,
+        ),
+        Picture(
+            "surface_temperature",
+            series(_both(record, truth.layer[:, 0], analysis.layer[:, 0]), "sea surface anomaly (K)"),
+            "Global mean sea surface temperature, anomaly from the climatology that the network knows. "
+            "The warming leads out of what it was trained on; the analysis should follow.",
+            wide=True,
+        ),
+        Picture(
+            "heat_content",
+            series(
+                {"truth": record.heat(truth), "analysis": record.heat(analysis)}, "heat content (ZJ)"
+            ),
+            f"Heat content of the upper {record.heat_depth:.0f} m, anomaly. Before floats there is "
+            "little below the surface to see it by: the analysis may lag in the first decades and should "
+            "catch up in the last.",
+            wide=True,
+        ),
+    ]
+    if len(record.years) >= FEWEST_YEARS:
+        blocks += [
+            _trend_maps(record, "surface", "sea surface", truth.surface, analysis.surface),
+            _trend_maps(
+                record, "upper", f"upper {record.heat_depth:.0f} m", truth.upper, analysis.upper
+            ),
+            _trend_table(scores),
+        ]
+    return Section("Does it follow the climate?", blocks)
+
+
+def _both(record: Record, truth: NDArray[Any], analysis: NDArray[Any]) -> dict[str, xr.DataArray]:
+    return {"truth": record.over_time(truth), "analysis": record.over_time(analysis)}
+
+
+def _trend_maps(
+    record: Record, name: str, what: str, truth: NDArray[np.float32], analysis: NDArray[np.float32]
+) -> Picture:
+    slopes = [trend(record.over_years(field, "lat", "lon")).slope.values for field in (truth, analysis)]
+    ocean = record.grid.ocean[0]
+    most = float(np.nanpercentile(np.abs(np.where(ocean, slopes[0], np.nan)), 99))
+    limits = (-most, most)
+    panels = [
+        Panel(slopes[0], "trend", f"Truth, {what}", limits),
+        Panel(slopes[1], "trend", f"Analysis, {what}", limits),
+        Panel(slopes[1] - slopes[0], "trend", "Analysis − truth", limits),
+    ]
+    return Picture(
+        f"trend_{name}",
+        map_panels(panels, record.grid),
+        f"Linear trend of annual means, {what}, {record.years[0]}–{record.years[-1]}. The first two "
+        "maps should be alike and the third pale; the truth's own variability counts as trend too.",
+        wide=True,
+    )
+
+
+def _trend_table(scores: dict[str, Any]) -> Table:
+    found = scores["trend_per_decade"]
+    names = {"sea_surface_K": "sea surface (K)", "heat_content_ZJ": "heat content (ZJ)"}
+    rows = {
+        label: {
+            column: found[name][key][part]
+            for name in ("truth", "analysis")
+            for column, part in ((name, "slope"), (f"{name} ±", "half_width"))
+        }
+        for key, label in names.items()
+    }
+    return Table(
+        "trends",
+        rows,
+        "Global trends per decade with half the 95 % confidence interval, autocorrelation allowed for; "
+        f"heat content down to {found['heat_content_down_to_m']:.0f} m.",
+        corner="quantity",
+    )
+
+
+def _errors(record: Record, scores: dict[str, Any]) -> Section:
+    rmse, depth = scores["rmse"], record.grid.depth
+    by_year = {name: record.over_years(np.array(score["by_year"])) for name, score in rmse.items()}
+    by_year["stated by the analysis"] = record.over_years(np.array(scores["spread"]["by_year"]))
+    profiles = {name: score["by_depth"] for name, score in rmse.items()}
+    for name, part in _decades(record.years).items():
+        square = np.square(rmse["analysis"]["by_year_and_depth"])[part].mean(0)
+        profiles[name] = np.sqrt(square).tolist()
+    blocks: list[Picture | Table] = [
+        Picture(
+            "rmse_by_year",
+            series(by_year, "root mean square error (K)"),
+            "Error of each year over the whole volume. It should fall as the observing system grows, "
+            "while that of climatology grows with the warming; the stated error should lie on the true "
+            "one.",
+            wide=True,
+        ),
+        Picture(
+            "rmse_by_depth",
+            profile_curves(profiles, depth, "root mean square error (K)"),
+            "Error by depth, without the first year; the decades show what floats add at depth.",
+        ),
+        _observed(record),
+        _depth_table(scores),
+    ]
+    return Section("How large is the error?", blocks)
+
+
+def _decades(years: range) -> dict[str, slice]:
+    """First and last ten years, where there are twenty."""
+    if len(years) < 20:
+        return {}
+    return {
+        f"{years[0] + 1}–{years[10]}": slice(1, 11),
+        f"{years[-10]}–{years[-1]}": slice(len(years) - 10, None),
+    }
+
+
+def _observed(record: Record) -> Picture:
+    lines = {name: record.over_years(count) for name, count in sorted(record.values.items())}
+    figure = series(lines, "values a window")
+    figure.axes[0].set_yscale("log")
+    return Picture(
+        "observations",
+        figure,
+        "Observed values a window by platform: satellites throughout, then moorings, expendable probes, "
+        "and floats from 2000 on.",
+    )
+
+
+def _depth_table(scores: dict[str, Any]) -> Table:
+    rows: dict[str, dict[str, Any]] = {
+        "all depths": {name: score["all"] for name, score in scores["rmse"].items()}
+        | {"stated": scores["spread"]["all"]}
+    }
+    for level, depth in enumerate(scores["depth_m"]):
+        rows[f"{depth:.0f} m"] = {
+            name: score["by_depth"][level] for name, score in scores["rmse"].items()
+        } | {"stated": scores["spread"]["by_depth"][level]}
+    return Table(
+        "rmse",
+        rows,
+        "Root mean square error in K over the ocean, without the first year; `stated` is what the "
+        "analysis says of itself.",
+        corner="depth",
+        best="smallest",
+        unranked=("stated",),
+    )
+
+
+def _event(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path) -> Section:
+    """The warmest window of Niño 3.4 in the truth, detrended, so that the last year has no lead."""
+    index = record.truth.nino34
+    later = slice(record.windows.per_year if len(record.years) > 1 else 0, None)
+    line = np.polyval(np.polyfit(np.arange(index.size), index, 1), np.arange(index.size))
+    step = int(np.argmax((index - line)[later])) + (later.start or 0)
+    truth, analysis = _anomalies(step, record, space, ocean, folder)
+    level, grid = record.levels[1], record.grid
+    day = str(record.windows.middle[step].astype("datetime64[D]"))
+    panels = truth_analysis_error(truth[0], analysis[0], grid)
+    below = truth_analysis_error(truth[level], analysis[level], grid, level=level)
+    near = float(grid.lat[np.argmin(np.abs(grid.lat))])
+    most = float(np.nanpercentile(np.abs(truth[:, np.argmin(np.abs(grid.lat))]), 99))
+    blocks = [
+        Picture(
+            "event_surface",
+            map_panels(panels, grid),
+            "Anomaly at the surface: satellites see most of it, so little should be left on the right.",
+            wide=True,
+        ),
+        Picture(
+            "event_subsurface",
+            map_panels(below, grid, level=level),
+            f"The same at {grid.depth[level]:.0f} m, where only profiles look.",
+            wide=True,
+        ),
+        *(
+            Picture(
+                f"event_section_{name.lower()}",
+                section(
+                    field, grid, "anomaly", lat=near, title=f"{name}, equator", limits=(-most, most)
+                ),
+                caption,
+            )
+            for name, field, caption in (
+                ("Truth", truth, "Section along the equator: the warm water and the tilt below it."),
+                ("Analysis", analysis, "The same section of the analysis, in the same colours."),
+            )
+        ),
+    ]
+    return Section("A warm event", blocks, f"The strongest El Niño of these years, window of {day}.")
+
+
+def _anomalies(
+    step: int, record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(depth, lat, lon) K of truth and analysis in one window; NaN on land."""
+    span = record.windows
+    truth = ocean.truth(span.start[step], span.end[step])
+    assert truth is not None
+    with xr.open_dataset(year_file(folder, int(span.year[step]))) as file:
+        found = file["thetao"].isel(time=int(span.season[step]))
+        analysis = (found.isel(realization=0) if "realization" in found.dims else found).values
+    normal = space.climatology.mean[span.season[step]]
+    return truth - normal, analysis - normal
+
+
+def _uncertainty(record: Record) -> Section:
+    surface, below = record.levels
+    grid = record.grid
+    names = {surface: "surface", below: f"{grid.depth[below]:.0f} m"}
+    blocks: list[Picture | Table] = []
+    for place, level in enumerate(record.levels):
+        for maps, kind in ((record.spread_maps, "stddev"), (record.influence_maps, "influence")):
+            most = max(
+                float(np.nanpercentile(np.where(grid.ocean[level], field[place], np.nan), 99))
+                for field in maps.values()
+            )
+            panels = [
+                Panel(field[place], kind, f"{year}, {names[level]}", (0.0, most))
+                for year, field in maps.items()
+            ]
+            what = "Stated error" if kind == "stddev" else "Influence of the observations"
+            blocks.append(
+                Picture(
+                    f"{kind}_{'surface' if place == 0 else 'subsurface'}",
+                    map_panels(panels, grid, level=level, columns=2),
+                    f"{what} at {names[level]}, mean of the first and of the last year. "
+                    + (
+                        "It should be small where and when there is something to see."
+                        if kind == "stddev"
+                        else "Share of the background's error variance that one window removes."
+                    ),
+                    wide=True,
+                )
+            )
+    lines = {
+        f"{grid.depth[level]:.0f} m": record.over_years(record.yearly(record.influence)[:, level])
+        for level in sorted({surface, below, grid.depth.size - 1})
+    }
+    blocks.append(
+        Picture(
+            "influence_by_year",
+            series(lines, "influence of a window (1)"),
+            "Mean influence of one window's observations by depth: the growth of the observing system.",
+            wide=True,
+        )
+    )
+    return Section("How sure is it, and why?", blocks)

@@ -1,0 +1,148 @@
+"""What a folder of a reanalysis is of, and the state from which it goes on after an interruption.
+
+reanalysis.json              settings, weights and observations: whose the folder is
+restart_YYYY.safetensors     belief at the end of a year; the last two are kept
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from deepda.checkpoint import WEIGHTS, checksum, write_whole
+from deepda.config import CONFIG_FILE, Config
+from deepda.cycle import Belief
+from deepda.errors import DeepDAError
+
+IDENTITY = "reanalysis.json"
+KEPT = 2  # restart files: should the last one be lost, only a year is made anew
+FIELDS = ("mean", "spread", "memory")
+# Neither where results go nor how far they go changes a single number of what is written.
+FREE = ("command", "output", "data.root", "reanalysis.end", "reanalysis.run")
+
+
+class ReanalysisError(DeepDAError, ValueError):
+    """A reanalysis that cannot be made, or cannot be made here."""
+
+
+def identity_of(config: Config, checkpoint: Path) -> dict[str, Any]:
+    """Every setting (dotted key) that a number may depend on, and the checksum of the weights."""
+    settings = _flat(asdict(config))
+    kept = {key: value for key, value in settings.items() if key not in FREE}
+    return kept | {"weights": checksum(checkpoint / WEIGHTS)}
+
+
+def claim(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a folder that of a reanalysis, or find that it is; returns all that it is identified by.
+
+    May be called again with more that is known.
+
+    Raises:
+        ReanalysisError: the folder holds something else.
+    """
+    path = folder / IDENTITY
+    held = _held(path)
+    if held is None and (other := _foreign(folder)):
+        raise ReanalysisError(
+            f"{folder} holds {other} of another run, expected an empty folder or an interrupted "
+            "reanalysis; choose another --output"
+        )
+    wanted = json.loads(json.dumps(identity))  # as it would be read back
+    held = held or {}
+    for key, value in wanted.items():
+        if key in held and held[key] != value:
+            raise ReanalysisError(
+                f"{folder} holds a reanalysis with {key}={held[key]}, this one has {key}={value}; "
+                "choose another --output, or remove that folder"
+            )
+    merged = held | wanted
+    text = json.dumps(merged, indent=1, sort_keys=True) + "\n"
+    write_whole(path, lambda part: part.write_text(text))
+    return merged
+
+
+def digest(identity: Mapping[str, Any]) -> str:
+    """SHA-256 of an identity."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def year_file(folder: Path, year: int) -> Path:
+    """The analyses of a year."""
+    return folder / f"thetao_{year:04d}.nc"
+
+
+def save_restart(folder: Path, year: int, belief: Belief, identity: str) -> None:
+    """Keep the belief at the end of a year, and forget all but the last two."""
+    fields = {name: getattr(belief, name).cpu().contiguous() for name in FIELDS}
+    about = {"identity": identity, "year": str(year)}
+    write_whole(_restart_file(folder, year), lambda part: save_file(fields, part, metadata=about))
+    for old in _restarts(folder)[KEPT:]:
+        old.unlink()
+
+
+def last_finished(folder: Path, years: range, identity: str) -> tuple[int, Belief] | None:
+    """The last year of `years` after which the cycle can go on, and the belief at its end.
+
+    Only if the files of all years up to it are there. None: begin at the beginning.
+    """
+    for path in _restarts(folder):
+        found = _read(path, identity)
+        if found is None or found[0] not in years:
+            continue
+        if all(year_file(folder, year).exists() for year in range(years[0], found[0] + 1)):
+            return found
+    return None
+
+
+def _read(path: Path, identity: str) -> tuple[int, Belief] | None:
+    """Year and belief of a restart file; None where it is broken or of another reanalysis."""
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            if about.get("identity") != identity:
+                return None
+            return int(about["year"]), Belief(*(file.get_tensor(name) for name in FIELDS))
+    except (SafetensorError, OSError, KeyError):
+        return None
+
+
+def _restart_file(folder: Path, year: int) -> Path:
+    return folder / f"restart_{year:04d}.safetensors"
+
+
+def _restarts(folder: Path) -> list[Path]:
+    """Restart files, the latest year first."""
+    return sorted(folder.glob("restart_????.safetensors"), reverse=True)
+
+
+def _held(path: Path) -> dict[str, Any] | None:
+    try:
+        held = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ReanalysisError(
+            f"{path} is not JSON ({error}); remove the folder {path.parent}, or choose another --output"
+        ) from error
+    return dict(held)
+
+
+def _foreign(folder: Path) -> str:
+    """Name of a file by which a folder belongs to something else; empty if there is none."""
+    files = [folder / CONFIG_FILE, *sorted(folder.glob("thetao_????.nc"))]
+    return next((file.name for file in files if file.exists()), "")
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return flat

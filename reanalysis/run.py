@@ -1,0 +1,125 @@
+"""`deepda reanalysis`: cycle through the years with a trained run, write and judge what comes out."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from deepda.checkpoint import write_whole
+from deepda.clock import Clock
+from deepda.config import CONFIG_FILE, Config, dump
+from deepda.cycle import Analyser
+from deepda.history import ObservedOcean, OpenOcean
+from deepda.info import versions
+from deepda.networks.build import load_analyser
+from deepda.progress import Progress
+from reanalysis.judge import judge, save_scores, scores_of
+from reanalysis.report import write
+from reanalysis.restart import ReanalysisError, claim, digest, identity_of
+from reanalysis.years import Reanalysis
+
+
+def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
+    """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
+
+    An interrupted reanalysis of the same settings goes on after its last finished year, and ends with
+    the same bytes as an uninterrupted one.
+
+    Args:
+        config: `reanalysis` says which years, and which trained run.
+        output: folder, made if it is not there.
+        open_ocean: gives the observations, for example `osse.history.twin_of_history`.
+
+    Raises:
+        DeepDAError: a run, a folder or years that cannot be used; an analysis that ran away.
+    """
+    clock, chosen = Clock(), config.reanalysis
+    checkpoint = Path(chosen.run) / "checkpoint"
+    with Progress(log=output / "log.txt") as progress:
+        analyser, space = load_analyser(checkpoint, config.generator)
+        claim(output, identity_of(config, checkpoint))
+        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
+        with clock.stage("history"):
+            ocean = open_ocean(config, space, output, progress)
+        years = range(chosen.start, chosen.end + 1)
+        require_years(years, ocean)
+        identity = claim(output, {"observations": dict(ocean.about)})
+        reanalysis = Reanalysis(
+            _as_analyser(analyser.to(device_of(config))),
+            replace(space, climatology=ocean.climatology),
+            ocean,
+            chosen.members,
+            config.seed,
+            output,
+            attributes_of(identity),
+            digest(identity),
+        )
+        with clock.stage("cycle"):
+            reanalysis.run(years, progress)
+        progress.note(f"{output}/thetao_{years[0]}.nc to thetao_{years[-1]}.nc written")
+        return _judged(reanalysis, years, clock, progress)
+
+
+def require_years(years: range, ocean: ObservedOcean) -> None:
+    """Refuse years that were not observed.
+
+    Raises:
+        ReanalysisError: a year outside those of the ocean.
+    """
+    known = ocean.years
+    if years[0] < known[0] or years[-1] > known[-1]:
+        raise ReanalysisError(
+            f"the years {years[0]}-{years[-1]} came, there are observations of "
+            f"{known[0]}-{known[-1]}; choose --start and --end among these"
+        )
+
+
+def attributes_of(identity: dict[str, Any]) -> dict[str, Any]:
+    """Global attributes of every file; no clock among them: the same run gives the same bytes."""
+    apart = ("weights", "observations")
+    return {
+        "title": "DeepDA reanalysis of ocean potential temperature",
+        "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation, cycled "
+        "with observations",
+        "id": digest(identity)[:16],
+        "config": {key: value for key, value in identity.items() if key not in apart},
+        "weights_sha256": identity["weights"],
+        "observations": identity["observations"],
+        "versions": versions(),
+    }
+
+
+def device_of(config: Config) -> torch.device:
+    """The device of the settings; `auto` takes a GPU where there is one."""
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(config.device)
+
+
+def _judged(reanalysis: Reanalysis, years: range, clock: Clock, progress: Progress) -> dict[str, Any]:
+    """Scores and report of finished years, if the truth is known."""
+    with clock.stage("judge"):
+        record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, progress)
+    if record is None:
+        progress.note("the truth is not known: no scores, no report")
+        return {}
+    scores = scores_of(record)
+    with clock.stage("report"):
+        write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder)
+    scores["wall_seconds"] = clock.seconds
+    scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    scores["versions"] = versions()
+    save_scores(scores, reanalysis.folder)
+    rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
+    progress.note(f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}")
+    progress.note(f"report: {reanalysis.folder / 'report.html'}")
+    return scores
+
+
+def _as_analyser(module: nn.Module) -> Analyser:
+    return module  # type: ignore[return-value]

@@ -1,0 +1,366 @@
+"""The opponents: against dense algebra, closed forms, and their own tuning table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import toy_grid
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepda.baselines import (
+    Candidates,
+    Climatology,
+    CovarianceError,
+    LocalCovariance,
+    OptimalInterpolation,
+    Persistence,
+    Validation,
+    covariance,
+    gaspari_cohn,
+    tune,
+)
+from deepda.baselines.optimal_interpolation import autocorrelation, conjugate_gradients
+from deepda.baselines.tuning import mean_square_error
+from deepda.cycle import Belief, Observations, cycle
+from deepda.grid import EARTH_RADIUS, Grid
+
+RADIUS, DEPTH_SCALE = 6000.0, 130.0  # km, m: neither reaches all of the toy ocean
+DAMPING = 0.9
+SEASON = torch.zeros(1, dtype=torch.long)
+
+
+def ocean_history(grid: Grid, rng: np.random.Generator, windows: int = 60) -> NDArray[np.float32]:
+    """(time, depth, lat, lon) unit variance, autoregressive patterns plus noise; NaN on land."""
+    patterns = rng.standard_normal((6, *grid.shape))
+    state, states = rng.standard_normal(6), []
+    for _ in range(windows):
+        states.append(state)
+        state = DAMPING * state + np.sqrt(1 - DAMPING**2) * rng.standard_normal(6)
+    anomalies = np.einsum("tp,plyx->tlyx", states, patterns) + rng.standard_normal(
+        (windows, *grid.shape)
+    )
+    return np.where(grid.ocean, anomalies / np.sqrt(7), np.nan).astype(np.float32)
+
+
+def observe(truth_BLYX: Tensor, ocean: Tensor, seed: int, share: float = 0.2) -> Observations:
+    """Random cells of random precision, NaN where nothing was seen."""
+    draw = torch.Generator().manual_seed(seed)
+    precision = 0.5 + 20 * torch.rand(truth_BLYX.shape, generator=draw)
+    seen = (torch.rand(truth_BLYX.shape, generator=draw) < share) & ocean
+    error = torch.randn(truth_BLYX.shape, generator=draw) / precision.sqrt()
+    value = (truth_BLYX + error).where(seen, torch.nan)
+    return Observations(value, precision.where(seen, 0.0), SEASON, 73)
+
+
+def dense_covariance(history: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
+    """Sample covariance times tapers, by numpy and the haversine formula, (cell, cell) in flat order."""
+    layer, row, column = np.nonzero(grid.ocean)
+    phi, theta = np.deg2rad(grid.lat[row]), np.deg2rad(grid.lon[column])
+    sines = np.sin((phi[:, None] - phi) / 2) ** 2
+    sines += np.cos(phi[:, None]) * np.cos(phi) * np.sin((theta[:, None] - theta) / 2) ** 2
+    distance = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(sines)) / 1e3
+    apart = grid.depth[layer][:, None] - grid.depth[layer]
+    samples = np.cov(history[:, grid.ocean].astype(float).T)
+    return np.asarray(samples * gaspari_cohn(distance / RADIUS) * gaspari_cohn(apart / DEPTH_SCALE))
+
+
+def in_flat_order(fitted: LocalCovariance) -> NDArray[np.float32]:
+    order = np.argsort(fitted.cells)
+    return np.asarray(fitted.matrix.toarray()[np.ix_(order, order)])
+
+
+@pytest.fixture
+def history(grid: Grid) -> NDArray[np.float32]:
+    return ocean_history(grid, np.random.default_rng(7))
+
+
+@pytest.fixture
+def analyser(grid: Grid, history: NDArray[np.float32]) -> OptimalInterpolation:
+    return replace(OptimalInterpolation.fit(history, grid, RADIUS, DEPTH_SCALE, 0.3), tolerance=1e-6)
+
+
+def test_the_taper_is_that_of_gaspari_and_cohn() -> None:
+    """Values of their equation 4.10 at z = 0, c, 2c, and one by hand at z = 3c / 2."""
+    at_three_halves = 4 - 7.5 + 3.75 + 5 / 8 * 3.375 - 5.0625 / 2 + 7.59375 / 12 - 2 / 4.5
+    taper = gaspari_cohn(np.array([0.0, 0.5, -0.5, 0.75, 1.0, 1.3]))
+    np.testing.assert_allclose(taper, [1, 5 / 24, 5 / 24, at_three_halves, 0, 0], atol=1e-12)
+
+
+def test_covariance_is_the_tapered_sample_covariance(grid: Grid, history: NDArray[np.float32]) -> None:
+    fitted = LocalCovariance.fit(history, grid, RADIUS, DEPTH_SCALE)
+    dense = dense_covariance(history, grid)
+    np.testing.assert_allclose(in_flat_order(fitted), dense, atol=2e-6)
+    np.testing.assert_allclose(fitted.variance[np.argsort(fitted.cells)], np.diag(dense), rtol=1e-5)
+    assert 0 < fitted.matrix.nnz < 0.9 * dense.size  # what is out of reach is not stored
+
+
+def test_fewer_samples_than_cells_still_make_a_covariance(grid: Grid) -> None:
+    """Schur's theorem; the raw covariance of five samples has rank four only."""
+    few = ocean_history(grid, np.random.default_rng(1), windows=5)
+    matrix = in_flat_order(LocalCovariance.fit(few, grid, RADIUS, DEPTH_SCALE)).astype(float)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-6)
+    eigenvalues = np.linalg.eigvalsh(matrix)
+    assert eigenvalues[0] > -1e-5 * eigenvalues[-1]
+    assert np.sum(eigenvalues > 1e-3) > 50
+
+
+def test_at_most_an_ensemble_of_windows_is_taken(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = ocean_history(grid, np.random.default_rng(2), windows=31)
+    monkeypatch.setattr(covariance, "ENSEMBLE", 11)
+    fewer = LocalCovariance.fit(history, grid, RADIUS, DEPTH_SCALE)
+    np.testing.assert_allclose(in_flat_order(fewer), dense_covariance(history[::3], grid), atol=2e-6)
+
+
+def test_influence_crosses_the_date_line(grid: Grid) -> None:
+    together = ocean_history(grid, np.random.default_rng(3))
+    together[:] = together[:, :, :, :1]  # the ocean goes up and down as one around each latitude
+    together[:, ~grid.ocean] = np.nan
+    fitted = LocalCovariance.fit(np.nan_to_num(together), grid, RADIUS, DEPTH_SCALE)
+    rank = np.empty(grid.ocean.size, int)
+    rank[fitted.cells] = np.arange(fitted.cells.size)
+    west, east = (np.ravel_multi_index((0, 8, column), grid.shape) for column in (0, -1 % grid.shape[2]))
+    assert abs(fitted.matrix[rank[west], rank[east]]) > 0.1 * fitted.variance[rank[west]] > 0
+
+
+def test_one_observation_makes_the_increment_of_the_textbook(
+    grid: Grid, history: NDArray[np.float32], analyser: OptimalInterpolation
+) -> None:
+    """B h (y - h'x) / (h'Bh + r), nothing beyond the reach of the tapers."""
+    place, misfit, variance = int(np.flatnonzero(grid.ocean.ravel())[37]), 1.7, 0.4
+    value, precision = torch.full((2, 1, *grid.shape), torch.nan).unbind()
+    value.view(-1)[place] = misfit
+    precision = torch.zeros_like(value)
+    precision.view(-1)[place] = 1 / variance
+    analysis = analyser.analyse(analyser.first_guess(1), Observations(value, precision, SEASON, 73))
+    column = (
+        0.3 * dense_covariance(history, grid)[np.flatnonzero(grid.ocean.ravel()).tolist().index(place)]
+    )
+    expected = np.zeros(grid.shape)
+    expected[grid.ocean] = (
+        column * misfit / (0.3 * history.reshape(60, -1)[:, place].var(ddof=1) + variance)
+    )
+    np.testing.assert_allclose(analysis.mean[0], expected, atol=1e-6)
+    assert (expected == 0).sum() > (~grid.ocean).sum()
+
+
+def test_cycled_analyses_are_those_of_dense_algebra(grid: Grid, history: NDArray[np.float32]) -> None:
+    """Five windows, each layer with its own inflation."""
+    inflation = np.linspace(0.1, 0.6, grid.shape[0])
+    fitted = OptimalInterpolation.fit(history, grid, RADIUS, DEPTH_SCALE, 1.0)
+    fitted = fitted.with_inflation(torch.from_numpy(inflation)[None])
+    fitted = replace(fitted, tolerance=1e-6)
+    ocean, scale = torch.from_numpy(grid.ocean), np.sqrt(inflation[np.nonzero(grid.ocean)[0]])
+    background_covariance = scale[:, None] * dense_covariance(history, grid) * scale
+    damping = autocorrelation(history, grid.ocean)[np.nonzero(grid.ocean)[0]]
+    truth = torch.nan_to_num(torch.from_numpy(history[:5]))
+    windows = [observe(truth[t : t + 1], ocean, seed=t) for t in range(5)]
+    state = np.zeros(int(grid.ocean.sum()))
+    for window, (_, analysis) in zip(
+        windows, cycle(fitted, fitted.first_guess(1), windows), strict=True
+    ):
+        state = damping * state
+        seen = window.seen[0].numpy()[grid.ocean]
+        value, precision = (f[0].numpy()[grid.ocean][seen] for f in (window.value, window.precision))
+        innovation_covariance = background_covariance[np.ix_(seen, seen)] + np.diag(1 / precision)
+        weights = np.linalg.solve(innovation_covariance, value - state[seen])
+        state = state + background_covariance[:, seen] @ weights
+        np.testing.assert_allclose(analysis.mean[0].numpy()[grid.ocean], state, atol=1e-4)
+
+
+def test_inflations_can_be_tried_side_by_side(grid: Grid, analyser: OptimalInterpolation) -> None:
+    """A batch of candidates with one set of observations is each candidate alone."""
+    ocean, candidates = torch.from_numpy(grid.ocean), torch.tensor([[0.05], [0.3], [2.0]])
+    observations = observe(torch.randn(1, *grid.shape), ocean, seed=5)
+    together = analyser.with_inflation(candidates).analyse(analyser.first_guess(3), observations).mean
+    for member, candidate in enumerate(candidates):
+        alone = analyser.with_inflation(candidate[None])
+        expected = alone.analyse(alone.first_guess(1), observations).mean
+        torch.testing.assert_close(together[member : member + 1], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_observation_that_is_not_a_number_is_not_passed_over(
+    grid: Grid, analyser: OptimalInterpolation
+) -> None:
+    observations = observe(torch.zeros(1, *grid.shape), torch.from_numpy(grid.ocean), seed=6)
+    observations.value[...] = torch.nan
+    assert analyser.analyse(analyser.first_guess(1), observations).mean.isnan().any()
+
+
+def test_the_solver_stops_each_column_by_itself() -> None:
+    """Another right-hand side beside it, however hard, does not move a solution."""
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((40, 40)).astype(np.float32)
+    matrix = root @ root.T / 80 + np.eye(40, dtype=np.float32)
+    right = rng.standard_normal((40, 3)).astype(np.float32) * np.float32([1, 1e4, 0])
+    together = conjugate_gradients(lambda x: matrix @ x, right, 1e-2)
+    alone = conjugate_gradients(lambda x: matrix @ x, right[:, :1], 1e-2)
+    np.testing.assert_allclose(together[:, :1], alone, rtol=1e-3, atol=1e-5)
+    assert not together[:, 2].any()
+    assert np.linalg.norm(matrix @ alone - right[:, :1]) < 2e-2 * np.linalg.norm(right[:, :1])
+
+
+def test_damping_is_the_autocorrelation_of_the_layer() -> None:
+    grid = toy_grid(np.random.default_rng(0), (2, 8, 12))
+    rng, expected = np.random.default_rng(4), np.array([0.5, 0.95])
+    series = [rng.standard_normal(grid.shape)]
+    for _ in range(400):
+        noise = np.sqrt(1 - expected**2)[:, None, None] * rng.standard_normal(grid.shape)
+        series.append(expected[:, None, None] * series[-1] + noise)
+    history = np.where(grid.ocean, series, np.nan).astype(np.float32)
+    np.testing.assert_allclose(autocorrelation(history, grid.ocean), expected, atol=0.01)
+
+
+def test_without_observations_optimal_interpolation_returns_to_climatology(
+    grid: Grid, analyser: OptimalInterpolation
+) -> None:
+    """Mean and spread relax at the rate of the damping, as a first-order autoregression must."""
+    ocean = torch.from_numpy(grid.ocean).float()
+    start = Belief(2.0 * ocean[None], 0.1 * ocean[None], torch.zeros(1, 0, *grid.shape[1:]))
+    belief = start
+    for _ in range(3):
+        belief = analyser.forecast(belief, SEASON)
+    kept = (analyser.damping**3)[:, None, None]
+    torch.testing.assert_close(belief.mean[0], 2.0 * kept * ocean)
+    expected = (0.01 * kept**2 + 1 - kept**2).sqrt() * ocean
+    torch.testing.assert_close(belief.spread[0], expected)
+
+
+def test_persistence_inserts_by_precision_in_its_own_cell() -> None:
+    """Background 2, value 6: error variance 3 against 1 weighs a quarter, spread sqrt(3 / 4)."""
+    ocean = torch.ones(2, 3, 4, dtype=torch.bool)
+    persistence = Persistence(ocean)
+    field = torch.full((1, 2, 3, 4), 2.0)
+    background = Belief(field, torch.ones_like(field), torch.zeros(1, 0, 3, 4))
+    value, precision = torch.full_like(field, torch.nan), torch.zeros_like(field)
+    value[0, 1, 2, 3], precision[0, 1, 2, 3] = 6.0, 1 / 3
+    analysis = persistence.analyse(background, Observations(value, precision, SEASON, 73))
+    assert float(analysis.mean[0, 1, 2, 3]) == pytest.approx(3.0)
+    assert float(analysis.spread[0, 1, 2, 3]) == pytest.approx(0.75**0.5)
+    assert int((analysis.mean != 2.0).sum()) == 1
+    following = persistence.forecast(analysis, SEASON)
+    torch.testing.assert_close(following.mean, analysis.mean)
+    torch.testing.assert_close(following.spread, torch.ones_like(field))
+
+
+def test_climatology_never_moves(grid: Grid) -> None:
+    ocean = torch.from_numpy(grid.ocean)
+    climatology = Climatology(ocean)
+    windows = [observe(torch.randn(2, *grid.shape), ocean, seed) for seed in range(3)]
+    for _, analysis in cycle(climatology, climatology.first_guess(2), windows):
+        assert not analysis.mean.any()
+        torch.testing.assert_close(analysis.spread, ocean.float().expand(2, -1, -1, -1))
+
+
+@pytest.fixture(scope="module")
+def toy_tuning() -> tuple[Grid, NDArray[np.float32], Validation]:
+    grid = replace(toy_grid(np.random.default_rng(0)), depth_edges=np.array([0.0, 20, 60, 250, 700]))
+    history = ocean_history(grid, np.random.default_rng(8), windows=300)
+    ocean, truth = torch.from_numpy(grid.ocean), torch.nan_to_num(torch.from_numpy(history[200:240]))
+
+    def windows() -> Iterable[tuple[Observations, Tensor]]:
+        return (
+            (observe(truth[t : t + 1], ocean, seed=t, share=0.05), truth[t : t + 1]) for t in range(40)
+        )
+
+    stddev = torch.linspace(0.2, 2.0, ocean.numel()).reshape(ocean.shape).where(ocean, torch.nan)
+    return grid, history[:200], Validation(windows, stddev, spinup=10)
+
+
+def volume_weighted(square: Tensor, grid: Grid, stddev: Tensor) -> float:
+    kelvin = np.where(grid.ocean, stddev.numpy() ** 2 * square.numpy(), 0)
+    return float(np.sqrt(np.average(kelvin, weights=grid.volume)))
+
+
+def test_tuning_takes_the_best_of_its_table(
+    toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
+) -> None:
+    grid, training, validation = toy_tuning
+    tuned = tune(training, grid, validation, Candidates((0.03, 0.2, 1.0), (2000, 20000), (100, 1000)))
+    best = min(tuned.trials, key=lambda trial: trial.rmse)
+    assert tuple(tuned.analyser.inflation[0].tolist()) == best.inflation
+    refit = OptimalInterpolation.fit(training, grid, best.radius_km, best.depth_scale_m, 1.0)
+    torch.testing.assert_close(
+        torch.from_numpy(tuned.analyser.covariance.matrix.data),
+        torch.from_numpy(refit.covariance.matrix.data),
+    )
+    square = mean_square_error(tuned.analyser, validation, 1)[0]
+    assert volume_weighted(square, grid, validation.stddev) == pytest.approx(best.rmse, rel=1e-3)
+    worst = max(trial.rmse for trial in tuned.trials)
+    assert best.rmse < 0.9 * worst
+    assert best.radius_km == 20000  # the patterns of this ocean are global
+
+
+def test_tuning_tries_the_inflation_of_all_layers_and_of_each_depth_group(
+    toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
+) -> None:
+    grid, training, validation = toy_tuning
+    trials = tune(training, grid, validation, Candidates((0.2, 0.4), (9000,), (500,))).trials
+    groups = len(np.unique(np.digitize(grid.depth, (25, 200))))
+    assert groups == 3
+    assert len(trials) == 2 + (1 + 2 * (1 + groups)) + 2
+    assert len({trial.inflation for trial in trials[2:-2]}) == 1 + 2 * (1 + groups)
+
+
+def test_the_spread_of_the_tuned_analyser_is_its_error(
+    toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
+) -> None:
+    grid, training, validation = toy_tuning
+    analyser = tune(training, grid, validation, Candidates((0.2,), (9000,), (500,))).analyser
+    square = mean_square_error(analyser, validation, 1)[0]
+    wet = torch.from_numpy(grid.ocean)
+    for layer in range(grid.shape[0]):
+        error = square[layer][wet[layer]].mean()
+        torch.testing.assert_close(analyser.error_stddev[layer][wet[layer]].square().mean(), error)
+    assert not analyser.error_stddev[~wet].any()
+
+
+def test_tuning_needs_a_window_after_the_spinup(
+    toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
+) -> None:
+    grid, training, validation = toy_tuning
+    with pytest.raises(ValueError, match="spin-up of 40"):
+        tune(training, grid, Validation(validation.windows, validation.stddev, 40))
+
+
+def swap_depth_and_latitude(history: NDArray[np.float32]) -> NDArray[np.float32]:
+    return history.swapaxes(1, 2)
+
+
+def poison_water(history: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.full_like(history, np.nan)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "radius", "depth_scale", "message"),
+    [
+        (swap_depth_and_latitude, RADIUS, DEPTH_SCALE, "anomalies of shape"),
+        (lambda history: history[:1], RADIUS, DEPTH_SCALE, "at least two windows"),
+        (poison_water, RADIUS, DEPTH_SCALE, "not finite"),
+        (np.copy, 0.0, DEPTH_SCALE, "radius_km is 0"),
+        (np.copy, 30000.0, DEPTH_SCALE, "antipode"),
+        (np.copy, RADIUS, float("nan"), "depth_scale_m is nan"),
+    ],
+)
+def test_a_covariance_that_cannot_be_is_refused(
+    grid: Grid,
+    history: NDArray[np.float32],
+    spoil: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    radius: float,
+    depth_scale: float,
+    message: str,
+) -> None:
+    with pytest.raises(CovarianceError, match=message):
+        LocalCovariance.fit(spoil(history), grid, radius, depth_scale)
+
+
+def test_a_covariance_beyond_memory_is_refused_before_it_is_made(
+    grid: Grid, history: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(covariance, "LARGEST", 1000)
+    with pytest.raises(CovarianceError, match="lower radius_km"):
+        LocalCovariance.fit(history, grid, RADIUS, DEPTH_SCALE)

@@ -1,0 +1,123 @@
+"""The covariance against dense matrices, its solver against numpy, its gradients against differences."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from deepda.networks.covariance import SphericalCorrelation, apply_covariance, conjugate_gradients, solve
+
+LENGTHS = [800.0, 3000.0]
+
+
+def drawn(seed: int, longitudes: int = 10) -> tuple[SphericalCorrelation, Tensor]:
+    """A correlation with random lengths and belt, on unequal latitudes."""
+    rng = np.random.default_rng(seed)
+    lat = torch.tensor(np.sort(rng.uniform(-85, 85, 7)), dtype=torch.float32)
+    torch.manual_seed(seed)
+    correlation = SphericalCorrelation(lat, longitudes, LENGTHS)
+    with torch.no_grad():
+        for parameter in correlation.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return correlation, lat
+
+
+def dense(correlation: SphericalCorrelation, scale: int) -> Tensor:
+    """The matrix over (Y, X) by applying it to each unit vector."""
+    lats, lons = len(correlation.phi), correlation.longitudes
+    units = torch.eye(lats * lons).reshape(-1, 1, lats, lons).repeat(1, len(LENGTHS), 1, 1)
+    with torch.no_grad():
+        return correlation.smooth(units, correlation.spectrum())[:, scale].flatten(1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("longitudes", [9, 10])
+def test_the_correlation_is_one_at_home_symmetric_and_positive(seed: int, longitudes: int) -> None:
+    for scale in range(len(LENGTHS)):
+        matrix = dense(drawn(seed, longitudes)[0], scale)
+        torch.testing.assert_close(matrix.diagonal(), torch.ones(len(matrix)), atol=2e-5, rtol=0)
+        torch.testing.assert_close(matrix, matrix.T, atol=2e-5, rtol=0)
+        assert torch.linalg.eigvalsh(matrix.double()).min() > -1e-4
+
+
+def test_without_a_belt_the_correlation_is_a_gaussian_of_the_chord() -> None:
+    lat = torch.tensor([-50.0, -8.0, 3.0, 40.0])
+    correlation = SphericalCorrelation(lat, 12, [2000.0])
+    phi, lam = torch.deg2rad(lat)[:, None], torch.arange(12) * (2 * math.pi / 12)
+    horizontal = torch.stack([phi.cos() * lam.cos(), phi.cos() * lam.sin()])
+    angle = 2000.0 / 6371.229
+    units = torch.zeros(1, 1, 4, 12)
+    units[0, 0, 1, 5] = 1
+    with torch.no_grad():
+        found = correlation.smooth(units, correlation.spectrum())[0, 0]
+    chord = (horizontal - horizontal[:, 1:2, 5:6]).square().sum(0)
+    same_latitude = torch.exp(-0.5 * chord / angle**2)[1]
+    torch.testing.assert_close(found[1], same_latitude, atol=1e-5, rtol=0)
+    assert found[2, 5] > found[3, 5] > 0  # nearer is more alike
+
+
+@pytest.mark.parametrize("turn", [1, 4])
+def test_longitude_wraps(turn: int) -> None:
+    correlation, _ = drawn(1)
+    field = torch.randn(2, 4, 7, 10)
+    with torch.no_grad():
+        spectrum = correlation.spectrum()
+        rolled = correlation.smooth(field.roll(turn, -1), spectrum)
+        torch.testing.assert_close(rolled, correlation.smooth(field, spectrum).roll(turn, -1))
+
+
+def test_the_covariance_equals_its_dense_sum_over_factors() -> None:
+    correlation, _ = drawn(2)
+    torch.manual_seed(0)
+    factors, layers = 6, 3
+    loading, amplitude = torch.randn(factors, layers), torch.rand(1, factors, 7, 10)
+    field = torch.randn(1, layers, 7, 10)
+    with torch.no_grad():
+        spectrum = correlation.spectrum()
+        found = apply_covariance(
+            field, loading, amplitude, lambda f: correlation.smooth(f, spectrum)
+        )
+    expected = torch.zeros(layers, 70)
+    for factor in range(factors):
+        horizontal = dense(correlation, factor // 3)
+        size = amplitude[0, factor].flatten()
+        part = size * (horizontal @ (size * (loading[factor] @ field[0].flatten(1))))
+        expected += loading[factor][:, None] * part
+    torch.testing.assert_close(found[0].flatten(1), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_conjugate_gradients_solve_each_sample_for_itself() -> None:
+    torch.manual_seed(0)
+    roots = torch.randn(3, 8, 8, dtype=torch.float64)
+    matrices = roots @ roots.transpose(1, 2) + torch.eye(8)
+    right = torch.randn(3, 8, dtype=torch.float64)
+    found = conjugate_gradients(lambda w: torch.einsum("bij,bj->bi", matrices, w), right, 40)
+    torch.testing.assert_close(found, torch.linalg.solve(matrices, right))
+
+
+def test_a_sample_that_is_solved_already_stays_finite() -> None:
+    right = torch.zeros(2, 4)
+    right[1] = 1
+    found = conjugate_gradients(lambda w: 2 * w, right, 10)
+    torch.testing.assert_close(found, right / 2)
+
+
+def test_gradients_pass_through_the_solver_as_through_the_inverse() -> None:
+    torch.manual_seed(1)
+    root = torch.randn(6, 6, dtype=torch.float64, requires_grad=True)
+    right = torch.randn(1, 6, dtype=torch.float64, requires_grad=True)
+    probe = torch.randn(1, 6, dtype=torch.float64)
+
+    def matrix() -> Tensor:
+        return root @ root.T + torch.eye(6, dtype=torch.float64)
+
+    frozen = matrix().detach()
+    found = solve(lambda w: w @ matrix(), lambda w: w @ frozen, right, 30)
+    ours = torch.autograd.grad((probe * found).sum(), (root, right))
+    exact = torch.autograd.grad((probe * torch.linalg.solve(matrix(), right[0])).sum(), (root, right))
+    for one, other in zip(ours, exact, strict=True):
+        torch.testing.assert_close(one, other)

@@ -1,0 +1,453 @@
+"""The reanalysis: interrupted or not the same bytes, refusals, members, and scores worked out by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+from compliance_checker.runner import CheckSuite
+from conftest import toy_grid
+from numpy.typing import NDArray
+
+from deepda.checkpoint import save_checkpoint
+from deepda.climatology import Climatology
+from deepda.config import Config, dump, load_config
+from deepda.cycle import Observations
+from deepda.grid import Grid
+from deepda.netcdf import AnalysisWriter
+from deepda.networks.build import build_generator
+from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.progress import Progress
+from deepda.state import StateSpace, scale_of
+from deepda.synthetic import observe, window_rng
+from deepda.windows import windows
+from osse.history import HistoryError, twin_of_history
+from reanalysis.judge import judge, scores_of
+from reanalysis.restart import ReanalysisError, last_finished, save_restart
+from reanalysis.run import run
+from reanalysis.years import VARIABLES, ahead, first_guess, perturbed
+
+MONTHS = 12
+YEARS = range(1998, 2001)
+
+
+def toy_space(seed: int = 0) -> StateSpace:
+    """A toy ocean with a seasonal cycle and a variability that differ from place to place."""
+    grid = toy_grid(np.random.default_rng(seed))
+    rng = np.random.default_rng(seed + 1)
+    warm = 15 + 5 * np.cos(2 * np.pi * np.arange(MONTHS) / MONTHS)[:, None, None, None]
+    mean = np.where(grid.ocean, warm + rng.normal(0, 2, grid.shape), np.nan)
+    stddev = np.where(grid.ocean, rng.uniform(0.3, 1.2, grid.shape), np.nan)
+    climatology = Climatology(mean.astype(np.float32), stddev.astype(np.float32))
+    return StateSpace(grid, climatology, scale_of(climatology, grid))
+
+
+class ToyOcean:
+    """An observed ocean that warms by 0.1 K a year; may break down at a window, or see nothing."""
+
+    years = range(1990, 2011)
+
+    def __init__(self, space: StateSpace, breaks: str = "", values: int = 150, name: str = "toy") -> None:
+        self.space, self.climatology = space, space.climatology
+        self.about: Mapping[str, Any] = {"source": name}
+        self.breaks, self.values = breaks, values
+
+    def __call__(self, config: Config, space: StateSpace, folder: Path, progress: Progress) -> ToyOcean:
+        return self
+
+    def truth(self, start: np.datetime64, end: np.datetime64) -> NDArray[np.float32]:
+        year, month = divmod(int(start.astype("datetime64[M]").astype(int)), MONTHS)
+        return self.climatology.mean[month] + np.float32(0.1 * (year + 1970 - self.years[0]))
+
+    def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        if self.breaks and start >= np.datetime64(self.breaks):
+            raise InterruptedError("killed")
+        rng = window_rng(3, "toy", start)
+        at = rng.permutation(np.flatnonzero(self.space.grid.ocean))[: self.values]
+        z, y, x = np.unravel_index(at, self.space.grid.shape)
+        grid = self.space.grid
+        places = pd.DataFrame(
+            {
+                "time": np.full(at.size, start),
+                "lat": grid.lat[y],
+                "lon": grid.lon[x],
+                "depth": grid.depth[z],
+                "platform_type": pd.Categorical(["argo"] * at.size),
+                "platform_id": "1",
+            }
+        )
+        return observe(self.truth(start, end), grid, places, rng)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run: a small network whose weights are far from their start."""
+    folder = tmp_path_factory.mktemp("run")
+    words = ["per_year=12", "generator.hidden=6", "generator.levels=1", "osse.spinup=1"]
+    config = load_config("osse", words)
+    (folder / "config.yaml").write_text(dump(config))
+    save_checkpoint(folder / "checkpoint", network(config, toy_space()), toy_space(), {})
+    return folder
+
+
+def network(config: Config, space: StateSpace, seed: int = 5) -> torch.nn.Module:
+    shape = space.grid.shape
+    ocean = torch.from_numpy(space.grid.ocean)
+    weight = torch.zeros(len(NEIGHBOURS), *shape)
+    weight[0] = 0.9 * ocean
+    transition = Transition(weight, 0.2 * ocean.float())
+    analyser = build_generator(config.generator, space, transition, seed).analyser
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for parameter in analyser.parameters():
+            parameter.data += 0.05 * torch.randn_like(parameter)
+    return analyser.eval()
+
+
+def reanalyse(trained: Path, output: Path, ocean: ToyOcean, *words: str) -> dict[str, Any]:
+    settings = [
+        f"reanalysis.start={YEARS[0]}",
+        f"reanalysis.end={YEARS[-1]}",
+        f"reanalysis.run='{trained}'",
+        "device=cpu",
+        *words,
+    ]
+    return run(load_config("reanalysis", settings, run=trained), output, open_ocean=ocean)
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("thetao_*.nc")
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted reanalysis."""
+    folder = tmp_path_factory.mktemp("finished")
+    reanalyse(trained, folder, ToyOcean(toy_space()))
+    return folder
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_killed_reanalysis_ends_with_the_same_bytes(
+    trained: Path, finished: Path, tmp_path: Path, members: int
+) -> None:
+    word, whole = f"reanalysis.members={members}", finished
+    if members > 1:
+        whole = tmp_path / "whole"
+        reanalyse(trained, whole, ToyOcean(toy_space()), word)
+    for breaks in ("1998-05", "2000-06"):  # in the first year, and in the third of the second attempt
+        with pytest.raises(InterruptedError):
+            reanalyse(trained, tmp_path / "cut", ToyOcean(toy_space(), breaks), word)
+        assert not list((tmp_path / "cut").glob(".*"))  # no half-written file
+    assert set(checksums(tmp_path / "cut")) == {"thetao_1998.nc", "thetao_1999.nc"}
+    reanalyse(trained, tmp_path / "cut", ToyOcean(toy_space()), word)
+    assert len(checksums(whole)) == 3
+    assert checksums(tmp_path / "cut") == checksums(whole)
+
+
+def test_finished_years_are_not_made_again_and_a_later_end_goes_on(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    reanalyse(trained, tmp_path / "out", ToyOcean(toy_space()), "reanalysis.end=1999")
+    before = (tmp_path / "out" / "thetao_1999.nc").stat().st_mtime_ns
+    reanalyse(trained, tmp_path / "out", ToyOcean(toy_space()))
+    assert (tmp_path / "out" / "thetao_1999.nc").stat().st_mtime_ns == before
+    assert checksums(tmp_path / "out") == checksums(finished)
+
+
+def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(InterruptedError):
+        reanalyse(trained, out, ToyOcean(toy_space(), "2001-01"), "reanalysis.end=2001")
+    restarts = sorted(path.name for path in out.glob("restart_*"))
+    assert restarts == ["restart_1999.safetensors", "restart_2000.safetensors"]
+    (out / restarts[-1]).write_bytes(b"broken")
+    (out / "thetao_2000.nc").unlink()
+    reanalyse(trained, out, ToyOcean(toy_space()))
+    assert "1998-1999 are finished" in (out / "log.txt").read_text()
+    assert checksums(out) == checksums(finished)
+
+
+def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
+    belief = first_guess(StandStill(toy_space().grid), 1, 0)
+    for year in (1998, 1999):
+        (tmp_path / f"thetao_{year}.nc").touch()
+        save_restart(tmp_path, year, belief, "mine")
+    found = last_finished(tmp_path, YEARS, "mine")
+    assert found is not None and found[0] == 1999
+    torch.testing.assert_close(found[1].spread, belief.spread, rtol=0, atol=0)
+    assert last_finished(tmp_path, YEARS, "another") is None
+    (tmp_path / "thetao_1998.nc").unlink()
+    assert last_finished(tmp_path, YEARS, "mine") is None
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "message"),
+    [
+        ("seed=9", "toy", "seed=1, this one has seed=9"),
+        ("reanalysis.members=2", "toy", "reanalysis.members=1, this one has reanalysis.members=2"),
+        ("seed=1", "others", "'source': 'toy'"),
+    ],
+)
+def test_a_folder_of_other_settings_is_refused(
+    trained: Path, finished: Path, word: str, name: str, message: str
+) -> None:
+    before = checksums(finished)
+    with pytest.raises(ReanalysisError, match="choose another --output") as refusal:
+        reanalyse(trained, finished, ToyOcean(toy_space(), name=name), word)
+    assert message in str(refusal.value) and "\n" not in str(refusal.value)
+    assert checksums(finished) == before
+
+
+def test_a_folder_of_other_weights_is_refused(trained: Path, finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text((trained / "config.yaml").read_text())
+    config = load_config("reanalysis", [], run=trained)
+    save_checkpoint(tmp_path / "checkpoint", network(config, toy_space(), seed=6), toy_space(), {})
+    with pytest.raises(ReanalysisError, match="weights="):
+        reanalyse(tmp_path, finished, ToyOcean(toy_space()))
+
+
+def test_the_folder_of_the_run_itself_is_refused(trained: Path) -> None:
+    with pytest.raises(ReanalysisError, match=r"config\.yaml of another run"):
+        reanalyse(trained, trained, ToyOcean(toy_space()))
+
+
+@pytest.mark.parametrize("word", ["reanalysis.start=1989", "reanalysis.end=2011"])
+def test_years_that_nobody_observed_are_refused(trained: Path, tmp_path: Path, word: str) -> None:
+    with pytest.raises(ReanalysisError, match="there are observations of 1990-2010"):
+        reanalyse(trained, tmp_path, ToyOcean(toy_space()), word)
+    assert checksums(tmp_path) == {}
+
+
+def test_the_years_open_as_one(finished: Path) -> None:
+    with xr.open_mfdataset(str(finished / "thetao_*.nc")) as file:
+        assert file["thetao"].dims == ("time", "depth", "lat", "lon")
+        assert file.sizes["time"] == len(YEARS) * MONTHS and file["time"].to_index().is_monotonic_increasing
+        assert set(VARIABLES) <= set(file.data_vars)
+        share = file["thetao_observation_influence"].where(file["ocean"] > 0)
+        assert 0 < float(share.mean()) < 1
+
+
+def test_a_file_tells_what_it_was_made_of(trained: Path, finished: Path) -> None:
+    with netCDF4.Dataset(finished / "thetao_1999.nc") as file:
+        weights = (trained / "checkpoint" / "weights.safetensors").read_bytes()
+        assert file.weights_sha256 == hashlib.sha256(weights).hexdigest()
+        assert json.loads(file.config)["reanalysis.start"] == 1998
+        assert json.loads(file.observations) == {"source": "toy"}
+        assert "torch" in json.loads(file.versions)
+
+
+def test_the_compliance_checker_finds_no_error(finished: Path) -> None:
+    suite = CheckSuite()
+    suite.load_all_available_checkers()
+    dataset = suite.load_dataset(str(finished / "thetao_1999.nc"))
+    checked, errors = suite.run_all(dataset, ["cf:1.11"])["cf:1.11"]
+    assert not errors
+    assert [result.msgs for result in checked if result.value[0] < result.value[1]] == []
+
+
+def test_the_truth_is_followed_and_the_report_is_written(trained: Path, tmp_path: Path) -> None:
+    scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), values=400))
+    assert scores["rmse"]["analysis"]["all"] < 0.4 * scores["rmse"]["climatology"]["all"]
+    assert json.loads((tmp_path / "scores.json").read_text())["rmse"] == scores["rmse"]
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "figures" / "nino34.png").exists()
+
+
+def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Path) -> None:
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), values=0), "reanalysis.end=1998")
+    with xr.open_dataset(tmp_path / "thetao_1998.nc") as file:
+        assert float(abs(file["thetao_observation_influence"]).max()) == 0
+        error = file["thetao"].values - toy_space().climatology.mean
+        assert np.nanmax(abs(error)) < 1e-3
+
+
+def test_member_nought_is_the_analysis_and_the_others_depart_from_it(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    reanalyse(trained, tmp_path, ToyOcean(toy_space()), "reanalysis.members=3")
+    with (
+        xr.open_dataset(tmp_path / "thetao_2000.nc") as many,
+        xr.open_dataset(finished / "thetao_2000.nc") as one,
+    ):
+        assert many["thetao"].dims == ("realization", "time", "depth", "lat", "lon")
+        assert float(abs(many["thetao"][0] - one["thetao"]).max()) < 2e-3  # batches round otherwise
+        apart = (many["thetao"][1:] - many["thetao"][0]).std(("time", "depth", "lat", "lon"))
+        assert (apart > 0.02).all() and (apart < one["thetao_stddev"].mean() * 2).all()
+        assert float(abs(many["thetao"][1] - many["thetao"][2]).max()) > 0.02
+
+
+class StandStill:
+    """A first guess without a network."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.ocean = torch.from_numpy(grid.ocean).float()
+
+    def first_guess(self, batch: int) -> Any:
+        from deepda.cycle import Belief
+
+        field = torch.zeros(batch, *self.ocean.shape)
+        return Belief(field, field + 0.5 * self.ocean, field[:, :0])
+
+
+def test_members_see_observations_with_their_stated_error() -> None:
+    shape = (4, 30, 40)
+    precision = torch.full((1, *shape), 25.0)
+    precision[:, 0] = 0
+    seen = Observations(torch.ones(1, *shape), precision, torch.tensor([3]), 73)
+    day = np.datetime64("1999-01-06", "s")
+    once, again = (perturbed(seen, 4, 1, day) for _ in range(2))
+    other = perturbed(seen, 4, 1, day + np.timedelta64(5, "D"))
+    assert torch.equal(once.value, again.value) and not torch.equal(once.value, other.value)
+    assert torch.equal(once.value[0], seen.value[0]) and torch.equal(once.value[:, 0], once.value[:1, 0].expand(4, -1, -1))
+    assert (once.value[1:, 1:].std() - 0.2).abs() < 0.003
+    assert abs(np.corrcoef(once.value[1, 1:].ravel(), once.value[2, 1:].ravel())[0, 1]) < 0.06
+    assert perturbed(seen, 1, 1, day) is seen
+
+
+def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None:
+    grid = Grid(np.linspace(-90, 90, 31), np.linspace(0, 360, 61), np.linspace(0, 500, 9), np.ones((8, 30, 60), bool))
+    guess = first_guess(StandStill(grid), 12, seed=2)
+    assert float(guess.mean[0].abs().max()) == 0
+    assert abs(float(guess.mean[1:].std()) - 0.5) < 0.03
+    assert torch.equal(guess.mean[:3], first_guess(StandStill(grid), 3, seed=2).mean)
+    step = guess.mean[1:] - guess.mean[1:].roll(1, dims=3)
+    assert float(step.std()) < 0.3 * 0.5  # neighbours are alike, across the date line too
+    assert float(step[..., 0].std()) < 0.3 * 0.5
+
+
+def test_the_next_item_is_made_while_this_one_is_used() -> None:
+    started = [threading.Event() for _ in range(4)]
+
+    def make(item: int) -> int:
+        started[item].set()
+        return item * item
+
+    with ThreadPoolExecutor(1) as pool:
+        for item, made in enumerate(ahead(pool, make, range(4))):
+            assert made == item * item
+            assert item == 3 or started[item + 1].wait(5)
+            assert item > 1 or not started[item + 2].is_set()  # and no further ahead
+
+
+def biased_files(folder: Path, space: StateSpace, ocean: ToyOcean, bias: NDArray[np.float64]) -> None:
+    """Files of YEARS that are wrong by `bias` (depth) K and say 0.25 K of themselves."""
+    for year in YEARS:
+        span = windows(year, year, MONTHS)
+        with AnalysisWriter(folder / f"thetao_{year}.nc", space.grid, span, variables=VARIABLES) as out:
+            for step in range(MONTHS):
+                field = ocean.truth(span.start[step], span.end[step]) + bias[:, None, None]
+                out.write(step, field, np.full(field.shape, 0.25), np.full(field.shape, 0.5))
+
+
+def test_scores_are_those_worked_out_by_hand(tmp_path: Path) -> None:
+    space = toy_space()
+    ocean = ToyOcean(space)
+    bias = np.array([0.5, -0.25, 0.125, 1.0])
+    biased_files(tmp_path, space, ocean, bias)
+    record = judge(space, ocean, tmp_path, YEARS, Progress())
+    assert record is not None
+    scores = scores_of(record)
+    volume = space.grid.volume.sum((1, 2))
+    analysis, climatology = scores["rmse"]["analysis"], scores["rmse"]["climatology"]
+    np.testing.assert_allclose(analysis["by_depth"], abs(bias), atol=1e-3)
+    np.testing.assert_allclose(analysis["all"], np.sqrt((bias**2 @ volume) / volume.sum()), atol=1e-3)
+    np.testing.assert_allclose(climatology["by_year"], [0.8, 0.9, 1.0], atol=1e-3)
+    np.testing.assert_allclose(climatology["all"], np.sqrt((0.9**2 + 1.0**2) / 2), atol=1e-3)
+    np.testing.assert_allclose(scores["spread"]["by_depth"], 0.25, atol=1e-3)
+    np.testing.assert_allclose(record.influence, 0.5, atol=1e-3)
+    assert scores["spinup_windows"] == MONTHS and scores["nino34"]["rmse_K"] == pytest.approx(0.5, abs=1e-3)
+    np.testing.assert_allclose(record.values["argo"], 150)
+
+
+def test_the_trend_of_the_analysis_is_that_of_the_truth(tmp_path: Path) -> None:
+    space = toy_space()
+    ocean = ToyOcean(space)
+    biased_files(tmp_path, space, ocean, np.zeros(4))
+    record = judge(space, ocean, tmp_path, YEARS, Progress())
+    assert record is not None
+    found = scores_of(record)["trend_per_decade"]
+    # a step of 0.1 K a year in monthly values has a regression slope of 0.1 (1 - 1/n^2)^-1 (1 - 1/9)
+    steps = np.repeat([0.8, 0.9, 1.0], MONTHS)
+    days = (record.windows.middle - record.windows.middle[0]) / np.timedelta64(1, "D")
+    slope = np.polyfit(days / 3652.425, steps, 1)[0]
+    assert found["truth"]["sea_surface_K"]["slope"] == pytest.approx(slope, rel=1e-3)
+    assert found["analysis"]["sea_surface_K"]["slope"] == pytest.approx(slope, abs=5e-3)
+    depth = record.heat_depth
+    assert depth == pytest.approx(min(700, space.grid.depth_edges[-1]))
+    heat = slope * 1026 * 3991.867957 * space.grid.volume.sum() / 1e21
+    assert found["truth"]["heat_content_ZJ"]["slope"] == pytest.approx(heat, rel=1e-3)
+
+
+def test_no_truth_no_scores(tmp_path: Path) -> None:
+    space = toy_space()
+
+    class Unknown(ToyOcean):
+        def truth(self, start: np.datetime64, end: np.datetime64) -> None:  # type: ignore[override]
+            return None
+
+    assert judge(space, Unknown(space), tmp_path, YEARS, Progress()) is None
+
+
+@pytest.fixture(scope="module")
+def coarse() -> StateSpace:
+    """A 12 degree ocean of three layers: the embedded ocean fits it in a second."""
+    from osse.stochastic_ocean import ocean_mask
+
+    lat, lon, depth = np.arange(-90, 91, 12.0), np.arange(0, 361, 12.0), np.array([0, 20, 100, 400.0])
+    whole = Grid(lat, lon, depth, np.ones((3, lat.size - 1, lon.size - 1), bool))
+    grid = whole.with_ocean(ocean_mask(whole))
+    mean = np.where(grid.ocean, np.float32(15), np.nan)[None].repeat(MONTHS, 0)
+    climatology = Climatology(mean, np.where(grid.ocean, np.float32(1), np.nan))
+    return StateSpace(grid, climatology, scale_of(climatology, grid))
+
+
+def test_the_twin_of_history_repeats_itself_and_warms(coarse: StateSpace, tmp_path: Path) -> None:
+    config = load_config("reanalysis", ["per_year=12", "osse.spinup=1", "reanalysis.warming=0.5"])
+    twin = twin_of_history(config, coarse, tmp_path, Progress())
+    early, late = windows(1981, 1981, 12), windows(2020, 2020, 12)
+    first = twin.table(early.start[3], early.end[3])
+    truth = np.mean([twin.truth(late.start[m], late.end[m]) for m in range(12)], axis=0)
+    start = np.mean([twin.truth(early.start[m], early.end[m]) for m in range(12)], axis=0)
+    stamp = (tmp_path / "history.nc").stat().st_mtime_ns
+    again = twin_of_history(config, coarse, tmp_path, Progress())
+    assert (tmp_path / "history.nc").stat().st_mtime_ns == stamp
+    pd.testing.assert_frame_equal(again.table(early.start[3], early.end[3]), first)
+    assert first["time"].between(early.start[3], early.end[3]).all()
+    area = coarse.grid.area * coarse.grid.ocean[0]
+    change = np.nansum((truth - start)[0] * area) / area.sum()
+    assert change == pytest.approx(0.5 * 3.9, abs=0.5)
+    assert twin.climatology is coarse.climatology
+    with pytest.raises(HistoryError, match="1981-2025"):
+        twin.table(early.start[3], early.end[4])
+    with pytest.raises(HistoryError, match="1981-2025"):
+        twin.truth(np.datetime64("2026-01-01", "s"), np.datetime64("2026-02-01", "s"))
+
+
+def test_a_run_of_another_model_gets_the_climatology_of_what_is_observed(
+    coarse: StateSpace, tmp_path: Path
+) -> None:
+    words = ["per_year=12", "osse.spinup=1", "control=gcm", "data.root=x", "reanalysis.warming=0.0"]
+    config = load_config("reanalysis", [*words, "per_year=12"])
+    shifted = replace(coarse, climatology=Climatology(coarse.climatology.mean + 9, coarse.climatology.stddev))
+    twin = twin_of_history(config, shifted, tmp_path, Progress())
+    span = windows(1981, 2010, 12)
+    summer = [twin.truth(span.start[m], span.end[m]) for m in range(6, len(span), 12)]
+    departure = np.mean(summer, axis=0) - twin.climatology.mean[6]
+    assert np.nanmax(abs(departure)) < 0.4
