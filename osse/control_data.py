@@ -151,11 +151,11 @@ def fit_space(
     return space, fields
 
 
-def fit_transition(anomalies: NDArray[np.float32], grid: Grid, per_year: int) -> Transition:
+def fit_transition(anomalies: NDArray[np.float32], space: StateSpace) -> Transition:
     """The local linear forecast of the training years."""
-    ocean = torch.from_numpy(grid.ocean)
+    ocean, per_year = torch.from_numpy(space.grid.ocean), space.climatology.per_year
     pieces = (
         torch.from_numpy(np.array(anomalies[first : first + per_year + 1]))
         for first in range(0, len(anomalies) - 1, per_year)
     )
-    return Transition.fit(pieces, ocean)
+    return Transition.fit(pieces, ocean, torch.from_numpy(space.scale))

@@ -231,7 +231,7 @@ def _train(
         progress.note(f"training: {checkpoint} is finished and is used again")
         return load_analyser(checkpoint, config.generator)[0], model["history"]
     with clock.stage("fit"):
-        transition = fit_transition(anomalies, space.grid, config.per_year)
+        transition = fit_transition(anomalies, space)
     generator = build_generator(config.generator, space, transition, config.seed)
     analyser = generator.analyser.to(device_of(config))
     with clock.stage("train"):

@@ -64,7 +64,8 @@ def write(
             "A network that learnt from the training years of a control simulation analyses years it "
             "never saw. The truth is known, the observations are drawn from it as the historical "
             "network would have made them, and every method gets the same ones. Errors are analysis "
-            f"minus truth, weighted by water volume; the first {scores['spinup']} windows do not count."
+            f"minus truth, weighted by water volume; the first {scores['spinup_windows']} windows do "
+            "not count."
         ),
         footer=f"seed {scores['seed']}; " + ", ".join(f"{k} {v}" for k, v in scores["versions"].items()),
         beside=output / "figures",
@@ -97,7 +98,7 @@ def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str,
             ),
             Picture(
                 "rmse_series",
-                series(lines, "error (K)", spinup=scores["spinup"]),
+                series(lines, "error (K)", spinup=scores["spinup_windows"]),
                 "Error of each window. From climatology, the first observations remove most of the "
                 "error within weeks; memory of the deep ocean takes the rest of the spin-up.",
             ),

@@ -94,8 +94,8 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
                 {"truth": record.heat(truth), "analysis": record.heat(analysis)}, "heat content (ZJ)"
             ),
             f"Heat content of the upper {record.heat_depth:.0f} m, anomaly. Before floats there is "
-            "little below the surface to see it by: the analysis may lag in the first decades and should "
-            "catch up in the last.",
+            "little below the surface to see it by: the analysis may lag in the first decades, and "
+            "should catch up in the last.",
             wide=True,
         ),
     ]

@@ -51,7 +51,7 @@ def test_a_known_advection_is_recovered(seed: int) -> None:
     for _ in range(4000):
         state = (advance(true, state) + 0.5 * torch.randn(1, *ocean.shape)) * ocean
         states.append(state[0])
-    fitted = Transition.fit([torch.stack(states)], ocean)
+    fitted = Transition.fit([torch.stack(states)], ocean, torch.ones(ocean.shape))
     assert (fitted.weight - true)[:, ocean].abs().mean() < 0.02
     np.testing.assert_allclose(fitted.noise[ocean], 0.25, atol=0.04)
     assert fitted.noise[~ocean].abs().max() == 0
@@ -80,7 +80,9 @@ def test_the_fit_is_the_constrained_optimum_that_scipy_finds() -> None:
 def test_free_runs_decay_whatever_was_learnt(seed: int) -> None:
     ocean = random_ocean(seed)
     growing = torch.randn(1, *ocean.shape).cumsum(0) * 1.01 ** torch.arange(60.0)[:, None, None, None]
-    weight = Transition.fit([growing * ocean], ocean).weight  # a control run that grows
+    weight = Transition.fit(
+        [growing * ocean], ocean, torch.ones(ocean.shape)
+    ).weight  # a control run that grows
     assert weight.min() >= 0 and weight.sum(0).max() <= CONTRACTION + 1e-6
     state = torch.randn(1, *ocean.shape) * ocean
     before = state.abs().max()
@@ -91,11 +93,13 @@ def test_free_runs_decay_whatever_was_learnt(seed: int) -> None:
 
 def test_too_few_windows_are_refused() -> None:
     with pytest.raises(ValueError, match="expected at least 2"):
-        Transition.fit([torch.zeros(2, 3, 6, 8)], torch.ones(3, 6, 8, dtype=torch.bool))
+        Transition.fit(
+            [torch.zeros(2, 3, 6, 8)], torch.ones(3, 6, 8, dtype=torch.bool), torch.ones(3, 6, 8)
+        )
 
 
 def test_the_ridge_pulls_to_persistence_where_nothing_varies() -> None:
     ocean = torch.ones(3, 6, 8, dtype=torch.bool)
-    fitted = Transition.fit([torch.zeros(10, 3, 6, 8)], ocean)
+    fitted = Transition.fit([torch.zeros(10, 3, 6, 8)], ocean, torch.ones(3, 6, 8))
     assert RIDGE > 0
     torch.testing.assert_close(fitted.weight[0], torch.full((3, 6, 8), CONTRACTION))

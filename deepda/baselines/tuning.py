@@ -36,7 +36,7 @@ class Candidates:
     """What is tried; the first depth scale is the one at which the radius is chosen."""
 
     inflation: tuple[float, ...] = (0.02, 0.045, 0.1, 0.22, 0.5)
-    radius_km: tuple[float, ...] = (2000.0, 3500.0, 5000.0)
+    radius_km: tuple[float, ...] = (1500.0, 2500.0, 4000.0)
     depth_scale_m: tuple[float, ...] = (800.0, 400.0, 1600.0)
 
 

@@ -84,6 +84,7 @@ class InnovationAnalyser(nn.Module):
         self.log_pace = nn.Parameter(torch.full((factors, 1, 1), 0.5))
         self.log_gain = nn.Parameter(torch.zeros(factors, 1, 1))
         self.log_power = nn.Parameter(torch.zeros(factors, 1, 1))
+        self.noise_share = nn.Parameter(torch.zeros(layers, 1, 1))
         self.geography = nn.Sequential(
             nn.Conv2d(len(self.statics), GEOGRAPHY, 1),
             nn.SiLU(),
@@ -147,22 +148,27 @@ class InnovationAnalyser(nn.Module):
         return Belief(mean, self._spread(variance), variance)
 
     def _increment(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
-        """B R^-1/2 (1 + R^-1/2 B R^-1/2)^-1 R^-1/2 d, on the grid; zero rows where nothing is seen."""
+        """B R^-1/2 S^-1 R^-1/2 d with S = 1 + R^-1/2 B R^-1/2, on the grid.
+
+        S is scaled by its diagonal, which is known (Jacobi): half the iterations for the same digits.
+        """
         known = self.structure()
         amplitude, root = background.memory.clamp(min=0).sqrt(), precision.sqrt()
-        weighted = root * known.scale
+        equal = (1 + precision * background.spread.square()).rsqrt()
+        weighted = equal * root * known.scale
 
         def operator(field: Tensor, frozen: bool = False) -> Tensor:
             loading, spectrum, size, scaled = known.loading, known.spectrum, amplitude, weighted
+            unit = equal.square()
             if frozen:
                 loading, spectrum = loading.detach(), spectrum.detach()
-                size, scaled = size.detach(), scaled.detach()
+                size, scaled, unit = size.detach(), scaled.detach(), unit.detach()
             spread = apply_covariance(
                 scaled * field, loading, size, lambda f: self.correlation.smooth(f, spectrum)
             )
-            return field + scaled * spread
+            return unit * field + scaled * spread
 
-        right = root * innovation
+        right = equal * root * innovation
         solution = solve(operator, lambda f: operator(f, frozen=True), right, self.iterations)
         return known.scale * apply_covariance(
             weighted * solution,
@@ -175,10 +181,12 @@ class InnovationAnalyser(nn.Module):
         """Each factor's variance after the window, the other factors taken as noise.
 
         s2 -> s2 / (1 + gain s2 I)^power, where I is the information (inverse variance) on the factor
-        in its correlation area; exact for one factor observed at one place.
+        in its correlation area; exact for one factor observed at one place. How much the other factors
+        hide is learnt: a share of 0 is not at all, of 1 with all their variance.
         """
         known = self.structure()
-        told = precision / (1 + precision * background.spread.square())
+        hidden = (1 + precision * background.spread.square()).log()
+        told = precision * torch.exp(-torch.sigmoid(self.noise_share) * hidden)
         local = torch.einsum("kl,blyx->bkyx", known.loading.square(), known.scale.square() * told)
         information = self.correlation.smooth(local, known.squared_spectrum).clamp(min=0)
         drop = 1 + self.log_gain.exp() * background.memory * information

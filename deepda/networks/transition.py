@@ -6,11 +6,17 @@ squares under the constraint that they are not negative and sum to at most CONTR
 diffusion in their upwind form. Each forecast then lies within CONTRACTION times the range of the
 anomalies before, whatever the weights, so that free runs decay to climatology by construction.
 
+A control run is short for eleven numbers a cell, so neighbouring cells share their evidence: the
+normal equations are pooled along longitude, as far as held-out years say. Anomalies are in units of
+their layer here (K over the typical variability of the layer), for a pooled law must not depend on
+how variable each place is; a neighbour on land reads as the cell itself (no flux through the coast).
+
 Shape suffixes: T time, B batch, N neighbour, L layer, Y latitude, X longitude.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,10 +31,13 @@ NEIGHBOURS = (
     (-1, 0, 0),
     (1, 0, 0),
 )
+TINY = 1e-6
 CONTRACTION = 0.9995  # a window; e-folding of 27 years in pentads
 RIDGE = 5.0  # pulls towards persistence, in windows of unit variance
-DESCENT_STEPS = 300
+DESCENT_STEPS = 150
 FEWEST = 2  # windows that a fit needs
+POOLING = ((0.0, 0.0), (0.5, 1.0), (0.5, 2.0), (0.5, 4.0))  # cells of lat, lon: standard deviations
+HELD_OUT = 5  # every fifth piece chooses the pooling
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,33 +45,123 @@ class Transition:
     """Weights of the local linear forecast and what it leaves unexplained.
 
     Attributes:
-        weight: (N, L, Y, X), not negative, summing to at most CONTRACTION; zero on land.
-        noise: (L, Y, X) variance of the one-window forecast error on the training years.
+        weight: (N, L, Y, X) for standardised anomalies; zero on land and from land.
+        noise: (L, Y, X) variance of the one-window forecast error on the training years, standardised.
     """
 
     weight: Tensor
     noise: Tensor
 
     @classmethod
-    def fit(cls, stretches: Iterable[Tensor], ocean: Tensor) -> Transition:
+    def fit(cls, pieces: Iterable[Tensor], ocean: Tensor, scale: Tensor) -> Transition:
         """Fit on standardised anomalies.
 
         Args:
-            stretches: pieces (T, L, Y, X) of consecutive windows, zero on land; passed through once.
+            pieces: (T, L, Y, X) of consecutive windows, zero on land; passed through once.
             ocean: (L, Y, X) bool.
+            scale: (L, Y, X) K of one standard deviation.
 
         Raises:
             ValueError: fewer than two consecutive windows.
         """
-        gram, cross, power, count = _normal_equations(stretches, ocean)
+        wet = ocean.to(scale.dtype)
+        water = wet.sum((1, 2), keepdim=True).clamp(min=1)
+        size = scale / ((scale.square() * wet).sum((1, 2), keepdim=True) / water).sqrt().clamp(min=TINY)
+        size = torch.where(ocean, size, 1.0)
+        seen = torch.stack(neighbours(wet[None]))[:, 0] * wet
+        sums = [Equations.empty(ocean.shape), Equations.empty(ocean.shape)]
+        for number, piece in enumerate(pieces):
+            sums[number % HELD_OUT == HELD_OUT - 1].add(piece * size, seen, wet)
+        if sums[0].count < FEWEST:
+            raise ValueError(
+                f"{sums[0].count} pairs of consecutive windows came, expected at least {FEWEST}; "
+                "give more training years"
+            )
+        reach = _best_pooling(*sums)
+        whole = sums[0].plus(sums[1])
+        weight = whole.pooled(reach).solve()
+        noise = whole.error(weight) / whole.count / size.square()
+        weight = weight.movedim(-1, 0)
+        to_itself = (weight * (1 - seen)).sum(0)
+        weight = weight * seen
+        weight[0] += to_itself
+        around = torch.stack(neighbours(size[None]))[:, 0]
+        return cls((weight * around / size * wet).contiguous(), noise.clamp(min=TINY) * wet)
+
+
+@dataclass
+class Equations:
+    """Normal equations of the least-squares forecast, cell by cell.
+
+    Attributes:
+        gram: (L, Y, X, N, N) sums of products of neighbours.
+        cross: (L, Y, X, N) sums of products with the target.
+        power: (L, Y, X) sums of squares of the target.
+        count: number of windows.
+    """
+
+    gram: Tensor
+    cross: Tensor
+    power: Tensor
+    count: int
+
+    @classmethod
+    def empty(cls, shape: torch.Size) -> Equations:
+        number = len(NEIGHBOURS)
+        return cls(
+            torch.zeros(*shape, number, number), torch.zeros(*shape, number), torch.zeros(shape), 0
+        )
+
+    def add(self, piece: Tensor, seen: Tensor, wet: Tensor) -> None:
+        """Take up consecutive windows (T, L, Y, X) in layer units."""
+        around = neighbours(piece[:-1])
+        fields = [torch.where(s > 0, field, around[0]) for s, field in zip(seen, around, strict=True)]
+        target = piece[1:]
+        self.power += target.square().sum(0)
+        self.count += len(target)
+        for i, field in enumerate(fields):
+            self.cross[..., i] += (field * target).sum(0) * wet
+            for j in range(i + 1):
+                product = (field * fields[j]).sum(0) * wet
+                self.gram[..., i, j] += product
+                if i != j:
+                    self.gram[..., j, i] += product
+
+    def plus(self, other: Equations) -> Equations:
+        """Both together."""
+        return Equations(
+            self.gram + other.gram,
+            self.cross + other.cross,
+            self.power + other.power,
+            self.count + other.count,
+        )
+
+    def pooled(self, reach: tuple[float, float]) -> Equations:
+        """Each cell with the evidence of its neighbourhood, Gaussian weights of sd `reach` cells."""
+        if not any(reach):
+            return self
+        gram, cross = torch.zeros_like(self.gram), torch.zeros_like(self.cross)
+        lats = range(-math.ceil(2 * reach[0]), math.ceil(2 * reach[0]) + 1)
+        lons = range(-math.ceil(2 * reach[1]), math.ceil(2 * reach[1]) + 1)
+        for y in lats:
+            for x in lons:
+                share = math.exp(-0.5 * ((y / reach[0]) ** 2 + (x / reach[1]) ** 2))
+                gram += share * _moved(self.gram, y, x)
+                cross += share * _moved(self.cross, y, x)
+        return Equations(gram, cross, self.power, self.count)
+
+    def solve(self) -> Tensor:
+        """(L, Y, X, N) constrained weights."""
         persistence = torch.zeros(len(NEIGHBOURS))
         persistence[0] = 1.0
-        gram = gram + RIDGE * torch.eye(len(NEIGHBOURS))
-        weight = _constrained_least_squares(gram, cross + RIDGE * persistence, persistence)
-        explained = 2 * (weight * cross).sum(-1) - torch.einsum("...i,...ij,...j", weight, gram, weight)
-        noise = ((power - explained) / count).clamp(min=1e-6)
-        wet = ocean.to(weight.dtype)
-        return cls(weight.movedim(-1, 0).contiguous() * wet, noise * wet)
+        gram = self.gram + RIDGE * torch.eye(len(NEIGHBOURS))
+        return _constrained_least_squares(gram, self.cross + RIDGE * persistence, persistence)
+
+    def error(self, weight: Tensor) -> Tensor:
+        """(L, Y, X) sum of squared forecast errors of weights (L, Y, X, N)."""
+        explained = 2 * (weight * self.cross).sum(-1)
+        explained -= torch.einsum("...i,...ij,...j", weight, self.gram, weight)
+        return self.power - explained
 
 
 def advance(weight_NLYX: Tensor, mean_BLYX: Tensor) -> Tensor:
@@ -85,26 +184,26 @@ def neighbours(field_BLYX: Tensor) -> list[Tensor]:
     ]
 
 
-def _normal_equations(stretches: Iterable[Tensor], ocean: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
-    number = len(NEIGHBOURS)
-    gram = torch.zeros(number, number, *ocean.shape)
-    cross = torch.zeros(number, *ocean.shape)
-    power, count = torch.zeros(ocean.shape), 0
-    for piece in stretches:
-        fields, target = neighbours(piece[:-1]), piece[1:]
-        power += target.square().sum(0)
-        count += len(target)
-        for i in range(number):
-            cross[i] += (fields[i] * target).sum(0)
-            for j in range(i + 1):
-                gram[i, j] += (fields[i] * fields[j]).sum(0)
-                gram[j, i] = gram[i, j]
-    if count < FEWEST:
-        raise ValueError(
-            f"{count} pairs of consecutive windows came, expected at least {FEWEST}; "
-            "give more training years"
-        )
-    return gram.movedim((0, 1), (-2, -1)).contiguous(), cross.movedim(0, -1).contiguous(), power, count
+def _best_pooling(fitted: Equations, held_out: Equations) -> tuple[float, float]:
+    """The pooling whose weights, fitted on the one part, forecast the other best, layers alike."""
+    if not held_out.count:
+        return POOLING[0]
+
+    def score(reach: tuple[float, float]) -> float:
+        error = held_out.error(fitted.pooled(reach).solve()).sum((1, 2))
+        return float(error.clamp(min=TINY).log().sum())
+
+    return min(POOLING, key=score)
+
+
+def _moved(field_LYX: Tensor, y: int, x: int) -> Tensor:
+    """The field (L, Y, X, ...) moved by whole cells: round in longitude, zeros come in at the edges."""
+    turned = field_LYX.roll((y, x), (1, 2))
+    if y > 0:
+        turned[:, :y] = 0
+    elif y < 0:
+        turned[:, y:] = 0
+    return turned
 
 
 def _constrained_least_squares(gram: Tensor, cross: Tensor, start: Tensor) -> Tensor:

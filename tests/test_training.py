@@ -1,0 +1,198 @@
+"""Training in the cycle: it learns, and an interrupted training ends as the uninterrupted one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from deepda.checkpoint import CheckpointError
+from deepda.cycle import Belief, DivergenceError, require_physical
+from deepda.networks.discriminator import PatchDiscriminator
+from deepda.networks.innovation import InnovationAnalyser, Statics
+from deepda.networks.transition import Transition
+from deepda.progress import Progress
+from deepda.training import Recipe, Stretch, Streams, Trainer, TrainingData, likelihood, mean_square
+
+SHAPE = (3, 8, 12)
+
+
+class HalfSeen:
+    """A network that sees half of the surface."""
+
+    def stretch(
+        self, length: int, rng: np.random.Generator, season: int | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        for _ in range(length):
+            precision = np.zeros(SHAPE, np.float32)
+            precision[0] = 10.0 * (rng.random(SHAPE[1:]) < 0.5)
+            yield precision
+
+
+def training_data() -> TrainingData:
+    rng = np.random.default_rng(0)
+    state, series = np.zeros(SHAPE, np.float32), []
+    for _ in range(150):
+        state = 0.9 * state + 0.4 * rng.standard_normal((1, *SHAPE[1:])).astype(np.float32)
+        series.append(state)
+    weights = torch.full(SHAPE, 1 / (SHAPE[1] * SHAPE[2]))
+    scale = np.ones(SHAPE, np.float32)
+    return TrainingData(np.stack(series), np.arange(150) % 73, 73, scale, weights, HalfSeen())
+
+
+def trainer(folder: Path, updates: int = 8, adversarial: float = 0.0, **changes: float) -> Trainer:
+    torch.manual_seed(0)
+    data = training_data()
+    ocean = torch.ones(SHAPE, dtype=torch.bool)
+    transition = Transition.fit([torch.from_numpy(data.anomalies)], ocean, torch.ones(SHAPE))
+    statics = Statics(ocean, torch.linspace(-60, 60, SHAPE[1]), torch.ones(SHAPE), transition)
+    made = InnovationAnalyser(statics, hidden=4, levels=1, iterations=4)
+    judge = PatchDiscriminator(ocean, features=4) if adversarial else None
+    settings = {
+        "updates": updates,
+        "stretches": 2,
+        "backprop": 2,
+        "learning_rate": 2e-3,
+        "adversarial_weight": adversarial,
+        "validate_every": 4,
+        "patience": 9,
+        "seed": 3,
+    }
+    scores = iter(np.linspace(1.0, 0.5, 100))
+    recipe = Recipe(**(settings | changes))  # type: ignore[arg-type]
+    return Trainer(made, judge, likelihood, data, recipe, lambda: float(next(scores)), folder)
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.1])
+def test_an_interrupted_training_ends_bit_for_bit_as_the_uninterrupted(
+    tmp_path: Path, adversarial: float
+) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "broken").mkdir()
+    whole = trainer(tmp_path / "whole", adversarial=adversarial)
+    with Progress() as progress:
+        whole.run(progress)
+        first = trainer(tmp_path / "broken", adversarial=adversarial)
+        first.validate, calls = (lambda: 1.0), []
+
+        def stop_after_the_first() -> float:
+            if calls:
+                raise KeyboardInterrupt
+            calls.append(1)
+            return 1.0
+
+        first.validate = stop_after_the_first
+        with pytest.raises(KeyboardInterrupt):
+            first.run(progress)
+        second = trainer(tmp_path / "broken", adversarial=adversarial)
+        second.validate = lambda: 0.1
+        second.run(progress)
+    assert second.done == whole.done == 8
+    for (name, one), (_, other) in zip(
+        whole.analyser.named_parameters(), second.analyser.named_parameters(), strict=True
+    ):
+        assert torch.equal(one, other), name
+
+
+def test_a_training_with_other_settings_is_refused(tmp_path: Path) -> None:
+    with Progress() as progress:
+        trainer(tmp_path).run(progress)
+        with pytest.raises(CheckpointError, match="other settings"):
+            trainer(tmp_path, learning_rate=1e-3).run(progress)
+
+
+def test_the_best_validated_weights_are_kept(tmp_path: Path) -> None:
+    made = trainer(tmp_path, updates=12)
+    seen: list[torch.Tensor] = []
+
+    def worse_and_worse() -> float:
+        seen.append(made.analyser.loading.detach().clone())  # type: ignore[union-attr]
+        return float(len(seen))
+
+    made.validate = worse_and_worse
+    with Progress() as progress:
+        made.run(progress)
+    assert torch.equal(made.analyser.loading, seen[0])  # type: ignore[arg-type]
+
+
+def test_training_stops_when_validation_gains_no_more(tmp_path: Path) -> None:
+    made = trainer(tmp_path, updates=40, patience=2)
+    made.validate = lambda: 1.0
+    with Progress() as progress:
+        made.run(progress)
+    assert made.done == 16  # one best, then three without gain
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    made = trainer(tmp_path, updates=80, validate_every=80, learning_rate=1e-2)
+    with torch.no_grad():
+        made.analyser.log_gain.fill_(4.0)  # type: ignore[union-attr]  # far too sure of itself
+    early = np.mean([made._update() for _ in range(5)])
+    for _ in range(60):
+        made._update()
+    assert np.mean([made._update() for _ in range(5)]) < early - 0.2
+
+
+def test_the_adversarial_weight_changes_the_result(tmp_path: Path) -> None:
+    losses = []
+    for weight in (1e-6, 1.0):
+        made = trainer(tmp_path, adversarial=weight)
+        made._update()
+        losses.append(made.analyser.correction.head.weight.detach().clone())  # type: ignore[union-attr]
+    assert not torch.equal(*losses)
+
+
+def test_a_stretch_rewound_goes_on_as_before() -> None:
+    data = training_data()
+    one = Stretch(data, seed=1, stream=0, length=9)
+    for _ in range(25):
+        last = next(one)
+    other = Stretch(data, seed=1, stream=0, length=9)
+    other.rewind(one.number, one.age)
+    for _ in range(12):
+        mine, theirs = next(one), next(other)
+        assert np.array_equal(mine[0], theirs[0]) and np.array_equal(mine[1], theirs[1])
+        assert mine[3:] == theirs[3:]
+    assert last[4] in (True, False)
+
+
+def test_streams_differ_and_do_not_restart_together() -> None:
+    streams = Streams(training_data(), seed=2, number=6, device=torch.device("cpu"))
+    starts = np.array([streams.next().fresh.numpy() for _ in range(400)])
+    assert starts[0].all()
+    assert (starts[1:].sum(axis=1) < 4).all()
+
+
+def test_likelihood_is_least_for_the_true_mean_and_spread() -> None:
+    torch.manual_seed(0)
+    truth = torch.randn(1, 2, 50, 60)
+    weights = torch.full((2, 50, 60), 1 / 3000)
+
+    def score(mean: float, spread: float) -> float:
+        belief = Belief(
+            torch.full_like(truth, mean), torch.full_like(truth, spread), truth.new_zeros(1, 0, 50, 60)
+        )
+        return float(likelihood(belief, belief, truth, weights))
+
+    best = score(0.0, 1.0)
+    assert all(best < score(mean, spread) for mean, spread in ((0.2, 1), (-0.2, 1), (0, 0.8), (0, 1.25)))
+
+
+def test_mean_square_leaves_land_out() -> None:
+    truth = torch.zeros(1, 1, 2, 2)
+    weights = torch.tensor([[[0.5, 0.5], [0.0, 0.0]]])
+    mean = torch.tensor([[[[1.0, 3.0], [99.0, 99.0]]]])
+    belief = Belief(mean, torch.ones_like(mean), mean[:, :0])
+    assert float(mean_square(belief, belief, truth, weights)) == 5.0
+
+
+@pytest.mark.parametrize("value", [31.0, float("nan"), float("inf")])
+def test_an_analysis_that_runs_away_is_refused(value: float) -> None:
+    mean = torch.zeros(1, 1, 2, 2)
+    mean[0, 0, 1, 1] = value
+    with pytest.raises(DivergenceError, match="standard deviations, expected at most 30"):
+        require_physical(Belief(mean, torch.ones_like(mean), mean[:, :0]))
