@@ -20,11 +20,14 @@ comes out is NetCDF, and is judged by verification. In that order:
     networks        generators and the discriminator
     training        losses, back-propagation through the cycle, checkpoints
     cycle           Analyser, and the one loop of the whole system
-    baselines       climatology, persistence, optimal interpolation, the exact Kalman filter
+    baselines       climatology, persistence, tuned optimal interpolation: also Analysers
+    state           xarray outside, tensors inside: the one place where units change
+    checkpoint, run a trained run on disk, and in Python
     verification    scores against a truth or against withheld observations
     netcdf          CF files, written whole or not at all
+    figures, report maps and curves; the self-contained page
     settings, presets, config       what can be set: types, choices, one tree of values
-    errors, progress, info, console, cli     the command line
+    errors, progress, info, bench, console, cli     the command line
 
 The drivers `osse` and `reanalysis` import this package, never each other; only `deepda.cli` imports
 them. The public names below are loaded when first used, so that `import deepda` costs nothing.
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from deepda.cycle import Analyser, Belief, Observations
     from deepda.errors import DeepDAError
     from deepda.grid import Grid
+    from deepda.run import Run, load_run
 
 _HOME = {
     "Analyser": "deepda.cycle",
@@ -50,7 +54,9 @@ _HOME = {
     "DeepDAError": "deepda.errors",
     "Grid": "deepda.grid",
     "Observations": "deepda.cycle",
+    "Run": "deepda.run",
     "load_config": "deepda.config",
+    "load_run": "deepda.run",
     "saved_config": "deepda.config",
 }
 
@@ -62,7 +68,9 @@ __all__ = [
     "DeepDAError",
     "Grid",
     "Observations",
+    "Run",
     "load_config",
+    "load_run",
     "saved_config",
 ]
 

@@ -196,9 +196,13 @@ def test_the_solver_stops_each_column_by_itself() -> None:
     rng = np.random.default_rng(0)
     root = rng.standard_normal((40, 40)).astype(np.float32)
     matrix = root @ root.T / 80 + np.eye(40, dtype=np.float32)
-    right = rng.standard_normal((40, 3)).astype(np.float32) * np.float32([1, 1e4, 0])
-    together = conjugate_gradients(lambda x: matrix @ x, right, 1e-2)
-    alone = conjugate_gradients(lambda x: matrix @ x, right[:, :1], 1e-2)
+    right = (rng.standard_normal((40, 3)) * [1, 1e4, 0]).astype(np.float32)
+
+    def operator(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(matrix @ columns, np.float32)
+
+    together = conjugate_gradients(operator, right, 1e-2)
+    alone = conjugate_gradients(operator, right[:, :1], 1e-2)
     np.testing.assert_allclose(together[:, :1], alone, rtol=1e-3, atol=1e-5)
     assert not together[:, 2].any()
     assert np.linalg.norm(matrix @ alone - right[:, :1]) < 2e-2 * np.linalg.norm(right[:, :1])
@@ -304,6 +308,14 @@ def test_tuning_tries_the_inflation_of_all_layers_and_of_each_depth_group(
     assert groups == 3
     assert len(trials) == 2 + (1 + 2 * (1 + groups)) + 2
     assert len({trial.inflation for trial in trials[2:-2]}) == 1 + 2 * (1 + groups)
+    start, *steps = trials[2:-2]
+    together = np.array(start.inflation)
+    for up, down in zip(steps[: 1 + groups], steps[1 + groups :], strict=True):
+        assert up.inflation > start.inflation > down.inflation
+        helped = min(start, up, down, key=lambda trial: trial.rmse)
+        together *= np.array(helped.inflation) / start.inflation
+    assert tuple(together) != start.inflation
+    np.testing.assert_allclose(trials[-2].inflation, together, rtol=1e-5)
 
 
 def test_the_spread_of_the_tuned_analyser_is_its_error(

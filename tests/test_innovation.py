@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -168,7 +170,7 @@ def test_variances_grow_back_to_climatology_without_observations() -> None:
     for season in range(400):
         belief = made.forecast(belief, torch.tensor([season]))
         spreads.append(float(belief.spread.mean()))
-    assert all(later >= earlier for earlier, later in zip(spreads, spreads[1:], strict=False))
+    assert all(later >= earlier for earlier, later in itertools.pairwise(spreads))
     torch.testing.assert_close(belief.spread, first.spread, atol=0.05, rtol=0.1)
 
 

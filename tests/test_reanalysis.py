@@ -1,4 +1,4 @@
-"""The reanalysis: interrupted or not the same bytes, refusals, members, and scores worked out by hand."""
+"""The reanalysis: interrupted or not the same bytes, refusals, members, scores worked out by hand."""
 
 from __future__ import annotations
 
@@ -354,8 +354,10 @@ def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None
     assert abs(float(guess.mean[1:].std()) - 0.5) < 0.03
     assert torch.equal(guess.mean[:3], first_guess(StandStill(grid), 3, seed=2).mean)
     step = guess.mean[1:] - guess.mean[1:].roll(1, dims=3)
-    assert float(step.std()) < 0.3 * 0.5  # neighbours are alike, across the date line too
-    assert float(step[..., 0].std()) < 0.3 * 0.5
+    # 6 degrees apart in noise that a Gaussian of 10 degrees has smoothed; across the date line too
+    alike = 0.5 * np.sqrt(2 * (1 - np.exp(-(6**2) / (4 * 10**2))))
+    assert float(step.std()) == pytest.approx(alike, rel=0.1)
+    assert float(step[..., 0].std()) == pytest.approx(alike, rel=0.2)
 
 
 def test_the_next_item_is_made_while_this_one_is_used() -> None:
@@ -441,16 +443,27 @@ def coarse() -> StateSpace:
     return StateSpace(grid, climatology, scale_of(climatology, grid))
 
 
-def test_the_twin_of_history_repeats_itself_and_warms(coarse: StateSpace, tmp_path: Path) -> None:
-    config = load_config("reanalysis", ["per_year=12", "osse.spinup=1", "reanalysis.warming=0.5"])
-    twin = twin_of_history(config, coarse, tmp_path, Progress())
+WARMING = ["per_year=12", "osse.spinup=1", "reanalysis.warming=0.5"]
+
+
+@pytest.fixture(scope="module")
+def history(coarse: StateSpace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the twin of history."""
+    folder = tmp_path_factory.mktemp("history")
+    twin_of_history(load_config("reanalysis", WARMING), coarse, folder, Progress())
+    return folder
+
+
+def test_the_twin_of_history_repeats_itself_and_warms(coarse: StateSpace, history: Path) -> None:
+    config = load_config("reanalysis", WARMING)
+    twin = twin_of_history(config, coarse, history, Progress())
     early, late = windows(1981, 1981, 12), windows(2020, 2020, 12)
     first = twin.table(early.start[3], early.end[3])
     truth = np.mean([twin.truth(late.start[m], late.end[m]) for m in range(12)], axis=0)
     start = np.mean([twin.truth(early.start[m], early.end[m]) for m in range(12)], axis=0)
-    stamp = (tmp_path / "history.nc").stat().st_mtime_ns
-    again = twin_of_history(config, coarse, tmp_path, Progress())
-    assert (tmp_path / "history.nc").stat().st_mtime_ns == stamp
+    stamp = (history / "history.nc").stat().st_mtime_ns
+    again = twin_of_history(config, coarse, history, Progress())
+    assert (history / "history.nc").stat().st_mtime_ns == stamp
     pd.testing.assert_frame_equal(again.table(early.start[3], early.end[3]), first)
     assert first["time"].between(early.start[3], early.end[3]).all()
     area = coarse.grid.area * coarse.grid.ocean[0]
@@ -464,14 +477,13 @@ def test_the_twin_of_history_repeats_itself_and_warms(coarse: StateSpace, tmp_pa
 
 
 def test_a_run_of_another_model_gets_the_climatology_of_what_is_observed(
-    coarse: StateSpace, tmp_path: Path
+    coarse: StateSpace, history: Path
 ) -> None:
-    words = ["per_year=12", "osse.spinup=1", "control=gcm", "data.root=x", "reanalysis.warming=0.0"]
-    config = load_config("reanalysis", [*words, "per_year=12"])
+    config = load_config("reanalysis", [*WARMING, "control=gcm", "data.root=x"])
     shifted = replace(
         coarse, climatology=Climatology(coarse.climatology.mean + 9, coarse.climatology.stddev)
     )
-    twin = twin_of_history(config, shifted, tmp_path, Progress())
+    twin = twin_of_history(config, shifted, history, Progress())
     span = windows(1981, 2010, 12)
     summer = [twin.truth(span.start[m], span.end[m]) for m in range(6, len(span), 12)]
     departure = np.mean(summer, axis=0) - twin.climatology.mean[6]

@@ -16,7 +16,7 @@ from deepda.networks.discriminator import PatchDiscriminator
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import Transition
 from deepda.progress import Progress
-from deepda.training import Recipe, Stretch, Streams, Trainer, TrainingData, likelihood, mean_square
+from deepda.training import Recipe, Streams, Stretch, Trainer, TrainingData, likelihood, mean_square
 
 SHAPE = (3, 8, 12)
 
