@@ -18,7 +18,8 @@ comes out is NetCDF, and is judged by verification. In that order:
     superobs        table -> anomaly, error variance and count by cell and window
     partial_conv    the observation operator: a convolution that sees only observed cells
     networks        generators and the discriminator
-    training        losses, back-propagation through the cycle, checkpoints
+    stretches       what training sees: pieces of the control run, each with its own network
+    training        losses, back-propagation through the cycle, resume
     cycle           Analyser, and the one loop of the whole system
     baselines       climatology, persistence, tuned optimal interpolation: also Analysers
     state           xarray outside, tensors inside: the one place where units change

@@ -55,7 +55,7 @@ class Run:
 
     def window(self, time: str | np.datetime64) -> Windows:
         """The assimilation window that holds a time, as `Windows` of length one."""
-        moment = np.datetime64(time, "s")
+        moment = np.datetime64(str(time), "s")
         year = int(moment.astype("datetime64[Y]").astype(int)) + 1970
         span = windows(year, year, self.space.climatology.per_year)
         at = np.flatnonzero((span.start <= moment) & (moment < span.end))

@@ -9,153 +9,27 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deepda.checkpoint import CheckpointError, write_whole
-from deepda.cycle import Analyser, Belief, Observations, require_physical
+from deepda.cycle import Analyser, Belief, require_physical
 from deepda.networks.discriminator import Discriminator, adversarial_loss, discriminator_loss
 from deepda.progress import Progress
-from deepda.synthetic import observe_gridded
+from deepda.stretches import Batch, Streams, TrainingData
 
 STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
-STRETCH = 219  # windows until a stretch ends and another begins from climatology
-YOUNG, YOUNG_WEIGHT = 30, 0.1  # windows after a cold start, whose few large errors are mostly luck
 CLIP = 0.1  # norm of the gradient
 AVERAGE = 0.02  # share of the newest weights in their moving average
 WARM_UP = 20  # updates
 FAST, SLOW = 4.0, 0.5  # learning rates of covariance and of convolutions, relative
-DRIFT = 0.5  # standard deviations: size of the slow large-scale drifts added to half of the stretches
 SMALLEST_VARIANCE = 1e-5
-
-
-class NetworkStretches(Protocol):
-    """What training needs of an observing network: `deepda.synthetic.GriddedNetwork`."""
-
-    def stretch(
-        self, length: int, rng: np.random.Generator, season: int | None = None
-    ) -> Iterator[NDArray[np.float32]]: ...
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """The training years as the trainer reads them.
-
-    Attributes:
-        anomalies: (T, L, Y, X) standardised, zero on land; an array or a memory map.
-        season: (T) season of each window; windows are consecutive.
-        per_year: windows a year.
-        scale: (L, Y, X) K of one standard deviation.
-        weights: (L, Y, X) water volume as a share of its layer's.
-        network: draws precisions in K-2.
-    """
-
-    anomalies: NDArray[np.float32]
-    season: NDArray[np.intp]
-    per_year: int
-    scale: NDArray[np.float32]
-    weights: Tensor
-    network: NetworkStretches
-
-
-class Stretch:
-    """One of the parallel streams: a stretch of truth, observed window by window.
-
-    The k-th stretch of a stream depends on (seed, stream, k) alone, so that training resumed in the
-    middle of it sees the same truth and the same errors.
-    """
-
-    def __init__(self, data: TrainingData, seed: int, stream: int, length: int = STRETCH) -> None:
-        self.data, self.seed, self.stream = data, seed, stream
-        self.length = min(length, len(data.anomalies))
-        self.number, self.age = -1, 0
-        self._windows: Iterator[tuple[NDArray, NDArray, NDArray, int]] = iter(())
-
-    def __next__(self) -> tuple[NDArray, NDArray, NDArray, int, bool]:
-        """Truth, value, precision (L, Y, X), season, and whether a new stretch begins here."""
-        try:
-            window = next(self._windows)
-        except StopIteration:
-            self.number += 1
-            self.age = -1
-            self._windows = self._draw()
-            window = next(self._windows)
-        self.age += 1
-        return *window, self.age == 0
-
-    def rewind(self, number: int, age: int) -> None:
-        """Go to where a stream was when its training stopped."""
-        self.number, self.age, self._windows = number, -1, self._draw(number)
-        for _ in range(age + 1):
-            next(self)
-
-    def _draw(self, number: int | None = None) -> Iterator[tuple[NDArray, NDArray, NDArray, int]]:
-        number = self.number if number is None else number
-        data, rng = self.data, np.random.default_rng([self.seed, self.stream, number])
-        # The first stretches are of all lengths, so that the streams do not restart together.
-        length = self.length if number else int(rng.integers(1, self.length + 1))
-        first = int(rng.integers(len(data.anomalies) - length + 1))
-        drift = _drift(rng, data, length)
-        precisions = data.network.stretch(length, rng, int(data.season[first]))
-        for step, precision in enumerate(precisions):
-            truth = data.anomalies[first + step] + drift(step)
-            standardised = precision * data.scale**2
-            value = observe_gridded(truth, standardised, rng)
-            yield truth, value, standardised, int(data.season[first + step])
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """One window of all streams: tensors (B, L, Y, X), and what is new among them (B)."""
-
-    truth: Tensor
-    observations: Observations
-    fresh: Tensor
-    weight: Tensor
-
-
-class Streams:
-    """All parallel streams, as batches."""
-
-    def __init__(self, data: TrainingData, seed: int, number: int, device: torch.device) -> None:
-        self.streams = [Stretch(data, seed, stream) for stream in range(number)]
-        self.per_year, self.device = data.per_year, device
-
-    def next(self) -> Batch:
-        truth, value, precision, season, fresh = zip(*(next(s) for s in self.streams), strict=True)
-        old = torch.tensor([1.0 if s.age >= YOUNG else YOUNG_WEIGHT for s in self.streams])
-        return Batch(
-            self._stack(truth),
-            Observations(
-                self._stack(value),
-                self._stack(precision),
-                torch.tensor(season, device=self.device),
-                self.per_year,
-            ),
-            torch.tensor(fresh, device=self.device),
-            (old / old.sum()).to(self.device),
-        )
-
-    def places(self) -> list[tuple[int, int]]:
-        """Where each stream is: (number of its stretch, age)."""
-        return [(s.number, s.age) for s in self.streams]
-
-    def rewind(self, places: Sequence[tuple[int, int]]) -> None:
-        """Go back to `places`."""
-        for stream, (number, age) in zip(self.streams, places, strict=True):
-            stream.rewind(number, age)
-
-    def _stack(self, fields: Sequence[NDArray]) -> Tensor:
-        return torch.from_numpy(np.stack(fields)).to(self.device)
 
 
 Objective = Callable[[Belief, Belief, Tensor, Tensor], Tensor]
@@ -345,8 +219,9 @@ class Trainer:
         self._renew()
 
     def _renew(self) -> None:
-        if hasattr(self.analyser, "renew"):
-            self.analyser.renew()
+        renew = getattr(self.analyser, "renew", None)
+        if callable(renew):
+            renew()
 
     def _save(self) -> None:
         tensors = {f"present.{n}": v.detach() for n, v in self._named()}
@@ -398,7 +273,8 @@ class Trainer:
 
 def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:
     """Adam's groups: the few numbers of a covariance learn faster than convolutions."""
-    fast = analyser.fast_parameters() if hasattr(analyser, "fast_parameters") else []
+    choose = getattr(analyser, "fast_parameters", None)
+    fast = choose() if callable(choose) else []
     known = {id(parameter) for parameter in fast}
     slow = [parameter for parameter in analyser.parameters() if id(parameter) not in known]
     return [
@@ -415,24 +291,6 @@ def _restart(belief: Belief, first: Belief, fresh: Tensor) -> Belief:
         torch.where(new, first.spread, belief.spread),
         torch.where(new, first.memory, belief.memory),
     )
-
-
-def _drift(
-    rng: np.random.Generator, data: TrainingData, length: int
-) -> Callable[[int], NDArray[np.float32]]:
-    """A slow warming or cooling of large scale, unknown to the control run, for half of the draws."""
-    layers, lats, lons = data.scale.shape
-    if rng.random() < 0.5:
-        return lambda step: np.float32(0)
-    reach = rng.uniform(0.2, 1.0) * layers
-    profile = np.exp(-np.arange(layers) / reach)[:, None, None]
-    wave = np.cos(2 * np.pi * (np.arange(lons) / lons + rng.random()) * rng.integers(0, 3))
-    wave = 1 + 0.5 * wave * np.sin(np.pi * (np.arange(lats) + 0.5) / lats)[:, None]
-    wet = (data.weights > 0).numpy()
-    typical = np.sqrt((data.weights.numpy() * data.scale**2).sum((1, 2)))[:, None, None]
-    pattern = (profile * wave * wet * typical / data.scale).astype(np.float32)
-    start, rate = DRIFT * rng.standard_normal(2) / (1.0, length)
-    return lambda step: np.float32(start + rate * step) * pattern
 
 
 def _moments(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:

@@ -30,7 +30,8 @@ from deepda.progress import Progress
 from deepda.regrid import grid_edges
 from deepda.settings import HamGenerator
 from deepda.state import StateSpace
-from deepda.training import STATE, Recipe, Trainer, TrainingData, likelihood, mean_square
+from deepda.stretches import TrainingData
+from deepda.training import STATE, Recipe, Trainer, likelihood, mean_square
 from deepda.windows import windows
 from osse.control_data import Control, fit_space, fit_transition, prepare, share_out
 from osse.opponent import load_interpolation, tuned_interpolation

@@ -13,15 +13,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from deepda.baselines import Candidates, OptimalInterpolation, Validation, tune
+from deepda.baselines import OptimalInterpolation, Validation, tune
 from deepda.checkpoint import write_whole
 from deepda.cycle import Observations
 from deepda.grid import Grid
 from deepda.progress import Progress
 from osse.validation import ValidationYears
 
-WINDOWS = 40  # of the validation years: some 30 candidates are cycled through them
-CANDIDATES = Candidates(radius_km=(1500.0, 2500.0), depth_scale_m=(800.0, 400.0))
+WINDOWS = 60  # of the validation years: some 30 candidates are cycled through them
 FILE = "optimal_interpolation.safetensors"
 
 
@@ -47,7 +46,7 @@ def tuned_interpolation(
             yield years.observations(step, cpu), truth[None]
 
     scale, spinup = torch.from_numpy(years.space.scale), min(WINDOWS, len(years.truth)) // 2
-    tuned = tune(anomalies, grid, Validation(windows, scale, spinup), CANDIDATES)
+    tuned = tune(anomalies, grid, Validation(windows, scale, spinup))
     best = min(tuned.trials, key=lambda trial: trial.rmse)
     progress.note(
         f"best of {len(tuned.trials)} trials: {best.rmse:.4f} K with radius {best.radius_km:g} km, "

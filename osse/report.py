@@ -74,7 +74,7 @@ def write(
 
 def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:
     weights = ocean_weights(space.grid)
-    lines = {
+    lines: dict[str, xr.DataArray] = {
         name: rmse(fields[name], fields["truth"], weights, keep=("time",))
         for name in ("analysis", "background", "oi")
         if name in fields
@@ -146,7 +146,7 @@ def _maps(fields: dict[str, xr.DataArray], space: StateSpace, observed: np.ndarr
 
 
 def _variability(fields: dict[str, xr.DataArray], space: StateSpace) -> Section:
-    names = [name for name in ("truth", "analysis", "oi") if name in fields]
+    names: list[str] = [name for name in ("truth", "analysis", "oi") if name in fields]
     index = {name: nino34(anomaly_of(fields[name], space), space.grid) for name in ("truth", "analysis")}
     power = {name: spectrum_of(fields[name], space) for name in names}
     return Section(

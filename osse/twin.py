@@ -22,7 +22,7 @@ from deepda.netcdf import AnalysisWriter, in_background
 from deepda.networks.innovation import influence
 from deepda.observations.table import compact
 from deepda.progress import Progress
-from deepda.settings import RandomObservations
+from deepda.settings import HistoricalObservations, RandomObservations
 from deepda.state import StateSpace
 from deepda.superobs import superobs
 from deepda.synthetic import ERRORS, Blackouts, ErrorModel, GriddedNetwork, in_ocean, observe, window_rng
@@ -75,6 +75,7 @@ def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, M
         errors = {**dict.fromkeys(ERRORS, profile)}
         errors["satellite"] = ErrorModel(chosen.surface_error, surface=0.0, deep=0.0)
         return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
+    assert isinstance(chosen, HistoricalObservations)
     return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
 
 
@@ -84,6 +85,7 @@ def training_network(config: Config, grid: Grid) -> GriddedNetwork:
     chosen = config.observations
     if isinstance(chosen, RandomObservations):
         return GriddedNetwork(grid, network, per_year=config.per_year, errors=errors)
+    assert isinstance(chosen, HistoricalObservations)
     return GriddedNetwork(grid, network, chosen.first_year, chosen.last_year, config.per_year, errors)
 
 

@@ -16,7 +16,8 @@ from deepda.networks.discriminator import PatchDiscriminator
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import Transition
 from deepda.progress import Progress
-from deepda.training import Recipe, Streams, Stretch, Trainer, TrainingData, likelihood, mean_square
+from deepda.stretches import Streams, Stretch, TrainingData
+from deepda.training import Recipe, Trainer, likelihood, mean_square
 
 SHAPE = (3, 8, 12)
 

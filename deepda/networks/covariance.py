@@ -41,6 +41,10 @@ class SphericalCorrelation(nn.Module):
         lengths: (S) first guesses of the correlation lengths, km.
     """
 
+    phi: Tensor
+    cos_lag: Tensor
+    to_waves: Tensor
+
     def __init__(self, lat: Tensor, longitudes: int, lengths: list[float]):
         super().__init__()
         self.longitudes = longitudes

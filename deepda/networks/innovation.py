@@ -68,6 +68,11 @@ class InnovationAnalyser(nn.Module):
         iterations: conjugate-gradient steps of the gain.
     """
 
+    ocean: Tensor
+    weight: Tensor
+    noise: Tensor
+    statics: Tensor
+
     def __init__(self, statics: Statics, hidden: int = 48, levels: int = 2, iterations: int = 6) -> None:
         super().__init__()
         self.iterations = iterations
