@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ import osse.report
 from deepda.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.checkpoint import MODEL, load_model, save_checkpoint, write_whole
 from deepda.climatology import Climatology as SeasonalClimatology
+from deepda.clock import Clock
 from deepda.config import Config, dump
 from deepda.control import ControlError, open_prepared, prepare_control
 from deepda.cycle import Analyser
@@ -50,22 +48,6 @@ from osse.twin import (
 from osse.validation import ValidationYears
 
 BASELINES = ("climatology", "persistence", "oi")
-
-
-@dataclass
-class Clock:
-    """Wall-clock seconds by stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the time of a block under a name."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 2)
 
 
 def run(config: Config, output: Path) -> dict[str, Any]:

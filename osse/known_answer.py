@@ -11,44 +11,41 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import netCDF4
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from deepda import baselines
 from deepda.checkpoint import write_whole
 from deepda.climatology import Climatology
-from deepda.cycle import Analyser, Observations, cycle
+from deepda.cycle import Analyser, cycle
 from deepda.grid import Grid
 from deepda.info import versions
-from deepda.netcdf import AnalysisWriter
 from deepda.networks.build import Generator, build_generator
+from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.transition import Transition
 from deepda.progress import Progress
 from deepda.settings import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.state import StateSpace
 from deepda.training import Objective, Recipe, Trainer, TrainingData, likelihood, mean_square
-from deepda.windows import PENTADS, windows
-from osse.linear_ocean import LinearOcean, Network, observe
-from osse.known_scores import judge, table
+from deepda.windows import PENTADS
 from osse.kalman import kalman_filter
+from osse.known_scores import Analyses, Case, judge, mean_square_error, table, volume_mean, write_fields
+from osse.linear_ocean import LinearOcean, Network, observe
 
 CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the ocean and network have 0, 1
-FIRST_YEAR = 2001  # that the test years are labelled with
 STRETCHES = 32  # in parallel: the ocean is small
 TRIAL_UPDATES = 12  # timed, to know how many updates the minutes hold
 VALIDATIONS = 5  # in the course of a training
 OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, solver_iterations=12)
 HAM = HamGenerator(kind="ham2024")
-LEARNING_RATE = 1.5e-3
-HAM_RATE, HAM_ADVERSARIAL = 1e-3, 0.1  # weight of the discriminator as published
+RATE, BACKPROP = 1.5e-3, 1  # learning rate; windows that the gradient is followed through
+HAM_ADVERSARIAL = 0.1  # weight of the discriminator, as published
 
 
 @dataclass(frozen=True)
@@ -60,48 +57,6 @@ class Size:
     spinup: int = 1
     test: int = 3
     shape: tuple[int, int, int] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A stretch of truth, and what every method is told of it; (time, depth, lat, lon), K.
-
-    Attributes:
-        space: grid and scale.
-        truth: anomaly, zero on land.
-        error: standard deviation of the observations, inf where there is none.
-        value: the observations, NaN where there is none.
-        spinup: windows that are not scored.
-    """
-
-    space: StateSpace
-    truth: NDArray[np.float32]
-    error: NDArray[np.float32]
-    value: NDArray[np.float32]
-    spinup: int
-
-    def observations(self) -> Iterator[Observations]:
-        """Standardised, one window after another, a batch of one."""
-        for step, (value, error) in enumerate(zip(self.value, self.error, strict=True)):
-            yield Observations(
-                torch.from_numpy(np.nan_to_num(value / self.space.scale))[None],
-                torch.from_numpy((self.space.scale / error) ** 2)[None],
-                torch.tensor([step % PENTADS]),
-                PENTADS,
-            )
-
-    def pairs(self) -> Iterator[tuple[Observations, torch.Tensor]]:
-        """Observations and standardised truth (1, L, Y, X)."""
-        for observations, truth in zip(self.observations(), self.truth, strict=True):
-            yield observations, torch.from_numpy(truth / self.space.scale)[None]
-
-
-class Analyses(NamedTuple):
-    """Analyses of a case: (time, depth, lat, lon) K and K2, and milliseconds a cycle."""
-
-    mean: NDArray[np.float32]
-    variance: NDArray[np.float32]
-    milliseconds: float
 
 
 @dataclass
@@ -223,22 +178,21 @@ def methods(
     ocean = torch.from_numpy(space.grid.ocean)
     anomalies = training / space.scale
     season = np.arange(len(anomalies)) % PENTADS
-    data = TrainingData(
-        anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network)
-    )
-    years = (torch.from_numpy(anomalies[first : first + PENTADS + 1]) for first in _first_windows(data))
+    data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network))
+    firsts = range(0, len(anomalies) - 1, PENTADS)
+    years = (torch.from_numpy(anomalies[first : first + PENTADS + 1]) for first in firsts)
     transition = Transition.fit(years, ocean, torch.from_numpy(space.scale))
 
-    def trained(settings: GeneratorConfig, objective: Objective, rate: float, adversarial: float) -> Method:
+    def trained(settings: GeneratorConfig, objective: Objective, adversarial: float) -> Method:
         def build() -> Generator:
             return build_generator(settings, space, transition, seed)
 
-        recipe = Recipe(1, STRETCHES, 1, rate, adversarial, 1, VALIDATIONS, seed)
+        recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, TRIAL_UPDATES, VALIDATIONS, seed)
         return train(build, objective, data, recipe, validation, minutes, progress)
 
-    yield "deepda", trained(OURS, likelihood, LEARNING_RATE, 0.0)
+    yield "deepda", trained(OURS, likelihood, 0.0)
     yield "oi", interpolation(anomalies, validation)
-    yield "ham2024", trained(HAM, mean_square, HAM_RATE, HAM_ADVERSARIAL)
+    yield "ham2024", trained(HAM, mean_square, HAM_ADVERSARIAL)
     yield "persistence", Method(baselines.Persistence(ocean))
     yield "climatology", Method(baselines.Climatology(ocean))
 
@@ -264,22 +218,42 @@ def train(
 ) -> Method:
     """Train a network for some minutes; the number of updates follows from a few that are timed."""
     start = time.perf_counter()
-    _trainer(build(), objective, data, _lasting(recipe, TRIAL_UPDATES)).run(progress)
+    _trained(build(), objective, data, replace(recipe, updates=TRIAL_UPDATES), lambda _: 0.0, progress)
     updates = max(1, round(60 * minutes * TRIAL_UPDATES / (time.perf_counter() - start)))
+    recipe = replace(recipe, updates=updates, validate_every=max(1, updates // VALIDATIONS))
     start = time.perf_counter()
-    generator = build()
-    network: Any = generator.analyser
-    trainer = _trainer(
-        generator, objective, data, _lasting(recipe, updates), lambda: _rmse(network, validation)
+    network = _trained(
+        build(), objective, data, recipe, lambda network: _rmse(network, validation), progress
     )
-    trainer.run(progress)
-    seconds = time.perf_counter() - start
-    network.eval().requires_grad_(False)
-    if hasattr(network, "set_error_stddev"):
-        network.set_error_stddev(_error_stddev(network, validation))
-    weights = sum(parameter.numel() for parameter in generator.analyser.parameters())
-    cost = {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)}
-    return Method(network, cost | {"training_seconds": seconds, "updates": trainer.done})
+    cost = {"training_seconds": time.perf_counter() - start, "updates": updates}
+    if isinstance(network, Ham2024Analyser):
+        error = (
+            np.sqrt(mean_square_error(analyse(network, validation).mean, validation))
+            / validation.space.scale
+        )
+        network.set_error_stddev(torch.from_numpy(error))
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    return Method(
+        network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost
+    )
+
+
+def _trained(
+    generator: Generator,
+    objective: Objective,
+    data: TrainingData,
+    recipe: Recipe,
+    score: Callable[[Any], float],
+    progress: Progress,
+) -> Any:
+    network = generator.analyser
+    discriminator = generator.discriminator if recipe.adversarial_weight else None
+    with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
+        trainer = Trainer(
+            network, discriminator, objective, data, recipe, lambda: score(network), Path(folder)
+        )
+        trainer.run(progress)
+    return network.eval().requires_grad_(False)
 
 
 def gflop_a_cycle(network: Analyser, case: Case) -> float:
@@ -290,43 +264,9 @@ def gflop_a_cycle(network: Analyser, case: Case) -> float:
     return float(counter.get_total_flops() / 1e9)
 
 
-def write_fields(case: Case, analyses: dict[str, Analyses], output: Path, seed: int) -> None:
-    """truth.nc, analysis.nc and kalman.nc of the scored windows: anomalies from zero, degC."""
-    span = windows(FIRST_YEAR, FIRST_YEAR + (len(case.truth) - case.spinup) // PENTADS - 1)
-    about = {"source": f"DeepDA {versions()['deepda']}, known answer, seed {seed}"}
-    ours, best = analyses["deepda"], analyses["kalman"]
-    both = {"analysis": (ours, "analysis by DeepDA"), "kalman": (best, "exact Kalman filter")}
-    grid, spinup = case.space.grid, case.spinup
-    with AnalysisWriter(
-        output / "truth.nc", grid, span, variables=("thetao",), attributes={**about, "title": "truth"}
-    ) as out:
-        for step, truth in enumerate(case.truth[spinup:]):
-            out.write(step, truth)
-    for name, (found, title) in both.items():
-        path = output / f"{name}.nc"
-        with AnalysisWriter(path, grid, span, attributes={**about, "title": title}) as out:
-            scored = zip(found.mean[spinup:], found.variance[spinup:], strict=True)
-            for step, (mean, variance) in enumerate(scored):
-                out.write(step, mean, np.sqrt(variance))
-        _add_variance(path, np.where(grid.ocean, found.variance[spinup:], np.nan))
+def _rmse(network: Analyser, case: Case) -> float:
+    return volume_mean(mean_square_error(analyse(network, case).mean, case), case) ** 0.5
 
 
-def _add_variance(path: Path, variance: NDArray[np.floating]) -> None:
-    """Write the error variance beside its square root, which readers of reanalyses expect."""
-    with netCDF4.Dataset(path, "a") as file:
-        dims = ("time", "depth", "lat", "lon")
-        out = file.createVariable("thetao_variance", "f4", dims, compression="zlib", fill_value=np.nan)
-        out.setncatts({"long_name": "error variance of the potential temperature", "units": "K2"})
-        out[:] = variance
-
-
-def _trainer(
-    generator: Generator,
-    objective: Objective,
-    data: TrainingData,
-    recipe: Recipe,
-    validate: Callable[[], float] = lambda: 0.0,
-) -> Trainer:
-    judge_ = generator.discriminator if recipe.adversarial_weight else None
-    folder = Path(tempfile.mkdtemp(prefix="deepda-"))
-    return Trainer(generator.analyser, judge_, objective, data, recipe, validate, folder)
+def _rng(seed: int, stream: int) -> np.random.Generator:
+    return np.random.default_rng([seed, stream])

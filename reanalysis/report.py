@@ -195,11 +195,9 @@ def _decades(years: range) -> dict[str, slice]:
 
 def _observed(record: Record) -> Picture:
     lines = {name: record.over_years(count) for name, count in sorted(record.values.items())}
-    figure = series(lines, "values a window")
-    figure.axes[0].set_yscale("log")
     return Picture(
         "observations",
-        figure,
+        series(lines, "values a window"),
         "Observed values a window by platform: satellites throughout, then moorings, expendable probes, "
         "and floats from 2000 on.",
     )

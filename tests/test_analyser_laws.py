@@ -16,6 +16,8 @@ from deepda.climatology import Climatology as SeasonalCycle
 from deepda.cycle import Analyser, Belief, Observations, cycle
 from deepda.grid import Grid
 from deepda.networks.ham2024 import Ham2024Analyser
+from deepda.networks.innovation import InnovationAnalyser, Statics
+from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.superobs import superobs
 
 PER_YEAR, SEASON, BATCH = 12, 5, 3
@@ -36,11 +38,27 @@ def ham(grid: Grid) -> Analyser:
     return Ham2024Analyser(ocean, ocean.float()).eval()
 
 
+def innovation(grid: Grid) -> Analyser:
+    torch.manual_seed(0)
+    ocean = torch.from_numpy(grid.ocean)
+    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
+    weight[0] = 0.95 * ocean
+    lat = torch.from_numpy(grid.lat).float()
+    transition = Transition(weight, 0.02 * ocean.float())
+    statics = Statics(ocean, lat, torch.full(grid.shape, STDDEV), transition)
+    made = InnovationAnalyser(statics, hidden=4, levels=1, iterations=20)
+    with torch.no_grad():  # away from the zeros that training starts from
+        for parameter in made.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return made.eval().requires_grad_(False)
+
+
 ANALYSERS: dict[str, Callable[[Grid], Analyser]] = {
     "climatology": lambda grid: Climatology(torch.from_numpy(grid.ocean)),
     "persistence": lambda grid: Persistence(torch.from_numpy(grid.ocean)),
     "oi": optimal_interpolation,
     "ham2024": ham,
+    "innovation": innovation,
 }
 BLIND = {"climatology"}  # never look at observations
 

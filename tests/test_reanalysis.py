@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from deepda.checkpoint import save_checkpoint
 from deepda.climatology import Climatology
 from deepda.config import Config, dump, load_config
-from deepda.cycle import Observations
+from deepda.cycle import Belief, Observations
 from deepda.grid import Grid
 from deepda.netcdf import AnalysisWriter
 from deepda.networks.build import build_generator
@@ -313,16 +313,20 @@ def test_member_nought_is_the_analysis_and_the_others_depart_from_it(
 
 
 class StandStill:
-    """A first guess without a network."""
+    """An analyser that learns nothing and forgets nothing, half a standard deviation unsure."""
 
     def __init__(self, grid: Grid) -> None:
         self.ocean = torch.from_numpy(grid.ocean).float()
 
-    def first_guess(self, batch: int) -> Any:
-        from deepda.cycle import Belief
-
+    def first_guess(self, batch: int) -> Belief:
         field = torch.zeros(batch, *self.ocean.shape)
         return Belief(field, field + 0.5 * self.ocean, field[:, :0])
+
+    def forecast(self, analysis: Belief, season: torch.Tensor) -> Belief:
+        return analysis
+
+    def analyse(self, background: Belief, observations: Observations) -> Belief:
+        return background
 
 
 def test_members_see_observations_with_their_stated_error() -> None:

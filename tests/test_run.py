@@ -14,6 +14,7 @@ from test_state import space_on
 from deepda import load_run
 from deepda.checkpoint import CheckpointError, save_checkpoint
 from deepda.config import ConfigError, dump, load_config
+from deepda.grid import GridError
 from deepda.networks.build import build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.run import Run
@@ -34,6 +35,14 @@ def folder(tmp_path: Path) -> Path:
     save_checkpoint(tmp_path / "checkpoint", made.analyser, space, {})
     (tmp_path / "config.yaml").write_text(dump(config))
     return tmp_path
+
+
+def test_unequal_longitudes_are_refused() -> None:
+    grid = toy_grid(np.random.default_rng(4))
+    config = load_config("osse", [])
+    fitted = Transition(torch.zeros(len(NEIGHBOURS), *grid.shape), torch.zeros(grid.shape))
+    with pytest.raises(GridError, match="expected one width"):
+        build_generator(config.generator, space_on(grid), fitted, seed=0)
 
 
 def table_at(run: Run, time: str, shift: float) -> pd.DataFrame:

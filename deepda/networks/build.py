@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from deepda.checkpoint import load_model, load_space, load_weights
+from deepda.grid import Grid, GridError
 from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
@@ -35,6 +37,9 @@ def build_generator(
         space: grid and scale.
         transition: local linear forecast fitted on the training years.
         seed: of the weights.
+
+    Raises:
+        GridError: the default generator on cells of different widths in longitude.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -42,12 +47,27 @@ def build_generator(
         if isinstance(settings, HamGenerator):
             return Generator(Ham2024Analyser(ocean, ocean.float()), Ham2024Discriminator(ocean))
         assert isinstance(settings, InnovationGenerator)
+        require_equal_longitudes(space.grid)
         lat = torch.from_numpy(space.grid.lat).float()
         statics = Statics(ocean, lat, torch.from_numpy(space.scale), transition)
         analyser = InnovationAnalyser(
             statics, settings.hidden, settings.levels, settings.solver_iterations
         )
         return Generator(analyser, PatchDiscriminator(ocean))
+
+
+def require_equal_longitudes(grid: Grid) -> None:
+    """Refuse a grid that a Fourier transform in longitude does not fit.
+
+    Raises:
+        GridError: cells of different widths.
+    """
+    widths = np.diff(grid.lon_edges)
+    if np.ptp(widths) > 1e-4 * widths.mean():
+        raise GridError(
+            f"cells are {widths.min():g} to {widths.max():g} degrees of longitude wide, expected one "
+            "width; choose another grid and run `deepda control prepare`"
+        )
 
 
 def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Module, StateSpace]:

@@ -1,0 +1,137 @@
+"""The known answer: the comparison runs, its numbers hang together, and its files bear them out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from osse.known_answer import DrawnNetwork, Size, observed, run, space_of
+from osse.known_scores import Analyses, Case, mean_square_error, spread, table, volume_mean
+from osse.linear_ocean import LinearOcean, Network
+
+SMALL = Size(control=3, validation=1, spinup=1, test=1, shape=(2, 8, 12))
+NAMES = ("kalman", "deepda", "oi", "ham2024", "persistence", "climatology")
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """One small experiment with a few seconds of training."""
+    folder = tmp_path_factory.mktemp("known")
+    return folder, run(4, 0.03, folder, SMALL)
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    """A year of a small ocean, observed."""
+    ocean = LinearOcean.draw(1, (2, 8, 12))
+    truth = ocean.simulate(146, np.random.default_rng(0))[0]
+    space = space_of(truth, ocean.grid)
+    return observed(space, truth, Network.draw(ocean, 1), 1, (6, 7), 73)
+
+
+def test_scores_name_every_method(outcome: tuple[Path, dict[str, Any]]) -> None:
+    folder, scores = outcome
+    assert json.loads((folder / "scores.json").read_text()) == scores
+    assert set(scores["rmse"]) == set(scores["ratio_to_kalman"]) == set(scores["cost"]) == set(NAMES)
+    for name in NAMES:
+        rmse = scores["rmse"][name]
+        assert len(rmse["by_level"]) == 2
+        assert scores["ratio_to_kalman"][name] == pytest.approx(
+            rmse["all"] / scores["rmse"]["kalman"]["all"]
+        )
+    assert scores["cost"]["deepda"]["updates"] >= 1
+    assert scores["cost"]["ham2024"]["gflop_a_cycle"] > scores["cost"]["deepda"]["gflop_a_cycle"] > 0
+
+
+def test_nothing_is_better_than_the_exact_filter(outcome: tuple[Path, dict[str, Any]]) -> None:
+    ratio = outcome[1]["ratio_to_kalman"]
+    assert ratio["kalman"] == 1
+    assert min(ratio.values()) == 1
+    assert ratio["oi"] < ratio["climatology"]
+
+
+def test_the_exact_filter_knows_its_error(outcome: tuple[Path, dict[str, Any]]) -> None:
+    honest = outcome[1]["spread"]["kalman"]
+    assert honest["standardised_error_variance"] == pytest.approx([1, 1], abs=0.15)
+    assert honest["correlation_with_exact_variance"]["all"] == pytest.approx(1)
+    assert outcome[1]["spread"]["climatology"]["correlation_with_exact_variance"]["all"] is not None
+
+
+def test_the_files_bear_out_the_scores(outcome: tuple[Path, dict[str, Any]]) -> None:
+    folder, scores = outcome
+    truth, ours, best = (
+        xr.load_dataset(folder / f"{name}.nc") for name in ("truth", "analysis", "kalman")
+    )
+    volume = truth.areacello * truth.ocean * truth.depth_bnds.diff("bnds").squeeze("bnds")
+    for name, found in (("deepda", ours), ("kalman", best)):
+        square = ((found.thetao - truth.thetao) ** 2).mean("time")
+        rmse = float((square.fillna(0) * volume).sum() / volume.sum()) ** 0.5
+        assert rmse == pytest.approx(scores["rmse"][name]["all"], abs=1e-3)
+        np.testing.assert_allclose(found.thetao_variance, found.thetao_stddev**2, atol=1e-3)
+    assert truth.sizes["time"] == 73
+    assert str(truth.time.values[0])[:10] == "2001-01-03"
+
+
+def test_the_table_fits_a_terminal(outcome: tuple[Path, dict[str, Any]]) -> None:
+    lines = table(outcome[1]).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(any(line.startswith(name) for line in lines) for name in NAMES)
+
+
+def test_the_observations_of_the_test_follow_from_the_seed_alone() -> None:
+    ocean = LinearOcean.draw(1, (2, 8, 12))
+    truth = ocean.simulate(10, np.random.default_rng(0))[0]
+    space, network = space_of(truth, ocean.grid), Network.draw(ocean, 1)
+    first, again = (observed(space, truth, network, 1, (6, 7), 0) for _ in range(2))
+    other = observed(space, truth, network, 2, (6, 7), 0)
+    np.testing.assert_array_equal(first.value, again.value)
+    assert (np.isfinite(first.value) != np.isfinite(other.value)).any()
+
+
+def test_observations_are_standardised(case: Case) -> None:
+    observations = next(case.observations())
+    seen = observations.seen[0].numpy()
+    np.testing.assert_array_equal(seen, np.isfinite(case.value[0]))
+    kelvin = (observations.value[0].numpy() * case.space.scale)[seen]
+    np.testing.assert_allclose(kelvin, case.value[0][seen], rtol=1e-5)
+    error = case.space.scale[seen] / np.sqrt(observations.precision[0].numpy()[seen])
+    np.testing.assert_allclose(error, case.error[0][seen], rtol=1e-5)
+
+
+def test_the_training_network_is_blind_on_land_and_precise_where_it_sees() -> None:
+    ocean = LinearOcean.draw(2, (2, 8, 12))
+    network = Network.draw(ocean, 2)
+    fields = list(DrawnNetwork(network).stretch(5, np.random.default_rng(3)))
+    errors = network.draw_masks(5, np.random.default_rng(3))[0]
+    assert len(fields) == 5
+    for precision, error in zip(fields, errors, strict=True):
+        assert (precision[~ocean.grid.ocean] == 0).all()
+        np.testing.assert_allclose(precision, 1 / error.astype(float) ** 2, rtol=1e-5)
+
+
+def test_scores_leave_out_the_spinup_and_weigh_by_volume(case: Case) -> None:
+    mean = case.truth.copy()
+    mean[: case.spinup] = 1e6
+    assert volume_mean(mean_square_error(mean, case), case) == 0
+    mean[case.spinup :, 1][:, case.space.grid.ocean[1]] += 0.5  # below
+    volume = case.space.grid.volume
+    share = volume[1].sum() / volume.sum()
+    assert volume_mean(mean_square_error(mean, case), case) == pytest.approx(0.25 * share, rel=1e-5)
+
+
+def test_an_honest_spread_scores_one(case: Case) -> None:
+    rng = np.random.default_rng(5)
+    stddev = np.where(case.space.grid.ocean, rng.uniform(0.1, 0.5, case.truth.shape), 0)
+    noisy = case.truth + stddev * rng.standard_normal(case.truth.shape)
+    honest = Analyses(noisy.astype(np.float32), (stddev**2).astype(np.float32), 0.0)
+    sure = honest._replace(variance=honest.variance / 2)
+    found = spread(honest, sure, case)
+    assert found["standardised_error_variance"] == pytest.approx([1, 1], abs=0.1)
+    assert found["correlation_with_exact_variance"]["by_level"] == pytest.approx([1, 1])
+    doubled = spread(sure, honest, case)["standardised_error_variance"]
+    assert doubled == pytest.approx([2 * value for value in found["standardised_error_variance"]])
