@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+import yaml
 from torch import nn
 
 import osse.report
@@ -18,7 +19,7 @@ from deepda.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.checkpoint import MODEL, load_model, save_checkpoint, write_whole
 from deepda.climatology import Climatology as SeasonalClimatology
 from deepda.clock import Clock
-from deepda.config import Config, dump
+from deepda.config import CONFIG_FILE, Config, ConfigError, dump, saved_config
 from deepda.control import ControlError, open_prepared, prepare_control
 from deepda.cycle import Analyser
 from deepda.info import versions
@@ -60,8 +61,9 @@ def run(config: Config, output: Path) -> dict[str, Any]:
         DeepDAError: settings, files or control simulation that cannot be used.
     """
     clock = Clock()
+    require_same_settings(config, output)
     with Progress(log=output / "log.txt") as progress:
-        write_whole(output / "config.yaml", lambda path: path.write_text(dump(config)))
+        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
         with clock.stage("control"):
             control = share_out(prepare(config, output, progress), config)
         with clock.stage("read"):
@@ -76,6 +78,23 @@ def run(config: Config, output: Path) -> dict[str, Any]:
     return scores
 
 
+def require_same_settings(config: Config, output: Path) -> None:
+    """Refuse to go on with a run of other settings; its parts would not belong together.
+
+    Raises:
+        ConfigError: the folder holds a run, and a setting differs.
+    """
+    if not (output / CONFIG_FILE).exists():
+        return
+    before, now = (yaml.safe_load(dump(c)) for c in (saved_config(output), config))
+    for name in sorted(set(now) - {"output", "device", "reanalysis", "data"}):
+        if before[name] != now[name]:
+            raise ConfigError(
+                f"{output} holds a run with {name} {before[name]}, now {now[name]} came; "
+                "choose another --output, or remove that folder"
+            )
+
+
 def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[str, Any]:
     """Score a trained run, without training, on a truth from other files (a fraternal twin).
 
@@ -87,7 +106,7 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
     """
     clock = Clock()
     with Progress(log=output / "log.txt") as progress:
-        write_whole(output / "config.yaml", lambda path: path.write_text(dump(config)))
+        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
         analyser, space = load_analyser(run / "checkpoint", config.generator)
         with clock.stage("control"):
             other = _another_truth(truth, config, space, output, progress)
@@ -123,7 +142,7 @@ def _another_truth(
 
 
 def _test_years(config: Config, control: Control, space: StateSpace) -> Twin:
-    return _twin(config, space, control.thetao[control.test])
+    return _twin(config, space, control.thetao[control.test].load())
 
 
 def _twin(config: Config, space: StateSpace, truth: xr.DataArray) -> Twin:

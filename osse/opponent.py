@@ -13,14 +13,17 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from deepda.baselines import OptimalInterpolation, Validation, tune
+from deepda.baselines import Candidates, OptimalInterpolation, Validation, tune
 from deepda.checkpoint import write_whole
 from deepda.cycle import Observations
 from deepda.grid import Grid
 from deepda.progress import Progress
 from osse.validation import ValidationYears
 
-WINDOWS = 60  # of the validation years: some 30 candidates are cycled through them
+WINDOWS = 90  # of the validation years; the first half is spin-up, or the inflation comes out too large
+# The reach is what a wider search chose, within its noise, on the validation years of the model run
+# (docs/scores.md); searching it each time would cost more than training.
+CANDIDATES = Candidates(inflation=(0.05, 0.1, 0.2), radius_km=(3000.0,), depth_scale_m=(800.0,))
 FILE = "optimal_interpolation.safetensors"
 
 
@@ -46,7 +49,7 @@ def tuned_interpolation(
             yield years.observations(step, cpu), truth[None]
 
     scale, spinup = torch.from_numpy(years.space.scale), min(WINDOWS, len(years.truth)) // 2
-    tuned = tune(anomalies, grid, Validation(windows, scale, spinup))
+    tuned = tune(anomalies, grid, Validation(windows, scale, spinup), CANDIDATES)
     best = min(tuned.trials, key=lambda trial: trial.rmse)
     progress.note(
         f"best of {len(tuned.trials)} trials: {best.rmse:.4f} K with radius {best.radius_km:g} km, "

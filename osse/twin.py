@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 
@@ -24,7 +25,7 @@ from deepda.observations.table import compact
 from deepda.progress import Progress
 from deepda.settings import HistoricalObservations, RandomObservations
 from deepda.state import StateSpace
-from deepda.superobs import superobs
+from deepda.superobs import SuperObs, superobs
 from deepda.synthetic import ERRORS, Blackouts, ErrorModel, GriddedNetwork, in_ocean, observe, window_rng
 from deepda.windows import Windows
 from osse.observing_system import ObservingSystem, PlaceNetwork, RandomNetwork
@@ -38,7 +39,7 @@ class Twin:
 
     Attributes:
         space: grid and climatology of the truth, scale of the control run.
-        truth: (time, depth, lat, lon) degC, lazy.
+        truth: (time, depth, lat, lon) degC.
         windows: the calendar windows that the truth plays.
         network: places and times of the observations.
         errors: by platform.
@@ -60,11 +61,17 @@ class Twin:
         rng = window_rng(self.seed, "observation errors", start)
         return observe(self.truth[step].values, self.space.grid, places, rng, self.errors)
 
+    @cached_property
+    def found(self) -> list[SuperObs]:
+        """The superobservations of all windows, made once for all methods."""
+        return [
+            superobs(self.table(step), self.space.grid, int(season), self.space.climatology)
+            for step, season in enumerate(self.windows.season)
+        ]
+
     def observations(self, step: int, device: torch.device) -> Observations:
-        """The superobservations of a window."""
-        season = int(self.windows.season[step])
-        found = superobs(self.table(step), self.space.grid, season, self.space.climatology)
-        return self.space.observations(found, season, device)
+        """The superobservations of a window, as an Analyser reads them."""
+        return self.space.observations(self.found[step], int(self.windows.season[step]), device)
 
 
 def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, Mapping[str, ErrorModel]]:
@@ -130,8 +137,7 @@ def superobservations(twin: Twin) -> NDArray[np.float32]:
     """(time, depth, lat, lon) superobservations of all windows, degC, NaN where none."""
     fields = np.full(twin.truth.shape, np.nan, np.float32)
     for step, season in enumerate(twin.windows.season):
-        found = superobs(twin.table(step), twin.space.grid, int(season), twin.space.climatology)
-        fields[step] = found.anomaly + twin.space.climatology.mean[season]
+        fields[step] = twin.found[step].anomaly + twin.space.climatology.mean[season]
     return fields
 
 

@@ -72,18 +72,24 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
         Picture(
             "nino34",
             index_series(
-                record.over_time(truth.nino34),
-                record.over_time(analysis.nino34),
-                record.over_time(record.nino34_stddev),
+                _monthly(record, truth.nino34),
+                _monthly(record, analysis.nino34),
+                _monthly(record, record.nino34_stddev),
             ),
-            "El Niño: sea surface temperature anomaly in 5°S–5°N, 170–120°W. The lines should lie on "
-            "each other from the first year on. The band is an upper limit: it takes the errors in the "
-            "box to be alike.",
+            "El Niño: sea surface temperature anomaly in 5°S–5°N, 170–120°W. Monthly means; the lines "
+            "should lie on each other from the first year on. The band is an upper limit: it takes the "
+            "errors in the box to be alike.",
             wide=True,
         ),
         Picture(
             "surface_temperature",
-            series(_both(record, truth.layer[:, 0], analysis.layer[:, 0]), "sea surface anomaly (K)"),
+            series(
+                {
+                    "truth": _monthly(record, truth.layer[:, 0]),
+                    "analysis": _monthly(record, analysis.layer[:, 0]),
+                },
+                "sea surface anomaly (K)",
+            ),
             "Global mean sea surface temperature, anomaly from the climatology that the network knows. "
             "The warming leads out of what it was trained on; the analysis should follow.",
             wide=True,
@@ -91,7 +97,11 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
         Picture(
             "heat_content",
             series(
-                {"truth": record.heat(truth), "analysis": record.heat(analysis)}, "heat content (ZJ)"
+                {
+                    "truth": _monthly(record, record.heat(truth).values),
+                    "analysis": _monthly(record, record.heat(analysis).values),
+                },
+                "heat content (ZJ)",
             ),
             f"Heat content of the upper {record.heat_depth:.0f} m, anomaly. Before floats there is "
             "little below the surface to see it by: the analysis may lag in the first decades, and "
@@ -110,8 +120,10 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
     return Section("Does it follow the climate?", blocks)
 
 
-def _both(record: Record, truth: NDArray[Any], analysis: NDArray[Any]) -> dict[str, xr.DataArray]:
-    return {"truth": record.over_time(truth), "analysis": record.over_time(analysis)}
+def _monthly(record: Record, values: NDArray[np.float64]) -> xr.DataArray:
+    """(time) means of about a month of (window) values: 40 years of pentads are a brush, not a line."""
+    count = max(1, record.windows.per_year // 12)
+    return record.over_time(values).coarsen(time=count, boundary="pad").mean()
 
 
 def _trend_maps(

@@ -10,6 +10,8 @@ import pytest
 
 from deepda.grid import Grid
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: idle threads must not spin
+
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:

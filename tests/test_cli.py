@@ -32,6 +32,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
     made = {}
     for name, functions in {
         "osse.experiment": ("run", "score"),
+        "osse.history": ("twin_of_history",),
         "osse.known_answer": ("run",),
         "reanalysis.run": ("run",),
         "deepda.control": ("prepare_control",),
@@ -107,7 +108,7 @@ def test_flags_and_settings_reach_the_driver_in_any_order(drivers: dict[str, Rec
         == 0
     )
     [(config, output, _)] = drivers["osse.experiment"].calls
-    assert (config.seed, config.training.minutes, config.osse.test_years) == (7, 3.0, 6)
+    assert (config.seed, config.training.updates, config.osse.test_years) == (7, 120, 6)
     assert output == Path("a=b, c") and output.is_dir()
 
 

@@ -78,9 +78,7 @@ def test_the_covariance_equals_its_dense_sum_over_factors() -> None:
     field = torch.randn(1, layers, 7, 10)
     with torch.no_grad():
         spectrum = correlation.spectrum()
-        found = apply_covariance(
-            field, loading, amplitude, lambda f: correlation.smooth(f, spectrum)
-        )
+        found = apply_covariance(field, loading, amplitude, lambda f: correlation.smooth(f, spectrum))
     expected = torch.zeros(layers, 70)
     for factor in range(factors):
         horizontal = dense(correlation, factor // 3)

@@ -140,6 +140,7 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Figure]:
         FigureCanvasAgg(figure)
         yield figure
         figure.draw_without_rendering()  # ticks are made while the style holds
+        figure.draw_without_rendering()  # the first layout does not know all sizes yet
         figure.set_layout_engine("none")  # the layout is found; finding it again at each saving is slow
 
 

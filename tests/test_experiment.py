@@ -1,0 +1,149 @@
+"""The whole twin experiment on a coarse globe: every file that is promised, and what it promises."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import osse.experiment
+from deepda.config import Config, ConfigError, load_config
+from deepda.control import ControlError
+from deepda.progress import Progress
+from osse.control_data import share_out, write_embedded
+
+COARSE = [
+    "osse=smoke",
+    "grid.lat_edges={start: -90, stop: 90, step: 12}",
+    "grid.lon_edges={start: 0, stop: 360, step: 12}",
+    "grid.depth_edges=[0, 20, 60, 150, 300]",
+    "generator.hidden=8",
+    "generator.levels=1",
+    "training.updates=6",
+]
+
+
+def settings(*more: str) -> Config:
+    return load_config("osse", [*COARSE, *more])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("run")
+    osse.experiment.run(settings(), folder)
+    return folder
+
+
+FIELDS = ["truth", "analysis", "baselines/climatology", "baselines/persistence", "baselines/oi"]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_has_the_same_times_and_places(finished: Path, name: str) -> None:
+    truth = xr.open_dataset(finished / "truth.nc")["thetao"]
+    field = xr.open_dataset(finished / f"{name}.nc")["thetao"]
+    assert field.dims == ("time", "depth", "lat", "lon")
+    xr.testing.assert_equal(field.coords.to_dataset(), truth.coords.to_dataset())
+    assert field.attrs["units"] in ("degC", "degree_C", "Celsius")
+    assert bool((np.isfinite(field) == np.isfinite(truth)).all())
+    assert float(field.max()) > 15  # degC, not anomalies
+
+
+def test_the_analysis_file_holds_background_and_spread(finished: Path) -> None:
+    analysis = xr.open_dataset(finished / "analysis.nc")
+    assert {"thetao_background", "thetao_stddev"} <= set(analysis)
+    ocean = np.isfinite(analysis["thetao"])
+    assert float(analysis["thetao_stddev"].where(ocean).min()) > 0
+    assert {"time_bnds", "lat_bnds", "lon_bnds", "depth_bnds"} <= {*analysis.variables}
+
+
+def test_scores_are_those_of_the_files(finished: Path) -> None:
+    scores = json.loads((finished / "scores.json").read_text())
+    truth = xr.open_dataset(finished / "truth.nc")
+    volume = truth["areacello"].values * np.diff(truth["depth_bnds"].values).reshape(-1, 1, 1)
+    kept = truth["thetao"][scores["spinup_windows"] :]
+    for name in ("analysis", "climatology", "persistence", "oi"):
+        path = f"{name}.nc" if name == "analysis" else f"baselines/{name}.nc"
+        field = xr.open_dataset(finished / path)["thetao"][scores["spinup_windows"] :]
+        weight = np.where(np.isfinite(kept[0]), volume, 0)
+        square = np.nan_to_num((field - kept).values) ** 2
+        expected = np.sqrt((weight * square).sum() / (weight.sum() * len(kept)))
+        assert scores["rmse"][name]["all"] == pytest.approx(float(expected), rel=1e-4)
+        assert len(scores["rmse"][name]["by_depth"]) == 4
+    assert {"background", "observations"} <= set(scores["rmse"])
+    assert scores["wall_seconds"]["train"] > 0 and scores["peak_rss_gib"] > 0
+    assert {"deepda", "torch"} <= set(scores["versions"])
+
+
+def test_all_observations_are_kept_with_their_errors(finished: Path) -> None:
+    table = pd.read_parquet(finished / "observations.parquet")
+    scores = json.loads((finished / "scores.json").read_text())
+    assert len(table) == scores["rows"] > 0
+    assert (table["error"] > 0).all() and table["time"].dt.year.between(2001, 2002).all()
+    assert {"satellite", "xbt"} <= set(table["platform_type"])
+
+
+def test_the_report_and_its_figures_are_there(finished: Path) -> None:
+    page = (finished / "report.html").read_text()
+    assert "optimal interpolation" in page and page.count("data:image/png") >= 10
+    assert 'src="http' not in page and 'href="http' not in page
+    assert len(list((finished / "figures").glob("*.png"))) >= 10
+
+
+def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> None:
+    before = json.loads((finished / "scores.json").read_text())
+    weights = (finished / "checkpoint" / "weights.safetensors").read_bytes()
+    after = osse.experiment.run(settings(), finished)
+    assert after["rmse"] == before["rmse"]
+    assert (finished / "checkpoint" / "weights.safetensors").read_bytes() == weights
+
+
+def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path) -> None:
+    config = settings()
+    with Progress() as progress:
+        other = write_embedded(tmp_path / "other.nc", config, 3, 77, 0.0, 1, progress)
+    (tmp_path / "scored").mkdir()
+    scores = osse.experiment.score(finished, [other], tmp_path / "scored", config)
+    mine = json.loads((finished / "scores.json").read_text())
+    assert set(scores["rmse"]) == set(mine["rmse"])
+    assert scores["rmse"]["climatology"]["all"] != mine["rmse"]["climatology"]["all"]
+    assert (tmp_path / "scored" / "baselines" / "oi.nc").exists()
+
+
+def test_a_truth_with_another_coast_is_refused(finished: Path, tmp_path: Path) -> None:
+    config = settings()
+    with Progress() as progress:
+        path = write_embedded(tmp_path / "other.nc", config, 3, 77, 0.0, 1, progress)
+    with xr.open_dataset(path, decode_times=False, mask_and_scale=False) as raw:
+        changed = raw.load()
+    wet = np.argwhere(changed["ocean"].values > 0)[0]
+    fill = changed["thetao"].attrs["_FillValue"]
+    changed["thetao"][:, wet[0], wet[1], wet[2]] = fill
+    changed["ocean"][tuple(wet)] = 0
+    changed.to_netcdf(tmp_path / "dry.nc")
+    (tmp_path / "scored").mkdir()
+    with pytest.raises(ControlError, match="are land in"):
+        osse.experiment.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", config)
+
+
+def test_training_validation_and_test_years_do_not_overlap(finished: Path) -> None:
+    control = share_out(finished / "control.nc", settings())
+    parts = [control.train, control.validation, control.test]
+    assert all(one.stop == other.start for one, other in itertools.pairwise(parts))
+    assert control.test.stop == control.thetao.sizes["time"]
+
+
+def test_more_years_than_there_are_is_refused(finished: Path) -> None:
+    with pytest.raises(ConfigError, match="expected at least"):
+        share_out(finished / "control.nc", settings("control.years=40", "osse.train_years=30"))
+
+
+@pytest.mark.parametrize("change", ["grid.depth_edges=[0, 20, 60, 150, 250]", "seed=9"])
+def test_other_settings_in_the_folder_of_a_run_are_refused(finished: Path, change: str) -> None:
+    with pytest.raises(ConfigError, match="holds a run with"):
+        osse.experiment.run(settings(change), finished)
