@@ -108,7 +108,7 @@ def test_flags_and_settings_reach_the_driver_in_any_order(drivers: dict[str, Rec
         == 0
     )
     [(config, output, _)] = drivers["osse.experiment"].calls
-    assert (config.seed, config.training.updates, config.osse.test_years) == (7, 120, 6)
+    assert (config.seed, config.training.updates, config.osse.test_years) == (7, 80, 6)
     assert output == Path("a=b, c") and output.is_dir()
 
 
