@@ -7,6 +7,7 @@ from its own stream, so that nothing in the test depends on how long a method wa
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import time
@@ -37,10 +38,11 @@ from deepda.windows import PENTADS
 from osse.kalman import kalman_filter
 from osse.known_scores import Analyses, Case, judge, mean_square_error, table, volume_mean, write_fields
 from osse.linear_ocean import LinearOcean, Network, observe
+from osse.restarting import Restarting
 
 CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the ocean and network have 0, 1
 STRETCHES = 32  # in parallel: the ocean is small
-TRIAL_UPDATES = 12  # timed, to know how many updates the minutes hold
+TRIAL_UPDATES = 10  # timed, to know how many updates the minutes hold
 VALIDATIONS = 5  # in the course of a training
 OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, solver_iterations=12)
 HAM = HamGenerator(kind="ham2024")
@@ -187,7 +189,7 @@ def methods(
         def build() -> Generator:
             return build_generator(settings, space, transition, seed)
 
-        recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, TRIAL_UPDATES, VALIDATIONS, seed)
+        recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, 1000, VALIDATIONS, seed)
         return train(build, objective, data, recipe, validation, minutes, progress)
 
     yield "deepda", trained(OURS, likelihood, 0.0)
@@ -217,9 +219,7 @@ def train(
     progress: Progress,
 ) -> Method:
     """Train a network for some minutes; the number of updates follows from a few that are timed."""
-    start = time.perf_counter()
-    _trained(build(), objective, data, replace(recipe, updates=TRIAL_UPDATES), lambda _: 0.0, progress)
-    updates = max(1, round(60 * minutes * TRIAL_UPDATES / (time.perf_counter() - start)))
+    updates = affordable(build, objective, data, recipe, validation, 60 * minutes)
     recipe = replace(recipe, updates=updates, validate_every=max(1, updates // VALIDATIONS))
     start = time.perf_counter()
     network = _trained(
@@ -238,6 +238,29 @@ def train(
     )
 
 
+def affordable(
+    build: Callable[[], Generator],
+    objective: Objective,
+    data: TrainingData,
+    recipe: Recipe,
+    validation: Case,
+    seconds: float,
+) -> int:
+    """How many updates a training of some seconds holds, its validations counted in; at least one."""
+
+    def lasts(updates: int) -> float:
+        silent = Progress(stream=io.StringIO())
+        start = time.perf_counter()
+        _trained(build(), objective, data, replace(recipe, updates=updates), lambda _: 0.0, silent)
+        return time.perf_counter() - start
+
+    update = (lasts(TRIAL_UPDATES + 1) - lasts(1)) / TRIAL_UPDATES  # the first draws all stretches
+    start = time.perf_counter()
+    _rmse(build().analyser, validation)
+    validations = (VALIDATIONS + 1) * (time.perf_counter() - start)
+    return max(1, round((seconds - validations) / max(update, 1e-3)))
+
+
 def _trained(
     generator: Generator,
     objective: Objective,
@@ -247,10 +270,11 @@ def _trained(
     progress: Progress,
 ) -> Any:
     network = generator.analyser
+    pupil = Restarting(network) if isinstance(network, Ham2024Analyser) else network
     discriminator = generator.discriminator if recipe.adversarial_weight else None
     with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
         trainer = Trainer(
-            network, discriminator, objective, data, recipe, lambda: score(network), Path(folder)
+            pupil, discriminator, objective, data, recipe, lambda: score(network), Path(folder)
         )
         trainer.run(progress)
     return network.eval().requires_grad_(False)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
-from osse.known_answer import DrawnNetwork, Size, observed, run, space_of
+from deepda.baselines import Persistence
+from osse.known_answer import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
 from osse.known_scores import Analyses, Case, mean_square_error, spread, table, volume_mean
 from osse.linear_ocean import LinearOcean, Network
 
@@ -129,9 +131,22 @@ def test_an_honest_spread_scores_one(case: Case) -> None:
     stddev = np.where(case.space.grid.ocean, rng.uniform(0.1, 0.5, case.truth.shape), 0)
     noisy = case.truth + stddev * rng.standard_normal(case.truth.shape)
     honest = Analyses(noisy.astype(np.float32), (stddev**2).astype(np.float32), 0.0)
-    sure = honest._replace(variance=honest.variance / 2)
+    sure = honest._replace(variance=honest.variance / np.float32(2))
     found = spread(honest, sure, case)
     assert found["standardised_error_variance"] == pytest.approx([1, 1], abs=0.1)
     assert found["correlation_with_exact_variance"]["by_level"] == pytest.approx([1, 1])
     doubled = spread(sure, honest, case)["standardised_error_variance"]
     assert doubled == pytest.approx([2 * value for value in found["standardised_error_variance"]])
+
+
+def test_interpolation_can_be_tuned_on_an_ocean_of_full_size() -> None:
+    ocean = LinearOcean.draw(11)
+    training, rest = np.split(ocean.simulate(6 * 73, np.random.default_rng(0))[0], [4 * 73])
+    space, network = space_of(training, ocean.grid), Network.draw(ocean, 11)
+    validation = observed(space, rest, network, 11, (6, 7), 73)
+    method = interpolation((training / space.scale).astype(np.float32), validation)
+    tuned = volume_mean(
+        mean_square_error(analyse(method.analyser, validation).mean, validation), validation
+    )
+    persistence = analyse(Persistence(torch.from_numpy(ocean.grid.ocean)), validation)
+    assert tuned < 0.5 * volume_mean(mean_square_error(persistence.mean, validation), validation)
