@@ -21,7 +21,7 @@ from deepda.progress import Progress
 from osse.validation import ValidationYears
 
 WINDOWS = 90  # of the validation years; the first half is spin-up, or the inflation comes out too large
-# The reach is what a wider search chose, within its noise, on the validation years of the model run
+# The reach is near the 4,000 km and 800 m that a wider search chose on validation years of the model run
 # (docs/scores.md); searching it each time would cost more than training.
 CANDIDATES = Candidates(inflation=(0.05, 0.1, 0.2), radius_km=(3000.0,), depth_scale_m=(800.0,))
 FILE = "optimal_interpolation.safetensors"
