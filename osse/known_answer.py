@@ -256,7 +256,8 @@ def affordable(
 
     update = (lasts(TRIAL_UPDATES + 1) - lasts(1)) / TRIAL_UPDATES  # the first draws all stretches
     start = time.perf_counter()
-    _rmse(build().analyser, validation)
+    untrained: Any = build().analyser
+    _rmse(untrained, validation)
     validations = (VALIDATIONS + 1) * (time.perf_counter() - start)
     return max(1, round((seconds - validations) / max(update, 1e-3)))
 
