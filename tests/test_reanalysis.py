@@ -116,7 +116,13 @@ class ToyOcean:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run: a small network whose weights are far from their start."""
     folder = tmp_path_factory.mktemp("run")
-    words = ["per_year=12", "generator.hidden=6", "generator.levels=1", "osse.spinup=1"]
+    words = [
+        "per_year=12",
+        "generator.solver_iterations=8",
+        "generator.hidden=6",
+        "generator.levels=1",
+        "osse.spinup=1",
+    ]
     config = load_config("osse", words)
     (folder / "config.yaml").write_text(dump(config))
     save_checkpoint(folder / "checkpoint", network(config, toy_space()), toy_space(), {})
