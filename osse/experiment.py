@@ -23,7 +23,7 @@ from deepda.config import CONFIG_FILE, Config, ConfigError, dump, saved_config
 from deepda.control import ControlError, open_prepared, prepare_control
 from deepda.cycle import Analyser
 from deepda.info import versions
-from deepda.networks.build import Generator, build_generator, load_analyser
+from deepda.networks.build import Generator, build_generator, device_of, load_analyser
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.progress import Progress
 from deepda.regrid import grid_edges
@@ -284,13 +284,6 @@ def _tell(scores: dict[str, Any], output: Path, progress: Progress) -> None:
     gain = 1 - rmse["analysis"] / rmse["oi"]
     progress.note(f"the analysis error is {abs(gain):.0%} {'below' if gain > 0 else 'ABOVE'} that of oi")
     progress.note(f"report: {output / 'report.html'}; scores: {output / 'scores.json'}")
-
-
-def device_of(config: Config) -> torch.device:
-    """The device of the settings; `auto` takes a GPU where there is one."""
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
 
 
 def _as_analyser(module: nn.Module) -> Analyser:

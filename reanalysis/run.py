@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from deepda.checkpoint import write_whole
@@ -16,7 +15,7 @@ from deepda.config import CONFIG_FILE, Config, dump
 from deepda.cycle import Analyser
 from deepda.history import ObservedOcean, OpenOcean
 from deepda.info import versions
-from deepda.networks.build import load_analyser
+from deepda.networks.build import device_of, load_analyser
 from deepda.progress import Progress
 from reanalysis.judge import judge, save_scores, scores_of
 from reanalysis.report import write
@@ -92,13 +91,6 @@ def attributes_of(identity: dict[str, Any]) -> dict[str, Any]:
         "observations": identity["observations"],
         "versions": versions(),
     }
-
-
-def device_of(config: Config) -> torch.device:
-    """The device of the settings; `auto` takes a GPU where there is one."""
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
 
 
 def _judged(reanalysis: Reanalysis, years: range, clock: Clock, progress: Progress) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminat
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
-from deepda.settings import GeneratorConfig, HamGenerator, InnovationGenerator
+from deepda.settings import Config, GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.state import StateSpace
 
 
@@ -54,6 +54,13 @@ def build_generator(
             statics, settings.hidden, settings.levels, settings.solver_iterations
         )
         return Generator(analyser, PatchDiscriminator(ocean))
+
+
+def device_of(config: Config) -> torch.device:
+    """The device of the settings; `auto` takes a GPU where there is one."""
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(config.device)
 
 
 def require_equal_longitudes(grid: Grid) -> None:
