@@ -14,6 +14,7 @@ comes out is NetCDF, and is judged by verification. In that order:
     windows         73 pentads or 12 months a year: where calendars meet
     climatology     the seasonal cycle, and anomalies from it
     observations    one table, one row a value, whatever the source
+    quality         named checks, layers of a profile, observation errors
     synthetic       observe a known truth at given places and times, with errors
     superobs        table -> anomaly, error variance and count by cell and window
     partial_conv    the observation operator: a convolution that sees only observed cells

@@ -1,0 +1,136 @@
+"""Departure from climatology: of single values, and of whole profiles to one side.
+
+A climatology on a coarse grid does not know what lies between its cells. What it misses is taken from
+itself: the standard deviation of its annual mean over a cell and its eight neighbours adds to the
+standard deviation of the anomalies, as unresolved scales do to a representation error (Oke and Sakov
+2008, JTECH 25). In time and depth it is interpolated linearly, in the column of the cell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.climatology import Climatology
+from deepda.grid import OUTSIDE, Grid
+from deepda.quality.background import REJECTED, prior_of, probability_of_gross_error
+from deepda.quality.casts import Casts, platforms
+
+Rows = NDArray[np.bool_]
+Array = NDArray[np.float64]
+ON_REPORTED_LEVELS = 2.0  # factor on the standard deviation, EN4's check on reported levels
+BIAS = 4.0  # standard deviations that a biased profile is beyond
+BIAS_SHARE, BIAS_LEVELS = 0.9, 5  # of the judged levels on that side; levels judged
+
+
+def climatological(
+    table: pd.DataFrame, grid: Grid, climatology: Climatology, between: Array | None = None
+) -> Rows:
+    """Values more likely grossly wrong than not, given the climatology.
+
+    Ingleby and Huddleston (2007, doi 10.1016/j.jmarsys.2005.11.019) with twice the
+    standard deviation as there on reported levels. It rejects from some seven standard deviations on:
+    what the ocean never did, not what it rarely does. Where there is no climatology nothing is.
+    """
+    departure, stddev = departures(table, grid, climatology, between)
+    variance = (ON_REPORTED_LEVELS * stddev) ** 2 + _error(table) ** 2
+    return probability_of_gross_error(departure, variance, prior_of(platforms(table))) >= REJECTED
+
+
+def constant_bias(
+    table: pd.DataFrame, grid: Grid, climatology: Climatology, between: Array | None = None
+) -> Rows:
+    """Whole profiles of which nine in ten levels are four standard deviations off, to one side.
+
+    A sensor with an offset, a wrong calibration or a wrong place: each level alone may pass. After the
+    whole-profile tests of Gronell and Wijffels (2008, JTECH 25) and Argo test 16 (gross sensor drift).
+    """
+    departure, stddev = departures(table, grid, climatology, between)
+    score = departure / np.hypot(stddev, _error(table))
+    casts = Casts.of(table)
+    judged = casts.total(np.isfinite(score).astype(float))
+    most = np.maximum(
+        casts.total((score > BIAS).astype(float)), casts.total((score < -BIAS).astype(float))
+    )
+    return ((judged >= BIAS_LEVELS) & (most >= BIAS_SHARE * judged))[casts.of_row]
+
+
+def departures(
+    table: pd.DataFrame, grid: Grid, climatology: Climatology, between: Array | None = None
+) -> tuple[Array, Array]:
+    """(row) temperature - climatology and its standard deviation, K; NaN where there is none.
+
+    Args:
+        table: of `by_cast`, with possible times, places and depths.
+        grid: of the climatology.
+        climatology: degC and K.
+        between: (depth, lat, lon) `neighbour_spread` of it, if that is at hand.
+    """
+    between = neighbour_spread(climatology.mean) if between is None else between
+    _, row, column = grid.locate(table["lat"], table["lon"], np.full(len(table), grid.depth[0]))
+    covered = (row != OUTSIDE) & (column != OUTSIDE)
+    level, share = _levels(table["depth"].to_numpy(float), grid)
+    season, later = _seasons(table["time"].to_numpy(), climatology.per_year)
+    mean, spread = np.zeros(len(table)), np.zeros(len(table))
+    for layer, weight in zip(level, share, strict=True):
+        used = weight > 0  # a neighbour of weight zero may be land
+        at = (layer[used], row[used], column[used])
+        now = climatology.mean[(season[used], *at)]
+        then = climatology.mean[((season[used] + 1) % climatology.per_year, *at)]
+        mean[used] += weight[used] * (now + later[used] * (then - now))
+        spread[used] += weight[used] * (climatology.stddev[at].astype(float) ** 2 + between[at] ** 2)
+    known = covered & (share.sum(axis=0) > 0) & np.isfinite(mean + spread)
+    departure = np.where(known, table["temperature"].to_numpy(float) - mean, np.nan)
+    return departure, np.where(known, np.sqrt(spread), np.nan)
+
+
+def neighbour_spread(mean: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(depth, lat, lon) standard deviation of the annual mean over a cell and its neighbours, K.
+
+    Args:
+        mean: (season, depth, lat, lon) degC, NaN on land; longitude wraps.
+    """
+    annual = np.mean(mean, axis=0, dtype=float)
+    wet = np.isfinite(annual)
+    centred = np.where(wet, annual - annual[wet].mean() if wet.any() else 0.0, 0.0)
+    count, first, second = (_sum_around(field) for field in (wet.astype(float), centred, centred**2))
+    count = np.maximum(count, 1.0)
+    return np.sqrt(np.maximum(second / count - (first / count) ** 2, 0.0))
+
+
+def _sum_around(field: Array) -> Array:
+    """(depth, lat, lon) sum over a cell and its eight neighbours; longitude wraps."""
+    rows = field + np.roll(field, 1, axis=2) + np.roll(field, -1, axis=2)
+    total = rows.copy()
+    total[:, 1:] += rows[:, :-1]
+    total[:, :-1] += rows[:, 1:]
+    return total
+
+
+def _levels(depth: Array, grid: Grid) -> tuple[NDArray[np.intp], Array]:
+    """(2, row) layers above and below a depth and their weights; the nearest one at either end.
+
+    Weights are zero outside the layers of the grid.
+    """
+    deepest = grid.depth.size - 1
+    below = np.minimum(np.maximum(np.searchsorted(grid.depth, depth), 1), deepest)
+    above = np.maximum(below - 1, 0)
+    gap = np.maximum(grid.depth[below] - grid.depth[above], 1e-9)
+    weight = np.clip((depth - grid.depth[above]) / gap, 0.0, 1.0)
+    within = (depth >= 0) & (depth <= grid.depth_edges[-1])
+    return np.stack([above, below]), np.stack([1.0 - weight, weight]) * within
+
+
+def _seasons(time: NDArray, per_year: int) -> tuple[NDArray[np.intp], Array]:
+    """Season whose middle is before a time, and how far (0..1) the time is to the next middle."""
+    year = time.astype("datetime64[Y]")
+    start, end = (edge.astype("datetime64[s]") for edge in (year, year + 1))
+    part = (time.astype("datetime64[s]") - start) / (end - start)
+    place = part * per_year - 0.5
+    season = np.floor(place)
+    return season.astype(np.intp) % per_year, place - season
+
+
+def _error(table: pd.DataFrame) -> Array:
+    return table["error"].to_numpy(float) if "error" in table.columns else np.zeros(len(table))

@@ -1,0 +1,218 @@
+"""The checks in their order, and the sorting of a table into kept and rejected rows.
+
+Each check sees what the checks before it kept, so that a wild value is not the neighbour by which a
+good one is called a spike. The order is that of the Argo and GTSPP manuals: time, place, sensor, cast,
+value, climatology, shape. A row is rejected once, and the first reason stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.climatology import Climatology
+from deepda.errors import DeepDAError
+from deepda.grid import Grid
+from deepda.quality import climate, duplicates, places, ranges, sensors, shapes, tracks
+from deepda.quality.casts import by_cast
+
+T = TypeVar("T")
+NEEDED = ("time", "lat", "lon", "depth", "temperature")
+SEEN = (
+    *NEEDED, "salinity", "error", "platform_type", "platform_id", "source", "profile", "qc", "data_mode",
+    "pressure_error", "ice",
+)  # fmt: skip
+
+
+class QualityError(DeepDAError, ValueError):
+    """A table that cannot be checked; the message says what came and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What checks know besides the table.
+
+    Attributes:
+        grid: of the analysis; its mask says where land and sea floor are.
+        now: time of the check; observations after it (and a day) are from the future.
+        climatology: on `grid`, degC and K; without it nothing is compared with one.
+        greylist: of `deepda.observations.argo.read_greylist`; without it no float is listed.
+
+    Raises:
+        QualityError: the climatology is on another grid.
+    """
+
+    grid: Grid
+    now: np.datetime64
+    climatology: Climatology | None = None
+    greylist: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        if self.climatology is not None and self.climatology.mean.shape[1:] != self.grid.shape:
+            raise QualityError(
+                f"the climatology has shape {self.climatology.mean.shape[1:]}, the grid "
+                f"{self.grid.shape}; put the climatology on this grid"
+            )
+
+    @cached_property
+    def between(self) -> NDArray[np.float64] | None:
+        """(depth, lat, lon) `climate.neighbour_spread` of the climatology, K: the same for any table."""
+        return None if self.climatology is None else climate.neighbour_spread(self.climatology.mean)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named check.
+
+    Attributes:
+        reason: code of the rows it rejects, which stays with them into the feedback file.
+        cite: where it is described.
+        reject: (row) True for rejected rows of a table of `by_cast`.
+        needs: attribute of the context without which the check is skipped, or "".
+    """
+
+    reason: str
+    cite: str
+    reject: Callable[[pd.DataFrame, Context], NDArray[np.bool_]]
+    needs: str = ""
+
+
+ARGO = "Argo QC manual, doi 10.13155/33951, test"
+EUROGOOS = "EuroGOOS, doi 10.13155/36230, test"
+GTSPP = "GTSPP, UNESCO-IOC Manuals and Guides 22 (2010), test"
+EN4 = "Ingleby and Huddleston 2007, doi 10.1016/j.jmarsys.2005.11.019"
+GOOD_2013 = "Good et al. 2013, doi 10.1002/2013JC009067"
+IQUOD = "Good et al. 2023, doi 10.3389/fmars.2022.1075510"
+REYNOLDS = "Reynolds et al. 2007, doi 10.1175/2007JCLI1824.1"
+GRONELL = "Gronell and Wijffels 2008, J. Atmos. Ocean. Technol. 25"
+CHECKS: tuple[Check, ...] = (
+    Check("date_impossible", f"{ARGO} 2", lambda t, c: places.impossible_date(t, c.now)),
+    Check("position_impossible", f"{ARGO} 3", lambda t, _: places.impossible_position(t)),
+    Check("depth_impossible", f"{GTSPP} 2.1", lambda t, _: places.impossible_depth(t)),
+    Check("on_land", f"{ARGO} 4; {IQUOD}", lambda t, c: places.on_land(t, c.grid)),
+    Check("below_sea_floor", IQUOD, lambda t, c: places.below_sea_floor(t, c.grid)),
+    Check("grey_listed", f"{ARGO} 15", lambda t, c: sensors.grey_listed(t, _of(c.greylist)), "greylist"),
+    Check("pressure_error", "Argo QC manual, section 3.3", lambda t, _: sensors.pressure_error(t)),
+    Check("global_range", f"{ARGO} 6", lambda t, _: ranges.global_range(t)),
+    Check("sea_ice", REYNOLDS, lambda t, _: ranges.sea_ice(t)),
+    Check("depth_range", f"{GTSPP} 2.4", lambda t, _: ranges.depth_range(t)),
+    Check("regional_range", f"{ARGO} 7; {EUROGOOS} 7", lambda t, _: ranges.regional_range(t)),
+    Check("duplicate", GOOD_2013, lambda t, _: duplicates.duplicates(t)),
+    Check("track_speed", f"{EN4}, appendix; {ARGO} 5", lambda t, _: tracks.track_speed(t)),
+    Check("stuck_value", EN4, lambda t, _: shapes.stuck_value(t)),
+    Check(
+        "constant_bias",
+        f"{GRONELL}; {ARGO} 16",
+        lambda t, c: climate.constant_bias(t, c.grid, _of(c.climatology), c.between),
+        "climatology",
+    ),
+    Check(
+        "climatology",
+        EN4,
+        lambda t, c: climate.climatological(t, c.grid, _of(c.climatology), c.between),
+        "climatology",
+    ),
+    Check("spike_at_end", f"{GTSPP} 2.8", lambda t, _: shapes.spike_at_end(t)),
+    Check("spike", f"{ARGO} 9", lambda t, _: shapes.spike(t)),
+    Check("gradient", f"{ARGO} 11; {GTSPP} 2.9", lambda t, _: shapes.gradient(t)),
+    Check("density_inversion", f"{ARGO} 14", lambda t, _: shapes.density_inversion(t)),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Screened:
+    """A table sorted into two; the rows of each keep their order, index and columns.
+
+    Attributes:
+        rows_in: rows of the table.
+        kept: rows that no check rejects.
+        rejected: the other rows, with `reason` (category): the first check that rejects.
+    """
+
+    rows_in: int
+    kept: pd.DataFrame
+    rejected: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        if self.rows_in != len(self.kept) + len(self.rejected):
+            raise AssertionError(
+                f"{self.rows_in} rows in, {len(self.kept)} kept and {len(self.rejected)} rejected: "
+                "quality control lost or made rows"
+            )
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Reason -> rows rejected for it, most frequent first."""
+        counts = self.rejected["reason"].value_counts()
+        return {str(reason): int(count) for reason, count in counts.items() if count}
+
+
+def screen(
+    table: pd.DataFrame,
+    grid: Grid,
+    climatology: Climatology | None = None,
+    greylist: pd.DataFrame | None = None,
+    now: np.datetime64 | None = None,
+    checks: Sequence[Check] = CHECKS,
+) -> Screened:
+    """Run the checks on a table of observations of any platforms and times.
+
+    Duplicates and tracks are found within the table only: give it whole windows of all sources.
+
+    Args:
+        table: observations (`deepda.observations.table`), in any order; values may be impossible.
+        grid: of the analysis.
+        climatology: on `grid`.
+        greylist: of `deepda.observations.argo.read_greylist`.
+        now: observations after it (and a day) are from the future; the present if not given.
+        checks: which, and in which order.
+
+    Raises:
+        QualityError: columns are missing, or the climatology is on another grid.
+    """
+    present = np.datetime64("now", "s") if now is None else now
+    return screen_in(Context(grid, present, climatology, greylist), table, checks)
+
+
+def screen_in(context: Context, table: pd.DataFrame, checks: Sequence[Check] = CHECKS) -> Screened:
+    """`screen` with a context that serves many tables, window by window.
+
+    Raises:
+        QualityError: columns are missing.
+    """
+    missing = [name for name in NEEDED if name not in table.columns]
+    if missing:
+        raise QualityError(
+            f"the table has no column {', '.join(missing)}, expected {', '.join(NEEDED)}; "
+            "rename or add it"
+        )
+    code = _first_reasons(table, context, checks)
+    rejected = code > 0
+    names = pd.Index(["", *(check.reason for check in checks)])
+    reason = pd.Categorical.from_codes(code[rejected], names)
+    return Screened(len(table), table[~rejected], table[rejected].assign(reason=reason))
+
+
+def _first_reasons(table: pd.DataFrame, context: Context, checks: Sequence[Check]) -> NDArray[np.int16]:
+    """(row) 0, or 1 + the number of the check that rejects the row first."""
+    code = np.zeros(len(table), np.int16)
+    left = by_cast(table[[name for name in SEEN if name in table.columns]])
+    for number, check in enumerate(checks, start=1):
+        if left.empty or (check.needs and getattr(context, check.needs) is None):
+            continue
+        bad = check.reject(left, context)
+        if bad.any():
+            code[left.index.to_numpy()[bad]] = number
+            left = left[~bad]
+    return code
+
+
+def _of(given: T | None) -> T:
+    assert given is not None  # a check that needs it is skipped without it
+    return given
