@@ -22,6 +22,7 @@ comes out is NetCDF, and is judged by verification. In that order:
     stretches       what training sees: pieces of the control run, each with its own network
     training        losses, back-propagation through the cycle, resume
     cycle           Analyser, and the one loop of the whole system
+    smoother        analyses that also learn from later windows
     baselines       climatology, persistence, tuned optimal interpolation: also Analysers
     state           xarray outside, tensors inside: the one place where units change
     checkpoint, run a trained run on disk, and in Python

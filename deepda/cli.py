@@ -22,7 +22,7 @@ simulation alone. First `deepda osse run`, then `deepda reanalysis`."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command line; the exit code is 0, 1 (bug), 2 (refused) or 130 (interrupted)."""
+    """Run one command line; the exit code is 0, 1 (bug, or files left out), 2 (refused) or 130."""
     words = sys.argv[1:] if words is None else words
     # Idle threads that spin starve each other on a shared machine, by a factor of ten and more.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -225,7 +225,7 @@ def _prepare(arguments: Namespace) -> None:
 
 PREPARE = Command(
     "control prepare",
-    "Bring a model's output to the analysis grid and its windows",
+    "Bring model output to the analysis grid and its windows",
     _prepare,
     _declare_prepare,
     """\
@@ -235,6 +235,78 @@ or curvilinear grid, any calendar) and writes one CF NetCDF file.
 example:
   deepda control prepare 'thetao_*.nc' --grid embedded_4deg --output control.nc""",
     settings=("grid",),
+)
+
+
+# observations
+
+
+def _declare_ingest(parser: ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, Argo GDAC trees")
+    parser.add_argument("--output", metavar="DIR", required=True, help="folder to make or to add to")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (one a core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="dask cluster to work on")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file in trouble")
+
+
+def _ingest(arguments: Namespace) -> int:
+    from deepda.config import matching_files
+    from deepda.console import UsageError
+
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
+    if arguments.workers is not None and arguments.scheduler is not None:
+        raise UsageError("--workers and --scheduler came, expected one: a cluster has its own workers")
+    paths = matching_files(arguments.paths)
+    output = require_writable(Path(arguments.output))
+    from deepda.observations.ingest import ingest
+    from deepda.observations.ingested import show
+
+    ingest(
+        paths,
+        output,
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+        strict=arguments.strict,
+    )
+    return 1 if show(output) else 0
+
+
+def _declare_observations_show(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="folder that `observations ingest` made")
+
+
+def _observations_show(arguments: Namespace) -> None:
+    from deepda.observations.ingested import show
+
+    show(Path(arguments.folder))
+
+
+INGEST = Command(
+    "observations ingest",
+    "Read observation files into Parquet, with a manifest",
+    _ingest,
+    _declare_ingest,
+    """\
+Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, moorings,
+gridded SST, CSV, Parquet. manifest.csv says what became of each file and why.
+An interrupted run is resumed by the same command. The exit code is 1 if a file
+could not be taken.
+
+examples:
+  deepda observations ingest gdac/ en4/ floats.csv --output obs
+  deepda observations ingest 'en4/*.nc' --output obs --scheduler tcp://node:8786""",
+)
+OBSERVATIONS_SHOW = Command(
+    "observations show",
+    "Print and draw what an ingested folder holds",
+    _observations_show,
+    _declare_observations_show,
+    """\
+Rows by platform type, files by status, and coverage.png: maps and years.
+
+example:
+  deepda observations show obs""",
 )
 
 
@@ -294,4 +366,15 @@ def _info(arguments: Namespace) -> None:
 BENCH = Command("bench", "Measure speed and memory on this machine", _bench, _declare_bench)
 INFO = Command("info", "Print versions, devices and threads", _info)
 
-COMMANDS = (OSSE_RUN, KNOWN_ANSWER, REANALYSIS, PREPARE, CONFIG_SHOW, CONFIG_CHECK, BENCH, INFO)
+COMMANDS = (
+    OSSE_RUN,
+    KNOWN_ANSWER,
+    REANALYSIS,
+    PREPARE,
+    INGEST,
+    OBSERVATIONS_SHOW,
+    CONFIG_SHOW,
+    CONFIG_CHECK,
+    BENCH,
+    INFO,
+)

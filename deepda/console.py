@@ -1,7 +1,7 @@
 """How a command line is read, and how an end of any kind is told: the exit code and one sentence.
 
-0 done, 1 a bug (with traceback), 2 a refusal (one sentence), 130 interrupted. The commands
-themselves are in `deepda.cli`.
+0 done, 1 a bug (with traceback) or input of which a part was not taken (with a summary), 2 a refusal
+(one sentence), 130 interrupted. The commands themselves are in `deepda.cli`.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ def _tell(sentence: str, code: int) -> int:
 
 
 def _build(commands: Sequence[Command], version: str, description: str) -> Parser:
-    listing = "\n".join(f"  {command.words:<18} {command.summary}" for command in commands)
+    width = max(len(command.words) for command in commands)
+    listing = "\n".join(f"  {command.words:<{width}} {command.summary}" for command in commands)
     top = Parser(
         prog="deepda",
         usage="deepda COMMAND [flags] [KEY=VALUE ...]",

@@ -174,17 +174,23 @@ class OsseConfig:
 
 @dataclass
 class ReanalysisConfig:
-    """Which years are analysed, with which trained run; warming of the twin in K per decade."""
+    """Which years are analysed, with which trained run; warming of the twin in K per decade.
+
+    The last two have a value here because settings that runs of earlier versions wrote lack them.
+    """
 
     start: int
     end: int
     members: int
     run: str
     warming: float
+    smoother: bool = False
+    lag: float = 90.0
 
     def __post_init__(self) -> None:
         _require_order("reanalysis.start", self.start, "end", self.end)
         _require_at_least("reanalysis.members", self.members, 1)
+        _require_at_least("reanalysis.lag", self.lag, 0)
 
 
 @dataclass

@@ -17,10 +17,13 @@ from deepda.history import ObservedOcean, OpenOcean
 from deepda.info import versions
 from deepda.networks.build import device_of, load_analyser
 from deepda.progress import Progress
+from deepda.smoother import Smoothable
 from reanalysis.judge import judge, save_scores, scores_of
 from reanalysis.report import write
 from reanalysis.restart import ReanalysisError, claim, digest, identity_of
 from reanalysis.years import Reanalysis
+
+DAYS_OF_YEAR = 365  # five days a pentad
 
 
 def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
     checkpoint = Path(chosen.run) / "checkpoint"
     with Progress(log=output / "log.txt") as progress:
         analyser, space = load_analyser(checkpoint, config.generator)
+        lag = lag_of(config, analyser)
         claim(output, identity_of(config, checkpoint))
         write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
         with clock.stage("history"):
@@ -55,8 +59,9 @@ def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
             chosen.members,
             config.seed,
             output,
-            attributes_of(identity),
+            attributes_of(identity, lag),
             digest(identity),
+            lag,
         )
         with clock.stage("cycle"):
             reanalysis.run(years, progress)
@@ -78,8 +83,30 @@ def require_years(years: range, ocean: ObservedOcean) -> None:
         )
 
 
-def attributes_of(identity: dict[str, Any]) -> dict[str, Any]:
-    """Global attributes of every file; no clock among them: the same run gives the same bytes."""
+def lag_of(config: Config, analyser: nn.Module) -> int | None:
+    """Windows after a year that its smoothed analyses learn from; None is no smoother.
+
+    Raises:
+        ReanalysisError: a smoother is asked of a network that cannot be smoothed.
+    """
+    if not config.reanalysis.smoother:
+        return None
+    if not isinstance(analyser, Smoothable):
+        raise ReanalysisError(
+            f"reanalysis.smoother=true came with a generator of the kind {config.generator.kind}, "
+            "expected one with a covariance; take a run of generator=innovation, or "
+            "reanalysis.smoother=false"
+        )
+    return round(config.reanalysis.lag * config.per_year / DAYS_OF_YEAR)
+
+
+def attributes_of(identity: dict[str, Any], lag: int | None) -> dict[str, Any]:
+    """Global attributes of every file; no clock among them: the same run gives the same bytes.
+
+    Args:
+        identity: settings, weights and observations.
+        lag: windows after a year that its analyses learn from; None is no smoother.
+    """
     apart = ("weights", "observations")
     return {
         "title": "DeepDA reanalysis of ocean potential temperature",
@@ -90,6 +117,9 @@ def attributes_of(identity: dict[str, Any]) -> dict[str, Any]:
         "weights_sha256": identity["weights"],
         "observations": identity["observations"],
         "versions": versions(),
+        "smoother": "none: each analysis learns from its own window and earlier ones"
+        if lag is None
+        else f"each analysis learns from all windows of its year and {lag} after it, where observed",
     }
 
 

@@ -1,7 +1,8 @@
 """The cycle through the years of history: observations ahead of it, one file a year behind it.
 
 Three things go on at once: a thread makes the observations of the next window, the analyser analyses
-this one, and a thread writes the last one. The results do not depend on who is faster.
+this one, and a thread writes the last one. The results do not depend on who is faster. With the
+smoother a year is analysed on into the next one and then gone through backwards.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,10 +22,12 @@ from deepda.history import ObservedOcean
 from deepda.netcdf import AnalysisWriter, in_background
 from deepda.networks.innovation import influence
 from deepda.progress import Progress
+from deepda.smoother import Smoothable, retrace, smooth
 from deepda.state import StateSpace
 from deepda.superobs import superobs
 from deepda.synthetic import window_rng
 from deepda.windows import Windows, windows
+from reanalysis.held import HeldWindows
 from reanalysis.restart import last_finished, save_restart, year_file
 
 VARIABLES = ("thetao", "thetao_stddev", "thetao_observation_influence")
@@ -39,7 +41,7 @@ class Reanalysis:
     """Who analyses what, for whom.
 
     Attributes:
-        analyser: on its device.
+        analyser: on its device; a `Smoothable` one if there is a lag.
         space: grid and scale of the run, climatology of the observations.
         ocean: whose observations are analysed.
         members: 1, or the size of an ensemble. Member 0 sees the observations as they are; the others
@@ -50,6 +52,8 @@ class Reanalysis:
         folder: of the files.
         attributes: of each file.
         identity: of the reanalysis, kept in restart files.
+        lag: windows after its year that an analysis learns from too; None is no smoother: it learns
+            from its own window and those before.
     """
 
     analyser: Analyser
@@ -60,6 +64,7 @@ class Reanalysis:
     folder: Path
     attributes: Mapping[str, Any]
     identity: str
+    lag: int | None = None
 
     def run(self, years: range, progress: Progress) -> None:
         """Make the files of all years that are not yet there.
@@ -76,15 +81,17 @@ class Reanalysis:
             progress.note(f"{years[0]}-{finished[0]} are finished; going on after them")
         if first > years[-1]:
             return
-        left = windows(first, years[-1], self.space.climatology.per_year)
+        per_year = self.space.climatology.per_year
+        left = windows(first, self.ocean.years[-1], per_year)
+        number = min((years[-1] + 1 - first) * per_year + (self.lag or 0), len(left))
         with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
-            observed = ahead(pool, lambda step: self.observe(left, step), range(len(left)))
-            title = f"Analysing {first}-{years[-1]}"
-            windows_left = progress.track(observed, title, total=len(left))
+            made = ahead(pool, lambda step: self.observe(left, step), range(number))
+            told = progress.track(made, f"Analysing {first}-{years[-1]}", total=number)
+            observed = HeldWindows(told, number, belief.mean.device)
             for year in range(first, years[-1] + 1):
-                belief = self._year(year, belief, windows_left)
+                belief = self._year(year, belief, observed)
                 save_restart(self.folder, year, belief, self.identity)
-            next(windows_left, None)  # there is none: now the progress is told to be done
+            next(told, None)  # there is none: now the progress is told to be done
 
     def observe(self, span: Windows, step: int) -> Observations:
         """The superobservations of a window, for all members."""
@@ -93,11 +100,10 @@ class Reanalysis:
         found = superobs(table, self.space.grid, season, self.space.climatology)
         return perturbed(self.space.observations(found, season), self.members, self.seed, start)
 
-    def _year(self, year: int, belief: Belief, observed: Iterator[Observations]) -> Belief:
+    def _year(self, year: int, belief: Belief, observed: HeldWindows) -> Belief:
         """Write the file of a year; returns the belief at its end."""
         span = windows(year, year, self.space.climatology.per_year)
-        device = belief.mean.device
-        placed = (_observations_on(window, device) for window in islice(observed, len(span)))
+        device, end = belief.mean.device, belief
         writer = AnalysisWriter(
             year_file(self.folder, year),
             self.space.grid,
@@ -107,18 +113,41 @@ class Reanalysis:
             attributes=self.attributes,
         )
         with in_background(writer) as out:
-            pairs = cycle(self.analyser, belief, placed)
-            for step, (background, belief) in enumerate(pairs):
-                require_physical(belief)
-                thetao = self.space.celsius(belief.mean, int(span.season[step]))
+            for place, background, analysis, best in self._analyses(len(span), belief, observed):
+                require_physical(analysis)
+                require_physical(best)
+                if place == len(span) - 1:
+                    end = analysis
+                thetao = self.space.celsius(best.mean, int(span.season[place]))
                 out.write(
-                    step,
+                    place,
                     thetao if self.members > 1 else thetao[0],
-                    stddev=self.space.kelvin(belief.spread[0]),
-                    influence=influence(background.spread[0], belief.spread[0]).cpu().numpy(),
+                    stddev=self.space.kelvin(best.spread[0]),
+                    influence=influence(background.spread[0], best.spread[0]).cpu().numpy(),
                 )
+        observed.forget(len(span))
         # As it would be read from a restart: convolutions may round by the layout of their input.
-        return _placed(belief, device)
+        return _placed(end, device)
+
+    def _analyses(
+        self, number: int, belief: Belief, observed: HeldWindows
+    ) -> Iterator[tuple[int, Belief, Belief, Belief]]:
+        """Place, background, analysis and what is written of the next windows.
+
+        What is written is the analysis, or smoothed; the smoother yields the last window first.
+        """
+        if self.lag is None:
+            seen = (observed[place] for place in range(number))
+            for place, (background, analysis) in enumerate(cycle(self.analyser, belief, seen)):
+                yield place, background, analysis, analysis
+            return
+        assert isinstance(self.analyser, Smoothable)
+        known = min(number + self.lag, len(observed))
+        steps = retrace(self.analyser, belief, known, observed.__getitem__)
+        backwards = zip(reversed(range(known)), smooth(self.analyser, steps), strict=True)
+        for place, (step, smoothed) in backwards:
+            if place < number:
+                yield place, step.background, step.analysis, smoothed
 
 
 def ahead(pool: Executor, make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
@@ -168,12 +197,6 @@ def perturbed(observations: Observations, members: int, seed: int, start: np.dat
     error = torch.where(precision > 0, precision, torch.inf).rsqrt()
     value = observations.value + torch.from_numpy(noise) * error
     return Observations(value, precision, observations.season, observations.per_year)
-
-
-def _observations_on(window: Observations, device: torch.device) -> Observations:
-    return Observations(
-        window.value.to(device), window.precision.to(device), window.season.to(device), window.per_year
-    )
 
 
 def _placed(belief: Belief, device: torch.device) -> Belief:

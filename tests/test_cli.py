@@ -37,6 +37,8 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "reanalysis.run": ("run",),
         "deepda.control": ("prepare_control",),
         "deepda.bench": ("run",),
+        "deepda.observations.ingest": ("ingest",),
+        "deepda.observations.ingested": ("show",),
     }.items():
         module = Recorder(name)
         module.calls = []
@@ -92,7 +94,8 @@ def test_help_fits_eighty_columns(
 def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], tmp_path: Path) -> None:
     for folder in ("runs/osse", "runs/first"):
         trained_run(tmp_path / folder)
-    for name in ("other_model_1.nc", "thetao_1.nc"):
+    for name in ("other_model_1.nc", "thetao_1.nc", "floats.csv", "gdac", "en4/en4_1.nc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     examples = [
         line.split()[1:] for c in COMMANDS for line in c.details.splitlines() if "  deepda " in line

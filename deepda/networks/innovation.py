@@ -20,8 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from deepda.cycle import Belief, Observations
-from deepda.networks.covariance import SphericalCorrelation, apply_covariance, solve
-from deepda.networks.transition import Transition, advance
+from deepda.networks.covariance import (
+    SphericalCorrelation,
+    apply_covariance,
+    conjugate_gradients,
+    solve,
+)
+from deepda.networks.transition import Transition, advance, advance_adjoint
 from deepda.networks.trunk import PyramidTrunk
 from deepda.partial_conv import InnovationStem
 
@@ -220,6 +225,46 @@ class InnovationAnalyser(nn.Module):
             self.correlation.spectrum(),
             self.correlation.spectrum(sharpen=2.0),
         )
+
+    def covariance(self, background: Belief, field: Tensor) -> Tensor:
+        """B times a field (B, L, Y, X), B the error covariance of the background."""
+        known = self.structure()
+        return known.scale * apply_covariance(
+            known.scale * field,
+            known.loading,
+            background.memory.clamp(min=0).sqrt(),
+            lambda f: self.correlation.smooth(f, known.spectrum),
+        )
+
+    def dual(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
+        """H' (H B H' + R)^-1 innovation on the grid (B, L, Y, X): `covariance` of it is the increment.
+
+        Solved without a graph. Innovations where `precision` is zero, or on land, are not read.
+        """
+        precision = precision * self.ocean
+        equal = (1 + precision * background.spread.square()).rsqrt()
+        weighted = equal * precision.sqrt()
+
+        def operator(field: Tensor) -> Tensor:
+            return equal.square() * field + weighted * self.covariance(background, weighted * field)
+
+        right = weighted * torch.where(precision > 0, innovation, 0.0)
+        with torch.no_grad():
+            return weighted * conjugate_gradients(operator, right, self.iterations)
+
+    def retreat(self, sensitivity: Tensor) -> Tensor:
+        """The transpose of the forecast of the mean."""
+        return advance_adjoint(self.weight, sensitivity)
+
+    def look_back(self, analysis: Belief, background: Belief, smoothed: Belief) -> tuple[Tensor, Tensor]:
+        """Spread and variances of an analysis once the next window is known as well as `smoothed`.
+
+        Each factor for itself, by the scalar smoother of Rauch, Tung and Striebel (1965):
+        s2 - g2 (background - smoothed) with g = sqrt(kept) s2 / background, as the filter updates it.
+        """
+        gain = self.structure().kept * (analysis.memory / background.memory.clamp(min=TINY)).square()
+        variance = analysis.memory - gain * (background.memory - smoothed.memory)
+        return self._spread(variance), variance
 
 
 @dataclass(frozen=True, eq=False)

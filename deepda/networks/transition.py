@@ -184,6 +184,19 @@ def neighbours(field_BLYX: Tensor) -> list[Tensor]:
     ]
 
 
+def advance_adjoint(weight_NLYX: Tensor, sensitivity_BLYX: Tensor) -> Tensor:
+    """The transpose of `advance`: a sensitivity to the anomaly one window later, of the one before."""
+    batch, layers, lats, lons = sensitivity_BLYX.shape
+    padded = sensitivity_BLYX.new_zeros(batch, layers + 2, lats + 2, lons + 2)
+    for weight, (z, y, x) in zip(weight_NLYX, NEIGHBOURS, strict=True):
+        place = padded[:, 1 + z : 1 + z + layers, 1 + y : 1 + y + lats, 1 + x : 1 + x + lons]
+        place.addcmul_(weight, sensitivity_BLYX)
+    inside = padded[:, 1:-1, 1:-1]
+    inside[..., 1] += inside[..., -1]
+    inside[..., -2] += inside[..., 0]
+    return inside[..., 1:-1].contiguous()
+
+
 def _best_pooling(fitted: Equations, held_out: Equations) -> tuple[float, float]:
     """The pooling whose weights, fitted on the one part, forecast the other best, layers alike."""
     if not held_out.count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,13 @@ from deepda.observations.mitprof import read_mitprof
 from deepda.observations.moorings import read_mooring
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.own import read_own
-from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
+from deepda.observations.reading import (
+    ObservationError,
+    ReadOptions,
+    ReadResult,
+    UnknownFormatError,
+    no_value,
+)
 from deepda.observations.seadatanet import read_seadatanet
 from deepda.observations.sst import NAMES, read_sst
 from deepda.observations.t30 import read_grd
@@ -70,6 +77,22 @@ def read_observations(
     return read_format(path, format_of(path), options)
 
 
+def read_parts(path: Path, options: ReadOptions, guard: Guard | None = None) -> Iterator[ReadResult]:
+    """Read a file part by part: a gridded product in time steps of `options.most_values`, others whole.
+
+    Raises:
+        ObservationError: as `read_observations`.
+    """
+    following: int | None = options.first_step
+    count, name = 0, ""
+    while following is not None:
+        result = read_observations(path, dataclasses.replace(options, first_step=following), guard)
+        count, name, following = count + result.rows_in, result.format, result.next_step
+        yield result
+    if count == 0:
+        raise no_value(path, name)
+
+
 def read_format(path: Path, name: str, options: ReadOptions) -> ReadResult:
     """Read a file of a known format (READERS) in this process.
 
@@ -113,7 +136,7 @@ def format_of(path: Path) -> str:
         return "own"
     if lower.endswith(".grd"):
         return "t30"
-    raise ObservationError(
+    raise UnknownFormatError(
         f"{path} begins with {start!r}, expected NetCDF, Parquet, .csv or .grd; convert it"
     )
 
@@ -156,7 +179,7 @@ def _of_netcdf(file: NetcdfFile) -> str:
               if re.fullmatch(r"(nav_)?(lat(itude)?|lon(gitude)?)", name, re.IGNORECASE)]  # fmt: skip
     if len(places) == 2 and places[0] == places[1] and len(places[0]) == 1:
         return "own"  # rows along one dimension
-    raise file.error(
-        f"its variables ({', '.join(sorted(file.names)[:8])}) are of no known format",
-        f"convert it to one of {', '.join(READERS)}",
+    raise UnknownFormatError(
+        f"{file.path}: its variables ({', '.join(sorted(file.names)[:8])}) are of no known format; "
+        f"convert it to one of {', '.join(READERS)}"
     )

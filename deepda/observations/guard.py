@@ -15,11 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
+from deepda.observations.reading import (
+    ObservationError,
+    ReadOptions,
+    ReadResult,
+    UnknownFormatError,
+)
 
 CHILD = "from deepda.observations.guard import serve; serve()"
 MEMORY = 8 * 2**30  # bytes of address space of the child
 PATIENCE = 300.0  # s for one file
+REFUSALS = {"refused": ObservationError, "unknown": UnknownFormatError}
 
 
 class Guard:
@@ -72,8 +78,8 @@ class Guard:
             ) from None
         finally:
             late.cancel()
-        if verdict == "refused":
-            raise ObservationError(answer)
+        if verdict in REFUSALS:
+            raise REFUSALS[verdict](answer)
         if verdict == "fault":
             raise RuntimeError(f"reading {path} failed by a fault of the reader:\n{answer}")
         return answer
@@ -115,6 +121,8 @@ def _read(path: Path, name: str | None, options: ReadOptions) -> tuple[str, Any]
 
     try:
         return "read", read_format(path, name or format_of(path), options)
+    except UnknownFormatError as error:
+        return "unknown", str(error)
     except ObservationError as error:
         return "refused", str(error)
     except Exception:  # told to the parent, which raises it

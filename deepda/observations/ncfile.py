@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import Self
 
 import cftime
@@ -94,14 +94,16 @@ class NetcdfFile:
         owner = self._data if variable is None else self._variable(variable)
         return str(getattr(owner, name)).strip() if name in owner.ncattrs() else ""
 
-    def numbers(self, name: str, shape: tuple[int, ...] | None = None) -> NDArray[np.float64]:
-        """Values as floats, unpacked, NaN where missing.
+    def numbers(
+        self, name: str, shape: tuple[int, ...] | None = None, part: slice | EllipsisType = ...
+    ) -> NDArray[np.float64]:
+        """Values as floats, unpacked, NaN where missing; `part` of the first dimension.
 
         Raises:
             ObservationError: no such variable, not numbers, not of the shape, or damaged.
         """
         variable = self._variable(name)
-        raw = self._raw(name, shape)
+        raw = self._raw(name, shape, part)
         if raw.dtype.kind not in "iuf":
             raise self.error(f"{name} is {raw.dtype}, expected numbers")
         values = raw.astype(float)
@@ -179,7 +181,9 @@ class NetcdfFile:
             raise self.error(f"it has no variable {name} (it has {', '.join(sorted(self.names)[:12])})")
         return self._data.variables[name]
 
-    def _raw(self, name: str, shape: tuple[int, ...] | None) -> NDArray:
+    def _raw(
+        self, name: str, shape: tuple[int, ...] | None, part: slice | EllipsisType = ...
+    ) -> NDArray:
         variable = self._variable(name)
         if shape is not None and tuple(variable.shape) != shape:
             raise self.error(f"{name} has shape {tuple(variable.shape)}, expected {shape}")
@@ -189,7 +193,7 @@ class NetcdfFile:
         if claimed > (self.bytes if classic else max(SMALL, COMPRESSION * self.bytes)):
             raise self.error(f"{name} claims {claimed} bytes, more than the file of {self.bytes} holds")
         try:
-            return np.asarray(variable[...])
+            return np.asarray(variable[part])
         except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
             raise self.error(f"{name} cannot be read ({error})") from error
 

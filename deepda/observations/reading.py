@@ -52,6 +52,10 @@ class ObservationError(DeepDAError, ValueError):
     """A file that cannot be read; the message says what came, what was expected and what to do."""
 
 
+class UnknownFormatError(ObservationError):
+    """A file of none of the formats that can be read: perhaps no observations at all."""
+
+
 @dataclass(frozen=True, eq=False)
 class ReadOptions:
     """What a file does not say itself.
@@ -64,6 +68,9 @@ class ReadOptions:
         columns: own tables: {our name: name in the file}.
         units: own tables: {our name: units}, for instance {"temperature": "K"}.
         now: observations after this time (and a day) are from the future.
+        first_step: gridded products: the time step to begin with.
+        most_values: gridded products: about so many cells at once, in whole time steps; others, and
+            None, give the whole file.
     """
 
     keep: tuple[str, ...] = ("good", "probably_good", "unknown")
@@ -73,6 +80,8 @@ class ReadOptions:
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     now: np.datetime64 = dataclasses.field(default_factory=lambda: np.datetime64("now", "s"))
+    first_step: int = 0
+    most_values: int | None = None
 
     def __post_init__(self) -> None:
         strange = [word for word in self.keep if word not in QUALITIES]
@@ -92,6 +101,7 @@ class ReadResult:
         rows_in: rows that the file holds.
         table: (row) OUTPUT columns; fit for `deepda.observations.table.require_table`.
         rejects: (row) OUTPUT columns and `reason`; values as far as they could be read.
+        next_step: `first_step` of the rest of the file, None after its end.
     """
 
     source: Path
@@ -99,6 +109,7 @@ class ReadResult:
     rows_in: int
     table: pd.DataFrame
     rejects: pd.DataFrame
+    next_step: int | None = None
 
     def __post_init__(self) -> None:
         if self.rows_in != len(self.table) + len(self.rejects):
@@ -142,7 +153,12 @@ def _spread(field: NDArray, index: NDArray[np.intp], cast: NDArray[np.intp]) -> 
 
 
 def finish(
-    rows: pd.DataFrame, source: Path, name: str, options: ReadOptions, potential: bool = False
+    rows: pd.DataFrame,
+    source: Path,
+    name: str,
+    options: ReadOptions,
+    potential: bool = False,
+    may_be_empty: bool = False,
 ) -> ReadResult:
     """Convert and sort the rows of one file.
 
@@ -154,15 +170,13 @@ def finish(
         name: of its format.
         options: which qualities are kept, salinity where there is none.
         potential: the temperature is potential already.
+        may_be_empty: the rows are a part of the file, which may hold none.
 
     Raises:
-        ObservationError: the file holds no row at all.
+        ObservationError: there is no row at all.
     """
-    if rows.empty:
-        raise ObservationError(
-            f"{source} ({name}) holds no value, expected at least one temperature; leave it out or "
-            "fetch it again"
-        )
+    if rows.empty and not may_be_empty:
+        raise no_value(source, name)
     rows = _complete(rows.reset_index(drop=True))
     reason = _Reasons(rows.pop("reason"))
     reason.mark(_of_place(rows, options.now))
@@ -173,6 +187,14 @@ def finish(
     kept = reason.none
     rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
     return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects)
+
+
+def no_value(source: Path, name: str) -> ObservationError:
+    """The error, to be raised, of a file without any row."""
+    return ObservationError(
+        f"{source} ({name}) holds no value, expected at least one temperature; leave it out or "
+        "fetch it again"
+    )
 
 
 class _Reasons:

@@ -9,6 +9,7 @@ Anomalies become temperatures only with the climatology they belong to.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,8 @@ class Field:
         ice: same shape, concentration 0..1, or None.
         anomaly: the values are anomalies.
         product: its name.
+        first: number of the first of these time steps in the file.
+        following: number of the first step after these, None at the end of the file.
     """
 
     time: NDArray[np.datetime64]
@@ -65,6 +68,8 @@ class Field:
     ice: NDArray[np.float64] | None
     anomaly: bool
     product: str
+    first: int = 0
+    following: int | None = None
 
 
 def read_sst(path: Path, options: ReadOptions) -> ReadResult:
@@ -75,7 +80,7 @@ def read_sst(path: Path, options: ReadOptions) -> ReadResult:
             are no temperature, an anomaly without `options.climatology`, or damaged.
     """
     with NetcdfFile(path) as file:
-        field = _field(file)
+        field = _field(file, options)
     return grid_result(field, path, "sst", options)
 
 
@@ -88,6 +93,7 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
     value = _absolute(field, path, options.climatology) if field.anomaly else field.value
     here = np.isfinite(field.value)
     step, row, column = np.nonzero(here)
+    part = field.first > 0 or field.following is not None
     rows = pd.DataFrame(
         {
             "time": field.time[step],
@@ -98,14 +104,15 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
             "platform_type": "satellite",
             "platform_id": one_name(field.product, step.size),
             "quality_temperature": np.int8(GOOD),
-            "profile": step.astype(np.int32),
-            "source_index": np.flatnonzero(here),
+            "profile": (field.first + step).astype(np.int32),
+            "source_index": field.first * field.value[0].size + np.flatnonzero(here),
             "reason": _reasons(field, value, here),
         }
     )
     if field.error is not None:
         rows["instrument_error"] = field.error[here]
-    return finish(rows, path, name, options, potential=True)
+    result = finish(rows, path, name, options, potential=True, may_be_empty=part)
+    return dataclasses.replace(result, next_step=field.following)
 
 
 def _reasons(field: Field, value: NDArray[np.float64], here: NDArray[np.bool_]) -> pd.Series:
@@ -135,7 +142,7 @@ def _absolute(field: Field, path: Path, climatology: xr.DataArray | None) -> NDA
     return np.stack([field.value[k] + values[m][np.ix_(row, column)] for k, m in enumerate(month)])
 
 
-def _field(file: NetcdfFile) -> Field:
+def _field(file: NetcdfFile, options: ReadOptions) -> Field:
     name = _variable(file)
     lat, lon = _axis(file, LATS), _axis(file, LONS)
     marks = [word for word in MODEL_MARKS if file.attribute(word)]
@@ -145,18 +152,30 @@ def _field(file: NetcdfFile) -> Field:
         )
     time = _times(file)
     shape = (time.size, lat.size, lon.size)
+    part = _part(shape, options)
     words = f"{name} {file.attribute('long_name', name)} {file.attribute('title')}".lower()
     anomaly = "anom" in words or name in ("ssta", "anom")
     return Field(
-        time=time,
+        time=time[part],
         lat=lat,
         lon=lon,
-        value=_celsius(file, name, _grid(file, name, shape), anomaly),
-        error=_optional(file, ERRORS, shape),
-        ice=_fraction(_optional(file, ICE, shape)),
+        value=_celsius(file, name, _grid(file, name, shape, part), anomaly),
+        error=_optional(file, ERRORS, shape, part),
+        ice=_fraction(_optional(file, ICE, shape, part)),
         anomaly=anomaly,
         product=file.attribute("title") or file.path.stem,
+        first=part.start,
+        following=part.stop if part.stop < time.size else None,
     )
+
+
+def _part(shape: tuple[int, int, int], options: ReadOptions) -> slice:
+    """The time steps to read."""
+    steps, rows, columns = shape
+    if options.most_values is None:
+        return slice(options.first_step, steps)
+    count = max(1, options.most_values // max(rows * columns, 1))
+    return slice(options.first_step, min(options.first_step + count, steps))
 
 
 def _variable(file: NetcdfFile) -> str:
@@ -182,19 +201,20 @@ def _axis(file: NetcdfFile, names: tuple[str, ...]) -> NDArray[np.float64]:
     return values
 
 
-def _grid(file: NetcdfFile, name: str, shape: tuple[int, int, int]) -> NDArray[np.float64]:
-    values = file.numbers(name)
-    squeezed = [n for n in values.shape if n != 1]
-    if squeezed != [n for n in shape if n != 1]:
-        raise file.error(f"{name} has shape {values.shape}, expected time, lat, lon {shape}")
-    return values.reshape(shape)
+def _grid(file: NetcdfFile, name: str, shape: tuple[int, int, int], part: slice) -> NDArray[np.float64]:
+    found = file.shape(name)
+    if [n for n in found if n != 1] != [n for n in shape if n != 1]:
+        raise file.error(f"{name} has shape {found}, expected time, lat, lon {shape}")
+    if found[:1] == shape[:1]:
+        return file.numbers(name, part=part).reshape(-1, *shape[1:])
+    return file.numbers(name).reshape(shape)[part]
 
 
 def _optional(
-    file: NetcdfFile, names: tuple[str, ...], shape: tuple[int, int, int]
+    file: NetcdfFile, names: tuple[str, ...], shape: tuple[int, int, int], part: slice
 ) -> NDArray[np.float64] | None:
     found = next((name for name in names if name in file), None)
-    return None if found is None else _grid(file, found, shape)
+    return None if found is None else _grid(file, found, shape, part)
 
 
 def _fraction(ice: NDArray[np.float64] | None) -> NDArray[np.float64] | None:

@@ -1,0 +1,200 @@
+"""Take in observation files of any kind: Parquet by year and month, and a manifest of every file.
+
+    files --find_sources--> sources --hash--> settled (duplicate, missing, ...) or to be read
+          --batches--> workers read and write (parts.py) --> journal --> manifest.csv
+
+A batch is read by one worker, which writes its rows; only rows of the manifest come back. What a
+journal holds is not read again, so that a killed run is resumed by repeating it, and gives the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepda.observations.coverage import Coverage
+from deepda.observations.formats import read_parts
+from deepda.observations.guard import Guard
+from deepda.observations.manifest import (
+    READ,
+    Entry,
+    IngestError,
+    reasons_text,
+    write_manifest,
+)
+from deepda.observations.parts import (
+    Batch,
+    PartWriter,
+    read_journal,
+    require_balanced,
+    sweep,
+    write_journal,
+)
+from deepda.observations.plan import make_plan
+from deepda.observations.reading import (
+    ObservationError,
+    ReadOptions,
+    ReadResult,
+    UnknownFormatError,
+)
+from deepda.observations.sources import find_sources
+from deepda.observations.workers import open_workers
+from deepda.progress import Progress
+
+MOST_VALUES = 2_000_000  # cells of a gridded product that are held at once
+LOG, LOCK = "ingest.log", ".lock"
+OptionsOf = Callable[[str], ReadOptions]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A batch to be read: (file, sha256, options) of each source."""
+
+    folder: Path
+    name: str
+    sources: tuple[tuple[str, str, ReadOptions], ...]
+
+
+def ingest(
+    paths: Iterable[Path],
+    output: Path,
+    *,
+    options: OptionsOf | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    strict: bool = False,
+) -> list[Entry]:
+    """Take in all files at and below paths; what `output` holds from before stays.
+
+    Args:
+        paths: files, folders, and trees of the Argo GDAC.
+        output: folder of the results; all workers must see it.
+        options: what files do not say themselves, by absolute path of the file.
+        workers: processes, 1 for this one alone, None for one a core.
+        scheduler: address of a dask cluster.
+        strict: stop at the first file that is not taken.
+
+    Returns:
+        The rows of the manifest.
+
+    Raises:
+        IngestError: rows were lost, another run works in `output`, or with `strict` a file in trouble.
+    """
+    output = Path(output).absolute()
+    output.mkdir(parents=True, exist_ok=True)
+    now = ReadOptions()
+    choose = options or (lambda _: now)
+    with (
+        _alone(output),
+        Progress(output / LOG) as progress,
+        open_workers(workers, scheduler) as work,
+    ):
+        plan = make_plan(find_sources(paths, output), output, work)
+        sweep(output, plan.held)
+        progress.note(plan.told())
+        jobs = [_job(group, output, choose) for group in plan.groups]
+        entries = plan.settled
+        _refuse_trouble(entries.values(), strict)
+        for job, done in progress.track(work(read_batch, jobs), "Reading batch", len(jobs)):
+            found = _died(job) if done is None else done
+            _refuse_trouble(found, strict)
+            entries |= {entry.file: entry for entry in found}
+    require_balanced(read_journal(output), output)
+    write_manifest(entries.values(), output)
+    return sorted(entries.values(), key=lambda entry: entry.file)
+
+
+def read_batch(job: Job) -> list[Entry]:
+    """Read some files one after the other, write their rows, and put both in the journal.
+
+    Files that are refused stand in no journal: the next run tries them again.
+    """
+    writer, coverage = PartWriter(job.folder, job.name), Coverage()
+    with Guard() as guard:
+        entries = [_read(*source, writer, coverage, guard) for source in job.sources]
+    writer.flush()
+    read = tuple(entry for entry in entries if entry.status in READ)
+    if read:
+        write_journal(Batch(job.name, read, tuple(writer.parts), coverage), job.folder)
+    return entries
+
+
+def _read(
+    file: str, sha256: str, options: ReadOptions, writer: PartWriter, coverage: Coverage, guard: Guard
+) -> Entry:
+    """Read one file, or say why not."""
+    kept, rejects, name, here = 0, Counter[str](), "", Coverage()
+    try:
+        for result in _results(file, options, guard):
+            writer.add(result, file)
+            here.add_rows(result.table, result.rejects)
+            kept, name = kept + len(result.table), result.format
+            rejects.update(result.reasons)
+    except ObservationError as error:
+        writer.abandon()
+        status = "unrecognised" if isinstance(error, UnknownFormatError) else "quarantined"
+        return Entry(file, sha256, status=status, reasons=" ".join(str(error).split()))
+    writer.commit()
+    here.add_file()
+    coverage.add(here)
+    rejected = rejects.total()
+    status = "kept" if kept else "rejected"
+    return Entry(file, sha256, name, status, kept + rejected, kept, rejected, reasons_text(rejects))
+
+
+def _results(file: str, options: ReadOptions, guard: Guard) -> Iterator[ReadResult]:
+    """The file part by part; a fault of a reader costs its file, not the run."""
+    options = dataclasses.replace(options, most_values=MOST_VALUES)
+    try:
+        yield from read_parts(Path(file), options, guard)
+    except ObservationError:
+        raise
+    except Exception as error:
+        last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise ObservationError(
+            f"{file} meets a fault of its reader ({last[0]}), expected rows or a refusal; "
+            "please report it"
+        ) from error
+
+
+def _job(group: Sequence[tuple[str, str]], output: Path, options: OptionsOf) -> Job:
+    """The batch of a group; its name follows from what it reads."""
+    text = "\n".join(f"{sha256} {file}" for file, sha256 in group)
+    name = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+    return Job(output, name, tuple((file, sha256, options(file)) for file, sha256 in group))
+
+
+def _died(job: Job) -> list[Entry]:
+    reason = "its worker died, perhaps of too little memory; run again with fewer workers"
+    return [Entry(file, sha256, status="quarantined", reasons=reason) for file, sha256, _ in job.sources]
+
+
+def _refuse_trouble(entries: Iterable[Entry], strict: bool) -> None:
+    bad = next((entry for entry in entries if entry.trouble), None) if strict else None
+    if bad is not None:
+        raise IngestError(
+            f"{bad.file} is {bad.status} ({bad.reasons}); mend or remove it, or leave out --strict"
+        )
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Nobody else may fill the folder meanwhile; the lock ends with the process, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with (output / LOCK).open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise IngestError(
+                f"another ingest works in {output}; wait for its end or choose another --output"
+            ) from error
+        yield

@@ -1,0 +1,75 @@
+"""Where the work is done: in this process, in processes of this machine, or on any dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from deepda.observations.manifest import IngestError
+
+Results = Iterator[tuple[Any, Any]]
+Workers = Callable[[Callable[[Any], Any], Sequence[Any]], Results]
+PATIENCE = 20.0  # s for a scheduler to answer
+
+
+@contextmanager
+def open_workers(count: int | None = None, scheduler: str | None = None) -> Iterator[Workers]:
+    """A function (act, jobs) -> (job, act(job)) as they get done; None for act(job) if a worker died.
+
+    Args:
+        count: processes; 1 works in this one. One for each core if None.
+        scheduler: address of a dask cluster that sees the same files, for instance tcp://node:8786.
+
+    Raises:
+        IngestError: the scheduler does not answer.
+    """
+    count = count or _cores()
+    if scheduler is None and count == 1:
+        yield _here
+        return
+    from distributed import Client, LocalCluster
+
+    if scheduler is None:
+        with (
+            LocalCluster(count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR)
+            as cluster,
+            Client(cluster) as client,
+        ):  # fmt: skip
+            yield _on(client)
+        return
+    try:
+        client = Client(scheduler, timeout=PATIENCE)
+    except (OSError, ValueError, TypeError) as error:
+        raise IngestError(
+            f"no dask scheduler answers at {scheduler} ({error}); start one with `dask scheduler`, or "
+            "leave --scheduler out"
+        ) from error
+    with client:
+        yield _on(client)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _here(act: Callable[[Any], Any], jobs: Sequence[Any]) -> Results:
+    return ((job, act(job)) for job in jobs)
+
+
+def _on(client: Any) -> Workers:
+    from distributed import KilledWorker, as_completed
+
+    def work(act: Callable[[Any], Any], jobs: Sequence[Any]) -> Results:
+        futures = {client.submit(act, job, pure=False): job for job in jobs}
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except KilledWorker:
+                yield futures[future], None
+            future.release()
+
+    return work
