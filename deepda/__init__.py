@@ -16,6 +16,7 @@ comes out is NetCDF, and is judged by verification. In that order:
     observations    one table, one row a value, whatever the source
     quality         named checks, layers of a profile, observation errors
     synthetic       observe a known truth at given places and times, with errors
+    withholding     platforms left out, to judge by
     superobs        table -> anomaly, error variance and count by cell and window
     partial_conv    the observation operator: a convolution that sees only observed cells
     networks        generators and the discriminator
@@ -27,6 +28,7 @@ comes out is NetCDF, and is judged by verification. In that order:
     state           xarray outside, tensors inside: the one place where units change
     checkpoint, run a trained run on disk, and in Python
     verification    scores against a truth or against withheld observations
+    feedback        what became of each observation
     netcdf          CF files, written whole or not at all
     figures, report maps and curves; the self-contained page
     settings, presets, config       what can be set: types, choices, one tree of values

@@ -22,7 +22,7 @@ from deepda.config import load_config
 from deepda.cycle import Analyser, Observations, cycle
 from deepda.grid import Grid
 from deepda.info import versions
-from deepda.networks.build import build_generator
+from deepda.networks.build import Lessons, build_generator, number_of_patterns
 from deepda.networks.transition import CONTRACTION, NEIGHBOURS, Transition
 from deepda.regrid import grid_edges
 from deepda.state import StateSpace
@@ -52,7 +52,9 @@ def measure(grid_name: str, device: torch.device) -> dict[str, float]:
     space = random_space(grid_edges(vars(config.grid)))
     shape = space.grid.shape
     weight = torch.full((len(NEIGHBOURS), *shape), CONTRACTION / len(NEIGHBOURS))
-    made = build_generator(config.generator, space, Transition(weight, torch.full(shape, 0.01)), seed=0)
+    patterns = 0.1 * torch.randn(number_of_patterns(config.generator), *shape)
+    lessons = Lessons(Transition(weight, torch.full(shape, 0.01)), patterns)
+    made = build_generator(config.generator, space, lessons, seed=0)
     analyser: Analyser = made.analyser.to(device).eval()  # type: ignore[assignment]
     precision = torch.zeros(1, *shape, device=device)
     precision[:, 0] = 2.0 * (torch.rand(1, *shape[1:], device=device) < 0.6)

@@ -11,8 +11,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepda.console import Command, exit_code, read_command_line, require_writable, split_settings
+from deepda.observation_commands import FEEDBACK, INGEST, OBSERVATIONS_SHOW
+
+if TYPE_CHECKING:
+    from deepda.config import Config
+    from deepda.history import OpenOcean
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
 
@@ -152,8 +158,9 @@ example:
 
 
 def _declare_reanalysis(parser: ArgumentParser) -> None:
-    parser.add_argument("--start", type=int, metavar="YEAR", help="first year (1981)")
-    parser.add_argument("--end", type=int, metavar="YEAR", help="last year, included (2020)")
+    parser.add_argument("--start", metavar="YEAR[-MM]", help="first year (1981)")
+    parser.add_argument("--end", metavar="YEAR[-MM]", help="last year or month, included (2020)")
+    parser.add_argument("--continue", dest="product", metavar="DIR", help="add to this reanalysis")
     parser.add_argument("--run", metavar="DIR", help="folder of the trained run (runs/osse)")
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
     parser.add_argument("--members", type=int, metavar="N", help="ensemble members (1)")
@@ -161,22 +168,34 @@ def _declare_reanalysis(parser: ArgumentParser) -> None:
 
 def _reanalysis(arguments: Namespace) -> None:
     from deepda.config import load_config
+    from deepda.period import continued, period_settings
 
+    arguments.overrides = [*period_settings(arguments.start, arguments.end), *arguments.overrides]
     overrides = _flag_settings(
-        arguments,
-        start="reanalysis.start",
-        end="reanalysis.end",
-        run="reanalysis.run",
-        output="output",
-        members="reanalysis.members",
+        arguments, run="reanalysis.run", output="output", members="reanalysis.members"
     )
-    wanted = load_config("reanalysis", overrides)
-    config = load_config("reanalysis", overrides, run=Path(wanted.reanalysis.run))
+    if arguments.product is None:
+        wanted = load_config("reanalysis", overrides)
+        config = load_config("reanalysis", overrides, run=Path(wanted.reanalysis.run))
+    else:
+        config = continued(Path(arguments.product), overrides)
     output = require_writable(Path(config.output))
     import reanalysis.run
+
+    reanalysis.run.run(config, output, open_ocean=_ocean_of(config))
+
+
+def _ocean_of(config: Config) -> OpenOcean:
+    """Real observations, or the twin of history."""
+    from deepda.settings import IngestedObservations
+
+    if isinstance(config.observations, IngestedObservations):
+        from deepda.archive import open_archive
+
+        return open_archive
     from osse.history import twin_of_history
 
-    reanalysis.run.run(config, output, open_ocean=twin_of_history)
+    return twin_of_history
 
 
 REANALYSIS = Command(
@@ -186,11 +205,13 @@ REANALYSIS = Command(
     _declare_reanalysis,
     """\
 Writes one file a year, thetao_YYYY.nc. An interrupted reanalysis is resumed by
-the same command.
+the same command. Observations are those of a twin of history, or your own.
 
 examples:
   deepda reanalysis --start 1981 --end 2020
-  deepda reanalysis --start 2000 --end 2004 --run runs/first --members 5""",
+  deepda reanalysis --start 2000 --end 2004 --run runs/first --members 5
+  deepda reanalysis observations=ingested observations.folder=obs
+  deepda reanalysis --start 2021-01 --end 2021-03 --continue runs/reanalysis""",
     settings=("control", "observations"),
 )
 
@@ -235,78 +256,6 @@ or curvilinear grid, any calendar) and writes one CF NetCDF file.
 example:
   deepda control prepare 'thetao_*.nc' --grid embedded_4deg --output control.nc""",
     settings=("grid",),
-)
-
-
-# observations
-
-
-def _declare_ingest(parser: ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, Argo GDAC trees")
-    parser.add_argument("--output", metavar="DIR", required=True, help="folder to make or to add to")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (one a core)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="dask cluster to work on")
-    parser.add_argument("--strict", action="store_true", help="stop at the first file in trouble")
-
-
-def _ingest(arguments: Namespace) -> int:
-    from deepda.config import matching_files
-    from deepda.console import UsageError
-
-    if arguments.workers is not None and arguments.workers < 1:
-        raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
-    if arguments.workers is not None and arguments.scheduler is not None:
-        raise UsageError("--workers and --scheduler came, expected one: a cluster has its own workers")
-    paths = matching_files(arguments.paths)
-    output = require_writable(Path(arguments.output))
-    from deepda.observations.ingest import ingest
-    from deepda.observations.ingested import show
-
-    ingest(
-        paths,
-        output,
-        workers=arguments.workers,
-        scheduler=arguments.scheduler,
-        strict=arguments.strict,
-    )
-    return 1 if show(output) else 0
-
-
-def _declare_observations_show(parser: ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="folder that `observations ingest` made")
-
-
-def _observations_show(arguments: Namespace) -> None:
-    from deepda.observations.ingested import show
-
-    show(Path(arguments.folder))
-
-
-INGEST = Command(
-    "observations ingest",
-    "Read observation files into Parquet, with a manifest",
-    _ingest,
-    _declare_ingest,
-    """\
-Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, moorings,
-gridded SST, CSV, Parquet. manifest.csv says what became of each file and why.
-An interrupted run is resumed by the same command. The exit code is 1 if a file
-could not be taken.
-
-examples:
-  deepda observations ingest gdac/ en4/ floats.csv --output obs
-  deepda observations ingest 'en4/*.nc' --output obs --scheduler tcp://node:8786""",
-)
-OBSERVATIONS_SHOW = Command(
-    "observations show",
-    "Print and draw what an ingested folder holds",
-    _observations_show,
-    _declare_observations_show,
-    """\
-Rows by platform type, files by status, and coverage.png: maps and years.
-
-example:
-  deepda observations show obs""",
 )
 
 
@@ -373,6 +322,7 @@ COMMANDS = (
     PREPARE,
     INGEST,
     OBSERVATIONS_SHOW,
+    FEEDBACK,
     CONFIG_SHOW,
     CONFIG_CHECK,
     BENCH,

@@ -56,13 +56,19 @@ def load_config(command: str, overrides: Sequence[str] = (), run: Path | None = 
     return _checked(settings)
 
 
-def saved_config(run: Path) -> Config:
-    """The settings that a run was made with, from its folder.
+def saved_config(run: Path, overrides: Sequence[str] = ()) -> Config:
+    """The settings that a run was made with, from its folder, with `overrides` ("key=value").
 
     Raises:
         ConfigError: no settings there, or not those of this version.
     """
-    return _checked(_saved_settings(run))
+    settings = _saved_settings(run)
+    if overrides:
+        known = set(_keys(settings))
+        for override in map(_parse, overrides):
+            _require_setting(override.key_or_group, known)
+            _change(settings, override)
+    return _checked(settings)
 
 
 def dump(config: Config) -> str:

@@ -38,6 +38,19 @@ class ObservedOcean(Protocol):
         """Where the observations come from and what identifies them; kept in every file made of them."""
         ...
 
+    @property
+    def fallible(self) -> bool:
+        """Whether a value may be wrong beyond its error: then each is checked against the background.
+
+        What became of each row is then kept too; `table` has `reason` and `withheld`.
+        """
+        ...
+
+    @property
+    def edition(self) -> str:
+        """Which state of the observations it is; another one may hold more of them. Kept in files."""
+        ...
+
     def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
         """The observation table of the window [start, end), the same whenever it is asked for.
 

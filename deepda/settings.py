@@ -108,6 +108,27 @@ class RandomObservations(ObservationsConfig):
 
 
 @dataclass
+class IngestedObservations(ObservationsConfig):
+    """Real observations: the folder of `deepda observations ingest`, and what they are compared with."""
+
+    folder: str
+    climatology: list[str]
+    surface_climatology: str | None
+    greylist: str | None
+    representativeness: float
+    withheld: float
+
+    def __post_init__(self) -> None:
+        if not self.climatology:
+            raise ConfigError(
+                "observations.climatology is empty, expected a monthly climatology of the observed "
+                "ocean; write observations.climatology=[PATH,...]"
+            )
+        _require_above_zero("observations.representativeness", self.representativeness)
+        _require_fraction("observations.withheld", self.withheld)
+
+
+@dataclass
 class GeneratorConfig:
     """The network that makes the analysis."""
 
@@ -120,10 +141,12 @@ class InnovationGenerator(GeneratorConfig):
 
     hidden: int
     levels: int
+    patterns: int
     solver_iterations: int
 
     def __post_init__(self) -> None:
         _require_at_least("generator.hidden", self.hidden, 0)
+        _require_at_least("generator.patterns", self.patterns, 0)
         _require_at_least("generator.levels", self.levels, 0)
         _require_at_least("generator.solver_iterations", self.solver_iterations, 1)
 
@@ -176,7 +199,7 @@ class OsseConfig:
 class ReanalysisConfig:
     """Which years are analysed, with which trained run; warming of the twin in K per decade.
 
-    The last two have a value here because settings that runs of earlier versions wrote lack them.
+    The last four have a value here because settings that runs of earlier versions wrote lack them.
     """
 
     start: int
@@ -186,11 +209,17 @@ class ReanalysisConfig:
     warming: float
     smoother: bool = False
     lag: float = 90.0
+    months: int = 12
+    references: str | None = None
 
     def __post_init__(self) -> None:
         _require_order("reanalysis.start", self.start, "end", self.end)
         _require_at_least("reanalysis.members", self.members, 1)
         _require_at_least("reanalysis.lag", self.lag, 0)
+        if not 1 <= self.months <= 12:
+            raise ConfigError(
+                f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
+            )
 
 
 @dataclass
@@ -237,7 +266,11 @@ class Config:
 
 VARIANTS: dict[str, dict[str, type]] = {
     "control": {"embedded": EmbeddedControl, "files": FilesControl},
-    "observations": {"historical": HistoricalObservations, "random": RandomObservations},
+    "observations": {
+        "historical": HistoricalObservations,
+        "random": RandomObservations,
+        "ingested": IngestedObservations,
+    },
     "generator": {"innovation": InnovationGenerator, "ham2024": HamGenerator},
 }
 

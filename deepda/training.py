@@ -28,7 +28,7 @@ STATE = "training.safetensors"  # of an unfinished training, in the folder of it
 CLIP = 0.1  # norm of the gradient
 AVERAGE = 0.02  # share of the newest weights in their moving average
 WARM_UP = 20  # updates
-FAST, SLOW = 4.0, 0.5  # learning rates of covariance and of convolutions, relative
+SPEEDS = (6.0, 15.0, 1.0)  # learning rates of covariance, its lengths, and convolutions, relative
 SMALLEST_VARIANCE = 1e-5
 
 
@@ -144,10 +144,13 @@ class Trainer:
         self._set_rate()
         belief = self.belief.detach() if self.belief is not None else None
         total = torch.zeros((), device=self.device)
-        for _ in range(self.recipe.backprop):
-            batch = self.streams.next()
-            belief, loss = self._window(belief, batch)
-            total = total + loss / self.recipe.backprop
+        with torch.random.fork_rng():
+            # Random numbers follow from the number of the update: a resumed training repeats them.
+            torch.manual_seed(self.recipe.seed * 1_000_003 + self.done)
+            for _ in range(self.recipe.backprop):
+                batch = self.streams.next()
+                belief, loss = self._window(belief, batch)
+                total = total + loss / self.recipe.backprop
         assert belief is not None
         self.optimiser.zero_grad()
         total.backward()
@@ -274,12 +277,12 @@ class Trainer:
 def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:
     """Adam's groups: the few numbers of a covariance learn faster than convolutions."""
     choose = getattr(analyser, "fast_parameters", None)
-    fast = choose() if callable(choose) else []
-    known = {id(parameter) for parameter in fast}
+    groups = choose() if callable(choose) else ([], [])
+    known = {id(parameter) for group in groups for parameter in group}
     slow = [parameter for parameter in analyser.parameters() if id(parameter) not in known]
     return [
         {"params": params, "lr": learning_rate * speed, "full": learning_rate * speed}
-        for params, speed in ((fast, FAST), (slow, SLOW))
+        for params, speed in zip((*groups, slow), SPEEDS, strict=True)
         if params
     ]
 

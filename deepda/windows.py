@@ -47,6 +47,13 @@ class Windows:
         """(window) time stamp of the analysis: the middle of its window."""
         return self.start + (self.end - self.start) // 2
 
+    def first(self, number: int) -> Windows:
+        """The first windows, at most so many."""
+        kept = slice(number)
+        return Windows(
+            self.start[kept], self.end[kept], self.season[kept], self.year[kept], self.per_year
+        )
+
     def of_year(self, year: int) -> NDArray[np.intp]:
         """Positions of the windows of one year."""
         return np.flatnonzero(self.year == year)
@@ -86,6 +93,18 @@ def year_edges(year: int, per_year: int) -> NDArray[np.datetime64]:
     if leap:
         days = days + (np.arange(PENTADS + 1) > LEAP_PENTAD)
     return (first + days).astype("datetime64[s]")
+
+
+def windows_of_months(year: int, months: int, per_year: int) -> int:
+    """How many windows of a year end within its first months."""
+    end = np.datetime64(f"{year:04d}-01", "M") + months
+    return int((year_edges(year, per_year)[1:] <= end.astype("datetime64[s]")).sum())
+
+
+def season_of(time: np.datetime64, per_year: int) -> int:
+    """Season of the window that holds a time."""
+    edges = year_edges(time.astype("datetime64[Y]").astype(int) + 1970, per_year)
+    return int(np.searchsorted(edges, time, side="right")) - 1
 
 
 def season_of_noleap_day(day_of_year: NDArray[np.float64], per_year: int) -> NDArray[np.intp]:

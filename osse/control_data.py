@@ -15,6 +15,8 @@ from deepda.climatology import Climatology
 from deepda.config import Config, ConfigError, matching_files
 from deepda.control import open_prepared, prepare_control
 from deepda.grid import Grid
+from deepda.networks.build import Lessons
+from deepda.networks.patterns import leading_patterns
 from deepda.networks.transition import Transition
 from deepda.progress import Progress
 from deepda.regrid import grid_edges
@@ -151,11 +153,12 @@ def fit_space(
     return space, fields
 
 
-def fit_transition(anomalies: NDArray[np.float32], space: StateSpace) -> Transition:
-    """The local linear forecast of the training years."""
+def learn(anomalies: NDArray[np.float32], space: StateSpace, patterns: int) -> Lessons:
+    """The local linear forecast of the training years, and so many of their leading patterns."""
     ocean, per_year = torch.from_numpy(space.grid.ocean), space.climatology.per_year
     pieces = (
         torch.from_numpy(np.array(anomalies[first : first + per_year + 1]))
         for first in range(0, len(anomalies) - 1, per_year)
     )
-    return Transition.fit(pieces, ocean, torch.from_numpy(space.scale))
+    transition = Transition.fit(pieces, ocean, torch.from_numpy(space.scale))
+    return Lessons(transition, leading_patterns(anomalies, space.weights, patterns))

@@ -23,16 +23,22 @@ from deepda.config import CONFIG_FILE, Config, ConfigError, dump, saved_config
 from deepda.control import ControlError, open_prepared, prepare_control
 from deepda.cycle import Analyser
 from deepda.info import versions
-from deepda.networks.build import Generator, build_generator, device_of, load_analyser
+from deepda.networks.build import (
+    Generator,
+    build_generator,
+    device_of,
+    load_analyser,
+    number_of_patterns,
+    objective_of,
+)
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.progress import Progress
 from deepda.regrid import grid_edges
-from deepda.settings import HamGenerator
 from deepda.state import StateSpace
 from deepda.stretches import TrainingData
-from deepda.training import STATE, Recipe, Trainer, likelihood, mean_square
+from deepda.training import STATE, Recipe, Trainer
 from deepda.windows import windows
-from osse.control_data import Control, fit_space, fit_transition, prepare, share_out
+from osse.control_data import Control, fit_space, learn, prepare, share_out
 from osse.opponent import load_interpolation, tuned_interpolation
 from osse.scoring import scores_of
 from osse.twin import (
@@ -233,8 +239,8 @@ def _train(
         progress.note(f"training: {checkpoint} is finished and is used again")
         return load_analyser(checkpoint, config.generator)[0], model["history"]
     with clock.stage("fit"):
-        transition = fit_transition(anomalies, space)
-    generator = build_generator(config.generator, space, transition, config.seed)
+        lessons = learn(anomalies, space, number_of_patterns(config.generator))
+    generator = build_generator(config.generator, space, lessons, config.seed)
     analyser = generator.analyser.to(device_of(config))
     with clock.stage("train"):
         history = _trainer(config, control, years, anomalies, generator, output).run(progress)
@@ -268,7 +274,7 @@ def _trainer(
     return Trainer(
         generator.analyser,
         generator.discriminator.to(device) if config.training.adversarial_weight else None,
-        mean_square if isinstance(config.generator, HamGenerator) else likelihood,
+        objective_of(generator.analyser),
         data,
         Recipe(**vars(config.training)),
         lambda: years.rmse(_as_analyser(generator.analyser)),

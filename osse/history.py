@@ -45,6 +45,9 @@ class TwinOfHistory:
         thetao: (time, depth, lat, lon) degC, lazy, whole years from FIRST_YEAR on.
     """
 
+    fallible = False
+    edition = ""
+
     def __init__(self, config: Config, space: StateSpace, thetao: xr.DataArray) -> None:
         self._space, self._thetao, self._seed = space, thetao, config.seed
         self._windows = windows(FIRST_YEAR, LAST_YEAR, config.per_year)

@@ -27,13 +27,13 @@ from deepda.climatology import Climatology
 from deepda.cycle import Analyser, cycle
 from deepda.grid import Grid
 from deepda.info import versions
-from deepda.networks.build import Generator, build_generator
+from deepda.networks.build import Generator, Lessons, build_generator, objective_of
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.transition import Transition
 from deepda.progress import Progress
 from deepda.settings import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.state import StateSpace
-from deepda.training import Objective, Recipe, Trainer, TrainingData, likelihood, mean_square
+from deepda.training import Recipe, Trainer, TrainingData
 from deepda.windows import PENTADS
 from osse.kalman import kalman_filter
 from osse.known_scores import Analyses, Case, judge, mean_square_error, table, volume_mean, write_fields
@@ -44,7 +44,7 @@ CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the oce
 STRETCHES = 32  # in parallel: the ocean is small
 TRIAL_UPDATES = 10  # timed, to know how many updates the minutes hold
 VALIDATIONS = 5  # in the course of a training
-OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, solver_iterations=12)
+OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, patterns=0, solver_iterations=16)
 HAM = HamGenerator(kind="ham2024")
 RATE, BACKPROP = 1.5e-3, 1  # learning rate; windows that the gradient is followed through
 HAM_ADVERSARIAL = 0.1  # weight of the discriminator, as published
@@ -185,16 +185,18 @@ def methods(
     years = (torch.from_numpy(anomalies[first : first + PENTADS + 1]) for first in firsts)
     transition = Transition.fit(years, ocean, torch.from_numpy(space.scale))
 
-    def trained(settings: GeneratorConfig, objective: Objective, adversarial: float) -> Method:
+    def trained(settings: GeneratorConfig, adversarial: float) -> Method:
+        lessons = replace(Lessons.none(settings, space), transition=transition)
+
         def build() -> Generator:
-            return build_generator(settings, space, transition, seed)
+            return build_generator(settings, space, lessons, seed)
 
         recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, 1000, VALIDATIONS, seed)
-        return train(build, objective, data, recipe, validation, minutes, progress)
+        return train(build, data, recipe, validation, minutes, progress)
 
-    yield "deepda", trained(OURS, likelihood, 0.0)
+    yield "deepda", trained(OURS, 0.0)
     yield "oi", interpolation(anomalies, validation)
-    yield "ham2024", trained(HAM, mean_square, HAM_ADVERSARIAL)
+    yield "ham2024", trained(HAM, HAM_ADVERSARIAL)
     yield "persistence", Method(baselines.Persistence(ocean))
     yield "climatology", Method(baselines.Climatology(ocean))
 
@@ -211,7 +213,6 @@ def interpolation(anomalies: NDArray[np.float32], validation: Case) -> Method:
 
 def train(
     build: Callable[[], Generator],
-    objective: Objective,
     data: TrainingData,
     recipe: Recipe,
     validation: Case,
@@ -219,12 +220,10 @@ def train(
     progress: Progress,
 ) -> Method:
     """Train a network for some minutes; the number of updates follows from a few that are timed."""
-    updates = affordable(build, objective, data, recipe, validation, 60 * minutes)
+    updates = affordable(build, data, recipe, validation, 60 * minutes)
     recipe = replace(recipe, updates=updates, validate_every=max(1, updates // VALIDATIONS))
     start = time.perf_counter()
-    network = _trained(
-        build(), objective, data, recipe, lambda network: _rmse(network, validation), progress
-    )
+    network = _trained(build(), data, recipe, lambda network: _rmse(network, validation), progress)
     cost = {"training_seconds": time.perf_counter() - start, "updates": updates}
     if isinstance(network, Ham2024Analyser):
         error = (
@@ -240,7 +239,6 @@ def train(
 
 def affordable(
     build: Callable[[], Generator],
-    objective: Objective,
     data: TrainingData,
     recipe: Recipe,
     validation: Case,
@@ -251,7 +249,7 @@ def affordable(
     def lasts(updates: int) -> float:
         silent = Progress(stream=io.StringIO())
         start = time.perf_counter()
-        _trained(build(), objective, data, replace(recipe, updates=updates), lambda _: 0.0, silent)
+        _trained(build(), data, replace(recipe, updates=updates), lambda _: 0.0, silent)
         return time.perf_counter() - start
 
     update = (lasts(TRIAL_UPDATES + 1) - lasts(1)) / TRIAL_UPDATES  # the first draws all stretches
@@ -264,7 +262,6 @@ def affordable(
 
 def _trained(
     generator: Generator,
-    objective: Objective,
     data: TrainingData,
     recipe: Recipe,
     score: Callable[[Any], float],
@@ -275,7 +272,13 @@ def _trained(
     discriminator = generator.discriminator if recipe.adversarial_weight else None
     with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
         trainer = Trainer(
-            pupil, discriminator, objective, data, recipe, lambda: score(network), Path(folder)
+            pupil,
+            discriminator,
+            objective_of(network),
+            data,
+            recipe,
+            lambda: score(network),
+            Path(folder),
         )
         trainer.run(progress)
     return network.eval().requires_grad_(False)

@@ -25,7 +25,13 @@ IDENTITY = "reanalysis.json"
 KEPT = 2  # restart files: should the last one be lost, only a year is made anew
 FIELDS = ("mean", "spread", "memory")
 # Neither where results go nor how far they go changes a single number of what is written.
-FREE = ("command", "output", "data.root", "reanalysis.end", "reanalysis.run")
+FREE = (
+    *("command", "output", "data.root", "reanalysis.end", "reanalysis.months", "reanalysis.run"),
+    "reanalysis.references",
+    # What these hold is told by ObservedOcean.about, which is part of the identity.
+    *("observations.folder", "observations.greylist"),
+    *("observations.climatology", "observations.surface_climatology"),
+)
 
 
 class ReanalysisError(DeepDAError, ValueError):

@@ -18,6 +18,7 @@ from deepda.info import versions
 from deepda.networks.build import device_of, load_analyser
 from deepda.progress import Progress
 from deepda.smoother import Smoothable
+from deepda.windows import MONTHS, windows_of_months
 from reanalysis.judge import judge, save_scores, scores_of
 from reanalysis.report import write
 from reanalysis.restart import ReanalysisError, claim, digest, identity_of
@@ -59,9 +60,10 @@ def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
             chosen.members,
             config.seed,
             output,
-            attributes_of(identity, lag),
+            attributes_of(identity, lag, ocean.edition),
             digest(identity),
             lag,
+            part_of(config),
         )
         with clock.stage("cycle"):
             reanalysis.run(years, progress)
@@ -100,12 +102,21 @@ def lag_of(config: Config, analyser: nn.Module) -> int | None:
     return round(config.reanalysis.lag * config.per_year / DAYS_OF_YEAR)
 
 
-def attributes_of(identity: dict[str, Any], lag: int | None) -> dict[str, Any]:
+def part_of(config: Config) -> int | None:
+    """Windows of the last year, None if it is whole."""
+    chosen = config.reanalysis
+    if chosen.months == MONTHS:
+        return None
+    return windows_of_months(chosen.end, chosen.months, config.per_year)
+
+
+def attributes_of(identity: dict[str, Any], lag: int | None, edition: str = "") -> dict[str, Any]:
     """Global attributes of every file; no clock among them: the same run gives the same bytes.
 
     Args:
         identity: settings, weights and observations.
         lag: windows after a year that its analyses learn from; None is no smoother.
+        edition: of the observations.
     """
     apart = ("weights", "observations")
     return {
@@ -115,7 +126,7 @@ def attributes_of(identity: dict[str, Any], lag: int | None) -> dict[str, Any]:
         "id": digest(identity)[:16],
         "config": {key: value for key, value in identity.items() if key not in apart},
         "weights_sha256": identity["weights"],
-        "observations": identity["observations"],
+        "observations": identity["observations"] | ({"edition": edition} if edition else {}),
         "versions": versions(),
         "smoother": "none: each analysis learns from its own window and earlier ones"
         if lag is None
@@ -124,7 +135,12 @@ def attributes_of(identity: dict[str, Any], lag: int | None) -> dict[str, Any]:
 
 
 def _judged(reanalysis: Reanalysis, years: range, clock: Clock, progress: Progress) -> dict[str, Any]:
-    """Scores and report of finished years, if the truth is known."""
+    """Scores and report of whole years, if the truth is known."""
+    if reanalysis.part is not None:
+        years = years[:-1]
+    if not years:
+        progress.note("no year is whole yet: no scores, no report")
+        return {}
     with clock.stage("judge"):
         record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, progress)
     if record is None:

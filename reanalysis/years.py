@@ -2,22 +2,28 @@
 
 Three things go on at once: a thread makes the observations of the next window, the analyser analyses
 this one, and a thread writes the last one. The results do not depend on who is faster. With the
-smoother a year is analysed on into the next one and then gone through backwards.
+smoother a year is analysed on into the next one and then gone through backwards. Real observations
+are checked against the background before their use, and told of after it (`reanalysis.checking`).
+
+The last year may be a part of one. It leaves no restart: when more of it is analysed, its file is
+made anew from the end of the year before, with what has been observed of it since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
 from deepda.cycle import Analyser, Belief, Observations, cycle, require_physical
+from deepda.feedback import FeedbackWriter
 from deepda.history import ObservedOcean
 from deepda.netcdf import AnalysisWriter, in_background
 from deepda.networks.innovation import influence
@@ -27,6 +33,7 @@ from deepda.state import StateSpace
 from deepda.superobs import superobs
 from deepda.synthetic import window_rng
 from deepda.windows import Windows, windows
+from reanalysis.checking import OTHERS, Checking, RowWindows, Window, tell
 from reanalysis.held import HeldWindows
 from reanalysis.restart import last_finished, save_restart, year_file
 
@@ -34,6 +41,27 @@ VARIABLES = ("thetao", "thetao_stddev", "thetao_observation_influence")
 SMOOTH = 10.0  # degrees: how far the first guess of a member departs alike
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where the windows of a cycle come from.
+
+    Attributes:
+        method: the Analyser of `windows`.
+        windows: by place, the first not yet forgotten at 0.
+        rows: the same windows with their rows, where these are told of.
+    """
+
+    method: Analyser
+    windows: HeldWindows | RowWindows
+    rows: RowWindows | None = None
+
+    def forget(self, number: int) -> None:
+        """Drop the first windows."""
+        self.windows.forget(number)
+        if self.rows is not None and self.rows is not self.windows:
+            self.rows.forget(number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +82,7 @@ class Reanalysis:
         identity: of the reanalysis, kept in restart files.
         lag: windows after its year that an analysis learns from too; None is no smoother: it learns
             from its own window and those before.
+        part: how many windows of the last year are analysed; None is all.
     """
 
     analyser: Analyser
@@ -65,6 +94,7 @@ class Reanalysis:
     attributes: Mapping[str, Any]
     identity: str
     lag: int | None = None
+    part: int | None = None
 
     def run(self, years: range, progress: Progress) -> None:
         """Make the files of all years that are not yet there.
@@ -83,26 +113,45 @@ class Reanalysis:
             return
         per_year = self.space.climatology.per_year
         left = windows(first, self.ocean.years[-1], per_year)
-        number = min((years[-1] + 1 - first) * per_year + (self.lag or 0), len(left))
+        last = per_year if self.part is None else self.part
+        number = min((years[-1] - first) * per_year + last + (self.lag or 0), len(left))
         with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
-            made = ahead(pool, lambda step: self.observe(left, step), range(number))
+            made = ahead(pool, lambda step: self._window(left, step), range(number))
             told = progress.track(made, f"Analysing {first}-{years[-1]}", total=number)
-            observed = HeldWindows(told, number, belief.mean.device)
+            source = self._source(told, number, belief)
             for year in range(first, years[-1] + 1):
-                belief = self._year(year, belief, observed)
-                save_restart(self.folder, year, belief, self.identity)
+                whole = year < years[-1] or last == per_year
+                belief = self._year(year, per_year if whole else last, belief, source)
+                if whole:
+                    save_restart(self.folder, year, belief, self.identity)
             next(told, None)  # there is none: now the progress is told to be done
 
-    def observe(self, span: Windows, step: int) -> Observations:
-        """The superobservations of a window, for all members."""
+    def _window(self, span: Windows, step: int) -> Window | Observations:
+        """A window of rows yet to be checked, or of superobservations for all members."""
         start, season = span.start[step], int(span.season[step])
         table = self.ocean.table(start, span.end[step])
+        if self.ocean.fallible:
+            return Window(table, start, span.end[step], torch.tensor([season]))
         found = superobs(table, self.space.grid, season, self.space.climatology)
-        return perturbed(self.space.observations(found, season), self.members, self.seed, start)
+        return self._disturbed(self.space.observations(found, season), start)
 
-    def _year(self, year: int, belief: Belief, observed: HeldWindows) -> Belief:
-        """Write the file of a year; returns the belief at its end."""
-        span = windows(year, year, self.space.climatology.per_year)
+    def _disturbed(self, observations: Observations, start: np.datetime64) -> Observations:
+        return perturbed(observations, self.members, self.seed, start)
+
+    def _source(self, made: Iterator[Any], number: int, belief: Belief) -> Source:
+        """Windows as the filter or the smoother asks for them."""
+        device = belief.mean.device
+        if not self.ocean.fallible:
+            return Source(self.analyser, HeldWindows(made, number, device))
+        checking, rows = Checking(self.analyser, self.space, self._disturbed), RowWindows(made)
+        if self.lag is None:
+            return Source(cast(Analyser, checking), rows, rows)
+        # The check needs the background of each window, so the filter goes ahead of the smoother.
+        return Source(self.analyser, HeldWindows(checking.passed(belief, rows), number, device), rows)
+
+    def _year(self, year: int, number: int, belief: Belief, source: Source) -> Belief:
+        """Write the file of the first windows of a year; returns the belief at their end."""
+        span = windows(year, year, self.space.climatology.per_year).first(number)
         device, end = belief.mean.device, belief
         writer = AnalysisWriter(
             year_file(self.folder, year),
@@ -112,11 +161,15 @@ class Reanalysis:
             members=self.members if self.members > 1 else 0,
             attributes=self.attributes,
         )
-        with in_background(writer) as out:
-            for place, background, analysis, best in self._analyses(len(span), belief, observed):
+        with in_background(writer) as out, ExitStack() as stack:
+            rows = source.rows
+            told = None if rows is None else stack.enter_context(FeedbackWriter(self.folder, OTHERS))
+            for place, background, analysis, best in self._analyses(number, belief, source):
                 require_physical(analysis)
                 require_physical(best)
-                if place == len(span) - 1:
+                if rows is not None and told is not None:
+                    tell(told, rows[place], self.space, background, best)
+                if place == number - 1:
                     end = analysis
                 thetao = self.space.celsius(best.mean, int(span.season[place]))
                 out.write(
@@ -125,23 +178,25 @@ class Reanalysis:
                     stddev=self.space.kelvin(best.spread[0]),
                     influence=influence(background.spread[0], best.spread[0]).cpu().numpy(),
                 )
-        observed.forget(len(span))
+        source.forget(number)
         # As it would be read from a restart: convolutions may round by the layout of their input.
         return _placed(end, device)
 
     def _analyses(
-        self, number: int, belief: Belief, observed: HeldWindows
+        self, number: int, belief: Belief, source: Source
     ) -> Iterator[tuple[int, Belief, Belief, Belief]]:
         """Place, background, analysis and what is written of the next windows.
 
         What is written is the analysis, or smoothed; the smoother yields the last window first.
         """
         if self.lag is None:
-            seen = (observed[place] for place in range(number))
-            for place, (background, analysis) in enumerate(cycle(self.analyser, belief, seen)):
+            seen = (source.windows[place] for place in range(number))
+            pairs = cycle(source.method, belief, seen)  # type: ignore[arg-type]
+            for place, (background, analysis) in enumerate(pairs):
                 yield place, background, analysis, analysis
             return
-        assert isinstance(self.analyser, Smoothable)
+        observed = source.windows
+        assert isinstance(self.analyser, Smoothable) and isinstance(observed, HeldWindows)
         known = min(number + self.lag, len(observed))
         steps = retrace(self.analyser, belief, known, observed.__getitem__)
         backwards = zip(reversed(range(known)), smooth(self.analyser, steps), strict=True)

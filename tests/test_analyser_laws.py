@@ -45,7 +45,8 @@ def innovation(grid: Grid) -> Analyser:
     weight[0] = 0.95 * ocean
     lat = torch.from_numpy(grid.lat).float()
     transition = Transition(weight, 0.02 * ocean.float())
-    statics = Statics(ocean, lat, torch.full(grid.shape, STDDEV), transition)
+    patterns = 0.3 * torch.randn(3, *grid.shape[:2], 1).expand(-1, -1, -1, grid.shape[2]) * ocean
+    statics = Statics(ocean, lat, torch.full(grid.shape, STDDEV), transition, patterns)
     made = InnovationAnalyser(statics, hidden=4, levels=1, iterations=20)
     with torch.no_grad():  # away from the zeros that training starts from
         for parameter in made.parameters():

@@ -39,6 +39,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "deepda.bench": ("run",),
         "deepda.observations.ingest": ("ingest",),
         "deepda.observations.ingested": ("show",),
+        "deepda.feedback.tables": ("show",),
     }.items():
         module = Recorder(name)
         module.calls = []

@@ -9,17 +9,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepda.networks.covariance import SphericalCorrelation, apply_covariance, conjugate_gradients, solve
+from deepda.networks.covariance import (
+    Loading,
+    SphericalCorrelation,
+    apply_covariance,
+    conjugate_gradients,
+    solve,
+)
 
 LENGTHS = [800.0, 3000.0]
 
 
-def drawn(seed: int, longitudes: int = 10) -> tuple[SphericalCorrelation, Tensor]:
+def drawn(
+    seed: int, longitudes: int = 10, factors: tuple[int, int] = (1, 1)
+) -> tuple[SphericalCorrelation, Tensor]:
     """A correlation with random lengths and belt, on unequal latitudes."""
     rng = np.random.default_rng(seed)
     lat = torch.tensor(np.sort(rng.uniform(-85, 85, 7)), dtype=torch.float32)
     torch.manual_seed(seed)
-    correlation = SphericalCorrelation(lat, longitudes, LENGTHS)
+    correlation = SphericalCorrelation(lat, longitudes, LENGTHS, factors)
     with torch.no_grad():
         for parameter in correlation.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -46,7 +54,9 @@ def test_the_correlation_is_one_at_home_symmetric_and_positive(seed: int, longit
 
 def test_without_a_belt_the_correlation_is_a_gaussian_of_the_chord() -> None:
     lat = torch.tensor([-50.0, -8.0, 3.0, 40.0])
-    correlation = SphericalCorrelation(lat, 12, [2000.0])
+    correlation = SphericalCorrelation(lat, 12, [2000.0], [1])
+    with torch.no_grad():
+        correlation.log_zonal.fill_(math.log(2000.0 / 6371.229))
     phi, lam = torch.deg2rad(lat)[:, None], torch.arange(12) * (2 * math.pi / 12)
     horizontal = torch.stack([phi.cos() * lam.cos(), phi.cos() * lam.sin()])
     angle = 2000.0 / 6371.229
@@ -62,7 +72,7 @@ def test_without_a_belt_the_correlation_is_a_gaussian_of_the_chord() -> None:
 
 @pytest.mark.parametrize("turn", [1, 4])
 def test_longitude_wraps(turn: int) -> None:
-    correlation, _ = drawn(1)
+    correlation, _ = drawn(1, factors=(3, 1))
     field = torch.randn(2, 4, 7, 10)
     with torch.no_grad():
         spectrum = correlation.spectrum()
@@ -70,22 +80,34 @@ def test_longitude_wraps(turn: int) -> None:
         torch.testing.assert_close(rolled, correlation.smooth(field, spectrum).roll(turn, -1))
 
 
-def test_the_covariance_equals_its_dense_sum_over_factors() -> None:
-    correlation, _ = drawn(2)
+@pytest.mark.parametrize("placed", [0, 2])
+def test_the_covariance_equals_its_dense_sum_over_factors(placed: int) -> None:
+    everywhere, layers = 4, 3
+    correlation, _ = drawn(2, factors=(4, placed))
     torch.manual_seed(0)
-    factors, layers = 6, 3
-    loading, amplitude = torch.randn(factors, layers), torch.rand(1, factors, 7, 10)
-    field = torch.randn(1, layers, 7, 10)
+    shapes, patterns = torch.randn(everywhere, layers), torch.randn(placed, layers, 7, 10)
+    amplitude, field = torch.rand(1, 4 + placed, 7, 10), torch.randn(1, layers, 7, 10)
     with torch.no_grad():
         spectrum = correlation.spectrum()
-        found = apply_covariance(field, loading, amplitude, lambda f: correlation.smooth(f, spectrum))
+        found = apply_covariance(
+            field, Loading(shapes, patterns), amplitude, lambda f: correlation.smooth(f, spectrum)
+        )
+    alone = drawn(2)[0]
+    loading = torch.cat([shapes[:, :, None].expand(-1, -1, 70), patterns.flatten(2)])
     expected = torch.zeros(layers, 70)
-    for factor in range(factors):
-        horizontal = dense(correlation, factor // 3)
-        size = amplitude[0, factor].flatten()
-        part = size * (horizontal @ (size * (loading[factor] @ field[0].flatten(1))))
-        expected += loading[factor][:, None] * part
+    for factor, u in enumerate(loading * amplitude[0].flatten(1)[:, None]):
+        horizontal = dense(alone, 0 if factor < everywhere else 1)
+        expected += u * (horizontal @ (u * field[0].flatten(1)).sum(0))
     torch.testing.assert_close(found[0].flatten(1), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("placed", [0, 3])
+def test_gathering_layers_is_the_transpose_of_spreading_to_factors(placed: int) -> None:
+    torch.manual_seed(1)
+    loading = Loading(torch.randn(4, 3), torch.randn(placed, 3, 5, 6))
+    field, factors = torch.randn(2, 3, 5, 6), torch.randn(2, 4 + placed, 5, 6)
+    there = (loading.to_factors(field) * factors).sum((1, 2, 3))
+    torch.testing.assert_close(there, (field * loading.to_layers(factors)).sum((1, 2, 3)))
 
 
 def test_conjugate_gradients_solve_each_sample_for_itself() -> None:

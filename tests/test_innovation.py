@@ -31,6 +31,7 @@ def analyser(seed: int, hidden: int = 8, everywhere_ocean: bool = False) -> Inno
         torch.tensor(np.sort(rng.uniform(-80, 80, lats)), dtype=torch.float32),
         torch.full((layers, lats, lons), 0.4),
         Transition(weight, 0.02 * ocean.float()),
+        0.5 * torch.randn(3, layers, lats, 1 if everywhere_ocean else lons).expand(-1, -1, -1, lons),
     )
     made = InnovationAnalyser(statics, hidden=hidden, levels=0, iterations=8)
     with torch.no_grad():
@@ -134,17 +135,8 @@ def test_the_gain_is_the_kalman_gain_of_the_stated_covariance() -> None:
     analysis = made.analyse(background, seen)
     cells = torch.nonzero(seen.precision[0].flatten() > 0)[:, 0]
     size = made.ocean.numel()
-    known, amplitude = made.structure(), background.memory.sqrt()
     units = torch.eye(size)[cells].reshape(-1, *made.ocean.shape)
-    from deepda.networks.covariance import apply_covariance
-
-    columns = known.scale * apply_covariance(
-        known.scale * units,
-        known.loading,
-        amplitude.expand(len(units), -1, -1, -1),
-        lambda f: made.correlation.smooth(f, known.spectrum),
-    )
-    covariance = columns.flatten(1)  # rows: observed cells; columns: all cells
+    covariance = made.covariance(background, units).flatten(1)  # rows: observed cells; columns: all
     inner = covariance[:, cells] + torch.diag(1 / seen.precision[0].flatten()[cells])
     departure = (seen.value - background.mean)[0].flatten()[cells]
     expected = covariance.T @ torch.linalg.solve(inner.double(), departure.double()).float()
@@ -156,9 +148,13 @@ def test_the_gain_is_the_kalman_gain_of_the_stated_covariance() -> None:
 @torch.no_grad()
 def test_the_stated_spread_is_the_diagonal_of_the_covariance() -> None:
     made = analyser(4)
-    background, known = believed(made, 4, batch=1), made.structure()
-    total = (known.loading.square()[:, :, None, None] * background.memory[0][:, None]).sum(0)
-    torch.testing.assert_close(background.spread[0], known.scale * (total + 1e-6).sqrt())
+    background = believed(made, 4, batch=1)
+    cells = torch.nonzero(made.ocean.flatten())[::37, 0]
+    units = torch.eye(made.ocean.numel())[cells].reshape(-1, *made.ocean.shape)
+    variance = made.covariance(background, units).flatten(1)[range(len(cells)), cells]
+    torch.testing.assert_close(
+        background.spread[0].flatten()[cells], variance.sqrt(), atol=1e-4, rtol=1e-3
+    )
 
 
 @torch.no_grad()
@@ -214,3 +210,49 @@ def test_vertical_shapes_reach_every_layer() -> None:
     for layers in (1, 3, 12, 38):
         shapes = vertical_shapes(layers)
         assert shapes.shape[1] == layers and bool((shapes.amax(0) > 0.5).all())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_gradient_of_surprise_is_that_of_the_gaussian_likelihood(seed: int) -> None:
+    """Against the dense log determinant, mean over many probes."""
+    made = analyser(seed, hidden=0)
+    made.iterations = 60
+    background, truth = believed(made, seed, batch=1).detach(), torch.randn(1, *made.ocean.shape)
+    truth = background.mean + background.spread * truth
+    size = made.ocean.numel()
+    units = torch.eye(size).reshape(-1, *made.ocean.shape)
+    found, expected = 0.0, 0.0
+    for draw in range(12):
+        made.renew()
+        torch.manual_seed(draw)
+        surprise = made.surprise(background, truth).sum()
+        found += torch.autograd.grad(surprise, made.correlation.log_zonal)[0]
+        torch.manual_seed(draw)  # the same columns and the same noise, drawn in the same order
+        seen = (torch.rand(1, 1, *made.ocean.shape[1:]) < 0.2) * made.ocean
+        weight = (seen * 5**0.5 / background.spread.clamp(min=0.001))[0].flatten()
+        error = weight * (truth - background.mean).flatten() + seen.flatten() * torch.randn(size)
+        made.renew()
+        dense = made.covariance(background, units).flatten(1).double()
+        inner = torch.eye(size) + weight[:, None] * dense * weight
+        likelihood = torch.logdet(inner) + error.double() @ torch.linalg.solve(inner, error.double())
+        likelihood = 0.5 * likelihood / seen.sum()
+        expected += torch.autograd.grad(likelihood, made.correlation.log_zonal)[0]
+    scale = float(expected.abs().max())
+    assert float((found - expected).abs().max()) < 0.25 * scale
+    assert float(found @ expected / (found.norm() * expected.norm())) > 0.97
+
+
+def test_a_stronger_correlation_of_errors_is_a_smaller_surprise_of_correlated_errors() -> None:
+    """What the likelihood at single cells cannot feel: B with the right lengths against wrong ones."""
+    made = analyser(1, hidden=0)
+    background = believed(made, 1, batch=1).detach()
+    slopes = torch.zeros(len(made.correlation.log_zonal))
+    for draw in range(20):
+        torch.manual_seed(draw)
+        field = torch.randn(1, 1, *made.ocean.shape[1:]).expand(1, *made.ocean.shape).clone()
+        smooth = made.covariance(background, field * made.ocean).detach()
+        error = background.spread * smooth / smooth.std()
+        made.renew()
+        surprise = made.surprise(background, background.mean + error).sum()
+        slopes += torch.autograd.grad(surprise, made.correlation.log_zonal)[0]
+    assert slopes.sum() < 0  # longer correlations are likelier

@@ -27,7 +27,7 @@ from deepda.config import Config, dump, load_config
 from deepda.cycle import Belief, Observations
 from deepda.grid import Grid
 from deepda.netcdf import AnalysisWriter
-from deepda.networks.build import build_generator
+from deepda.networks.build import Lessons, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.progress import Progress
 from deepda.state import StateSpace, scale_of
@@ -119,6 +119,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [
         "per_year=12",
         "generator.solver_iterations=8",
+        "generator.patterns=0",
         "generator.hidden=6",
         "generator.levels=1",
         "osse.spinup=1",
@@ -134,8 +135,8 @@ def network(config: Config, space: StateSpace, seed: int = 5) -> torch.nn.Module
     ocean = torch.from_numpy(space.grid.ocean)
     weight = torch.zeros(len(NEIGHBOURS), *shape)
     weight[0] = 0.9 * ocean
-    transition = Transition(weight, 0.2 * ocean.float())
-    analyser = build_generator(config.generator, space, transition, seed).analyser
+    lessons = Lessons(Transition(weight, 0.2 * ocean.float()), torch.zeros(0, *shape))
+    analyser = build_generator(config.generator, space, lessons, seed).analyser
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for parameter in analyser.parameters():

@@ -15,7 +15,7 @@ from deepda import load_run
 from deepda.checkpoint import CheckpointError, save_checkpoint
 from deepda.config import ConfigError, dump, load_config
 from deepda.grid import GridError
-from deepda.networks.build import build_generator
+from deepda.networks.build import Lessons, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.run import Run
 
@@ -28,10 +28,13 @@ def folder(tmp_path: Path) -> Path:
     from dataclasses import replace
 
     space = space_on(replace(grid, lon_edges=even))
-    config = load_config("osse", ["generator.hidden=4", "per_year=12"])
+    config = load_config("osse", ["generator.hidden=4", "generator.patterns=3", "per_year=12"])
     weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
     weight[0] = 0.99 * torch.from_numpy(grid.ocean)
-    made = build_generator(config.generator, space, Transition(weight, torch.full(grid.shape, 0.02)), 0)
+    lessons = Lessons(
+        Transition(weight, torch.full(grid.shape, 0.02)), 0.3 * torch.randn(3, *grid.shape)
+    )
+    made = build_generator(config.generator, space, lessons, 0)
     save_checkpoint(tmp_path / "checkpoint", made.analyser, space, {})
     (tmp_path / "config.yaml").write_text(dump(config))
     return tmp_path
@@ -40,9 +43,9 @@ def folder(tmp_path: Path) -> Path:
 def test_unequal_longitudes_are_refused() -> None:
     grid = toy_grid(np.random.default_rng(4))
     config = load_config("osse", [])
-    fitted = Transition(torch.zeros(len(NEIGHBOURS), *grid.shape), torch.zeros(grid.shape))
+    space = space_on(grid)
     with pytest.raises(GridError, match="expected one width"):
-        build_generator(config.generator, space_on(grid), fitted, seed=0)
+        build_generator(config.generator, space, Lessons.none(config.generator, space), seed=0)
 
 
 def table_at(run: Run, time: str, shift: float) -> pd.DataFrame:

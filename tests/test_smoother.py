@@ -250,7 +250,9 @@ def test_later_observations_help() -> None:
     wet = torch.from_numpy(ocean.grid.ocean)
     fitted = Transition.fit([torch.from_numpy(control / scale)], wet, torch.from_numpy(scale))
     lat = torch.from_numpy(ocean.grid.lat).float()
-    made = InnovationAnalyser(Statics(wet, lat, torch.from_numpy(scale), fitted), hidden=0).eval()
+    made = InnovationAnalyser(
+        Statics(wet, lat, torch.from_numpy(scale), fitted, torch.zeros(0, *wet.shape)), 0, 0, 6
+    ).eval()
     windows = [
         Observations(
             torch.from_numpy(np.nan_to_num(v / scale)).float()[None],

@@ -50,7 +50,9 @@ def trainer(folder: Path, updates: int = 8, adversarial: float = 0.0, **changes:
     data = training_data()
     ocean = torch.ones(SHAPE, dtype=torch.bool)
     transition = Transition.fit([torch.from_numpy(data.anomalies)], ocean, torch.ones(SHAPE))
-    statics = Statics(ocean, torch.linspace(-60, 60, SHAPE[1]), torch.ones(SHAPE), transition)
+    statics = Statics(
+        ocean, torch.linspace(-60, 60, SHAPE[1]), torch.ones(SHAPE), transition, torch.randn(2, *SHAPE)
+    )
     made = InnovationAnalyser(statics, hidden=4, levels=1, iterations=4)
     judge = PatchDiscriminator(ocean, features=4) if adversarial else None
     settings = {

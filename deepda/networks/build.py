@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from deepda.checkpoint import load_model, load_space, load_weights
+from deepda.cycle import Belief
 from deepda.grid import Grid, GridError
 from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
 from deepda.networks.ham2024 import Ham2024Analyser
@@ -17,6 +18,7 @@ from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.settings import Config, GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.state import StateSpace
+from deepda.training import Objective, likelihood, mean_square
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,15 +29,40 @@ class Generator:
     discriminator: nn.Module
 
 
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """What the default generator learns from the control simulation before it is trained.
+
+    Attributes:
+        transition: the local linear forecast.
+        patterns: (J, L, Y, X) see `leading_patterns`.
+    """
+
+    transition: Transition
+    patterns: Tensor
+
+    @classmethod
+    def none(cls, settings: GeneratorConfig, space: StateSpace) -> Lessons:
+        """Of the right shape, to be filled from a checkpoint."""
+        shape, number = space.grid.shape, number_of_patterns(settings)
+        blank = Transition(torch.zeros(len(NEIGHBOURS), *shape), torch.zeros(shape))
+        return cls(blank, torch.zeros(number, *shape))
+
+
+def number_of_patterns(settings: GeneratorConfig) -> int:
+    """How many patterns of the control simulation a generator is built on."""
+    return settings.patterns if isinstance(settings, InnovationGenerator) else 0
+
+
 def build_generator(
-    settings: GeneratorConfig, space: StateSpace, transition: Transition, seed: int
+    settings: GeneratorConfig, space: StateSpace, lessons: Lessons, seed: int
 ) -> Generator:
     """An untrained generator; its first weights follow from the seed.
 
     Args:
         settings: which generator, of what size.
         space: grid and scale.
-        transition: local linear forecast fitted on the training years.
+        lessons: of the training years.
         seed: of the weights.
 
     Raises:
@@ -49,7 +76,8 @@ def build_generator(
         assert isinstance(settings, InnovationGenerator)
         require_equal_longitudes(space.grid)
         lat = torch.from_numpy(space.grid.lat).float()
-        statics = Statics(ocean, lat, torch.from_numpy(space.scale), transition)
+        scale = torch.from_numpy(space.scale)
+        statics = Statics(ocean, lat, scale, lessons.transition, lessons.patterns)
         analyser = InnovationAnalyser(
             statics, settings.hidden, settings.levels, settings.solver_iterations
         )
@@ -85,11 +113,22 @@ def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Modul
     """
     space = load_space(checkpoint)
     load_model(checkpoint, space.grid)
-    analyser = build_generator(settings, space, _unfitted(space), seed=0).analyser
+    analyser = build_generator(settings, space, Lessons.none(settings, space), seed=0).analyser
     load_weights(checkpoint, analyser)
     return analyser.requires_grad_(False), space
 
 
-def _unfitted(space: StateSpace) -> Transition:
-    shape = space.grid.shape
-    return Transition(torch.zeros(len(NEIGHBOURS), *shape), torch.zeros(shape))
+def objective_of(analyser: nn.Module) -> Objective:
+    """What a generator's training is to make small.
+
+    For the default generator the likelihood of the truth, cell by cell and as a whole field; for the
+    published network the mean square error.
+    """
+    if not isinstance(analyser, InnovationAnalyser):
+        return mean_square
+
+    def objective(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
+        cells = likelihood(background, analysis, truth, weights)
+        return cells + analyser.surprise(background, truth)
+
+    return objective

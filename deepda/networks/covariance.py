@@ -4,6 +4,10 @@ The covariance is a sum over factors k of (vertical loading) x (horizontal corre
 
     B = sum_k  diag(v_k) G_k diag(v_k),      v_k(layer, y, x) = u_k(layer, y, x) s_k(y, x)
 
+A loading u_k is either one vertical shape for all places, or a pattern of the control simulation: with
+patterns, B holds a localised ensemble covariance (Hamill and Snyder 2000), which knows what hangs
+together across fronts and along coasts.
+
 G_k is a positive definite correlation on the sphere, the same along each latitude circle, so that
 it is applied by a Fourier transform in longitude and one small matrix a wavenumber. The amplitudes
 s_k are carried from cycle to cycle: where observations come, large scales lose their error first,
@@ -17,13 +21,16 @@ Shape suffixes: B batch, K factor, S scale, V vertical shape (K = S x V), L laye
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 EARTH_RADIUS = 6371.229  # km
 EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave guide's shorter scale
+
+FLATNESS = 1.3  # first guess: lengths are this much larger along latitude circles than the mean
 
 Operator = Callable[[Tensor], Tensor]
 
@@ -39,18 +46,22 @@ class SphericalCorrelation(nn.Module):
         lat: (Y) degrees north.
         longitudes: number X of equal cells round the circle.
         lengths: (S) first guesses of the correlation lengths, km.
+        factors: (S) how many factors each correlation serves; those of a scale are adjacent.
     """
 
     phi: Tensor
     cos_lag: Tensor
     to_waves: Tensor
 
-    def __init__(self, lat: Tensor, longitudes: int, lengths: list[float]):
+    def __init__(
+        self, lat: Tensor, longitudes: int, lengths: Sequence[float], factors: Sequence[int]
+    ) -> None:
         super().__init__()
-        self.longitudes = longitudes
+        self.longitudes, self.factors = longitudes, list(factors)
         angle = torch.tensor(lengths) / EARTH_RADIUS
-        self.log_zonal = nn.Parameter(angle.log())
-        self.log_meridional = nn.Parameter(angle.log())
+        # The ocean is alike along latitude circles; so are its errors.
+        self.log_zonal = nn.Parameter((angle * FLATNESS).log())
+        self.log_meridional = nn.Parameter((angle / FLATNESS).log())
         self.equatorial_zonal = nn.Parameter(torch.zeros(len(lengths)))
         self.equatorial = nn.Parameter(torch.zeros(len(lengths)))
         phi = torch.deg2rad(lat)
@@ -89,24 +100,61 @@ class SphericalCorrelation(nn.Module):
         return torch.einsum("ml,slyz->smyz", self.to_waves, lagged)
 
     def smooth(self, field_BKYX: Tensor, spectrum: Tensor) -> Tensor:
-        """Each factor smoothed with the correlation of its scale; factors of a scale are adjacent."""
+        """Each factor smoothed with the correlation of its scale."""
         waves = torch.view_as_real(torch.fft.rfft(field_BKYX, dim=-1))
-        batch, factors, lats, number, _ = waves.shape
-        scales = spectrum.shape[0]
-        waves = waves.reshape(batch, scales, factors // scales, lats, number, 2)
-        columns = waves.permute(1, 4, 3, 0, 2, 5).reshape(scales, number, lats, -1)
-        mixed = (spectrum @ columns).reshape(scales, number, lats, batch, factors // scales, 2)
-        mixed = mixed.permute(3, 0, 4, 2, 1, 5).reshape(batch, factors, lats, number, 2)
-        return torch.fft.irfft(torch.view_as_complex(mixed.contiguous()), n=self.longitudes, dim=-1)
+        batch, _, lats, number, _ = waves.shape
+        mixed = []
+        for members, matrix in zip(waves.split(self.factors, dim=1), spectrum, strict=True):
+            columns = matrix @ members.permute(3, 2, 0, 1, 4).reshape(number, lats, -1)
+            mixed.append(columns.reshape(number, lats, batch, -1, 2).permute(2, 3, 1, 0, 4))
+        whole = torch.view_as_complex(torch.cat(mixed, dim=1).contiguous())
+        return torch.fft.irfft(whole, n=self.longitudes, dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Loading:
+    """How the factors sum to layers: vertical shapes, the same everywhere, and then patterns.
+
+    Attributes:
+        shapes: (V, L).
+        patterns: (J, L, Y, X); J may be 0. There are K = V + J factors.
+    """
+
+    shapes: Tensor
+    patterns: Tensor
+
+    def to_factors(self, field_BLYX: Tensor) -> Tensor:
+        """(B, K, Y, X) sums over the layers, each times its loading."""
+        found = _mix_channels(self.shapes, field_BLYX)
+        if not len(self.patterns):
+            return found
+        # One sample at a time: twenty times faster than einsum on a CPU.
+        placed = torch.stack([(self.patterns * field).sum(1) for field in field_BLYX])
+        return torch.cat([found, placed], dim=1)
+
+    def to_layers(self, factors_BKYX: Tensor) -> Tensor:
+        """(B, L, Y, X) sums over the factors: the transpose of `to_factors`."""
+        everywhere, placed = factors_BKYX.split([len(self.shapes), len(self.patterns)], dim=1)
+        layers = _mix_channels(self.shapes.T, everywhere)
+        if not len(self.patterns):
+            return layers
+        return layers + torch.stack([(self.patterns * field[:, None]).sum(0) for field in placed])
+
+    def squared(self) -> Loading:
+        """The loadings of variances."""
+        return Loading(self.shapes.square(), self.patterns.square())
+
+    def detach(self) -> Loading:
+        """The same loadings, cut from the graph."""
+        return Loading(self.shapes.detach(), self.patterns.detach())
 
 
 def apply_covariance(
-    field_BLYX: Tensor, loading_KL: Tensor, amplitude_BKYX: Tensor, smooth: Operator
+    field_BLYX: Tensor, loading: Loading, amplitude_BKYX: Tensor, smooth: Operator
 ) -> Tensor:
     """B times a field: spread by factor, correlate along the sphere, gather by layer."""
-    factors = _mix_channels(loading_KL, field_BLYX) * amplitude_BKYX
-    factors = smooth(factors) * amplitude_BKYX
-    return _mix_channels(loading_KL.T, factors)
+    factors = loading.to_factors(field_BLYX) * amplitude_BKYX
+    return loading.to_layers(smooth(factors) * amplitude_BKYX)
 
 
 def conjugate_gradients(operator: Operator, right: Tensor, iterations: int) -> Tensor:

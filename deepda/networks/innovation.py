@@ -13,14 +13,16 @@ Shape suffixes: B batch, L layer, K factor, Y latitude, X longitude, F static fi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from deepda.cycle import Belief, Observations
 from deepda.networks.covariance import (
+    Loading,
+    Operator,
     SphericalCorrelation,
     apply_covariance,
     conjugate_gradients,
@@ -30,11 +32,16 @@ from deepda.networks.transition import Transition, advance, advance_adjoint
 from deepda.networks.trunk import PyramidTrunk
 from deepda.partial_conv import InnovationStem
 
-LENGTHS = (300.0, 700.0, 1500.0, 3500.0)  # km, first guesses of the correlation lengths
+LENGTHS = (300.0, 750.0, 1700.0, 4000.0)  # km, first guesses of the correlation lengths
+PATTERN_LENGTH = 1200.0  # km, first guess of how far a pattern of the control simulation may be trusted
+PATTERN_VARIANCE = 0.4  # first guess, in units of what the patterns explain
 NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
+SHARPNESS = 0.6  # width of a bump, in distances between bumps
 GEOGRAPHY = 64  # hidden channels of the network that places the factors
 REACH = 1.5  # of the logarithm by which a place may change a factor's variance and pace
 TINY = 1e-6
+# Of `surprise`: the share of columns whose error is looked at, how sharply (in spreads), solver steps.
+SEEN_COLUMNS, SHARP, GLANCES = 0.2, 5**0.5, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +53,14 @@ class Statics:
         lat: (Y) degrees north.
         stddev: (L, Y, X) K, climatological standard deviation.
         transition: the local linear forecast.
+        patterns: (J, L, Y, X) of the control simulation, see `leading_patterns`; J may be 0.
     """
 
     ocean: Tensor
     lat: Tensor
     stddev: Tensor
     transition: Transition
+    patterns: Tensor
 
     def fields(self) -> Tensor:
         """(F, Y, X) static fields of order one: variability, its noise, sea floor, latitude."""
@@ -77,8 +86,9 @@ class InnovationAnalyser(nn.Module):
     weight: Tensor
     noise: Tensor
     statics: Tensor
+    patterns: Tensor
 
-    def __init__(self, statics: Statics, hidden: int = 48, levels: int = 2, iterations: int = 6) -> None:
+    def __init__(self, statics: Statics, hidden: int, levels: int, iterations: int) -> None:
         super().__init__()
         self.iterations = iterations
         layers, _, longitudes = statics.ocean.shape
@@ -86,11 +96,17 @@ class InnovationAnalyser(nn.Module):
         self.register_buffer("weight", statics.transition.weight)
         self.register_buffer("noise", statics.transition.noise)
         self.register_buffer("statics", statics.fields())
-        self.correlation = SphericalCorrelation(statics.lat, longitudes, list(LENGTHS))
-        shapes = vertical_shapes(layers)
-        factors = len(LENGTHS) * len(shapes)
+        self.register_buffer("patterns", statics.patterns)
+        shapes, placed = vertical_shapes(layers), len(statics.patterns)
+        lengths, members = list(LENGTHS), [len(shapes)] * len(LENGTHS)
+        variance = torch.full((sum(members), 1, 1), 1 / len(LENGTHS))
+        if placed:
+            lengths, members = [*lengths, PATTERN_LENGTH], [*members, placed]
+            variance = torch.cat([variance, torch.full((placed, 1, 1), PATTERN_VARIANCE)])
+        self.correlation = SphericalCorrelation(statics.lat, longitudes, lengths, members)
+        factors = len(variance)
         self.loading = nn.Parameter(shapes.repeat(len(LENGTHS), 1))
-        self.log_variance = nn.Parameter(torch.full((factors, 1, 1), -math.log(len(LENGTHS))))
+        self.log_variance = nn.Parameter(variance.log())
         self.log_pace = nn.Parameter(torch.full((factors, 1, 1), 0.5))
         self.log_gain = nn.Parameter(torch.zeros(factors, 1, 1))
         self.log_power = nn.Parameter(torch.zeros(factors, 1, 1))
@@ -122,9 +138,9 @@ class InnovationAnalyser(nn.Module):
         """Forget `structure`: the weights have changed."""
         self._structure = None
 
-    def fast_parameters(self) -> list[nn.Parameter]:
-        """The numbers of the covariance, which learn at a higher rate than the convolutions."""
-        return [*self.parameters(recurse=False), *self.correlation.parameters()]
+    def fast_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """What learns faster than convolutions: the numbers of the covariance, and its few lengths."""
+        return list(self.parameters(recurse=False)), list(self.correlation.parameters())
 
     def first_guess(self, batch: int) -> Belief:
         """Climatology: mean zero, spread one."""
@@ -162,30 +178,30 @@ class InnovationAnalyser(nn.Module):
 
         S is scaled by its diagonal, which is known (Jacobi): half the iterations for the same digits.
         """
-        known = self.structure()
-        amplitude, root = background.memory.clamp(min=0).sqrt(), precision.sqrt()
         equal = (1 + precision * background.spread.square()).rsqrt()
-        weighted = equal * root * known.scale
+        weighted = equal * precision.sqrt()
+        operator = self._operator(equal.square(), weighted, background.memory)
+        frozen = self._operator(equal.square(), weighted, background.memory, frozen=True)
+        solution = solve(operator, frozen, weighted * innovation, self.iterations)
+        return self.covariance(background, weighted * solution)
 
-        def operator(field: Tensor, frozen: bool = False) -> Tensor:
-            loading, spectrum, size, scaled = known.loading, known.spectrum, amplitude, weighted
-            unit = equal.square()
-            if frozen:
-                loading, spectrum = loading.detach(), spectrum.detach()
-                size, scaled, unit = size.detach(), scaled.detach(), unit.detach()
-            spread = apply_covariance(
-                scaled * field, loading, size, lambda f: self.correlation.smooth(f, spectrum)
+    def _operator(
+        self, diagonal: Tensor, weight: Tensor, variance: Tensor, frozen: bool = False
+    ) -> Operator:
+        """diag(diagonal) + diag(weight) B diag(weight), with a graph to the parameters unless frozen."""
+        known, amplitude = self.structure(), variance.clamp(min=0).sqrt()
+        loading, spectrum, scaled = known.loading, known.spectrum, weight * known.scale
+        if frozen:
+            loading, spectrum, amplitude = loading.detach(), spectrum.detach(), amplitude.detach()
+            diagonal, scaled = diagonal.detach(), scaled.detach()
+
+        def apply(field: Tensor) -> Tensor:
+            smooth = partial(self.correlation.smooth, spectrum=spectrum)
+            return diagonal * field + scaled * apply_covariance(
+                scaled * field, loading, amplitude, smooth
             )
-            return unit * field + scaled * spread
 
-        right = equal * root * innovation
-        solution = solve(operator, lambda f: operator(f, frozen=True), right, self.iterations)
-        return known.scale * apply_covariance(
-            weighted * solution,
-            known.loading,
-            amplitude,
-            lambda f: self.correlation.smooth(f, known.spectrum),
-        )
+        return apply
 
     def _update_variance(self, background: Belief, precision: Tensor) -> Tensor:
         """Each factor's variance after the window, the other factors taken as noise.
@@ -197,28 +213,29 @@ class InnovationAnalyser(nn.Module):
         known = self.structure()
         hidden = (1 + precision * background.spread.square()).log()
         told = precision * torch.exp(-torch.sigmoid(self.noise_share) * hidden)
-        local = torch.einsum("kl,blyx->bkyx", known.loading.square(), known.scale.square() * told)
+        local = known.loading.squared().to_factors(known.scale.square() * told)
         information = self.correlation.smooth(local, known.squared_spectrum).clamp(min=0)
         drop = 1 + self.log_gain.exp() * background.memory * information
         return background.memory * drop ** -self.log_power.exp()
 
     def _spread(self, variance: Tensor) -> Tensor:
         known = self.structure()
-        total = torch.einsum("kl,bkyx->blyx", known.loading.square(), variance)
+        total = known.loading.squared().to_layers(variance)
         return known.scale * (total + TINY).sqrt()
 
     def _work_out(self) -> Structure:
         placed = REACH * torch.tanh(self.geography(self.statics[None])[0])
         in_place, pace = placed.chunk(2)
         climate = (self.log_variance + in_place).exp()
-        square = self.loading.square()
-        total = torch.einsum("kl,kyx->lyx", square, climate)
+        loading = Loading(self.loading, self.patterns)
+        square = loading.squared()
+        total = square.to_layers(climate[None])[0]
         scale = torch.rsqrt(total + TINY) * self.ocean
-        share = torch.einsum("kl,lyx->kyx", square, scale.square())
-        noise = torch.einsum("kl,lyx->kyx", square, scale.square() * self.noise) / (share + TINY)
+        share = square.to_factors(scale.square()[None])[0]
+        noise = square.to_factors((scale.square() * self.noise)[None])[0] / (share + TINY)
         kept = torch.exp(-(self.log_pace + pace).exp() * noise)
         return Structure(
-            self.loading,
+            loading,
             scale,
             climate,
             kept,
@@ -244,13 +261,32 @@ class InnovationAnalyser(nn.Module):
         precision = precision * self.ocean
         equal = (1 + precision * background.spread.square()).rsqrt()
         weighted = equal * precision.sqrt()
-
-        def operator(field: Tensor) -> Tensor:
-            return equal.square() * field + weighted * self.covariance(background, weighted * field)
-
+        operator = self._operator(equal.square(), weighted, background.memory, frozen=True)
         right = weighted * torch.where(precision > 0, innovation, 0.0)
         with torch.no_grad():
             return weighted * conjugate_gradients(operator, right, self.iterations)
+
+    def surprise(self, background: Belief, truth: Tensor) -> Tensor:
+        """(B) negative log likelihood a cell of the background's error, seen at random columns.
+
+        The likelihood of a Gaussian with covariance S = 1 + R^-1/2 B R^-1/2: it feels correlations,
+        which the variances at single cells do not. Of log det S only the gradient is right: one random
+        probe z estimates it, z' inv(S) dS z (Hutchinson 1990). Value and gradient depend on torch's
+        random numbers.
+        """
+        shape = (len(truth), 1, *truth.shape[2:])
+        seen = (torch.rand(shape, device=truth.device) < SEEN_COLUMNS) * self.ocean
+        weight = seen * SHARP / background.spread.detach().clamp(min=0.001)
+        operator = self._operator(torch.ones_like(weight), weight, background.memory)
+        frozen = self._operator(torch.ones_like(weight), weight, background.memory, frozen=True)
+        error = weight * (truth - background.mean) + seen * torch.randn_like(truth)
+        probe = seen * torch.randn_like(truth).sign()
+        with torch.no_grad():
+            explained = conjugate_gradients(frozen, error, GLANCES)
+            answer = conjugate_gradients(frozen, probe, GLANCES)
+        volume = (answer * operator(probe)).sum((1, 2, 3))
+        misfit = (explained * operator(explained)).sum((1, 2, 3))
+        return 0.5 * (volume - misfit) / seen.sum((1, 2, 3)).clamp(min=1)
 
     def retreat(self, sensitivity: Tensor) -> Tensor:
         """The transpose of the forecast of the mean."""
@@ -272,14 +308,14 @@ class Structure:
     """The covariance that the weights stand for.
 
     Attributes:
-        loading: (K, L).
+        loading: of the K factors.
         scale: (L, Y, X) makes the climatological variance one; zero on land.
         climate: (K, Y, X) climatological variance of the factors.
         kept: (K, Y, X) share of a variance that survives a window.
         spectrum, squared_spectrum: of the correlations and of their squares.
     """
 
-    loading: Tensor
+    loading: Loading
     scale: Tensor
     climate: Tensor
     kept: Tensor
@@ -338,7 +374,7 @@ def vertical_shapes(layers: int) -> Tensor:
     shapes = []
     for number in (min(NARROW, layers), min(WIDE, layers)):
         centre = torch.linspace(0, layers - 1, number)
-        width = max((layers - 1) / max(number - 1, 1), 1.0)
+        width = SHARPNESS * max((layers - 1) / max(number - 1, 1), 1.0)
         shapes.append(torch.exp(-0.5 * ((level - centre[:, None]) / width) ** 2))
     return torch.cat(shapes)
 

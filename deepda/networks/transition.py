@@ -36,7 +36,7 @@ CONTRACTION = 0.9995  # a window; e-folding of 27 years in pentads
 RIDGE = 5.0  # pulls towards persistence, in windows of unit variance
 DESCENT_STEPS = 150
 FEWEST = 2  # windows that a fit needs
-POOLING = ((0.0, 0.0), (0.5, 1.0), (0.5, 2.0), (0.5, 4.0))  # cells of lat, lon: standard deviations
+POOLING = ((0.0, 0.0), (0.5, 1.0), (0.5, 4.0), (0.5, 16.0))  # cells of lat, lon: standard deviations
 HELD_OUT = 5  # every fifth piece chooses the pooling
 
 
@@ -138,16 +138,9 @@ class Equations:
 
     def pooled(self, reach: tuple[float, float]) -> Equations:
         """Each cell with the evidence of its neighbourhood, Gaussian weights of sd `reach` cells."""
-        if not any(reach):
-            return self
-        gram, cross = torch.zeros_like(self.gram), torch.zeros_like(self.cross)
-        lats = range(-math.ceil(2 * reach[0]), math.ceil(2 * reach[0]) + 1)
-        lons = range(-math.ceil(2 * reach[1]), math.ceil(2 * reach[1]) + 1)
-        for y in lats:
-            for x in lons:
-                share = math.exp(-0.5 * ((y / reach[0]) ** 2 + (x / reach[1]) ** 2))
-                gram += share * _moved(self.gram, y, x)
-                cross += share * _moved(self.cross, y, x)
+        gram, cross = self.gram, self.cross
+        for axis, sd in enumerate(reach, start=1):
+            gram, cross = _blurred(gram, axis, sd), _blurred(cross, axis, sd)
         return Equations(gram, cross, self.power, self.count)
 
     def solve(self) -> Tensor:
@@ -209,13 +202,22 @@ def _best_pooling(fitted: Equations, held_out: Equations) -> tuple[float, float]
     return min(POOLING, key=score)
 
 
-def _moved(field_LYX: Tensor, y: int, x: int) -> Tensor:
-    """The field (L, Y, X, ...) moved by whole cells: round in longitude, zeros come in at the edges."""
-    turned = field_LYX.roll((y, x), (1, 2))
-    if y > 0:
-        turned[:, :y] = 0
-    elif y < 0:
-        turned[:, y:] = 0
+def _blurred(field_LYX: Tensor, axis: int, sd: float) -> Tensor:
+    """Sums along an axis of (L, Y, X, ...) with Gaussian weights, one at the centre."""
+    if not sd:
+        return field_LYX
+    total = field_LYX.clone()
+    for distance in range(1, math.ceil(2 * sd) + 1):
+        share = math.exp(-0.5 * (distance / sd) ** 2)
+        total += share * (_moved(field_LYX, axis, distance) + _moved(field_LYX, axis, -distance))
+    return total
+
+
+def _moved(field_LYX: Tensor, axis: int, cells: int) -> Tensor:
+    """The field (L, Y, X, ...) moved by whole cells: round in longitude, zeros come in at the poles."""
+    turned = field_LYX.roll(cells, axis)
+    if axis == 1:
+        turned[:, slice(0, cells) if cells > 0 else slice(cells, None)] = 0
     return turned
 
 

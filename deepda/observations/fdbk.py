@@ -94,4 +94,5 @@ def _reference(file: NetcdfFile) -> str:
 
 
 def _platforms(codes: NDArray[np.str_], surface: bool) -> NDArray[np.str_]:
-    return named(codes, ICOADS_PLATFORMS) if surface else wmo_platforms(codes)
+    # SAT is what our own feedback files call a satellite, which has no ICOADS code.
+    return named(codes, ICOADS_PLATFORMS | {"SAT": "satellite"}) if surface else wmo_platforms(codes)

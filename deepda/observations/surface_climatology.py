@@ -1,0 +1,60 @@
+"""Climatologies of the sea surface that products of anomalies were made with.
+
+An anomaly is an observation only together with what it departs from. `deepda observations ingest
+--climatology FILE` adds it back, month by month, at the nearest cell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from deepda.observations.reading import ZERO_CELSIUS, ObservationError
+from deepda.observations.t30 import read_t30_climatology
+from deepda.windows import MONTHS
+
+NAMES = ("sst", "SST", "tos", "t_an", "temperature")
+LATS, LONS = ("lat", "latitude", "Y"), ("lon", "longitude", "X")
+
+
+def read_surface_climatology(path: Path) -> xr.DataArray:
+    """degC (month, lat, lon) of a NetCDF file with twelve months of SST, or of a T30 file (.grd).
+
+    Raises:
+        ObservationError: no such file, or not twelve months of SST on latitude and longitude.
+    """
+    if not path.is_file():
+        raise ObservationError(f"{path} is not there, expected a climatology of SST; check the path")
+    if path.suffix == ".grd":
+        return read_t30_climatology(path)
+    try:
+        with xr.open_dataset(path, decode_times=False, engine="netcdf4") as dataset:
+            return _monthly(dataset, path)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ObservationError):
+            raise
+        raise ObservationError(f"{path} cannot be read ({error}); fetch it again") from error
+
+
+def _monthly(dataset: xr.Dataset, path: Path) -> xr.DataArray:
+    found = [next((n for n in names if n in dataset), None) for names in (NAMES, LATS, LONS)]
+    if None in found:
+        raise ObservationError(
+            f"{path} has none of the variables {', '.join(NAMES)} with latitude and longitude; give a "
+            "climatology of SST"
+        )
+    value, lat, lon = (dataset[name].to_numpy().astype(float) for name in found)
+    if value.shape != (MONTHS, lat.size, lon.size):
+        raise ObservationError(
+            f"{path}: {found[0]} has shape {value.shape}, expected {MONTHS} x {lat.size} x {lon.size}: "
+            "a month of the year, latitude, longitude; give a climatology of SST"
+        )
+    if np.nanmedian(value) > 200:
+        value = value - ZERO_CELSIUS
+    return xr.DataArray(
+        value,
+        coords={"month": np.arange(1, MONTHS + 1), "lat": lat, "lon": lon},
+        dims=("month", "lat", "lon"),
+    )

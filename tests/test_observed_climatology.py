@@ -1,0 +1,228 @@
+"""The observed climatology: months and areas keep their means, gaps are filled, places are respected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import toy_grid
+from scipy.integrate import quad
+
+from deepda.climatology import ClimatologyError
+from deepda.climatology_files import LEVITUS_SHAPE, Months, read_months, read_surface
+from deepda.grid import Grid
+from deepda.interval_means import DAYS, curve_weights, interval_means, seasons_from_months
+from deepda.observations.reading import ObservationError
+from deepda.observed_climatology import ObservedClimatology, grown
+
+EDGES = np.concatenate([[0.0], np.cumsum(DAYS)])
+
+
+def months_of(function: object, seed: int = 0, depth: tuple[float, ...] = (0, 50, 300, 900)) -> Months:
+    """A climatology on uneven places: `function(month, depth, lat, lon)` degC."""
+    rng = np.random.default_rng(seed)
+    lat = np.sort(rng.uniform(-85, 85, 20))
+    lon = np.sort(rng.uniform(0, 360, 30))
+    where = np.meshgrid(np.arange(12.0), np.array(depth, float), lat, lon, indexing="ij")
+    value = np.asarray(function(*where), float) + 0.0 * where[0]  # type: ignore[operator]
+    return Months(value, np.array(depth, float), lat, lon, "abc")
+
+
+@pytest.mark.parametrize("period", [None, 10.0])
+def test_interval_means_are_those_of_quadrature(period: float | None) -> None:
+    rng = np.random.default_rng(1)
+    nodes = np.sort(rng.uniform(0, 10, 6))
+    values = rng.normal(size=6)
+    edges = np.sort(rng.uniform(-4, 14, 5))
+    whole, given = nodes, values
+    if period is not None:
+        whole = np.concatenate([nodes - 10, nodes, nodes + 10])
+        given = np.tile(values, 3)
+    means = interval_means(nodes, edges, period) @ values
+    for mean, a, b in zip(means, edges[:-1], edges[1:], strict=True):
+        points = whole[(whole > a) & (whole < b)]
+        total, _ = quad(lambda x: np.interp(x, whole, given), a, b, points=points, limit=200)
+        assert mean == pytest.approx(total / (b - a), abs=1e-8)
+
+
+def test_pentads_keep_the_mean_of_each_month_and_of_the_year() -> None:
+    months = np.random.default_rng(2).normal(15, 8, 12)
+    pentads = seasons_from_months(73) @ months
+    assert pentads.mean() == pytest.approx(np.average(months, weights=DAYS), abs=1e-12)
+    fine = np.linspace(0, 365, 365 * 200 + 1)  # every month and node ends on a point of it
+    curve = curve_weights(fine / 365) @ months
+    for month, (a, b) in enumerate(zip(EDGES[:-1], EDGES[1:], strict=True)):
+        inside = (fine >= a) & (fine <= b)
+        assert np.trapezoid(curve[inside], fine[inside]) / (b - a) == pytest.approx(months[month], abs=1e-9)
+    for season in (0, 36, 72):
+        inside = (fine >= 5 * season) & (fine <= 5 * season + 5)
+        mean = np.trapezoid(curve[inside], fine[inside]) / 5
+        assert pentads[season] == pytest.approx(mean, abs=1e-9)
+    assert np.array_equal(seasons_from_months(12), np.eye(12))
+
+
+def test_plain_interpolation_would_flatten_the_year_and_pentads_do_not() -> None:
+    middle = 0.5 * (EDGES[1:] + EDGES[:-1])
+    months = np.array([np.cos(2 * np.pi * np.linspace(a, b, 400) / 365).mean()
+                       for a, b in zip(EDGES[:-1], EDGES[1:], strict=True)])  # fmt: skip
+    at = 2 * np.pi * (np.arange(73) * 5 + 2.5) / 365
+    plain = np.interp(np.arange(73) * 5 + 2.5, np.r_[middle[-1] - 365, middle, middle[0] + 365],
+                      np.r_[months[-1], months, months[0]])  # fmt: skip
+    kept, lost = (np.abs(line @ np.exp(-1j * at)) / 36.5 for line in (seasons_from_months(73) @ months, plain))
+    assert kept == pytest.approx(1, abs=2e-3)
+    assert lost < 0.98
+
+
+@pytest.mark.parametrize("per_year", [12, 73])
+def test_a_constant_stays_one_and_the_mean_over_the_globe_is_kept(per_year: int) -> None:
+    grid = replace(toy_grid(np.random.default_rng(3)), ocean=np.ones((4, 10, 14), bool))
+    whole = replace(grid, lat_edges=np.linspace(-90, 90, 11))
+    constant = ObservedClimatology.of(months_of(lambda m, z, y, x: 7.0), None, whole, per_year)
+    assert np.allclose(constant.mean, 7.0, atol=1e-5)
+    wavy = months_of(lambda m, z, y, x: 10 + 5 * np.cos(np.deg2rad(x)) * np.sin(np.deg2rad(y)))
+    coarse = ObservedClimatology.of(wavy, None, whole, per_year).mean[0, 0]
+    fine = replace(whole, lat_edges=np.linspace(-90, 90, 241), lon_edges=np.linspace(-170, 190, 361),
+                   ocean=np.ones((4, 240, 360), bool))  # fmt: skip
+    dense = ObservedClimatology.of(wavy, None, fine, 12).mean[0, 0]
+    mean = [np.average(field, weights=of.area) for field, of in ((coarse, whole), (dense, fine))]
+    assert mean[0] == pytest.approx(mean[1], abs=1e-5)
+
+
+def test_layers_are_means_over_their_thickness() -> None:
+    grid = toy_grid(np.random.default_rng(4))
+    months = months_of(lambda m, z, y, x: 20 - 0.01 * z)
+    mean = ObservedClimatology.of(months, None, grid, 12).mean
+    centre = np.broadcast_to((20 - 0.01 * grid.depth)[:, None, None], grid.shape)
+    assert np.allclose(mean[3][grid.ocean], centre[grid.ocean], atol=1e-4)
+    assert np.isnan(mean[:, ~grid.ocean]).all()
+
+
+def test_a_gap_takes_its_neighbours_across_the_date_line_and_no_cell_is_left_without(grid: Grid) -> None:
+    value = np.full((1, 2, 5, 6), np.nan)
+    value[0, 0, 2, 5] = 3.0  # the only value: a ring a step, around the globe
+    assert (grown(value) == 3.0).all()
+    value[0, 0, 2, 1] = 5.0
+    assert grown(value)[0, 0, 2, 0] == pytest.approx(4.0)  # between longitudes 5 and 1
+    months = months_of(lambda m, z, y, x: np.where((y > 0) & (z > 40), np.nan, 9.0))
+    assert np.isfinite(ObservedClimatology.of(months, None, grid, 12).mean[:, grid.ocean]).all()
+
+
+def test_a_climatology_without_any_value_or_too_shallow_is_refused() -> None:
+    grid = toy_grid(np.random.default_rng(5))
+    with pytest.raises(ClimatologyError, match="no value at its uppermost level"):
+        grown(np.full((1, 2, 4, 5), np.nan))
+    shallow = months_of(lambda m, z, y, x: 9.0, depth=(0, 10))
+    with pytest.raises(ClimatologyError, match="take a deeper one"):
+        ObservedClimatology.of(shallow, None, grid, 12)
+
+
+def test_a_value_that_follows_the_climatology_of_its_place_has_no_anomaly_in_its_cell() -> None:
+    grid = replace(toy_grid(np.random.default_rng(6)), ocean=np.ones((4, 10, 14), bool))
+    months = months_of(lambda m, z, y, x: 15 + 0.1 * y + np.cos(np.deg2rad(x)) + np.sin(m), seed=7)
+    surface = replace(months_of(lambda m, z, y, x: 20 + 0.2 * y, seed=8, depth=(0,)), sha256="s")
+    normal = ObservedClimatology.of(months, surface, grid, 12)
+    rng = np.random.default_rng(9)
+    lat, lon = rng.uniform(-70, 60, 500), rng.uniform(-180, 180, 500)
+    time = np.datetime64("2003-05-01", "s") + rng.integers(0, 31 * 86400, 500)
+    level = rng.integers(0, 4, 500)
+    middle = np.datetime64("2003-05-16T12:00:00")
+    shift = normal.shift(time, level, lat, lon, (middle, 4))
+    row, column = grid.locate(lat, lon, np.full(500, grid.depth[0]))[1:]
+    weights = curve_weights((time - np.datetime64("2003-01-01", "s")) / np.timedelta64(365 * 86400, "s"))
+    mean_of_may = np.abs(time - middle) < np.timedelta64(1, "D")
+    weights[mean_of_may] = np.eye(12)[4]
+    for top, field in ((True, normal.surface), (False, normal.water)):
+        rows = (level == 0) == top
+        assert field is not None
+        here = field.at(weights[rows], level[rows], lat[rows], lon[rows])
+        there = normal.mean[4, level[rows], row[rows], column[rows]]
+        assert np.allclose(here + shift[rows], there, atol=1e-5)
+    assert mean_of_may.any() and not mean_of_may.all()
+    north = normal.water.at(np.eye(12)[:1], np.zeros(1, int), months.lat[7:8], months.lon[3:4])
+    assert north[0] == pytest.approx(normal.water.value[0, 0, 7, 3])
+
+
+def test_outside_the_grid_and_on_land_nothing_is_shifted(grid: Grid) -> None:
+    normal = ObservedClimatology.of(months_of(lambda m, z, y, x: y + m), None, grid, 12)
+    lat, lon = np.array([89.0, grid.lat[5]]), np.array([0.0, grid.lon[7]])  # beyond; the island
+    time = np.full(2, np.datetime64("2003-05-03", "s"))
+    assert (normal.shift(time, np.zeros(2, int), lat, lon, (time[0], 4)) == 0).all()
+
+
+def test_levitus_binaries_are_big_endian_and_their_zeros_and_colder_than_sea_values_are_land(
+    tmp_path: Path,
+) -> None:
+    value = np.random.default_rng(1).uniform(1, 25, LEVITUS_SHAPE).astype(">f4")
+    value[0, 0, 3, 4], value[1, 2, 5, 6] = 0.0, -5.0
+    value.tofile(tmp_path / "lev_t.bin")
+    months = read_months([tmp_path])
+    assert np.isnan(months.value[:, 0, 3, 4]).all() and np.isnan(months.value[:, 2, 5, 6]).all()
+    assert np.isnan(months.value).sum() == 24  # a cell that is land in one month is land in all
+    assert months.value[7, 9, 11, 13] == pytest.approx(value[7, 9, 11, 13])
+    assert (months.depth[0], months.lat[0], months.lon[0]) == (25.0, -78.0, 2.0)
+    (tmp_path / "lev_t.bin").write_bytes(b"short")
+    with pytest.raises(ClimatologyError, match="has 5 bytes, expected 2592000"):
+        read_months([tmp_path])
+
+
+def test_a_netcdf_climatology_comes_in_one_file_or_twelve_in_kelvin_or_upside_down(tmp_path: Path) -> None:
+    lat, lon, depth = np.linspace(75, -75, 6), np.linspace(-175, 175, 8), np.array([0.0, 100, 500])
+    field = np.random.default_rng(2).uniform(2, 20, (12, 3, 6, 8))
+    names = ("time", "depth", "latitude", "longitude")
+    whole = xr.Dataset(
+        {"thetao": (names, field + 273.15, {"standard_name": "sea_water_potential_temperature"})},
+        {"latitude": lat, "longitude": lon, "depth": depth},
+    )
+    whole.to_netcdf(tmp_path / "all.nc")
+    found = read_months([tmp_path / "all.nc"])
+    assert found.lat[0] == -75 and (np.diff(found.lon) > 0).all() and found.lon.max() < 360
+    east = np.argsort(lon % 360)
+    assert np.allclose(found.value, field[:, :, ::-1][..., east], atol=1e-3)
+    (tmp_path / "twelve").mkdir()
+    for month in range(12):
+        part = xr.Dataset(
+            {"t_an": (names, field[month : month + 1], {"long_name": "sea water temperature"})},
+            {"latitude": lat, "longitude": lon, "depth": depth},
+        )
+        part.to_netcdf(tmp_path / "twelve" / f"t{month + 1:02d}.nc")
+    parts = read_months([tmp_path / "twelve"])
+    assert np.allclose(parts.value[:, 0], found.value[:, 0], atol=1e-3)
+    colder = found.value[:, 2] - parts.value[:, 2]  # in situ at 500 m: potential is 0.02 to 0.08 K less
+    assert (0.01 < colder).all() and (colder < 0.1).all()
+    with pytest.raises(ClimatologyError, match="hold 1 months, expected 12"):
+        read_months([tmp_path / "twelve" / "t01.nc"])
+    with pytest.raises(ClimatologyError, match="neither lev_t.bin nor NetCDF"):
+        (tmp_path / "nothing").mkdir()
+        read_months([tmp_path / "nothing"])
+
+
+def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
+    lat, lon = np.linspace(-80, 80, 5), np.arange(0, 361, 60.0)  # a cyclic column
+    field = np.random.default_rng(3).uniform(2, 20, (12, 5, 7))
+    for months in (12, 11):
+        xr.Dataset({"sst": (("time", "lat", "lon"), field[:months])}, {"lat": lat, "lon": lon}).to_netcdf(
+            tmp_path / f"{months}.nc"
+        )
+    found = read_surface(tmp_path / "12.nc")
+    assert found.value.shape == (12, 1, 5, 6) and found.lon[-1] == 300
+    with pytest.raises(ObservationError, match="expected 12 x 5 x 7"):
+        read_surface(tmp_path / "11.nc")
+
+
+@pytest.mark.data
+def test_levitus_and_sst_of_the_test_data_cover_the_model_grid(data_root: Path) -> None:
+    from deepda.config import load_config
+    from deepda.regrid import grid_edges
+
+    edges = grid_edges(vars(load_config("osse", ["control=gcm"]).grid))
+    grid = Grid(**edges, ocean=np.ones((12, 50, 90), bool))
+    levitus = read_months([data_root / "real" / "mitgcm"])
+    surface = read_surface(data_root / "real" / "speedy_sst" / "sst_8190clim.t30.sea.grd")
+    for per_year, coldest in ((12, -2.0), (73, -2.6)):  # pentads that keep means may overshoot a little
+        mean = ObservedClimatology.of(levitus, surface, grid, per_year).mean
+        assert np.isfinite(mean).all() and mean.min() > coldest and mean.max() < 35
+    warm, deep = mean[0, 0, 25, 45], mean[0, -1, 25, 45]  # equator, 182E
+    assert 25 < warm < 30 and 3 < deep < 7
