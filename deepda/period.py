@@ -48,28 +48,46 @@ def continued(product: Path, overrides: Sequence[str]) -> Config:
         UsageError: no end, one before what is there, or a start that leaves a gap or begins again.
         ConfigError: no settings there, or settings that it does not have.
     """
-    held = saved_config(product).reanalysis
+    year, month = _last_month(product)
     given = dict(text.split("=", 1) for text in overrides if text.startswith("reanalysis."))
     if "reanalysis.end" not in given:
         raise UsageError(
             "--continue came without --end, expected the month to go on to; add --end YYYY-MM"
         )
-    following = held.end + (held.months == MONTHS)
+    following = year + (month == MONTHS)
     start = int(given.get("reanalysis.start", following))
     if start != following:
         raise UsageError(
-            f"--start is {start}, but {product} ends with {held.end}-{held.months:02d}; write --start "
+            f"--start is {start}, but {product} ends with {year}-{month:02d}; write --start "
             f"{following}, or leave it out"
         )
     kept = [text for text in overrides if not text.startswith(("reanalysis.start=", "output="))]
     config = saved_config(product, [*kept, f"output={quoted(product)}"])
     ends = config.reanalysis.end, config.reanalysis.months
-    if ends < (held.end, held.months):
+    if ends < (year, month):
         raise UsageError(
-            f"--end is {ends[0]}-{ends[1]:02d}, but {product} already goes on to "
-            f"{held.end}-{held.months:02d}; choose a later end"
+            f"--end is {ends[0]}-{ends[1]:02d}, but {product} already goes on to {year}-{month:02d}; "
+            "choose a later end"
         )
     return config
+
+
+def _last_month(product: Path) -> tuple[int, int]:
+    """Year and month (1..12) that the files of a reanalysis reach to.
+
+    Raises:
+        UsageError: there is none.
+    """
+    import xarray as xr
+
+    files = sorted(product.glob("thetao_????.nc"))
+    if not files:
+        raise UsageError(
+            f"{product} holds no thetao_YYYY.nc, expected a reanalysis; begin one without --continue"
+        )
+    with xr.open_dataset(files[-1]) as dataset:
+        last = dataset["time"].to_numpy()[-1].astype("datetime64[M]").astype(int)
+    return 1970 + int(last) // MONTHS, int(last) % MONTHS + 1
 
 
 def _date(flag: str, text: str) -> tuple[int, int | None]:

@@ -40,6 +40,7 @@ from deepda.training import STATE, Recipe, Trainer
 from deepda.windows import windows
 from osse.control_data import Control, fit_space, learn, prepare, share_out
 from osse.opponent import load_interpolation, tuned_interpolation
+from osse.restarting import pupil_of
 from osse.scoring import scores_of
 from osse.twin import (
     NETWORK_OF_TEST,
@@ -272,7 +273,7 @@ def _trainer(
         training_network(config, space.grid),
     )
     return Trainer(
-        generator.analyser,
+        pupil_of(generator.analyser),
         generator.discriminator.to(device) if config.training.adversarial_weight else None,
         objective_of(generator.analyser),
         data,

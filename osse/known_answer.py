@@ -38,7 +38,7 @@ from deepda.windows import PENTADS
 from osse.kalman import kalman_filter
 from osse.known_scores import Analyses, Case, judge, mean_square_error, table, volume_mean, write_fields
 from osse.linear_ocean import LinearOcean, Network, observe
-from osse.restarting import Restarting
+from osse.restarting import pupil_of
 
 CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the ocean and network have 0, 1
 STRETCHES = 32  # in parallel: the ocean is small
@@ -268,11 +268,10 @@ def _trained(
     progress: Progress,
 ) -> Any:
     network = generator.analyser
-    pupil = Restarting(network) if isinstance(network, Ham2024Analyser) else network
     discriminator = generator.discriminator if recipe.adversarial_weight else None
     with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
         trainer = Trainer(
-            pupil,
+            pupil_of(network),
             discriminator,
             objective_of(network),
             data,

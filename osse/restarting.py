@@ -8,8 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from deepda.cycle import Belief, Observations
+from deepda.networks.ham2024 import Ham2024Analyser
 
 RUNAWAY = 20.0  # standard deviations
+
+
+def pupil_of(network: nn.Module) -> nn.Module:
+    """The network as it is trained: the published one restarting, all others as they are."""
+    return Restarting(network) if isinstance(network, Ham2024Analyser) else network
 
 
 class Restarting(nn.Module):

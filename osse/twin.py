@@ -16,7 +16,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.config import Config
+from deepda.config import Config, ConfigError
 from deepda.cycle import Analyser, Observations, cycle, require_physical
 from deepda.grid import Grid
 from deepda.netcdf import AnalysisWriter, in_background
@@ -75,14 +75,22 @@ class Twin:
 
 
 def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, Mapping[str, ErrorModel]]:
-    """The observing network of the settings, and the errors of its platforms."""
+    """The observing network of the settings, and the errors of its platforms.
+
+    Raises:
+        ConfigError: the settings name real observations.
+    """
     chosen = config.observations
     if isinstance(chosen, RandomObservations):
         profile = ErrorModel(chosen.profile_error, surface=0.0, deep=0.0)
         errors = {**dict.fromkeys(ERRORS, profile)}
         errors["satellite"] = ErrorModel(chosen.surface_error, surface=0.0, deep=0.0)
         return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
-    assert isinstance(chosen, HistoricalObservations)
+    if not isinstance(chosen, HistoricalObservations):
+        raise ConfigError(
+            f"observations={chosen.kind} came, expected synthetic ones to train and to prove skill on; "
+            "leave it out here and write it behind `deepda reanalysis`"
+        )
     return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
 
 

@@ -47,11 +47,11 @@ def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
         analyser, space = load_analyser(checkpoint, config.generator)
         lag = lag_of(config, analyser)
         claim(output, identity_of(config, checkpoint))
-        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
         with clock.stage("history"):
             ocean = open_ocean(config, space, output, progress)
         years = range(chosen.start, chosen.end + 1)
         require_years(years, ocean)
+        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
         identity = claim(output, {"observations": dict(ocean.about)})
         reanalysis = Reanalysis(
             _as_analyser(analyser.to(device_of(config))),

@@ -10,7 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from deepda.cli import COMMANDS, main
 from deepda.config import dump, load_config
@@ -98,6 +100,13 @@ def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], t
     for name in ("other_model_1.nc", "thetao_1.nc", "floats.csv", "gdac", "en4/en4_1.nc"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "runs/reanalysis").mkdir()
+    (tmp_path / "runs/reanalysis/config.yaml").write_text(dump(load_config("reanalysis")))
+    year = xr.Dataset(coords={"time": [np.datetime64("2020-12-29", "ns")]})
+    year.to_netcdf(tmp_path / "runs/reanalysis/thetao_2020.nc")
+    for name in ("kaplan.nc", "sst_1951-80.nc"):
+        fields = {"sst": (("time", "lat", "lon"), np.full((12, 2, 2), 9.0))}
+        xr.Dataset(fields, {"lat": [0, 1], "lon": [0, 1]}).to_netcdf(tmp_path / name)
     examples = [
         line.split()[1:] for c in COMMANDS for line in c.details.splitlines() if "  deepda " in line
     ]
@@ -189,7 +198,7 @@ def test_bf16_is_read_from_the_flags_of_the_processor(tmp_path: Path, cpuinfo: s
     ("words", "said"),
     [
         ("reanalysis --start 2000 --end 1999", "reanalysis.start is 2000 but end is 1999"),
-        ("reanalysis --start soon", "invalid int value: 'soon'"),
+        ("reanalysis --start soon", "--start is soon, expected a year or a month"),
         ("reanalysis --run nowhere", "run `deepda osse run` first"),
         ("osse run --sed 3", "did you mean --seed"),
         ("osse run sed=3", "did you mean seed"),

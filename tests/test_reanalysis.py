@@ -69,6 +69,8 @@ class ToyOcean:
     """
 
     years = range(1990, 2011)
+    fallible = False
+    edition = ""
 
     def __init__(
         self,

@@ -33,8 +33,8 @@ from deepda.networks.trunk import PyramidTrunk
 from deepda.partial_conv import InnovationStem
 
 LENGTHS = (300.0, 750.0, 1700.0, 4000.0)  # km, first guesses of the correlation lengths
-PATTERN_LENGTH = 1200.0  # km, first guess of how far a pattern of the control simulation may be trusted
-PATTERN_VARIANCE = 0.4  # first guess, in units of what the patterns explain
+PATTERN_LENGTH = 3000.0  # km, first guess of how far a pattern of the control simulation may be trusted
+PATTERN_VARIANCE = 1.0  # first guess, in units of what the patterns explain
 NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
 SHARPNESS = 0.6  # width of a bump, in distances between bumps
 GEOGRAPHY = 64  # hidden channels of the network that places the factors
