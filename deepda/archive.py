@@ -136,7 +136,8 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
     normal = ObservedClimatology.of(months, surface, space.grid, config.per_year)
     climatology = Climatology(normal.mean, np.where(space.grid.ocean, space.scale, np.nan))
     listed = None if chosen.greylist is None else read_greylist(Path(chosen.greylist))
-    now = np.datetime64(f"{config.reanalysis.end + 1}-01-01", "s")  # not the clock: the same each time
+    # Dates to come were rejected at the ingest. Not the clock: the same whenever it is asked.
+    now = np.datetime64(f"{years_of(Path(chosen.folder))[-1] + 1}-01-01", "s")
     ocean = IngestedOcean(
         Path(chosen.folder),
         Context(space.grid, now, climatology, listed),

@@ -75,7 +75,8 @@ def _month_edges() -> Array:
 
 def _to_nodes() -> Array:
     """(month, month) from monthly means to the values of the curve in the middles of the months."""
-    return np.linalg.inv(interval_means(_middles(), _month_edges(), YEAR))
+    hats: Array = interval_means(_middles(), _month_edges(), YEAR)
+    return np.asarray(np.linalg.inv(hats), float)
 
 
 def _repeated(node: Array, edge: Array, period: float) -> Array:

@@ -32,6 +32,7 @@ from deepda.networks.build import (
     objective_of,
 )
 from deepda.networks.ham2024 import Ham2024Analyser
+from deepda.networks.innovation import InnovationAnalyser
 from deepda.progress import Progress
 from deepda.regrid import grid_edges
 from deepda.state import StateSpace
@@ -249,6 +250,8 @@ def _train(
     if isinstance(analyser, Ham2024Analyser):
         error = np.sqrt(years.mean_square_error(analyser)) / space.scale
         analyser.set_error_stddev(torch.from_numpy(error).float())
+    if isinstance(analyser, InnovationAnalyser):
+        analyser.calibrate(torch.from_numpy(years.error_over_spread(analyser)))
     about = {"generator": vars(config.generator), "history": history, "seed": config.seed}
     save_checkpoint(checkpoint, analyser, space, about)
     (output / STATE).unlink(missing_ok=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deepda.cycle import Analyser, Observations, cycle
+from deepda.cycle import Analyser, Belief, Observations, cycle
 from deepda.state import StateSpace
 from deepda.synthetic import GriddedNetwork, observe_gridded
 from osse.control_data import Control
@@ -52,14 +54,34 @@ class ValidationYears:
         volume = self.space.grid.volume / self.space.grid.volume.sum()
         return float(np.sqrt((volume * self.mean_square_error(analyser)).sum()))
 
+    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L) root mean square error of the analyses over that of their spread, volume-weighted."""
+        error, spread = np.zeros((2, *self.space.grid.shape))
+        for step, analysis in self._analyses(analyser):
+            error += self._square(analysis.mean[0].cpu() - self.truth[step])
+            spread += self._square(analysis.spread[0].cpu())
+        volume = self.space.grid.volume
+        spread_of_layer = (volume * spread).sum((1, 2))
+        wet = spread_of_layer > 0
+        ratio = (volume * error).sum((1, 2)) / np.where(wet, spread_of_layer, 1)
+        return np.where(wet, np.sqrt(ratio), 1.0)
+
     def mean_square_error(self, analyser: Analyser) -> NDArray[np.float64]:
         """(L, Y, X) K2, over the windows after spin-up."""
         total = np.zeros(self.space.grid.shape)
+        for step, analysis in self._analyses(analyser):
+            total += self._square(analysis.mean[0].cpu() - self.truth[step])
+        return total / (len(self.truth) - self.spinup)
+
+    def _analyses(self, analyser: Analyser) -> Iterator[tuple[int, Belief]]:
+        """(step, analysis) of the windows after spin-up."""
         with torch.inference_mode():
             first = analyser.first_guess(1)
             observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
             for step, (_, analysis) in enumerate(cycle(analyser, first, observed)):
                 if step >= self.spinup:
-                    error = (analysis.mean[0].cpu() - self.truth[step]).numpy() * self.space.scale
-                    total += error.astype(np.float64) ** 2
-        return total / (len(self.truth) - self.spinup)
+                    yield step, analysis
+
+    def _square(self, standardised: torch.Tensor) -> NDArray[np.float64]:
+        """(L, Y, X) K2."""
+        return (standardised.numpy() * self.space.scale).astype(np.float64) ** 2

@@ -19,7 +19,10 @@ from deepda.networks.build import device_of, load_analyser
 from deepda.progress import Progress
 from deepda.smoother import Smoothable
 from deepda.windows import MONTHS, windows_of_months
+from reanalysis.climate import read_climate
+from reanalysis.climate_report import climate_scores, write_climate
 from reanalysis.judge import judge, save_scores, scores_of
+from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import ReanalysisError, claim, digest, identity_of
 from reanalysis.years import Reanalysis
@@ -68,7 +71,7 @@ def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
         with clock.stage("cycle"):
             reanalysis.run(years, progress)
         progress.note(f"{output}/thetao_{years[0]}.nc to thetao_{years[-1]}.nc written")
-        return _judged(reanalysis, years, clock, progress)
+        return _judged(reanalysis, years, chosen.references, clock, progress)
 
 
 def require_years(years: range, ocean: ObservedOcean) -> None:
@@ -134,8 +137,10 @@ def attributes_of(identity: dict[str, Any], lag: int | None, edition: str = "") 
     }
 
 
-def _judged(reanalysis: Reanalysis, years: range, clock: Clock, progress: Progress) -> dict[str, Any]:
-    """Scores and report of whole years, if the truth is known."""
+def _judged(
+    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, progress: Progress
+) -> dict[str, Any]:
+    """Scores and report of whole years: against the truth, or against references where none is known."""
     if reanalysis.part is not None:
         years = years[:-1]
     if not years:
@@ -144,8 +149,7 @@ def _judged(reanalysis: Reanalysis, years: range, clock: Clock, progress: Progre
     with clock.stage("judge"):
         record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, progress)
     if record is None:
-        progress.note("the truth is not known: no scores, no report")
-        return {}
+        return _told(reanalysis, years, references, clock, progress)
     scores = scores_of(record)
     with clock.stage("report"):
         write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder)
@@ -156,6 +160,27 @@ def _judged(reanalysis: Reanalysis, years: range, clock: Clock, progress: Progre
     rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
     progress.note(f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}")
     progress.note(f"report: {reanalysis.folder / 'report.html'}")
+    return scores
+
+
+def _told(
+    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, progress: Progress
+) -> dict[str, Any]:
+    """Scores and report of an ocean whose truth nobody knows, if feedback was written."""
+    folder = reanalysis.folder
+    if not reanalysis.ocean.fallible:
+        progress.note("the truth is not known: no scores, no report")
+        return {}
+    with clock.stage("judge"):
+        known = {} if references is None else read_references(Path(references))
+        climate = read_climate(reanalysis.space, folder, years, progress)
+        scores = climate_scores(climate, known, folder)
+    with clock.stage("report"):
+        page = write_climate(climate, known, scores, dict(reanalysis.ocean.about), folder)
+    scores["wall_seconds"] = clock.seconds
+    scores["versions"] = versions()
+    save_scores(scores, folder)
+    progress.note(f"report: {page}")
     return scores
 
 

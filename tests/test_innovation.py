@@ -256,3 +256,19 @@ def test_a_stronger_correlation_of_errors_is_a_smaller_surprise_of_correlated_er
         surprise = made.surprise(background, background.mean + error).sum()
         slopes += torch.autograd.grad(surprise, made.correlation.log_zonal)[0]
     assert slopes.sum() < 0  # longer correlations are likelier
+
+
+@torch.no_grad()
+def test_calibration_scales_a_small_spread_fully_and_that_of_climatology_not() -> None:
+    made = analyser(6)
+    first, background = made.first_guess(1), believed(made, 6, batch=1)
+    before = made.analyse(background, observed(made, 6, batch=1))
+    small = made._spread(1e-4 * first.memory)
+    made.calibrate(torch.tensor([2.0, 0.5, 1.0, 1.5]))
+    factor = torch.tensor([2.0, 0.5, 1.0, 1.5])[:, None, None]
+    torch.testing.assert_close(made.first_guess(1).spread, first.spread, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(made._spread(1e-4 * first.memory), factor * small, atol=1e-3, rtol=0.02)
+    again = believed(made, 6, batch=1)
+    assert not torch.equal(again.spread, background.spread)
+    after = made.analyse(again, observed(made, 6, batch=1))
+    assert torch.equal(after.mean, before.mean) and torch.equal(after.memory, before.memory)

@@ -213,6 +213,13 @@ def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
         xr.Dataset(
             {"sst": (("time", "lat", "lon"), field[:months])}, {"lat": lat, "lon": lon}
         ).to_netcdf(tmp_path / f"{months}.nc")
+    field[6, 0, 2], field[:, 4, 3] = -30.0, np.r_[np.full(6, -20.0), np.full(6, 3.0)]
+    xr.Dataset({"sst": (("time", "lat", "lon"), field)}, {"lat": lat, "lon": lon}).to_netcdf(
+        tmp_path / "i.nc"
+    )
+    icy = read_surface(tmp_path / "i.nc").value[:, 0]
+    assert np.isnan(icy[:, 0, 2]).all()  # frost and a summer: land
+    assert icy[:, 4, 3].tolist() == [-1.8] * 6 + [3.0] * 6  # ice: water at the freezing point below it
     found = read_surface(tmp_path / "12.nc")
     assert found.value.shape == (12, 1, 5, 6) and found.lon[-1] == 300
     with pytest.raises(ObservationError, match="expected 12 x 5 x 7"):

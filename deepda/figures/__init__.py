@@ -9,6 +9,7 @@ pyplot's global state or the network.
 """
 
 from deepda.figures.curves import (
+    counts_by_year,
     index_series,
     learning_curve,
     profile_curves,
@@ -35,6 +36,7 @@ __all__ = [
     "LIGHT",
     "Kind",
     "Panel",
+    "counts_by_year",
     "index_series",
     "learning_curve",
     "map_field",

@@ -52,6 +52,21 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, title: str = "", sp
     return figure
 
 
+def counts_by_year(counts: Mapping[str, xr.DataArray], label: str, *, title: str = "") -> Figure:
+    """Numbers (time) of years, one mark a year and name on a logarithmic axis; none where zero."""
+    with canvas(2.7) as figure:
+        axes = figure.add_subplot()
+        for order, (name, count) in enumerate(counts.items()):
+            some = np.where(count.values > 0, count.values, np.nan)
+            style = look(name, order) | {"marker": "o", "markersize": 3.5, "linewidth": 0.8}
+            axes.plot(_times(count), some, **style)
+        axes.set_yscale("log")
+        _time_axis(axes)
+        axes.set(ylabel=label, title=title)
+        _legend(axes, len(counts))
+    return figure
+
+
 def index_series(
     truth: xr.DataArray | None,
     analysis: xr.DataArray,

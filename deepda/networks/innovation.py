@@ -13,7 +13,7 @@ Shape suffixes: B batch, L layer, K factor, Y latitude, X longitude, F static fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -87,6 +87,7 @@ class InnovationAnalyser(nn.Module):
     noise: Tensor
     statics: Tensor
     patterns: Tensor
+    calibration: Tensor
 
     def __init__(self, statics: Statics, hidden: int, levels: int, iterations: int) -> None:
         super().__init__()
@@ -97,6 +98,7 @@ class InnovationAnalyser(nn.Module):
         self.register_buffer("noise", statics.transition.noise)
         self.register_buffer("statics", statics.fields())
         self.register_buffer("patterns", statics.patterns)
+        self.register_buffer("calibration", torch.ones(layers, 1, 1))
         shapes, placed = vertical_shapes(layers), len(statics.patterns)
         lengths, members = list(LENGTHS), [len(shapes)] * len(LENGTHS)
         variance = torch.full((sum(members), 1, 1), 1 / len(LENGTHS))
@@ -155,6 +157,7 @@ class InnovationAnalyser(nn.Module):
 
     def analyse(self, background: Belief, observations: Observations) -> Belief:
         """Correct mean and variances by the observations of the window."""
+        background = replace(background, spread=self._modelled(background.memory))  # not calibrated
         precision = observations.precision * self.ocean
         innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
         increment = self._increment(background, innovation, precision)
@@ -166,7 +169,7 @@ class InnovationAnalyser(nn.Module):
                 innovation,
                 precision,
                 increment,
-                influence(background.spread, self._spread(variance)),
+                influence(background.spread, self._modelled(variance)),
                 1 - variance / background.memory.clamp(min=TINY),
                 torch.cat([self.statics.expand(len(mean), -1, -1, -1), _season(observations, mean)], 1),
             )
@@ -218,10 +221,16 @@ class InnovationAnalyser(nn.Module):
         drop = 1 + self.log_gain.exp() * background.memory * information
         return background.memory * drop ** -self.log_power.exp()
 
-    def _spread(self, variance: Tensor) -> Tensor:
+    def _modelled(self, variance: Tensor) -> Tensor:
+        """(B, L, Y, X) spread of the cells as the covariance has it, zero on land."""
         known = self.structure()
-        total = known.loading.squared().to_layers(variance)
-        return known.scale * (total + TINY).sqrt()
+        return known.scale * (known.loading.squared().to_layers(variance) + TINY).sqrt()
+
+    def _spread(self, variance: Tensor) -> Tensor:
+        """The spread as it is stated: calibrated, the less the nearer to that of climatology."""
+        modelled = self._modelled(variance)
+        share = modelled.square().clamp(max=1)
+        return modelled * torch.lerp(self.calibration, torch.ones_like(share), share).sqrt()
 
     def _work_out(self) -> Structure:
         placed = REACH * torch.tanh(self.geography(self.statics[None])[0])
@@ -243,6 +252,17 @@ class InnovationAnalyser(nn.Module):
             self.correlation.spectrum(sharpen=2.0),
         )
 
+    def calibrate(self, error_over_spread: Tensor) -> None:
+        """Correct the stated spread by what validation years say of it.
+
+        Args:
+            error_over_spread: (L) ratio of the analysis error to the spread, root mean squares.
+
+        Only what is stated changes, not the gain. Towards the spread of climatology, which the control
+        simulation tells, the correction fades.
+        """
+        self.calibration *= error_over_spread.square().to(self.calibration)[:, None, None]
+
     def covariance(self, background: Belief, field: Tensor) -> Tensor:
         """B times a field (B, L, Y, X), B the error covariance of the background."""
         known = self.structure()
@@ -259,7 +279,7 @@ class InnovationAnalyser(nn.Module):
         Solved without a graph. Innovations where `precision` is zero, or on land, are not read.
         """
         precision = precision * self.ocean
-        equal = (1 + precision * background.spread.square()).rsqrt()
+        equal = (1 + precision * self._modelled(background.memory).square()).rsqrt()
         weighted = equal * precision.sqrt()
         operator = self._operator(equal.square(), weighted, background.memory, frozen=True)
         right = weighted * torch.where(precision > 0, innovation, 0.0)

@@ -1,0 +1,117 @@
+"""Charts: densities, the performance diagram, spread against error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from deepda.evaluation.heatwaves import Contingency
+from deepda.figures.style import LIGHT, canvas, look
+
+MARKS = "osD^vPX*"
+COLOURS = (LIGHT.blue, LIGHT.orange, LIGHT.green, LIGHT.vermilion, LIGHT.purple, LIGHT.sky, LIGHT.grey)
+
+
+def densities(lines: Mapping[str, xr.DataArray], depths: Sequence[float]) -> Figure:
+    """Probability densities (depth, value) per K on a logarithmic axis, one panel a depth."""
+    with canvas(2.8, 3.4 * len(depths)) as figure:
+        panels = figure.subplots(1, len(depths), squeeze=False, sharey=True)[0]
+        for axes, depth in zip(panels, depths, strict=True):
+            shown = {name: line.sel(depth=depth, method="nearest") for name, line in lines.items()}
+            for order, (name, line) in enumerate(shown.items()):
+                style = look(name, order) | {"marker": ""}
+                axes.plot(line["value"], line.where(line > 0), **style)
+            seen = np.max(
+                [
+                    np.abs(line["value"].values[line.values > 1e-4]).max(initial=0.1)
+                    for line in shown.values()
+                ]
+            )
+            axes.set(yscale="log", xlim=(-seen, seen), xlabel="anomaly (K)")
+            axes.set_title(f"{float(next(iter(shown.values()))['depth']):.0f} m")
+        most = max(float(line.max()) for line in lines.values())
+        panels[0].set(ylabel="density (per K)", ylim=(1e-4, 2 * most))
+        if len(lines) > 1:
+            panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def performance_diagram(points: Mapping[str, Mapping[str, Contingency]]) -> Figure:
+    """Detection against success ratio (Roebber 2009, doi 10.1175/2008WAF2222159.1).
+
+    Curves: equal critical success index; straight lines: equal frequency bias.
+
+    Args:
+        points: group (one colour) to name (one mark) to outcomes.
+    """
+    ratio = np.linspace(0.005, 1, 200)
+    names = list(dict.fromkeys(name for group in points.values() for name in group))
+    with canvas(4.2, 6.2) as figure:
+        axes = figure.add_subplot()
+        x, y = np.meshgrid(ratio, ratio)
+        lines = axes.contour(
+            x, y, 1 / (1 / x + 1 / y - 1), np.arange(0.1, 1, 0.1), colors=LIGHT.coast, linewidths=0.6
+        )
+        axes.clabel(lines, fontsize=7, fmt="%.1f")
+        for bias in (0.5, 0.8, 1.0, 1.25, 2.0):
+            axes.plot(
+                [0, min(1, 1 / bias)],
+                [0, min(1, bias)],
+                color=LIGHT.faint,
+                linestyle="--",
+                linewidth=0.8,
+                zorder=0,
+            )
+        for colour, (group, found) in zip(COLOURS, points.items(), strict=False):
+            for name, table in found.items():
+                axes.plot(1 - table.false_alarm_ratio, table.detection, linestyle="", color=colour,
+                          marker=MARKS[names.index(name) % len(MARKS)], markersize=7,
+                          label=f"{group}, {name}")  # fmt: skip
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="success ratio, 1 − false-alarm ratio (1)",
+                 ylabel="probability of detection (1)")  # fmt: skip
+        axes.grid(False)
+        axes.set_aspect("equal")
+        figure.legend(loc="outside right upper", fontsize=8)
+    return figure
+
+
+def spread_against_error(classes: NDArray[np.float64]) -> Figure:
+    """Root mean square of error by that of spread in classes of spread (class, 2), K."""
+    with canvas(3.0) as figure:
+        axes = figure.add_subplot()
+        most = 1.08 * float(classes.max())
+        axes.plot([0, most], [0, most], color=LIGHT.coast, linewidth=0.8)
+        axes.plot(classes[:, 0], classes[:, 1], **look("analysis"))
+        axes.text(0.97, 0.06, "too cautious", transform=axes.transAxes, ha="right", fontsize=8)
+        axes.text(0.03, 0.92, "overconfident", transform=axes.transAxes, fontsize=8)
+        axes.set(
+            xlim=(0, most), ylim=(0, most), xlabel="stated standard deviation (K)", ylabel="error (K)"
+        )
+    return figure
+
+
+def modes_chart(lines: Mapping[str, xr.DataArray], titles: Sequence[str]) -> Figure:
+    """Series (mode, time) of leading modes, one panel a mode."""
+    count = len(titles)
+    with canvas(1.5 * count + 0.5, 8.0) as figure:
+        panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+        for mode, (axes, title) in enumerate(zip(panels, titles, strict=True)):
+            axes.axhline(0, color=LIGHT.coast, linewidth=0.6)
+            for order, (name, line) in enumerate(lines.items()):
+                axes.plot(
+                    line["time"].values, line.isel(mode=mode), **(look(name, order) | {"marker": ""})
+                )
+            axes.set_title(title)
+            axes.margins(x=0.01)
+        locator = AutoDateLocator(minticks=4, maxticks=10)
+        panels[-1].xaxis.set_major_locator(locator)
+        panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        if len(lines) > 1:
+            panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(lines))
+        figure.supylabel("standardised", fontsize=9)
+    return figure

@@ -1,0 +1,84 @@
+"""What the sections tell of: the outcome of the walk, and a few things all of them need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from deepda.evaluation.calendars import month_weights
+from deepda.evaluation.gather import Comparison, Frame, Record
+from deepda.evaluation.product import Product
+from deepda.feedback.departures import Departures
+from deepda.windows import MONTHS, windows
+
+FEWEST_TREND = 5  # years that a trend is told of
+
+
+@dataclass(eq=False)
+class Findings:
+    """Everything the page is made of.
+
+    Attributes:
+        frame: where and when.
+        products: the analysis, baselines, then the reference if there is one.
+        analysis, reference: their records.
+        comparison: of both.
+        baselines: name to record and comparison of other products with the reference.
+        departures: of observations from the analysis.
+        facts: headline numbers, filled in by the sections.
+    """
+
+    frame: Frame
+    products: list[Product]
+    analysis: Record
+    reference: Record | None = None
+    comparison: Comparison | None = None
+    baselines: dict[str, tuple[Record, Comparison]] = field(default_factory=dict)
+    departures: Departures | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def records(self) -> dict[str, Record]:
+        """Name to record; the reference first, so that the analysis is drawn over it."""
+        both = [self.reference, self.analysis]
+        return {record.name: record for record in both if record is not None}
+
+    @property
+    def years(self) -> int:
+        return len(self.frame.axis.years)
+
+    @property
+    def trends(self) -> bool:
+        """Whether there are years enough for trends."""
+        return self.years >= FEWEST_TREND
+
+    def where(self, level: int) -> str:
+        """Name of a level."""
+        return "surface" if level == 0 else f"{self.frame.grid.depth[level]:.0f} m"
+
+    def on_sea(self, values: ArrayLike, level: int) -> NDArray[np.float64]:
+        """(lat, lon) with land of a level missing."""
+        return np.where(self.frame.grid.ocean[level], np.asarray(values, float), np.nan)
+
+    def monthly(self, series: xr.DataArray) -> xr.DataArray:
+        """(time, ...) months of windows (time, ...), in the units of the series; NaN is missing."""
+        axis = self.frame.axis
+        if axis.per_year == MONTHS:
+            return series
+        stamps = windows(axis.years[0], axis.years[-1], MONTHS).middle
+        rest = series.transpose("time", ...)
+        values = rest.values.reshape(self.years, axis.per_year, -1)
+        made = np.empty((self.years, MONTHS, values.shape[2]))
+        weights = month_weights(axis.per_year)
+        for year, block in enumerate(values):  # a year at a time: series of levels are large
+            there = np.isfinite(block)
+            share = weights @ there
+            total = weights @ np.where(there, block, 0.0)
+            made[year] = np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
+        kept = {name: at for name, at in rest.coords.items() if "time" not in at.dims}
+        return xr.DataArray(
+            made.reshape(-1, *rest.shape[1:]), {"time": stamps, **kept}, rest.dims, attrs=series.attrs
+        )

@@ -1,0 +1,391 @@
+"""One walk through the years: what the pages show of a product, and of a product against another.
+
+Twice over the files, block by block: first the seasonal cycle, then everything that needs anomalies.
+In memory are sums over time on the grid, a few series of single levels (on disk where they are large),
+and one block of windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from deepda.evaluation.basins import basin_weights
+from deepda.evaluation.calendars import Axis
+from deepda.evaluation.product import MEMBERS, STDDEV, Product
+from deepda.evaluation.reliability import Reliability, ReliabilitySums
+from deepda.evaluation.seasonal import harmonic_basis
+from deepda.evaluation.thermocline import isotherm_depth
+from deepda.grid import Grid
+from deepda.progress import Progress
+from deepda.verification import VerificationError, region_weights, weighted_mean, zonal_spectrum
+from deepda.verification.scores import Box
+
+SAMPLED = 60  # windows of which spectra, densities and ranks are made
+EQUATOR = Box(-2, 2, 0, 360)
+BELOW = 150.0  # m: the level shown beside the surface, amid the thermocline
+HEAT_DEPTHS = (300.0, 700.0, 2000.0)  # m
+EDGES = np.linspace(-6, 6, 241)  # K, bins of the densities
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where and when everything is compared.
+
+    Attributes:
+        grid: cells, with the ocean that all products have.
+        axis: windows.
+        basins: (region, depth, lat, lon) m3.
+        levels: uppermost level, and the one shown below.
+    """
+
+    grid: Grid
+    axis: Axis
+    basins: xr.DataArray
+    levels: tuple[int, int]
+
+    @classmethod
+    def of(cls, grid: Grid, axis: Axis) -> Frame:
+        below = int(np.argmin(np.abs(grid.depth - BELOW)))
+        return cls(grid, axis, basin_weights(grid), (0, below))
+
+    def field(self, values: NDArray, *lead: str) -> xr.DataArray:
+        """(..., depth, lat, lon) with coordinates."""
+        place = {"depth": self.grid.depth, "lat": self.grid.lat, "lon": self.grid.lon}
+        return xr.DataArray(values, place, (*lead, "depth", "lat", "lon"))
+
+    def over_time(self, values: NDArray, part: slice = slice(None), *rest: str) -> xr.DataArray:
+        """(time, ...) with the stamps of the windows."""
+        return xr.DataArray(values, {"time": self.axis.windows.middle[part]}, ("time", *rest))
+
+    @property
+    def season(self) -> NDArray[np.intp]:
+        return self.axis.windows.season
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is known of one product.
+
+    Attributes:
+        name: of the product.
+        cycle: (term, depth, lat, lon) degC, see `seasonal.harmonic_basis`.
+        variance: (depth, lat, lon) K2 of anomalies.
+        means: (time, region, depth) degC by basin.
+        levels: (level, time, lat, lon) K anomalies at the levels of the frame.
+        annual: (layer, year, lat, lon) anomalies: surface (K), heat content by depth (J m-2).
+        isotherm: (time, lon) m, depth of 20 degC within 2 degrees of the equator; None where none is.
+        spectrum: (depth, wavenumber) K2 per cycle per degree; None without stretches of ocean.
+        density: (depth, value) per K.
+    """
+
+    name: str
+    cycle: xr.DataArray
+    variance: xr.DataArray
+    means: xr.DataArray
+    levels: xr.DataArray
+    annual: xr.DataArray
+    isotherm: xr.DataArray | None
+    spectrum: xr.DataArray | None
+    density: xr.DataArray
+
+    @property
+    def stddev(self) -> xr.DataArray:
+        """(depth, lat, lon) K of anomalies."""
+        return self.variance**0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is known of a product against the reference; error = product - reference.
+
+    Attributes:
+        bias: (depth, lat, lon) K.
+        square: (depth, lat, lon) K2, mean square error, bias included.
+        covariance: (depth, lat, lon) K2 of the anomalies of both.
+        by_time: (time, depth) K, root mean square over the ocean.
+        reliability: of the stated spread, None where the product states none.
+    """
+
+    bias: xr.DataArray
+    square: xr.DataArray
+    covariance: xr.DataArray
+    by_time: xr.DataArray
+    reliability: Reliability | None
+
+    @property
+    def rmse(self) -> xr.DataArray:
+        """(depth, lat, lon) K."""
+        return self.square**0.5
+
+
+def correlation(comparison: Comparison, product: Record, reference: Record) -> xr.DataArray:
+    """(depth, lat, lon) of anomalies in time, dimensionless; NaN where one side does not vary."""
+    power = product.variance * reference.variance
+    return comparison.covariance / power.where(power > 0) ** 0.5
+
+
+def gather(
+    products: Sequence[Product],
+    frame: Frame,
+    scratch: Path,
+    *,
+    compare: bool,
+    rng: np.random.Generator,
+    progress: Progress | None = None,
+) -> tuple[list[Record], list[Comparison]]:
+    """Walk through the years.
+
+    Args:
+        products: the analysis, others beside it, then the reference if there is one.
+        scratch: folder for series of single levels.
+        compare: the last is the reference of all before it.
+        rng: breaks ties of ranks.
+    """
+    shares = [product.weights(frame.axis) for product in products]
+    blocks = list(frame.axis.blocks(frame.grid.ocean.size))
+
+    def walk(what: str) -> Iterator[slice]:
+        return iter(progress.track(blocks, what) if progress else blocks)
+
+    cycles = [np.zeros((0,))] * len(products)
+    for part in walk("Seasonal cycle"):
+        for place, product in enumerate(products):
+            terms = _terms(product.windows(shares[place], part), frame, part)
+            cycles[place] = terms if cycles[place].size == 0 else cycles[place] + terms
+    found = [frame.field(cycle.reshape(-1, *frame.grid.shape), "term") for cycle in cycles]
+    makers = [
+        _Maker(product, cycle, frame, scratch / f"levels_{place}.npy")
+        for place, (product, cycle) in enumerate(zip(products, found, strict=True))
+    ]
+    sums = [_ErrorSums(frame, product, rng) for product in products[:-1]] if compare else []
+    for part in walk("Anomalies"):
+        fields = [
+            _read(product, weights, part, frame)
+            for product, weights in zip(products, shares, strict=True)
+        ]
+        anomalies = [maker.add(part, field) for maker, field in zip(makers, fields, strict=True)]
+        for place, one in enumerate(sums):
+            one.add(part, (fields[place], fields[-1]), (anomalies[place], anomalies[-1]))
+            one.add_spread(part, products[place], shares[place], fields[place], fields[-1])
+    return [maker.record() for maker in makers], [one.comparison() for one in sums]
+
+
+def _read(product: Product, weights: csr_array, part: slice, frame: Frame) -> NDArray[np.float32]:
+    values = product.windows(weights, part)
+    return np.where(frame.grid.ocean, values, np.float32(np.nan))
+
+
+def _terms(values: NDArray[np.float32], frame: Frame, part: slice) -> Floats:
+    """(term, cell) this block's part of the coefficients."""
+    basis = harmonic_basis(frame.season[part], frame.axis.per_year) * 2.0 / len(frame.axis)
+    basis[0] /= 2.0
+    flat = np.where(frame.grid.ocean, values, np.nan).reshape(len(values), -1)
+    return (basis.astype(np.float32) @ flat).astype(np.float64)
+
+
+def sampled(axis: Axis) -> NDArray[np.intp]:
+    """Windows for what is too dear to take of all: some SAMPLED, spread over years and seasons."""
+    step = max(1, len(axis) // SAMPLED)
+    step += step % axis.per_year == 0  # else one season alone would be seen
+    return np.arange(0, len(axis), step)
+
+
+class _Maker:
+    """Adds blocks up to a Record."""
+
+    def __init__(self, product: Product, cycle: xr.DataArray, frame: Frame, path: Path) -> None:
+        axis, grid = frame.axis, frame.grid
+        self.name, self.cycle, self.frame = product.name, cycle, frame
+        self.wave = cycle.values.reshape(len(cycle), -1).astype(np.float32)
+        self.square = np.zeros(grid.shape)
+        self.weights = frame.basins.transpose("depth", "lat", "lon", "region").values
+        self.volume = self.weights.sum((1, 2))
+        self.means = np.full((len(axis), len(frame.basins["region"]), grid.shape[0]), np.nan)
+        self.levels = np.lib.format.open_memmap(
+            path, "w+", np.float32, (len(frame.levels), len(axis), *grid.shape[1:])
+        )
+        self.bottoms = [depth for depth in HEAT_DEPTHS if depth <= grid.depth_edges[-1] + 1e-6]
+        self.bottoms = self.bottoms or [float(grid.depth_edges[-1])]
+        self.annual = np.zeros((1 + len(self.bottoms), len(axis.years), *grid.shape[1:]))
+        self.isotherm = np.full((len(axis), grid.shape[2]), np.nan)
+        self.equator = _equator(grid)
+        self.samples = sampled(axis)
+        self.spectra: list[xr.DataArray] = []
+        self.counts = np.zeros((grid.shape[0], EDGES.size - 1))
+
+    def add(self, part: slice, thetao: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Count windows in; gives back their anomalies (time, depth, lat, lon) K."""
+        frame, grid = self.frame, self.frame.grid
+        basis = harmonic_basis(frame.season[part], frame.axis.per_year).astype(np.float32)
+        anomaly = thetao - (basis.T @ self.wave).reshape(thetao.shape)
+        self.square += np.square(anomaly).sum(axis=0, dtype=np.float64)
+        plain = np.where(grid.ocean, thetao, np.float32(0))
+        for level in range(grid.shape[0]):
+            flat = plain[:, level].reshape(len(plain), -1).astype(np.float64)
+            total = flat @ self.weights[level].reshape(-1, self.weights.shape[-1])
+            with np.errstate(invalid="ignore"):
+                self.means[part, :, level] = total / np.where(
+                    self.volume[level] > 0, self.volume[level], np.nan
+                )
+        for place, level in enumerate(frame.levels):
+            self.levels[place, part] = anomaly[:, level]
+        self._add_layers(part, anomaly)
+        if self.equator is not None:
+            self.isotherm[part] = _equatorial(thetao, frame, part, self.equator)
+        self._add_samples(part, anomaly)
+        return anomaly
+
+    def _add_layers(self, part: slice, anomaly: NDArray[np.float32]) -> None:
+        from deepda.verification import heat_content
+
+        frame = self.frame
+        year = part.start // frame.axis.per_year
+        mean = frame.field(anomaly.sum(axis=0, dtype=np.float64) / frame.axis.per_year)
+        self.annual[0, year] += mean.values[0]
+        for place, bottom in enumerate(self.bottoms):
+            self.annual[1 + place, year] += heat_content(mean, frame.grid, bottom).values
+
+    def _add_samples(self, part: slice, anomaly: NDArray[np.float32]) -> None:
+        here = self.samples[(self.samples >= part.start) & (self.samples < part.stop)] - part.start
+        if not here.size:
+            return
+        frame, grid = self.frame, self.frame.grid
+        chosen = anomaly[here]
+        try:
+            field = frame.field(chosen, "time")
+            self.spectra.append(zonal_spectrum(field, grid, length=stretch(grid)) * here.size)
+        except VerificationError:
+            pass  # no long enough stretch of ocean: no spectrum is shown
+        area = np.broadcast_to(grid.area, chosen.shape[2:])
+        for level in range(grid.shape[0]):
+            ocean = grid.ocean[level]
+            values = chosen[:, level][:, ocean]
+            shares = np.broadcast_to(area[ocean], values.shape)
+            self.counts[level] += np.histogram(values, EDGES, weights=shares)[0]
+
+    def record(self) -> Record:
+        frame = self.frame
+        grid, windows = frame.grid, frame.axis.windows
+        place = {"lat": grid.lat, "lon": grid.lon}
+        names = ["surface", *(f"0-{bottom:g} m" for bottom in self.bottoms)]
+        shares = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1e-30)
+        spectrum = sum(self.spectra[1:], self.spectra[0]) / self.samples.size if self.spectra else None
+        return Record(
+            self.name,
+            self.cycle,
+            frame.field(self.square / len(frame.axis)),
+            xr.DataArray(
+                self.means,
+                {"time": windows.middle, "region": frame.basins["region"].values, "depth": grid.depth},
+                ("time", "region", "depth"),
+            ),
+            xr.DataArray(
+                self.levels,
+                {"depth": grid.depth[list(frame.levels)], "time": windows.middle, **place},
+                ("depth", "time", "lat", "lon"),
+            ),
+            xr.DataArray(
+                np.where(grid.ocean[0], self.annual, np.nan),
+                {"layer": names, "time": windows.middle[frame.axis.per_year // 2 :: frame.axis.per_year],
+                 **place},
+                ("layer", "time", "lat", "lon"),
+            ),
+            _isotherm(self.isotherm, frame),
+            spectrum,
+            xr.DataArray(
+                shares / np.diff(EDGES),
+                {"depth": grid.depth, "value": 0.5 * (EDGES[1:] + EDGES[:-1])},
+                ("depth", "value"),
+            ),
+        )  # fmt: skip
+
+
+def _isotherm(values: Floats, frame: Frame) -> xr.DataArray | None:
+    if not np.isfinite(values).any():
+        return None
+    coords = {"time": frame.axis.windows.middle, "lon": frame.grid.lon}
+    return xr.DataArray(values, coords, ("time", "lon"), attrs={"units": "m"})
+
+
+def stretch(grid: Grid) -> int:
+    """Cells of a stretch for spectra: about a third of the circle, 32 at most."""
+    return int(min(32, max(8, 2 * (grid.shape[2] // 6))))
+
+
+def _equator(grid: Grid) -> xr.DataArray | None:
+    """(lat, lon) area weights within 2 degrees of the equator; None where there is no ocean."""
+    try:
+        return region_weights(grid, EQUATOR).isel(depth=0, drop=True)
+    except VerificationError:
+        return None
+
+
+def _equatorial(thetao: NDArray[np.float32], frame: Frame, part: slice, weights: xr.DataArray) -> Floats:
+    """(time, lon) m: of every column, then the mean over latitude."""
+    rows = np.flatnonzero(weights.values.any(axis=1))
+    field = frame.field(thetao, "time").isel(lat=rows)
+    found = isotherm_depth(field)
+    return (
+        weighted_mean(found, weights.isel(lat=rows), ("time", "lon"), partial=True)
+        .transpose("time", "lon")
+        .values
+    )
+
+
+class _ErrorSums:
+    """Adds blocks up to a Comparison."""
+
+    def __init__(self, frame: Frame, product: Product, rng: np.random.Generator) -> None:
+        self.frame = frame
+        self.volume = frame.grid.volume
+        self.error, self.square, self.product = (np.zeros(frame.grid.shape) for _ in range(3))
+        self.by_time = np.full((len(frame.axis), frame.grid.shape[0]), np.nan)
+        stated = STDDEV in product.source.fields
+        self.spread = ReliabilitySums(frame.grid, rng) if stated else None
+        self.samples = sampled(frame.axis)
+        self.aggregated = product.weights(frame.axis).nnz != len(frame.axis)
+
+    def add(
+        self, part: slice, fields: tuple[NDArray, NDArray], anomalies: tuple[NDArray, NDArray]
+    ) -> None:
+        error = fields[0] - fields[1]
+        square = np.square(error)
+        self.error += error.sum(axis=0, dtype=np.float64)
+        self.square += square.sum(axis=0, dtype=np.float64)
+        self.product += (anomalies[0] * anomalies[1]).sum(axis=0, dtype=np.float64)
+        total = np.einsum("tdyx,dyx->td", np.where(self.frame.grid.ocean, square, 0.0), self.volume)
+        layer = self.volume.sum((1, 2))
+        self.by_time[part] = np.sqrt(total / np.where(layer > 0, layer, np.nan))
+
+    def add_spread(
+        self, part: slice, product: Product, weights: csr_array, told: NDArray, true: NDArray
+    ) -> None:
+        """Judge the stated spread; of means over several windows nothing is stated."""
+        if self.spread is None or self.aggregated:
+            return
+        stddev = product.windows(weights, part, STDDEV)
+        here = self.samples[(self.samples >= part.start) & (self.samples < part.stop)]
+        self.spread.add(told - true, stddev, here - part.start)
+        if MEMBERS in product.source.fields and here.size:
+            one = slice(int(here[0]), int(here[0]) + 1)
+            members = product.windows(weights, one, MEMBERS)[:, 0]
+            self.spread.add_ranks(members, true[here[0] - part.start])
+
+    def comparison(self) -> Comparison:
+        frame, count = self.frame, len(self.frame.axis)
+        judged = self.spread if self.spread is not None and self.spread.count else None
+        return Comparison(
+            frame.field(self.error / count),
+            frame.field(self.square / count),
+            frame.field(self.product / count),
+            frame.over_time(self.by_time, slice(None), "depth").assign_coords(depth=frame.grid.depth),
+            None if judged is None else judged.reliability(),
+        )

@@ -1,0 +1,111 @@
+"""Marine heatwaves (Hobday et al. 2016, Prog. Oceanogr. 141, doi 10.1016/j.pocean.2015.12.014).
+
+There: daily values above the 90th percentile of their time of the year (an 11-day window, smoothed over
+31 days) for five days or more. The adaptation to coarser windows: of pentads the percentile pools each
+pentad with its two neighbours (15 days) and is smoothed over 7 pentads (35 days), and one pentad is five
+days and so an event; of months each calendar month has its own percentile, not smoothed, and one month
+is an event (as in Jacox et al. 2020, Nature 584). Nothing is detrended: the baseline is the period
+given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.windows import PENTADS
+
+PERCENTILE = 90.0
+POOLED, SMOOTHED = 1, 3  # pentads on either side
+MARGIN = 2.0**-9  # K above the threshold: twice what values are rounded to in the files of DeepDA
+
+
+def heatwave_threshold(
+    values: xr.DataArray, season: NDArray[np.intp], per_year: int, percentile: float = PERCENTILE
+) -> xr.DataArray:
+    """(season, ...) the percentile of each window of the year, in the units of `values`.
+
+    Args:
+        values: (time, ...) temperature or its anomaly.
+        season: (time) 0..per_year-1, each of them there.
+    """
+    reach = POOLED if per_year == PENTADS else 0
+    found = np.stack(
+        [
+            np.percentile(values.values[_near(season, of, reach, per_year)], percentile, axis=0)
+            for of in range(per_year)
+        ]
+    )
+    if per_year == PENTADS:
+        found = np.mean(
+            [np.roll(found, shift, axis=0) for shift in range(-SMOOTHED, SMOOTHED + 1)], axis=0
+        )
+    rest = values.dims[1:]
+    return xr.DataArray(found, {name: values[name] for name in rest if name in values.coords},
+                        ("season", *rest), attrs=values.attrs)  # fmt: skip
+
+
+def in_heatwave(values: xr.DataArray, threshold: xr.DataArray, season: NDArray[np.intp]) -> xr.DataArray:
+    """(time, ...) True in the windows above the threshold (season, ...) of their time of the year.
+
+    By more than MARGIN: what does not vary but for rounding has no heatwaves.
+    """
+    return values.copy(data=values.values > threshold.values[season] + MARGIN)
+
+
+@dataclass(frozen=True)
+class Contingency:
+    """Weights of the four outcomes of an event that was told or not, and was or was not.
+
+    Attributes:
+        hits, misses, false_alarms, rejections: sums of weights.
+    """
+
+    hits: float
+    misses: float
+    false_alarms: float
+    rejections: float
+
+    @property
+    def detection(self) -> float:
+        """Probability of detection, hits among events, 0..1; 1 is best."""
+        return _ratio(self.hits, self.hits + self.misses)
+
+    @property
+    def false_alarm_ratio(self) -> float:
+        """False alarms among events told, 0..1; 0 is best."""
+        return _ratio(self.false_alarms, self.hits + self.false_alarms)
+
+    @property
+    def success(self) -> float:
+        """Critical success index, hits among all but correct rejections, 0..1; 1 is best."""
+        return _ratio(self.hits, self.hits + self.misses + self.false_alarms)
+
+    @property
+    def frequency_bias(self) -> float:
+        """Events told per event, 0..; 1 is right."""
+        return _ratio(self.hits + self.false_alarms, self.hits + self.misses)
+
+
+def contingency(told: xr.DataArray, true: xr.DataArray, weights: xr.DataArray) -> Contingency:
+    """The outcomes of events (..., bool) on both sides, weighted; zero weight does not count."""
+    used = weights.broadcast_like(true).transpose(*true.dims)
+
+    def total(of: xr.DataArray) -> float:
+        return float(used.where(of, 0.0).sum())
+
+    return Contingency(
+        total(told & true), total(~told & true), total(told & ~true), total(~told & ~true)
+    )
+
+
+def _near(season: NDArray[np.intp], of: int, reach: int, per_year: int) -> NDArray[np.bool_]:
+    away = np.abs(np.asarray(season) - of)
+    return np.minimum(away, per_year - away) <= reach
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else float("nan")

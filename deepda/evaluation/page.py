@@ -1,0 +1,180 @@
+"""From files to the page: `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from deepda.evaluation.calendars import common_axis
+from deepda.evaluation.errors import EvaluationError
+from deepda.evaluation.findings import Findings
+from deepda.evaluation.gather import Comparison, Frame, Record, gather
+from deepda.evaluation.product import (
+    Product,
+    open_product,
+    require_same_cells,
+    same_cells,
+    shared_mask,
+)
+from deepda.evaluation.section_climate import heat_section, modes_section, thermocline_section
+from deepda.evaluation.section_fields import (
+    agreement_section,
+    climatology_section,
+    scales_section,
+    variability_section,
+)
+from deepda.evaluation.section_heatwaves import heatwave_section
+from deepda.evaluation.section_uncertainty import observation_section, reliability_section
+from deepda.feedback.departures import departures
+from deepda.progress import Progress
+from deepda.report import Section, Table, Value, write_report
+
+SEED = 1  # of ties of ranks
+SECTIONS: Sequence[Callable[[Findings], Section | None]] = (
+    agreement_section,
+    climatology_section,
+    variability_section,
+    scales_section,
+    modes_section,
+    heat_section,
+    thermocline_section,
+    heatwave_section,
+    reliability_section,
+    observation_section,
+)
+
+
+def evaluate(
+    analysis: Sequence[str | Path],
+    output: str | Path,
+    reference: Sequence[str | Path] = (),
+    *,
+    baselines: Mapping[str, Sequence[str | Path]] | None = None,
+    observations: Path | None = None,
+    remap: bool = False,
+    variable: str | None = None,
+    stamps: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write `report.html` under `output`, and PNG and CSV files into its folder `figures`.
+
+    Args:
+        analysis, reference: files, folders or patterns; see `open_product`.
+        baselines: name to files of other products that are held against the reference too.
+        observations: a product's folder with feedback.
+        remap: remap a reference on other cells to those of the analysis.
+        variable, stamps: see `open_product`; they are told of foreign files only.
+
+    Raises:
+        EvaluationError: products that cannot be read or compared. FeedbackError: no feedback.
+    """
+    if baselines and not reference:
+        raise EvaluationError("baselines came without a reference to hold them against; add --reference")
+    others = [*(baselines or {}).items(), *([("reference", reference)] if reference else [])]
+    told = departures(observations) if observations is not None else None
+    first = open_product(analysis, "analysis", variable=variable, stamps=stamps)
+    products = [first, *(_beside(paths, first, remap, variable, stamps) for paths in others)]
+    axis = common_axis(*(product.timeline for product in products))
+    grid, note = shared_mask(products)
+    notes = [*axis.notes, *filter(None, [note]), *(line for one in products for line in one.notes)]
+    frame = Frame.of(grid, axis)
+    rng = np.random.default_rng(SEED)
+    with TemporaryDirectory(prefix=".levels-", dir=output) as scratch:
+        records, comparisons = gather(
+            products, frame, Path(scratch), compare=bool(reference), rng=rng, progress=progress
+        )
+        found = _findings(frame, products, records, comparisons)
+        found.departures = told
+        return _write(found, notes, Path(output))
+
+
+def _findings(
+    frame: Frame, products: list[Product], records: list[Record], comparisons: list[Comparison]
+) -> Findings:
+    if not comparisons:
+        return Findings(frame, products, records[0])
+    beside = zip(records[1:-1], comparisons[1:], strict=True)
+    return Findings(
+        frame,
+        products,
+        records[0],
+        records[-1],
+        comparisons[0],
+        {record.name: (record, comparison) for record, comparison in beside},
+    )
+
+
+def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
+    sections = [make(found) for make in SECTIONS]
+    return write_report(
+        output / "report.html",
+        _title(found),
+        [*(one for one in sections if one is not None), _sources(found, notes)],
+        summary=_summary(found, notes),
+        facts=found.facts,
+        footer="Made by deepda evaluate. error = analysis − reference; in K unless told.",
+        beside=output / "figures",
+    )
+
+
+def _beside(
+    named: tuple[str, Sequence[str | Path]],
+    analysis: Product,
+    remap: bool,
+    variable: str | None,
+    stamps: str | None,
+) -> Product:
+    """A product on the cells of the analysis."""
+    name, paths = named
+    opened = open_product(paths, name, variable=variable, stamps=stamps)
+    if remap and not same_cells(analysis.grid, opened.grid):
+        return open_product(paths, name, variable=variable, stamps=stamps, target=analysis.grid)
+    require_same_cells(analysis.grid, opened.grid, name)
+    return opened
+
+
+def _title(found: Findings) -> str:
+    years = found.frame.axis.years
+    return f"Evaluation of {_label(found.products[0])}, {years[0]}–{years[-1]}"
+
+
+def _label(product: Product) -> str:
+    first = product.files[0].resolve()
+    return first.parent.name + ("" if len(product.files) > 1 else f"/{first.name}")
+
+
+def _summary(found: Findings, notes: Sequence[str]) -> str:
+    axis = found.frame.axis
+    windows = "pentads" if axis.per_year == 73 else "months"
+    against = f" against {_label(found.products[-1])}" if found.reference is not None else ""
+    return (
+        f"{_label(found.products[0])}{against}: {found.years} whole years in {windows}, "
+        f"{found.frame.grid.shape[1]} x {found.frame.grid.shape[2]} cells, "
+        f"{found.frame.grid.shape[0]} layers down "
+        f"to {found.frame.grid.depth_edges[-1]:.0f} m. " + " ".join(notes)
+    )
+
+
+def _sources(found: Findings, notes: Sequence[str]) -> Section:
+    rows: dict[str, dict[str, Value]] = {
+        product.name: {
+            "files": len(product.files),
+            "first file": product.files[0].name,
+            "steps": product.timeline.time.size,
+            "from": str(product.timeline.time[0]),
+            "to": str(product.timeline.time[-1]),
+            "calendar": product.timeline.calendar,
+        }
+        for product in found.products
+    }
+    return Section(
+        "What was compared",
+        [Table("products", rows, "The products as they were read.", corner="product")],
+        " ".join(notes) or "Nothing was remapped or averaged in time.",
+    )
+
+
+__all__ = ["EvaluationError", "evaluate"]

@@ -1,0 +1,220 @@
+"""Temperature of a product, whoever wrote it: files of DeepDA, or anything that follows CF.
+
+ORAS5, GLORYS, GODAS, SODA, EN4 and CMIP names, kelvin, layers bottom up, rows north to south and any
+calendar are read as they stand. Cells are remapped only on demand, or where they are curvilinear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from deepda.axes import ControlError
+from deepda.control import open_control
+from deepda.evaluation.calendars import Axis, Timeline
+from deepda.evaluation.errors import EvaluationError
+from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, is_own
+from deepda.grid import Grid
+from deepda.mesh import Regular
+from deepda.native import Native, find_files, open_native
+
+__all__ = ["EvaluationError", "Product", "open_product", "same_cells"]
+
+NAMES = ("temp", "temperature", "ptemp", "potential_temperature", "to", "water_temp")  # SODA, EN4 ...
+SAME = 1e-3  # degrees and m
+THETAO, STDDEV, MEMBERS = "thetao", "thetao_stddev", "members"
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product that can be read window by window.
+
+    Attributes:
+        name: for figures.
+        files: what it was read from.
+        grid: its cells.
+        timeline: its steps.
+        source: reads steps.
+        notes: sentences for the reader: what was done to it.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    grid: Grid
+    timeline: Timeline
+    source: Source
+    notes: tuple[str, ...] = ()
+
+    def windows(self, weights: csr_array, part: slice, field: str = THETAO) -> NDArray[np.float32]:
+        """([member,] window, depth, lat, lon) degC (K for `thetao_stddev`), NaN on land.
+
+        Args:
+            weights: (window, step) of `Timeline.weights`.
+            part: windows of it.
+            field: a name out of `source.fields`.
+        """
+        rows = weights[part]
+        first, last = int(rows.indices.min()), int(rows.indices.max()) + 1
+        values = self.source.read(field, first, last)
+        rows = rows[:, first:last]
+        if rows.nnz == rows.shape[0] == rows.shape[1]:
+            return values  # windows are the steps
+        steps = np.moveaxis(values, -4, 0)
+        mean = rows @ steps.reshape(last - first, -1)
+        return np.moveaxis(mean.astype(np.float32).reshape(-1, *steps.shape[1:]), 0, -4)
+
+    def weights(self, axis: Axis) -> csr_array:
+        """(window of the axis, step) shares."""
+        return self.timeline.weights(axis)
+
+
+def open_product(
+    paths: Sequence[str | Path],
+    name: str,
+    *,
+    variable: str | None = None,
+    stamps: str | None = None,
+    target: Grid | None = None,
+) -> Product:
+    """Open a product lazily.
+
+    Args:
+        paths: files, folders, patterns or Zarr stores; of a folder written by DeepDA its thetao_*.nc or
+            analysis.nc.
+        name: for figures.
+        variable: name of the potential temperature, found by itself if not given.
+        stamps: "start" or "end": where in their month stamps without bounds stand.
+        target: remap to the cells of this grid (its mask is not used).
+
+    Raises:
+        EvaluationError: no file, no temperature, no time, no usable cells.
+    """
+    try:
+        files = _files(paths)
+        found = OwnFiles.open(files) if is_own(files[0]) else None
+        if target is not None:
+            return _remapped(files, name, variable, stamps, _edges(target))
+        if found is not None:
+            return Product(name, tuple(files), found.grid, Timeline(found.time, found.bounds), found)
+        native = open_native(files, variable or _variable(files[0]))
+    except ControlError as error:
+        raise EvaluationError(str(error)) from error
+    timeline = Timeline(native.time, native.time_bounds, stamps)
+    if not isinstance(native.cells, Regular):
+        return _straightened(native, files, name, variable, stamps)
+    cells = OwnCells.of(native)
+    return Product(name, tuple(files), cells.grid, timeline, cells)
+
+
+def same_cells(one: Grid, other: Grid) -> bool:
+    """Whether two grids have the same cells, whatever their masks."""
+    return one.shape == other.shape and all(
+        np.allclose(getattr(one, edges), getattr(other, edges), rtol=0, atol=SAME)
+        for edges in ("lat_edges", "lon_edges", "depth_edges")
+    )
+
+
+def require_same_cells(analysis: Grid, other: Grid, name: str) -> None:
+    """Refuse a product on other cells.
+
+    Raises:
+        EvaluationError: with both sides.
+    """
+    if not same_cells(analysis, other):
+        raise EvaluationError(
+            f"the {name} has {_told(other)}, the analysis {_told(analysis)}, expected "
+            "the same "
+            "cells; add --remap to compare means over the cells of the analysis"
+        )
+
+
+def _told(grid: Grid) -> str:
+    depth, lat, lon = grid.shape
+    return (
+        f"{lat} x {lon} cells from {grid.lat_edges[0]:g} to {grid.lat_edges[-1]:g} N and "
+        f"{grid.lon_edges[0]:g} to {grid.lon_edges[-1]:g} E, {depth} layers to "
+        f"{grid.depth_edges[-1]:g} m"
+    )
+
+
+def _files(paths: Sequence[str | Path]) -> list[Path]:
+    """Of a folder written by DeepDA the analyses alone: other files of temperature stand beside them."""
+    chosen: list[str | Path] = []
+    for path in map(Path, paths):
+        years = sorted(path.glob("thetao_*.nc")) if path.is_dir() else []
+        if not years and (path / "analysis.nc").is_file():
+            years = [path / "analysis.nc"]
+        chosen += years or [path]
+    return find_files(chosen)
+
+
+def _variable(path: Path) -> str | None:
+    """A name that `deepda.native` does not look for by itself."""
+    options: dict[str, Any] = {"engine": "zarr"} if path.is_dir() else {}
+    try:
+        with xr.open_dataset(path, decode_times=False, decode_timedelta=False, **options) as dataset:
+            names = {str(name).lower(): str(name) for name in dataset.data_vars}
+    except (OSError, ValueError, RuntimeError):
+        return None  # open_native says why
+    return next((names[name] for name in NAMES if name in names), None)
+
+
+def _edges(grid: Grid) -> dict[str, NDArray[np.float64]]:
+    return {name: getattr(grid, name) for name in ("lat_edges", "lon_edges", "depth_edges")}
+
+
+def _remapped(
+    files: list[Path],
+    name: str,
+    variable: str | None,
+    stamps: str | None,
+    edges: dict[str, NDArray[np.float64]],
+) -> Product:
+    given = variable or (None if is_own(files[0]) else _variable(files[0]))
+    source = Remapped.of(open_control(files, edges, given), edges)
+    note = (
+        f"The {name} was remapped, conservatively by volume, to {_told(source.grid)}: "
+        "everything said "
+        "about it holds for means over those cells, whose variance is smaller than that of its own."
+    )
+    timeline = Timeline(source.time, source.bounds, stamps)
+    return Product(name, tuple(files), source.grid, timeline, source, (note,))
+
+
+def _straightened(
+    native: Native, files: list[Path], name: str, variable: str | None, stamps: str | None
+) -> Product:
+    """A curvilinear product on cells of about its own size."""
+    columns = native.water.shape[2]
+    size = next(step for step in (0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0) if step >= 0.9 * 360 / columns)
+    layers = native.layers[np.argsort(native.layers[:, 0])]
+    edges = {
+        "lat_edges": np.linspace(-90, 90, round(180 / size) + 1),
+        "lon_edges": np.linspace(0, 360, round(360 / size) + 1),
+        "depth_edges": np.append(layers[:, 0], layers[-1, 1]),
+    }
+    return _remapped(files, name, variable, stamps, edges)
+
+
+def shared_mask(products: Sequence[Product]) -> tuple[Grid, str]:
+    """The grid of the first with the ocean that all have, and a note where masks differ."""
+    first = products[0].grid
+    ocean = np.logical_and.reduce([product.grid.ocean for product in products])
+    left = int(first.ocean.sum() - ocean.sum())
+    if not ocean.any():
+        raise EvaluationError("no ocean cell is common to all products; check their masks")
+    note = f"{left} of {first.ocean.sum()} ocean cells of the analysis are land in another product " \
+        "and were left out." if left else ""  # fmt: skip
+    return first.with_ocean(ocean), note
+
+
+def renamed(product: Product, name: str) -> Product:
+    """The same product under another name."""
+    return replace(product, name=name)

@@ -1,0 +1,356 @@
+"""Sections on climate: modes of variability, heat content and trends, the equatorial thermocline."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from deepda.evaluation.charts import modes_chart
+from deepda.evaluation.errors import EvaluationError
+from deepda.evaluation.findings import FEWEST_TREND, Findings
+from deepda.evaluation.heat import (
+    EARTH,
+    PUBLISHED,
+    annual_means,
+    basin_heat,
+    heat_trend,
+    surface_area,
+    without_season,
+)
+from deepda.evaluation.maps import MapPanel, hovmoeller, maps, same_limits
+from deepda.evaluation.patterns import (
+    INDICES,
+    TROPICAL_PACIFIC,
+    Modes,
+    aligned,
+    decadal_modes,
+    indices,
+    leading_modes,
+    pattern_correlation,
+)
+from deepda.figures import series
+from deepda.grid import Grid
+from deepda.report import Picture, Section, Table, Value
+from deepda.verification import VerificationError, region_weights, trend
+from deepda.verification.climate import SECONDS_PER_DECADE
+from deepda.verification.scores import REGIONS
+
+MODES = 3
+SERIES = ("Niño 3.4", "IOD", "AMO", "PDO")
+UNITS = {"PDO": "PDO (standardised)", "IOD": "IOD (K)", "AMO": "AMO (K)", "Niño 3.4": "Niño 3.4 (K)"}
+SEES = {
+    "Niño 3.4": "El Niño: mean anomaly in 5°S–5°N, 170–120°W.",
+    "IOD": "Indian Ocean dipole: west (50–70°E, 10°S–10°N) less south-east (90–110°E, 10°S–0).",
+    "AMO": "North Atlantic (0–60°N, 80–0°W) less the world's ocean (60°S–60°N), not smoothed.",
+    "PDO": "Pacific decadal oscillation: series of the leading pattern of the North Pacific.",
+}
+
+
+def modes_section(found: Findings) -> Section:
+    """Indices and EOFs of monthly surface anomalies."""
+    grid = found.frame.grid
+    surface = {
+        name: found.monthly(one.levels.isel(depth=0, drop=True)) for name, one in found.records.items()
+    }
+    named = {name: indices(field, grid) for name, field in surface.items()}
+    blocks: list[Picture | Table] = []
+    for index in SERIES:
+        lines = {name: values[index] for name, values in named.items() if index in values}
+        if lines:
+            told = (
+                f"{SEES[index]} Monthly; the lines should lie on each other."
+                if len(lines) > 1
+                else f"{SEES[index]} Monthly."
+            )
+            blocks.append(Picture(f"index_{_plain(index)}", series(lines, UNITS[index]), told))
+    blocks.append(_index_table(found, named))
+    blocks += _eof_blocks(found, surface, "tropical_pacific", "the tropical Pacific")
+    blocks += _eof_blocks(found, surface, "global", "the world's ocean")
+    blocks += _decadal_blocks(found, surface)
+    return Section(
+        "Modes of climate",
+        blocks,
+        "Monthly anomalies of the surface. Patterns are those of each product alone, with "
+        "signs turned so that they agree.",
+    )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("ñ", "n").replace(" ", "").replace(".", "").replace("+", "")
+
+
+def _index_table(found: Findings, named: dict[str, dict[str, xr.DataArray]]) -> Table:
+    rows: dict[str, dict[str, Value]] = {}
+    for index in INDICES:
+        lines = {name: values[index] for name, values in named.items() if index in values}
+        if not lines:
+            continue
+        row: dict[str, Value] = {
+            f"standard deviation, {name}": float(line.std()) for name, line in lines.items()
+        }
+        if len(lines) > 1:
+            one, other = (line.values - line.values.mean() for line in lines.values())
+            row["correlation"] = float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum()))
+            row["root mean square difference"] = float(np.sqrt(np.mean((one - other) ** 2)))
+        rows[index] = row
+    if found.reference is not None and "Niño 3.4" in rows:
+        found.facts["Niño 3.4 correlation"] = f"{rows['Niño 3.4']['correlation']:.3f}"
+    return Table(
+        "indices",
+        rows,
+        "Monthly indices: their size in K (PDO: standardised) and how well they agree, means removed.",
+        corner="index",
+    )
+
+
+def _weights(grid: Grid, region: str) -> xr.DataArray:
+    box = TROPICAL_PACIFIC if region == "tropical_pacific" else REGIONS["global"]
+    return region_weights(grid, box).isel(depth=0, drop=True)
+
+
+def _eof_blocks(
+    found: Findings, surface: dict[str, xr.DataArray], region: str, told: str
+) -> list[Picture | Table]:
+    try:
+        weights = _weights(found.frame.grid, region)
+        modes = {name: leading_modes(field, weights, MODES) for name, field in surface.items()}
+    except (VerificationError, EvaluationError):
+        return []  # no ocean there, or hardly a month: nothing to show
+    return _mode_blocks(found, modes, weights, region, f"Leading patterns of {told}")
+
+
+def _decadal_blocks(found: Findings, surface: dict[str, xr.DataArray]) -> list[Picture | Table]:
+    from deepda.evaluation.patterns import NORTH_PACIFIC
+
+    try:
+        weights = region_weights(found.frame.grid, NORTH_PACIFIC).isel(depth=0, drop=True)
+        modes = {name: decadal_modes(field, found.frame.grid) for name, field in surface.items()}
+    except (VerificationError, EvaluationError):
+        return []
+    return _mode_blocks(
+        found, modes, weights, "north_pacific", "PDO: leading pattern of the North Pacific"
+    )[:1]
+
+
+def _mode_blocks(
+    found: Findings, modes: dict[str, Modes], weights: xr.DataArray, name: str, title: str
+) -> list[Picture | Table]:
+    if found.reference is not None:
+        modes["analysis"] = aligned(modes["analysis"], modes["reference"], weights)
+    count = modes["analysis"].share.size
+    limits = same_limits([one.pattern.values for one in modes.values()], centred=True)
+    panels = [
+        MapPanel(one.pattern.values[mode], "pattern",
+                 f"{product.capitalize()}, mode {mode + 1}: {float(one.share[mode]):.0%}", limits)
+        for product, one in modes.items() for mode in range(count)
+    ]  # fmt: skip
+    fit = ""
+    if found.reference is not None:
+        one, other = (each.pattern for each in modes.values())
+        fits = [pattern_correlation(one[mode], other[mode], weights) for mode in range(count)]
+        fit = " Correlation of the patterns: " + ", ".join(f"{value:.2f}" for value in fits) + "."
+    maps_block = Picture(
+        f"eof_{name}",
+        maps(panels, found.frame.grid, columns=max(count, len(modes))),
+        f"{title}, with their share of the variance. Modes of nearly equal shares may mix or "
+        f"change places.{fit}",
+        wide=True,
+    )
+    lines = {product: one.series for product, one in modes.items()}
+    chart = Picture(
+        f"eof_series_{name}",
+        modes_chart(lines, [f"Mode {mode + 1}" for mode in range(count)]),
+        "Their series, in standard deviations.",
+        wide=True,
+    )
+    return [maps_block, chart]
+
+
+def heat_section(found: Findings) -> Section:
+    """Heat content, its trend, trend maps."""
+    frame = found.frame
+    bottoms = [depth for depth in (300.0, 700.0, 2000.0) if depth <= frame.grid.depth_edges[-1] + 1e-6]
+    bottoms = bottoms or [float(frame.grid.depth_edges[-1])]
+    heats = {
+        bottom: {
+            name: basin_heat(one.means, frame.basins, frame.grid, bottom)
+            for name, one in found.records.items()
+        }
+        for bottom in bottoms
+    }
+    blocks: list[Picture | Table] = []
+    for bottom, lines in heats.items():
+        shown = {
+            name: found.monthly(
+                without_season(line.sel(region="global", drop=True), frame.axis.per_year)
+            )
+            / 1e21
+            for name, line in lines.items()
+        }
+        blocks.append(
+            Picture(
+                f"heat_{bottom:.0f}m",
+                series(shown, "heat content (ZJ)", title=f"0–{bottom:.0f} m"),
+                f"Heat content of the upper {bottom:.0f} m of all ocean evaluated, less the "
+                "mean of each "
+                "window of the year. Steps where the observing system changes are not climate.",
+                wide=True,
+            )
+        )
+    if found.trends:
+        blocks += [_heat_table(found, heats), _basin_heat_table(found, heats), *_trend_maps(found)]
+    deepest = frame.grid.depth_edges[-1]
+    text = (
+        ""
+        if deepest >= 2000
+        else f"The grid ends at {deepest:.0f} m: heat content is told down to there at most. "
+    )
+    if not found.trends:
+        text += (
+            f"{found.years} whole years are too few for a trend (at least {FEWEST_TREND} are asked for)."
+        )
+    return Section("Heat content and trends", blocks, text)
+
+
+def _heat_table(found: Findings, heats: dict[float, dict[str, xr.DataArray]]) -> Table:
+    axis, area = (
+        found.frame.axis,
+        float(surface_area(found.frame.basins, found.frame.grid).sel(region="global")),
+    )
+    rows: dict[str, dict[str, Value]] = {}
+    spans = {(axis.years[0], axis.years[-1]): None} | {
+        (line.first, line.last): None for line in PUBLISHED
+    }
+    for first, last in spans:
+        if first < axis.years[0] or last > axis.years[-1]:
+            continue
+        for bottom, lines in heats.items():
+            row = _trend_row(found, lines, area, first, last)
+            for line in PUBLISHED:
+                if (line.first, line.last, line.bottom) == (first, last, bottom):
+                    row["published"] = f"{line.low:.2f}–{line.high:.2f}"
+            rows[f"{first}–{last}, 0–{bottom:.0f} m"] = row
+    key = next(iter(rows))
+    found.facts[f"Heat content trend, {key.split(', ')[1]}"] = f"{rows[key]['analysis']:.2f} W m⁻²"
+    known = any("published" in row for row in rows.values())
+    return Table(
+        "heat_trends",
+        rows,
+        "Trend of annual heat content in W m⁻² of the ocean evaluated, with half the 95 % "
+        "confidence interval "
+        f"(autocorrelation allowed for); times {area / EARTH:.2f} it is per area of the Earth."
+        + (" Published: ORAS5, GLORYS, FOAM, C-GLORS, IAP (doi 10.1038/s41612-024-00860-6, Table "
+        "1)."
+           if known else " Published ranges are for 1993–2017 and 2005–2017, which are not covered."),
+        corner="period and layer",
+    )  # fmt: skip
+
+
+def _trend_row(
+    found: Findings,
+    lines: dict[str, xr.DataArray],
+    area: float,
+    first: int,
+    last: int,
+    region: str = "global",
+) -> dict[str, Value]:
+    axis = found.frame.axis
+    kept = slice(first - axis.years[0], last - axis.years[0] + 1)
+    row: dict[str, Value] = {}
+    for name, line in reversed(list(lines.items())):
+        annual = annual_means(line.sel(region=region, drop=True), axis.per_year).isel(time=kept)
+        result = heat_trend(annual, area)
+        row[name] = float(result.slope)
+        row[f"{name} ±"] = float(result.half_width)
+    return row
+
+
+def _basin_heat_table(found: Findings, heats: dict[float, dict[str, xr.DataArray]]) -> Table:
+    axis = found.frame.axis
+    areas = surface_area(found.frame.basins, found.frame.grid)
+    bottom, lines = list(heats.items())[-1]
+    rows = {
+        str(region): _trend_row(
+            found, lines, float(areas.sel(region=region)), axis.years[0], axis.years[-1], str(region)
+        )
+        for region in areas["region"].values
+        if float(areas.sel(region=region)) > 0
+    }
+    return Table(
+        "heat_trends_by_basin",
+        rows,
+        f"The same by basin, 0–{bottom:.0f} m, W m⁻² of the basin, {axis.years[0]}–{axis.years[-1]}.",
+        corner="basin",
+    )
+
+
+def _trend_maps(found: Findings) -> list[Picture | Table]:
+    layers = found.analysis.annual["layer"].values
+    return [
+        _trend_map(found, str(layers[place]), name) for place, name in ((0, "surface"), (-1, "heat"))
+    ]
+
+
+def _trend_map(found: Findings, layer: str, name: str) -> Picture:
+    kind, scale = ("trend", 1.0) if name == "surface" else ("flux", 1.0 / SECONDS_PER_DECADE)
+    trends = {key: trend(one.annual.sel(layer=layer, drop=True)) for key, one in found.records.items()}
+    slopes = {key: one.slope.values * scale for key, one in trends.items()}
+    limits = same_limits(list(slopes.values()), centred=True)
+    panels = [
+        MapPanel(slopes[key], kind, f"{key.capitalize()}, {layer}", limits,
+                 ~(np.abs(one.slope.values) > one.half_width.values))
+        for key, one in trends.items()
+    ]  # fmt: skip
+    if found.reference is not None:
+        panels.append(
+            MapPanel(slopes["analysis"] - slopes["reference"], kind, "Analysis − reference", limits)
+        )
+    axis = found.frame.axis
+    return Picture(
+        f"trend_{name}",
+        maps(panels, found.frame.grid),
+        f"Linear trend of annual means, {layer}, {axis.years[0]}–{axis.years[-1]}. Dots: not "
+        "distinguishable "
+        "from none at 95 %. Short records show the phase of El Niño and of the PDO as a trend.",
+        wide=found.reference is not None,
+    )
+
+
+def thermocline_section(found: Findings) -> Section | None:
+    """Hovmöller diagram of the equatorial 20-degree isotherm; None where there is none."""
+    if any(one.isotherm is None for one in found.records.values()):
+        return None
+    axis = found.frame.axis
+    fields = {}
+    for name, one in found.records.items():
+        assert one.isotherm is not None
+        monthly = found.monthly(one.isotherm)
+        with np.errstate(all="ignore"):
+            years = monthly.values.reshape(found.years, 12, -1)
+            there = np.isfinite(years)
+            normal = np.where(there, years, 0).sum(0) / np.where(there.any(0), there.sum(0), np.nan)
+        fields[name] = (monthly.values - np.tile(normal, (found.years, 1)), monthly["time"].values)
+    limits = {"isotherm": same_limits([field for field, _ in fields.values()], centred=True)}
+    panels = {name.capitalize(): (field, "isotherm") for name, (field, _) in fields.items()}
+    if found.reference is not None:
+        panels["Analysis − reference"] = (
+            fields["analysis"][0] - fields["reference"][0],
+            "isotherm error",
+        )
+        limits["isotherm error"] = limits["isotherm"]
+    picture = Picture(
+        "hovmoeller_isotherm",
+        hovmoeller(panels, fields["analysis"][1], found.frame.grid, limits),
+        "Depth of the 20 °C isotherm within 2° of the equator, anomaly from its seasonal "
+        "cycle, by longitude "
+        "and month; blue is deeper, warm water piled up. Slanting bands in the Pacific are "
+        "Kelvin waves going "
+        "east ahead of El Niño. White: no such isotherm.",
+        wide=found.reference is not None,
+    )
+    return Section(
+        "The equatorial thermocline",
+        [picture],
+        "The depth is found in every column and window, then averaged; "
+        f"{axis.years[0]}–{axis.years[-1]}.",
+    )

@@ -1,0 +1,185 @@
+"""The section on marine heatwaves: where, how often, and whether the analysis sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import xarray as xr
+
+from deepda.evaluation.basins import BASINS
+from deepda.evaluation.charts import performance_diagram
+from deepda.evaluation.findings import Findings
+from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
+from deepda.evaluation.maps import MapPanel, maps, same_limits
+from deepda.figures import series
+from deepda.report import Picture, Section, Table, Value
+from deepda.verification import weighted_mean
+from deepda.windows import PENTADS
+
+ADVISED = 30  # years of a baseline (Hobday et al. 2016)
+ROWS = 20  # of latitude worked on at once
+
+
+def heatwave_section(found: Findings) -> Section:
+    """Marine heatwaves at both levels of the frame."""
+    events = {level: _events(found, place) for place, level in enumerate(found.frame.levels)}
+    blocks: list[Picture | Table] = [_share_maps(found, level, of) for level, of in events.items()]
+    blocks += [_series(found, level, of) for level, of in events.items()]
+    if found.reference is not None:
+        blocks += _judged(found, events)
+    return Section("Marine heatwaves", blocks, _text(found))
+
+
+def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list[Picture | Table]:
+    tables = {
+        found.where(level): dict(_outcomes(found, level, of["analysis"], of["reference"]))
+        for level, of in events.items()
+    }
+    found.facts["Heatwaves, success index"] = f"{tables['surface']['global'].success:.2f}"
+    blocks: list[Picture | Table] = [
+        Picture(
+            "performance_diagram",
+            performance_diagram(tables),
+            "Heatwaves of the analysis against those of the reference, by level and basin: up "
+            "is more of "
+            "them found, right is fewer false alarms, the upper right corner is perfect. "
+            "Curves: critical "
+            "success index; dashed: as many told as there were (the diagonal), or half, or twice.",
+        ),
+    ]
+    if found.baselines:
+        told = {
+            name: {
+                found.where(level): next(_outcomes(found, level, of[name], of["reference"]))[1]
+                for level, of in events.items()
+            }
+            for name in ("analysis", *found.baselines)
+        }
+        blocks.append(
+            Picture(
+                "performance_of_baselines",
+                performance_diagram(told),
+                "The same over the whole ocean for the analysis and the baselines. One that "
+                "never departs "
+                "from its seasonal cycle has no heatwave and no place here.",
+            )
+        )
+        tables |= {name: one for name, one in told.items() if name != "analysis"}
+    return [*blocks, _table(tables)]
+
+
+def _text(found: Findings) -> str:
+    what = (
+        "above the 90th percentile of its time of the year (each pentad pooled with its "
+        "neighbours, smoothed "
+        "over seven); one pentad is the five days that an event must last"
+        if found.frame.axis.per_year == PENTADS
+        else "above the 90th percentile of its calendar month; one month is an event"
+    )
+    short = (
+        f" {found.years} years are a short baseline, {ADVISED} are advised."
+        if found.years < ADVISED
+        else ""
+    )
+    return (
+        "After Hobday et al. (2016), adapted to the windows at hand: a window is in a heatwave "
+        f"if it is {what}. "
+        "Each product has its own percentile over the years evaluated, so that a mean bias "
+        "makes no heatwave; "
+        f"a trend is left in and moves heatwaves to the later years.{short}"
+    )
+
+
+def _events(found: Findings, place: int) -> dict[str, xr.DataArray]:
+    """Name to (time, lat, lon) True in a heatwave."""
+    axis = found.frame.axis
+    events = {}
+    others = {name: record for name, (record, _) in found.baselines.items()}
+    for name, one in (found.records | others).items():
+        values = one.levels.isel(depth=place, drop=True)
+        bands = []
+        for first in range(0, values.sizes["lat"], ROWS):
+            band = values.isel(lat=slice(first, first + ROWS)).load()
+            threshold = heatwave_threshold(band, found.frame.season, axis.per_year)
+            bands.append(in_heatwave(band, threshold, found.frame.season))
+        events[name] = xr.concat(bands, "lat")
+    return events
+
+
+def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Picture:
+    late = slice(len(found.frame.axis) // 2, None)
+    shares = {name: found.on_sea(100 * events[name][late].mean("time"), level) for name in found.records}
+    limits = same_limits(list(shares.values()), from_zero=True)
+    panels = [
+        MapPanel(share, "heatwaves", f"{name.capitalize()}, {found.where(level)}", limits)
+        for name, share in shares.items()
+    ]
+    if found.reference is not None:
+        both = [events["analysis"], events["reference"]]
+        hits, either = (both[0] & both[1]).sum("time"), (both[0] | both[1]).sum("time")
+        panels.append(
+            MapPanel(
+                found.on_sea(hits / either.where(either > 0), level),
+                "success",
+                "Success index",
+                (0.0, 1.0),
+            )
+        )
+    name = "surface" if level == 0 else "below"
+    return Picture(
+        f"heatwaves_{name}",
+        maps(panels, found.frame.grid, level=level),
+        f"Share of windows in a heatwave at {found.where(level)} in the second half of the "
+        "years: 10 % is the "
+        "share over all of them, so that red is warming."
+        + (
+            " Right: the part of all heatwave windows of either that both have."
+            if found.reference is not None
+            else ""
+        ),
+        wide=found.reference is not None,
+    )
+
+
+def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Picture:
+    weights = found.frame.basins.sel(region="global", drop=True).isel(depth=level, drop=True)
+    lines = {
+        name: found.monthly(100 * weighted_mean(events[name].astype(float), weights, ("time",)))
+        for name in found.records
+    }
+    return Picture(
+        f"heatwave_area_{'surface' if level == 0 else 'below'}",
+        series(lines, "ocean in a heatwave (%)", title=found.where(level).capitalize()),
+        "Share of the ocean's area in a heatwave by month: about 10 % on average over all years, more where the years are few.",
+    )
+
+
+def _outcomes(
+    found: Findings, level: int, told: xr.DataArray, true: xr.DataArray
+) -> Iterator[tuple[str, Contingency]]:
+    """Region to outcomes; the whole ocean first."""
+    for region in BASINS:
+        weights = found.frame.basins.sel(region=region, drop=True).isel(depth=level, drop=True)
+        if float(weights.sum()) > 0:
+            yield region, contingency(told, true, weights)
+
+
+def _table(tables: dict[str, dict[str, Contingency]]) -> Table:
+    rows: dict[str, dict[str, Value]] = {
+        f"{where}, {region}": {
+            "probability of detection": one.detection,
+            "false-alarm ratio": one.false_alarm_ratio,
+            "critical success index": one.success,
+            "frequency bias": one.frequency_bias,
+        }
+        for where, regions in tables.items()
+        for region, one in regions.items()
+    }
+    return Table(
+        "heatwaves",
+        rows,
+        "Heatwave windows against those of the reference, weighted by volume. Told at random "
+        "as often as "
+        "they are, one window in ten, detection would be 0.10 and the success index 0.05.",
+        corner="level and basin",
+    )

@@ -1,0 +1,184 @@
+"""Where values come from: files of DeepDA, a regular grid of anybody's, or a remapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.axes import ControlError, find_times
+from deepda.evaluation.errors import EvaluationError
+from deepda.grid import Grid
+from deepda.mesh import Regular
+from deepda.native import Native, require_sound
+
+OWN = ("thetao", "lat_bnds", "lon_bnds", "depth_bnds", "ocean")  # in every file of DeepDA
+TOUCH = 1e-3  # degrees or m: neighbours meet
+
+
+class Source(Protocol):
+    """Reads consecutive steps."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What it can read: `thetao` (degC), perhaps `thetao_stddev` (K) and `members` (degC)."""
+        ...
+
+    def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
+        """([member,] step, depth, lat, lon) of the steps first..last-1, NaN on land."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class OwnFiles:
+    """Files of DeepDA, in the order of time; of members the first, which is unperturbed."""
+
+    datasets: tuple[xr.Dataset, ...]
+    grid: Grid
+    time: NDArray[np.object_]
+    bounds: NDArray[np.object_]
+    fields: tuple[str, ...]
+
+    @classmethod
+    def open(cls, files: list[Path]) -> OwnFiles:
+        """Open lazily.
+
+        Raises:
+            ControlError: no time. EvaluationError: pieces of two grids, or out of order.
+        """
+        datasets = [xr.open_dataset(path, decode_times=False) for path in files]
+        times = [find_times(one, ["time"], str(path)) for one, path in zip(datasets, files, strict=True)]
+        order = sorted(range(len(files)), key=lambda place: times[place][1][0])
+        datasets = [datasets[place] for place in order]
+        time = np.concatenate([times[place][1] for place in order])
+        if np.any(time[1:] <= time[:-1]):
+            late = int(np.argmax(time[1:] <= time[:-1]))
+            raise EvaluationError(
+                f"the steps at {time[late]} and {time[late + 1]} are not in order, expected "
+                "each time "
+                "once; leave out the files that overlap"
+            )
+        grid = Grid.from_dataset(datasets[0])
+        other = {dataset.attrs.get("grid_checksum", grid.checksum) for dataset in datasets[1:]}
+        if other - {datasets[0].attrs.get("grid_checksum", grid.checksum)}:
+            raise EvaluationError(
+                "the files have several grids, expected one; give one product at a time"
+            )
+        bounds = np.concatenate([np.asarray(times[place][2]) for place in order])
+        members = "realization" in datasets[0]["thetao"].dims
+        fields = ["thetao", *(["members"] if members else [])]
+        fields += [name for name in ("thetao_stddev",) if all(name in dataset for dataset in datasets)]
+        return cls(tuple(datasets), grid, time, bounds, tuple(fields))
+
+    def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
+        pieces, start = [], 0
+        for dataset in self.datasets:
+            size = dataset.sizes["time"]
+            low, high = max(first - start, 0), min(last - start, size)
+            if low < high:
+                values = dataset["thetao" if field == "members" else field].isel(time=slice(low, high))
+                if field == "thetao" and "realization" in values.dims:
+                    values = values.isel(realization=0)
+                pieces.append(values.values)
+            start += size
+        found = np.concatenate(pieces, axis=-4)
+        return np.where(self.grid.ocean, found, np.float32(np.nan))
+
+
+@dataclass(frozen=True, eq=False)
+class OwnCells:
+    """A foreign product on the regular cells it has, turned north, east and down."""
+
+    native: Native
+    grid: Grid
+    order: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+    fields: tuple[str, ...] = ("thetao",)
+
+    @classmethod
+    def of(cls, native: Native) -> OwnCells:
+        """Its grid, found from the bounds of its cells.
+
+        Raises:
+            EvaluationError: cells that do not meet. GridError: longitudes that do not close.
+        """
+        assert isinstance(native.cells, Regular)
+        cells = native.cells
+        kept = np.flatnonzero(~cells.duplicated[0])
+        west = cells.lon_bounds[kept, 0]
+        start = west[0]
+        lon = kept[np.argsort(np.mod(west - start + TOUCH, 360.0))]
+        lat, depth = np.argsort(cells.lat_bounds[:, 0]), np.argsort(native.layers[:, 0])
+        lon_bounds = start + np.mod(cells.lon_bounds[lon] - start + TOUCH, 360.0) - TOUCH
+        lon_bounds[-1, 1] = (
+            start + 360.0 if np.isclose(lon_bounds[-1, 1], start, atol=TOUCH) else lon_bounds[-1, 1]
+        )
+        edges = [
+            _edges(bounds, what, str(native.files[0]))
+            for bounds, what in (
+                (native.layers[depth], "layers"),
+                (cells.lat_bounds[lat], "rows"),
+                (lon_bounds, "columns"),
+            )
+        ]
+        ocean = native.water[np.ix_(depth, lat, lon)]
+        return cls(native, Grid(edges[1], edges[2], edges[0], ocean), (depth, lat, lon))
+
+    def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
+        values = self.native.thetao[first:last].to_numpy()
+        try:
+            require_sound(self.native, values, first)
+        except ControlError as error:
+            raise EvaluationError(str(error)) from error
+        return values[np.ix_(np.arange(len(values)), *self.order)]
+
+
+@dataclass(frozen=True, eq=False)
+class Remapped:
+    """Volume means on other cells, computed when read."""
+
+    thetao: xr.DataArray
+    grid: Grid
+    time: NDArray[np.object_]
+    bounds: NDArray[np.object_] | None
+    fields: tuple[str, ...] = ("thetao",)
+
+    @classmethod
+    def of(cls, thetao: xr.DataArray, edges: Mapping[str, NDArray[np.float64]]) -> Remapped:
+        """From what `deepda.control.open_control` gives on these edges."""
+        ocean = np.isfinite(thetao[0].values)
+        grid = Grid(edges["lat_edges"], edges["lon_edges"], edges["depth_edges"], ocean)
+        both = [thetao[name].values for name in ("time_begin", "time_end") if name in thetao.coords]
+        return cls(thetao, grid, thetao["time"].values, np.stack(both, axis=1) if both else None)
+
+    def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
+        try:
+            return np.asarray(self.thetao[first:last].values)
+        except ControlError as error:
+            raise EvaluationError(str(error)) from error
+
+
+def is_own(path: Path) -> bool:
+    """Whether DeepDA wrote a file: it then holds its cells and its ocean."""
+    if path.is_dir():
+        return False
+    try:
+        with xr.open_dataset(path, decode_times=False) as dataset:
+            return all(name in dataset.variables for name in OWN)
+    except (OSError, ValueError, RuntimeError):
+        return False  # whoever opens it next says why
+
+
+def _edges(bounds: NDArray[np.float64], what: str, name: str) -> NDArray[np.float64]:
+    apart = np.abs(bounds[1:, 0] - bounds[:-1, 1])
+    if apart.max(initial=0.0) > TOUCH * max(1.0, float(np.abs(bounds).max()) * 1e-2):
+        raise EvaluationError(
+            f"{what} {int(apart.argmax())} and {int(apart.argmax()) + 1} of {name} do not meet, "
+            "expected "
+            "cells side by side; mend or remove the bounds"
+        )
+    return np.append(bounds[:, 0], bounds[-1, 1])

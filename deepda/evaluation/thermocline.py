@@ -1,0 +1,37 @@
+"""The thermocline as the depth of an isotherm."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+
+def isotherm_depth(thetao: xr.DataArray, celsius: float = 20.0) -> xr.DataArray:
+    """(...) depth, m down, where water first gets colder than `celsius`, linear between levels.
+
+    NaN where the uppermost level is colder already, or no level is.
+
+    Args:
+        thetao: (..., depth, ...) degC; NaN on land, `depth` in m from the top.
+    """
+    depth = thetao["depth"].values.astype(float)
+    found = xr.apply_ufunc(
+        _crossing,
+        thetao,
+        input_core_dims=[["depth"]],
+        kwargs={"depth": depth, "celsius": celsius},
+    )
+    return found.assign_attrs(units="m", positive="down")
+
+
+def _crossing(values: NDArray[np.floating], depth: NDArray[np.float64], celsius: float) -> NDArray:
+    cold = values < celsius
+    below = np.argmax(cold, axis=-1)
+    known = cold.any(axis=-1) & (below > 0)
+    below = np.maximum(below, 1)
+    lower = np.take_along_axis(values, below[..., None], -1)[..., 0].astype(float)
+    upper = np.take_along_axis(values, below[..., None] - 1, -1)[..., 0].astype(float)
+    drop = np.where(known, upper - lower, 1.0)
+    share = (upper - celsius) / drop
+    return np.where(known, depth[below - 1] + share * (depth[below] - depth[below - 1]), np.nan)

@@ -1,0 +1,94 @@
+"""Series of the observed climate that others made: judges of a reanalysis, never its input.
+
+    nino34.long.data                  Niño 3.4 from HadISST, monthly degC (NOAA PSL; Rayner et al. 2003,
+                                      doi 10.1029/2002JD002670)
+    HadSST.4.*_monthly_GLOBE.csv      global mean sea surface temperature anomaly, monthly K (Kennedy et
+                                      al. 2019, doi 10.1029/2018JD029867)
+    T-dC-w0-100m.dat.txt, ...-700m    global mean temperature anomaly above a depth, yearly K (NCEI;
+                                      Levitus et al. 2012, doi 10.1029/2012GL051106)
+
+A series that is not in the folder is left out of the report, which says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from deepda.errors import DeepDAError
+
+MISSING = -90.0  # values below are fillers (-99.99)
+MONTHS = 12
+NINO34, SURFACE, UPPER, DEEP = "nino34", "surface", "upper_100m", "upper_700m"
+NAMES = {NINO34: "HadISST", SURFACE: "HadSST4", UPPER: "NCEI", DEEP: "NCEI"}
+
+
+class SeriesError(DeepDAError, ValueError):
+    """A series that cannot be read."""
+
+
+def read_references(folder: Path) -> dict[str, xr.DataArray]:
+    """The series of a folder by key: (time) K or degC, stamps in the middle of month or year.
+
+    Raises:
+        SeriesError: no such folder, or a file that is not what its name says.
+    """
+    if not folder.is_dir():
+        raise SeriesError(
+            f"{folder} is no folder, expected one with series to compare with; write "
+            "reanalysis.references=DIR, or leave it out"
+        )
+    found = {}
+    for key, (pattern, read) in FILES.items():
+        for path in sorted(folder.glob(pattern))[-1:]:
+            try:
+                found[key] = read(path)
+            except (OSError, ValueError, KeyError) as error:
+                raise SeriesError(f"{path} cannot be read ({error}); fetch it again") from error
+    return found
+
+
+def read_psl(path: Path) -> xr.DataArray:
+    """(time) of NOAA PSL's tables: a row a year of twelve months, other lines above and below."""
+    rows = [line.split() for line in path.read_text().splitlines()]
+    rows = [row for row in rows if len(row) == MONTHS + 1 and row[0].isdigit()]
+    if not rows:
+        raise ValueError("no row of a year and twelve months")
+    value = np.array([row[1:] for row in rows], float).ravel()
+    months = (np.array([int(row[0]) for row in rows])[:, None] - 1970) * MONTHS + np.arange(MONTHS)
+    return _monthly(months.ravel(), np.where(value < MISSING, np.nan, value))
+
+
+def read_hadsst(path: Path) -> xr.DataArray:
+    """(time) of the column `anomaly` of HadSST4's tables."""
+    table = pd.read_csv(path)
+    months = (table["year"].to_numpy() - 1970) * MONTHS + table["month"].to_numpy() - 1
+    return _monthly(months, table["anomaly"].to_numpy(float))
+
+
+def read_ncei(path: Path) -> xr.DataArray:
+    """(time) of the world ocean (WO) of NCEI's tables."""
+    table = pd.read_csv(path, sep=r"\s+")
+    years = np.floor(table["YEAR"].to_numpy(float)).astype(int)
+    middle = np.array([f"{year:04d}-07-02" for year in years], "datetime64[ns]")
+    return xr.DataArray(table["WO"].to_numpy(float), {"time": middle}, ("time",))
+
+
+Reader = Callable[[Path], xr.DataArray]
+FILES: dict[str, tuple[str, Reader]] = {
+    NINO34: ("nino34.long.data", read_psl),
+    SURFACE: ("HadSST.4*_monthly_GLOBE.csv", read_hadsst),
+    UPPER: ("T-dC-w0-100m.dat.txt", read_ncei),
+    DEEP: ("T-dC-w0-700m.dat.txt", read_ncei),
+}
+
+
+def _monthly(months: np.ndarray, value: np.ndarray) -> xr.DataArray:
+    """(time) by months since January 1970; missing values are left out."""
+    kept = np.isfinite(value)
+    middle = months[kept].astype("datetime64[M]").astype("datetime64[ns]") + np.timedelta64(15, "D")
+    return xr.DataArray(value[kept], {"time": middle}, ("time",))

@@ -1,0 +1,138 @@
+"""References that were not assimilated, and the climate of a reanalysis beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from test_real_reanalysis import FIRST, LAST, archive, finished, reanalyse, settings
+from test_reanalysis import toy_space, trained
+
+from deepda.archive import open_archive
+from deepda.feedback import read_feedback
+from deepda.figures import counts_by_year
+from deepda.progress import Progress
+from reanalysis.climate import compare, read_climate, used_by_year
+from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, read_references
+
+__all__ = ["archive", "finished", "trained"]  # fixtures
+PSL = """ 1999 2000
+ 1999 {} -99.99 26.5
+ 2000 {} 27.0 27.5
+  -99.99
+  NINA34
+ https://psl.noaa.gov/gcos_wgsp/Timeseries/Nino34/
+"""
+
+
+def write_references(folder: Path, years: range) -> Path:
+    """Series that rise by 0.1 K a year."""
+    folder.mkdir()
+    rows = [
+        f" {year} " + " ".join(f"{26 + 0.1 * (year - 1990):.2f}" for _ in range(12)) for year in years
+    ]
+    (folder / "nino34.long.data").write_text("\n".join(["1998 2000", *rows, " -99.99", " HadISST"]))
+    lines = [f"{year},{month},{0.1 * (year - 1990):.3f},0.1" for year in years for month in range(1, 13)]
+    text = "\n".join(["year,month,anomaly,total_uncertainty", *lines])
+    (folder / "HadSST.4.0.1.0_monthly_GLOBE.csv").write_text(text)
+    rows = [f"{year}.500  {0.1 * (year - 1990):.3f}   0.010" for year in years]
+    (folder / "T-dC-w0-100m.dat.txt").write_text("\n".join(["    YEAR      WO    WOse", *rows]))
+    return folder
+
+
+def test_fillers_headings_and_footers_of_series_are_left_out(tmp_path: Path) -> None:
+    text = PSL.format(" ".join(["26.0"] * 10), " ".join(["26.0"] * 10))
+    (tmp_path / "nino34.long.data").write_text(text)
+    found = read_references(tmp_path)
+    assert list(found) == [NINO34]
+    line = found[NINO34]
+    assert line.size == 23 and float(line[-1]) == 27.5 and float(line.min()) == 26.0
+    assert str(line["time"].values[10])[:7] == "1999-12"  # November is missing
+    with pytest.raises(SeriesError, match="is no folder"):
+        read_references(tmp_path / "nowhere")
+    (tmp_path / "HadSST.4.0_monthly_GLOBE.csv").write_text("year,month\n1,2\n")
+    with pytest.raises(SeriesError, match="cannot be read"):
+        read_references(tmp_path)
+
+
+@pytest.mark.data
+def test_the_series_of_the_test_data_are_those_that_others_publish(data_root: Path) -> None:
+    found = read_references(data_root / "real" / "series")
+    assert set(found) >= {NINO34, SURFACE, UPPER}
+    december = found[NINO34].sel(time="1997-12")
+    usual = found[NINO34].sel(time=slice("1981", "2010"))
+    usual = usual[usual["time"].dt.month == 12].mean()
+    assert 2.0 < float(december.squeeze() - usual) < 2.6  # the El Niño of the century
+    assert float(found[SURFACE].sel(time="1850-01").squeeze()) == pytest.approx(-0.35138)
+
+
+@pytest.mark.parametrize("yearly", [False, True])
+def test_comparison_is_free_of_base_and_season(yearly: bool) -> None:
+    time = np.arange("1990-01", "2000-01", dtype="datetime64[M]")
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.1, time.size)
+    rise = np.arange(time.size) / 120
+    season = np.cos(np.arange(time.size) * np.pi / 6)
+    line = xr.DataArray(rise + noise, {"time": time.astype("datetime64[ns]")}, ("time",))
+    other = line + 26.5 + (0 if yearly else 3 * season)
+    if yearly:
+        other = other.resample(time="YS").mean()
+    found = compare(line, other)
+    assert found is not None
+    assert found["correlation"] == pytest.approx(1, abs=1e-6 if yearly else 0.02)
+    assert found["rmse_K"] < (1e-6 if yearly else 0.02)
+    assert found["trend_reference"]["slope"] == pytest.approx(1.0, abs=0.12)
+    assert compare(line, other.isel(time=slice(2))) is None
+
+
+def test_the_climate_is_that_of_the_files(trained: Path, archive: Path, finished: Path) -> None:
+    space = toy_space()
+    ocean = open_archive(settings(trained, archive), space, archive, Progress())
+    observed = type(space)(space.grid, ocean.climatology, space.scale)
+    found = read_climate(observed, finished, range(FIRST, LAST + 1), Progress())
+    with xr.open_mfdataset(sorted(map(str, finished.glob("thetao_*.nc")))) as product:
+        top = product["thetao"].isel(depth=0) - np.tile(ocean.climatology.mean[:, 0], (3, 1, 1))
+        area = (
+            product["areacello"].isel(time=0)
+            if "time" in product["areacello"].dims
+            else product["areacello"]
+        )
+        expected = top.weighted(area.fillna(0)).mean(("lat", "lon")).values
+    assert np.allclose(found.series[SURFACE], expected, atol=1e-4)
+    assert np.isfinite(found.series[UPPER]).all() and (found.spread > 0).all()
+    told = read_feedback(finished)
+    counts = told[told["used"]].groupby([told["time"].dt.year, "platform_type"], observed=True).size()
+    for platform, row in found.used.items():
+        assert row.tolist() == [counts.get((year, platform), 0) for year in found.years]
+    assert sum(map(sum, found.used.values())) == told["used"].sum() > 0
+    assert used_by_year(finished, range(1950, 1952)) == {}
+
+
+def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
+    trained: Path, archive: Path, tmp_path: Path
+) -> None:
+    folder = write_references(tmp_path / "series", range(1995, 2003))
+    words = ["observations.withheld=0.2", f"reanalysis.references='{folder}'"]
+    scores = reanalyse(trained, archive, tmp_path / "out", *words)
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["rows"] == scores["rows"]
+    rows = scores["rows"]
+    rejected = sum(number for name, number in rows.items() if name.startswith("rejected: "))
+    assert rejected == rows["rejected"] > 0 and rows["used"] > 0 and rows["withheld"] > 0
+    assert scores["series"][SURFACE]["reference"] == "HadSST4"
+    assert scores["series"][SURFACE]["trend_reference"]["slope"] == pytest.approx(1, abs=0.15)
+    assert {row["candidate"] for row in scores["withheld"]} == {"climatology", "background", "analysis"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "HadISST" in page and "no_layer" in page and "withheld" in page
+    assert {"nino34.png", "observations.png", "spread_by_year.png"} <= {
+        path.name for path in (tmp_path / "out" / "figures").iterdir()
+    }
+
+
+def test_a_year_without_observations_has_no_mark() -> None:
+    time = np.array(["2000-07-02", "2001-07-02", "2002-07-02"], "datetime64[ns]")
+    count = xr.DataArray([10.0, 0.0, 100.0], {"time": time}, ("time",))
+    [line] = counts_by_year({"argo": count}, "values").axes[0].get_lines()
+    assert np.isnan(line.get_ydata()).tolist() == [False, True, False]
