@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from deepda.climatology import ClimatologyError
 from deepda.observations.seawater import (
     COUNTED,
-    FREEZING,
     STANDARD,
     STANDARD_DEPTHS,
     potential_temperature,
@@ -37,7 +36,6 @@ LEVITUS = "lev_t.bin"
 LEVITUS_SHAPE = (MONTHS, 15, 40, 90)
 # m, thickness of the layers of LEVITUS, as given in MITgcm's tutorial_global_oce_latlon (delR)
 LEVITUS_LAYERS = (50, 70, 100, 140, 190, 240, 290, 340, 390, 440, 490, 540, 590, 640, 690)
-SUMMER_OF_ICE = 5.0  # degC: land with frost has a warmer month, sea with ice has none
 COLDEST, WARMEST = -2.0, 40.0  # degC: beyond is no sea water at these pressures
 CIRCLE = 360.0  # degrees
 
@@ -81,8 +79,8 @@ def read_months(paths: Sequence[Path]) -> Months:
 def read_surface(path: Path) -> Months:
     """A monthly climatology of the sea surface: one level, at 0 m.
 
-    Where sea ice is, some products hold the temperature of its surface; the water below is at the
-    freezing point. Air over land is told from it by its summer.
+    Cells that are colder than sea water in some month have no value in any: products put the surface of
+    ice there, or air over land, and blend it with the water around.
 
     Raises:
         ObservationError: not twelve months of SST.
@@ -90,10 +88,7 @@ def read_surface(path: Path) -> Months:
     field = read_surface_climatology(path).sortby("lat")
     lon = np.mod(field["lon"].to_numpy(), CIRCLE)
     _, first = np.unique(np.round(lon, 6), return_index=True)
-    value = field.to_numpy()[:, None, :, first]
-    with np.errstate(invalid="ignore"):
-        icy = (value < FREEZING) & (value.max(axis=0) < SUMMER_OF_ICE)
-    value = _sound(np.where(icy, FREEZING, value))
+    value = _sound(field.to_numpy()[:, None, :, first])
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Months(value, np.zeros(1), field["lat"].to_numpy(), lon[first], sha256)
 

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from deepda.errors import DeepDAError
 
+LIMIT = 30.0  # climatological standard deviations that no analysis of a model's own ocean reaches
+
 
 @dataclass(frozen=True, eq=False)
 class Belief:
@@ -88,15 +90,22 @@ class DivergenceError(DeepDAError, RuntimeError):
     """An analysis left physical limits; nothing is clipped silently."""
 
 
-def require_physical(belief: Belief, limit: float = 30.0) -> None:
+def require_physical(belief: Belief, limit: float | Tensor = LIMIT) -> None:
     """Refuse an analysis that ran away.
 
+    Args:
+        belief: to be looked at.
+        limit: climatological standard deviations, one for all or (L, Y, X).
+
     Raises:
-        DivergenceError: a value is not finite or beyond `limit` climatological standard deviations.
+        DivergenceError: a value is not finite or beyond the limit.
     """
-    largest = belief.mean.detach().abs().amax()
-    if not torch.isfinite(largest) or largest > limit:
+    size = belief.mean.detach().abs()
+    worst = int((size / limit).nan_to_num(torch.inf).argmax())
+    largest = float(size.flatten()[worst])
+    allowed = float(torch.as_tensor(limit, device=size.device).expand_as(size).flatten()[worst])
+    if not largest <= allowed:
         raise DivergenceError(
-            f"the analysis reached {float(largest):.3g} standard deviations, expected at most "
-            f"{limit:g}; train longer, or look for observations of a wrong unit in this window"
+            f"the analysis reached {largest:.3g} standard deviations, expected at most {allowed:g}; "
+            "train longer, or look for observations of a wrong unit in this window"
         )

@@ -7,7 +7,7 @@ field at its own place and time, as in the first guess of any objective analysis
 mean of a cell four degrees wide would hold the gradient across it, from a month's the season in it.
 
 The uppermost layer may come from a climatology of sea surface temperature, where most of what is
-observed is that.
+observed is that; where it is land or ice the other one stays.
 
 Where a climatology has no value (land of another coastline, a shallower sea floor) neighbours of the
 same level grow into the gap, ring by ring; a level without any value takes that above. An analysed
@@ -108,7 +108,7 @@ class ObservedClimatology:
         mean = water.on_grid(grid, per_year)
         above = None
         if surface is not None:
-            above = Field(grown(surface.value), surface.lat, surface.lon)
+            above = Field(_filled(surface, water), surface.lat, surface.lon)
             mean[:, :1] = above.on_grid(grid, per_year)
         return cls(grid, per_year, water, above, np.where(grid.ocean, mean, np.nan).astype(np.float32))
 
@@ -161,6 +161,15 @@ def grown(value: NDArray[np.floating]) -> Array:
                 field[:] = month[level - 1]
             _grow(field)
     return levels.reshape(out.shape)
+
+
+def _filled(surface: Months, water: Field) -> Array:
+    """(month, 1, lat, lon) of a surface climatology, its gaps (land, ice) from the upper layer."""
+    lat, lon = (axis.ravel() for axis in np.meshgrid(surface.lat, surface.lon, indexing="ij"))
+    level, every = np.zeros(lat.size, np.intp), np.ones((lat.size, 1))
+    months = np.eye(len(surface.value))
+    below = [water.at(every * month, level, lat, lon) for month in months]
+    return np.where(np.isnan(surface.value), np.reshape(below, surface.value.shape), surface.value)
 
 
 def _grow(field: Array) -> None:

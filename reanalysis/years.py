@@ -21,8 +21,9 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
-from deepda.cycle import Analyser, Belief, Observations, cycle, require_physical
+from deepda.cycle import LIMIT, Analyser, Belief, Observations, cycle, require_physical
 from deepda.feedback import FeedbackWriter
 from deepda.history import ObservedOcean
 from deepda.netcdf import AnalysisWriter, in_background
@@ -39,6 +40,7 @@ from reanalysis.restart import last_finished, save_restart, year_file
 
 VARIABLES = ("thetao", "thetao_stddev", "thetao_observation_influence")
 SMOOTH = 10.0  # degrees: how far the first guess of a member departs alike
+LARGEST = 12.0  # K: no real anomaly of a cell and window is larger (El Niño off Peru: 6 to 8 K)
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
@@ -138,6 +140,14 @@ class Reanalysis:
     def _disturbed(self, observations: Observations, start: np.datetime64) -> Observations:
         return perturbed(observations, self.members, self.seed, start)
 
+    def _limit(self) -> Tensor:
+        """(L, Y, X) standard deviations beyond which an analysis ran away.
+
+        Where the control run is quiet the real ocean need not be: there it may reach LARGEST.
+        """
+        scale = torch.from_numpy(self.space.scale)
+        return (LARGEST / scale).clamp(min=LIMIT) if self.ocean.fallible else 0 * scale + LIMIT
+
     def _source(self, made: Iterator[Any], number: int, belief: Belief) -> Source:
         """Windows as the filter or the smoother asks for them."""
         device = belief.mean.device
@@ -153,6 +163,7 @@ class Reanalysis:
         """Write the file of the first windows of a year; returns the belief at their end."""
         span = windows(year, year, self.space.climatology.per_year).first(number)
         device, end = belief.mean.device, belief
+        limit = self._limit().to(device)
         writer = AnalysisWriter(
             year_file(self.folder, year),
             self.space.grid,
@@ -165,8 +176,8 @@ class Reanalysis:
             rows = source.rows
             told = None if rows is None else stack.enter_context(FeedbackWriter(self.folder, OTHERS))
             for place, background, analysis, best in self._analyses(number, belief, source):
-                require_physical(analysis)
-                require_physical(best)
+                require_physical(analysis, limit)
+                require_physical(best, limit)
                 if rows is not None and told is not None:
                     tell(told, rows[place], self.space, background, best)
                 if place == number - 1:

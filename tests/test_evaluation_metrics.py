@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
 
 from deepda.evaluation.basins import BASINS, basin_weights
 from deepda.evaluation.calendars import month_weights
@@ -195,7 +194,9 @@ def test_a_warming_of_one_layer_is_the_flux_that_warms_it() -> None:
     heat = basin_heat(means, basins, grid, 300.0).sel(region="global", drop=True)
     area = float(surface_area(basins, grid).sel(region="global"))
     found = heat_trend(annual_means(heat, 12), area)
-    assert float(found.slope) == pytest.approx(0.2 * 20 * RHO * SPECIFIC_HEAT / SECONDS_PER_DECADE, rel=1e-4)
+    assert float(found.slope) == pytest.approx(
+        0.2 * 20 * RHO * SPECIFIC_HEAT / SECONDS_PER_DECADE, rel=1e-4
+    )
     assert area == pytest.approx(4 * np.pi * 6_371_229.0**2)
 
 
@@ -328,8 +329,3 @@ def test_months_of_pentads_keep_the_mean_of_the_year() -> None:
     np.testing.assert_allclose(weights.sum(axis=1), 1)
     days = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
     np.testing.assert_allclose(days @ weights, 5.0)  # each pentad counts with its five days
-
-
-def test_the_toy_ocean_is_unfair() -> None:
-    grid = toy_grid(np.random.default_rng(0))
-    assert 0 < grid.ocean[0].mean() < 1 and np.ptp(np.diff(grid.lat_edges)) > 0

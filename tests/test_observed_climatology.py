@@ -150,6 +150,18 @@ def test_a_value_that_follows_the_climatology_of_its_place_has_no_anomaly_in_its
     assert north[0] == pytest.approx(normal.water.value[0, 0, 7, 3])
 
 
+def test_where_the_surface_has_no_value_the_upper_layer_of_the_water_stays() -> None:
+    grid = replace(toy_grid(np.random.default_rng(6)), ocean=np.ones((4, 10, 14), bool))
+    months = months_of(lambda m, z, y, x: 15 + 0.1 * y + np.sin(m), seed=7)
+    surface = months_of(lambda m, z, y, x: np.where(y < 0, np.nan, 30.0), seed=8, depth=(0,))
+    both = ObservedClimatology.of(months, surface, grid, 12).mean
+    alone = ObservedClimatology.of(months, None, grid, 12).mean
+    south = grid.lat_edges[1:] < surface.lat[surface.lat < 0].max()
+    north = grid.lat_edges[:-1] > surface.lat[surface.lat > 0].min()
+    assert np.allclose(both[:, :, south], alone[:, :, south], atol=0.7)  # other nodes
+    assert np.allclose(both[:, 0, north], 30) and np.array_equal(both[:, 1:], alone[:, 1:])
+
+
 def test_outside_the_grid_and_on_land_nothing_is_shifted(grid: Grid) -> None:
     normal = ObservedClimatology.of(months_of(lambda m, z, y, x: y + m), None, grid, 12)
     lat, lon = np.array([89.0, grid.lat[5]]), np.array([0.0, grid.lon[7]])  # beyond; the island
@@ -213,13 +225,12 @@ def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
         xr.Dataset(
             {"sst": (("time", "lat", "lon"), field[:months])}, {"lat": lat, "lon": lon}
         ).to_netcdf(tmp_path / f"{months}.nc")
-    field[6, 0, 2], field[:, 4, 3] = -30.0, np.r_[np.full(6, -20.0), np.full(6, 3.0)]
+    field[6, 0, 2] = -30.0  # ice, or frost on land
     xr.Dataset({"sst": (("time", "lat", "lon"), field)}, {"lat": lat, "lon": lon}).to_netcdf(
-        tmp_path / "i.nc"
+        tmp_path / "icy.nc"
     )
-    icy = read_surface(tmp_path / "i.nc").value[:, 0]
-    assert np.isnan(icy[:, 0, 2]).all()  # frost and a summer: land
-    assert icy[:, 4, 3].tolist() == [-1.8] * 6 + [3.0] * 6  # ice: water at the freezing point below it
+    icy = read_surface(tmp_path / "icy.nc").value
+    assert np.isnan(icy[:, 0, 0, 2]).all() and np.isnan(icy).sum() == 12
     found = read_surface(tmp_path / "12.nc")
     assert found.value.shape == (12, 1, 5, 6) and found.lon[-1] == 300
     with pytest.raises(ObservationError, match="expected 12 x 5 x 7"):

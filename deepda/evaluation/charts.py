@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deepda.evaluation.heatwaves import Contingency
+from deepda.figures import series
 from deepda.figures.style import LIGHT, canvas, look
 
 MARKS = "osD^vPX*"
@@ -92,6 +93,15 @@ def spread_against_error(classes: NDArray[np.float64]) -> Figure:
         axes.set(
             xlim=(0, most), ylim=(0, most), xlabel="stated standard deviation (K)", ylabel="error (K)"
         )
+    return figure
+
+
+def over_time(lines: Mapping[str, xr.DataArray], label: str, title: str = "") -> Figure:
+    """Lines (time); see `deepda.figures.series`. Laid out once more: new ticks may need more room."""
+    figure = series(lines, label, title=title)
+    figure.set_layout_engine("constrained")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     return figure
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from deepda.evaluation.charts import modes_chart
+from deepda.evaluation.charts import modes_chart, over_time
 from deepda.evaluation.errors import EvaluationError
 from deepda.evaluation.findings import FEWEST_TREND, Findings
 from deepda.evaluation.heat import (
@@ -28,7 +28,6 @@ from deepda.evaluation.patterns import (
     leading_modes,
     pattern_correlation,
 )
-from deepda.figures import series
 from deepda.grid import Grid
 from deepda.report import Picture, Section, Table, Value
 from deepda.verification import VerificationError, region_weights, trend
@@ -62,7 +61,7 @@ def modes_section(found: Findings) -> Section:
                 if len(lines) > 1
                 else f"{SEES[index]} Monthly."
             )
-            blocks.append(Picture(f"index_{_plain(index)}", series(lines, UNITS[index]), told))
+            blocks.append(Picture(f"index_{_plain(index)}", over_time(lines, UNITS[index]), told))
     blocks.append(_index_table(found, named))
     blocks += _eof_blocks(found, surface, "tropical_pacific", "the tropical Pacific")
     blocks += _eof_blocks(found, surface, "global", "the world's ocean")
@@ -190,7 +189,7 @@ def heat_section(found: Findings) -> Section:
         blocks.append(
             Picture(
                 f"heat_{bottom:.0f}m",
-                series(shown, "heat content (ZJ)", title=f"0–{bottom:.0f} m"),
+                over_time(shown, "heat content (ZJ)", title=f"0–{bottom:.0f} m"),
                 f"Heat content of the upper {bottom:.0f} m of all ocean evaluated, less the "
                 "mean of each "
                 "window of the year. Steps where the observing system changes are not climate.",

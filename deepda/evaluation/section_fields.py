@@ -6,12 +6,12 @@ import numpy as np
 import xarray as xr
 
 from deepda.evaluation.basins import BASINS
-from deepda.evaluation.charts import densities
+from deepda.evaluation.charts import densities, over_time
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import correlation, sampled
 from deepda.evaluation.maps import MapPanel, maps, same_limits, zonal_sections
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase
-from deepda.figures import profile_curves, series, spectra
+from deepda.figures import profile_curves, spectra
 from deepda.report import Picture, Section, Table, Value
 from deepda.verification import weighted_mean
 
@@ -294,7 +294,7 @@ def _error_series(found: Findings) -> Picture:
     lines[found.where(deepest)] = monthly.isel(depth=deepest)
     return Picture(
         "rmse_series",
-        series(lines, "rms difference (K)"),
+        over_time(lines, "rms difference (K)"),
         "Difference by month over the whole ocean: steps mark changes of the observing system, "
         "a slope "
         "marks a drift.",

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import xarray as xr
 
 from deepda.evaluation.basins import BASINS
-from deepda.evaluation.charts import performance_diagram
+from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
 from deepda.evaluation.maps import MapPanel, maps, same_limits
-from deepda.figures import series
 from deepda.report import Picture, Section, Table, Value
 from deepda.verification import weighted_mean
 from deepda.windows import PENTADS
@@ -149,8 +148,9 @@ def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Pic
     }
     return Picture(
         f"heatwave_area_{'surface' if level == 0 else 'below'}",
-        series(lines, "ocean in a heatwave (%)", title=found.where(level).capitalize()),
-        "Share of the ocean's area in a heatwave by month: about 10 % on average over all years, more where the years are few.",
+        over_time(lines, "ocean in a heatwave (%)", title=found.where(level).capitalize()),
+        "Share of the ocean's area in a heatwave by month: about 10 % on average over all "
+        "years, more where the years are few.",
     )
 
 

@@ -128,9 +128,7 @@ class Loading:
         found = _mix_channels(self.shapes, field_BLYX)
         if not len(self.patterns):
             return found
-        # One sample at a time: twenty times faster than einsum on a CPU.
-        placed = torch.stack([(self.patterns * field).sum(1) for field in field_BLYX])
-        return torch.cat([found, placed], dim=1)
+        return torch.cat([found, _sum_of_products(self.patterns.unbind(1), field_BLYX)], dim=1)
 
     def to_layers(self, factors_BKYX: Tensor) -> Tensor:
         """(B, L, Y, X) sums over the factors: the transpose of `to_factors`."""
@@ -138,7 +136,7 @@ class Loading:
         layers = _mix_channels(self.shapes.T, everywhere)
         if not len(self.patterns):
             return layers
-        return layers + torch.stack([(self.patterns * field[:, None]).sum(0) for field in placed])
+        return layers + _sum_of_products(self.patterns.unbind(0), placed)
 
     def squared(self) -> Loading:
         """The loadings of variances."""
@@ -212,6 +210,17 @@ def solve(operator: Operator, frozen: Operator, right: Tensor, iterations: int) 
 def _mix_channels(matrix: Tensor, field: Tensor) -> Tensor:
     """(out, in) matrix times the channels of a (B, in, Y, X) field."""
     return (matrix @ field.flatten(2)).unflatten(2, field.shape[2:])
+
+
+def _sum_of_products(maps: Sequence[Tensor], fields: Tensor) -> Tensor:
+    """(B, C, Y, X) sum over n of maps[n] (C, Y, X) times fields (B, n, Y, X).
+
+    One after the other: ten times faster on a CPU than einsum, which builds all products first.
+    """
+    total = maps[0] * fields[:, None, 0]
+    for number, placed in enumerate(maps[1:], start=1):
+        total = torch.addcmul(total, placed, fields[:, None, number])
+    return total
 
 
 def _dot(left: Tensor, right: Tensor) -> Tensor:

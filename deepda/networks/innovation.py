@@ -216,7 +216,7 @@ class InnovationAnalyser(nn.Module):
         known = self.structure()
         hidden = (1 + precision * background.spread.square()).log()
         told = precision * torch.exp(-torch.sigmoid(self.noise_share) * hidden)
-        local = known.loading.squared().to_factors(known.scale.square() * told)
+        local = known.squared.to_factors(known.scale.square() * told)
         information = self.correlation.smooth(local, known.squared_spectrum).clamp(min=0)
         drop = 1 + self.log_gain.exp() * background.memory * information
         return background.memory * drop ** -self.log_power.exp()
@@ -224,7 +224,7 @@ class InnovationAnalyser(nn.Module):
     def _modelled(self, variance: Tensor) -> Tensor:
         """(B, L, Y, X) spread of the cells as the covariance has it, zero on land."""
         known = self.structure()
-        return known.scale * (known.loading.squared().to_layers(variance) + TINY).sqrt()
+        return known.scale * (known.squared.to_layers(variance) + TINY).sqrt()
 
     def _spread(self, variance: Tensor) -> Tensor:
         """The spread as it is stated: calibrated, the less the nearer to that of climatology."""
@@ -245,6 +245,7 @@ class InnovationAnalyser(nn.Module):
         kept = torch.exp(-(self.log_pace + pace).exp() * noise)
         return Structure(
             loading,
+            square,
             scale,
             climate,
             kept,
@@ -328,7 +329,7 @@ class Structure:
     """The covariance that the weights stand for.
 
     Attributes:
-        loading: of the K factors.
+        loading, squared: of the K factors, and of their variances.
         scale: (L, Y, X) makes the climatological variance one; zero on land.
         climate: (K, Y, X) climatological variance of the factors.
         kept: (K, Y, X) share of a variance that survives a window.
@@ -336,6 +337,7 @@ class Structure:
     """
 
     loading: Loading
+    squared: Loading
     scale: Tensor
     climate: Tensor
     kept: Tensor

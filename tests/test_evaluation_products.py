@@ -1,0 +1,287 @@
+"""Products of all kinds are read as they stand, share windows honestly, or are refused in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cftime
+import numpy as np
+import pytest
+import xarray as xr
+
+from deepda.console import exit_code, read_command_line
+from deepda.evaluate_command import EVALUATE
+from deepda.evaluation.calendars import Timeline, common_axis
+from deepda.evaluation.errors import EvaluationError
+from deepda.evaluation.page import evaluate
+from deepda.evaluation.product import Product, open_product, require_same_cells, shared_mask
+
+LAT, LON = np.arange(-72.0, 73, 12), np.arange(6.0, 360, 12)
+DEPTH = np.array([5.0, 15, 30, 60, 120])
+
+
+def temperature(lat: np.ndarray, lon: np.ndarray, depth: np.ndarray, months: np.ndarray) -> np.ndarray:
+    """(time, depth, lat, lon) degC that tells place and time: every axis could be told from a value."""
+    t, z, y, x = np.meshgrid(months, depth, lat, np.mod(lon, 360), indexing="ij")
+    return 10 + 0.05 * y + 0.01 * x - 0.02 * z + 0.001 * t
+
+
+def land(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    return (np.abs(lat[:, None]) < 25) & (np.abs(np.mod(lon, 360)[None] - 20) < 20)
+
+
+def product(
+    names: tuple[str, str, str, str, str] = ("thetao", "time", "depth", "latitude", "longitude"),
+    lat: np.ndarray = LAT,
+    lon: np.ndarray = LON,
+    depth: np.ndarray = DEPTH,
+    units: str = "degC",
+    years: tuple[int, int] = (1990, 1992),
+    calendar: str = "standard",
+) -> xr.Dataset:
+    """Monthly means with time bounds, as another centre would write them."""
+    count = 12 * (years[1] - years[0] + 1)
+    months = 12 * years[0] + np.arange(count)
+    values = temperature(lat, lon, depth, months - 12 * 1990)
+    values[..., land(lat, lon)] = np.nan
+    values += 273.15 if units.lower().startswith("k") else 0.0
+    name, time, z, y, x = names
+    edges = cftime.date2num(
+        [cftime.datetime(*divmod_month(m), 1, calendar=calendar) for m in (*months, months[-1] + 1)],
+        "days since 1950-01-01",
+        calendar,
+    )
+    return xr.Dataset(
+        {
+            name: ((time, z, y, x), values.astype(np.float32), {"units": units}),
+            "time_bnds": ((time, "bnds"), np.stack([edges[:-1], edges[1:]], axis=1)),
+        },
+        {
+            time: (time, 0.5 * (edges[1:] + edges[:-1]),
+                   {"units": "days since 1950-01-01", "calendar": calendar, "bounds": "time_bnds"}),
+            z: (z, depth, {"units": "m", "positive": "down", "axis": "Z"}),
+            y: (y, lat, {"units": "degrees_north", "standard_name": "latitude"}),
+            x: (x, lon, {"units": "degrees_east", "standard_name": "longitude"}),
+        },
+    )  # fmt: skip
+
+
+def divmod_month(month: int) -> tuple[int, int]:
+    return int(month // 12), int(month % 12) + 1
+
+
+def write(dataset: xr.Dataset, path: Path) -> Path:
+    dataset.to_netcdf(path)
+    return path
+
+
+def everything(found: Product) -> np.ndarray:
+    axis = common_axis(found.timeline)
+    return found.windows(found.weights(axis), slice(0, len(axis)))
+
+
+CONVENTIONS: dict[str, Callable[[], xr.Dataset]] = {
+    "GLORYS": lambda: product(lon=np.arange(-174.0, 180, 12)),
+    "EN4": lambda: product(("temperature", "time", "depth", "lat", "lon"), units="kelvin"),
+    "GODAS": lambda: product(("pottmp", "time", "level", "lat", "lon"), units="K"),
+    "SODA": lambda: product(("temp", "time", "st_ocean", "latitude", "longitude"), units="deg C"),
+    "rows from the north": lambda: product(lat=LAT[::-1]),
+    "layers from the bottom": lambda: product(depth=DEPTH[::-1]),
+    "a cyclic column": lambda: product(lon=np.append(LON, LON[0] + 360)),
+}
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_values_keep_their_place_in_every_convention(convention: str, tmp_path: Path) -> None:
+    found = open_product([write(CONVENTIONS[convention](), tmp_path / "product.nc")], "reference")
+    grid = found.grid
+    expected = temperature(grid.lat, grid.lon, grid.depth, np.arange(36))
+    np.testing.assert_allclose(everything(found), np.where(grid.ocean, expected, np.nan), atol=2e-4)
+    np.testing.assert_array_equal(~grid.ocean[0], land(grid.lat, grid.lon))
+    assert grid.shape == (5, 13, 30)
+
+
+def test_pieces_in_any_order_are_one_product(tmp_path: Path) -> None:
+    whole = product()
+    late = write(whole.isel(time=slice(12, 36)), tmp_path / "a.nc")
+    early = write(whole.isel(time=slice(0, 12)), tmp_path / "b.nc")
+    np.testing.assert_array_equal(
+        everything(open_product([late, early], "x")),
+        everything(open_product([write(whole, tmp_path / "c.nc")], "x")),
+    )
+
+
+def test_stamps_without_bounds_need_a_word(tmp_path: Path) -> None:
+    bare = product().drop_vars("time_bnds")
+    starts = [cftime.datetime(*divmod_month(12 * 1990 + m), 1) for m in range(36)]
+    stamps = cftime.date2num(starts, "days since 1950-01-01", "standard")
+    attributes = {"units": "days since 1950-01-01", "calendar": "standard"}
+    path = write(bare.assign_coords(time=("time", stamps, attributes)), tmp_path / "x.nc")
+    with pytest.raises(EvaluationError, match="--stamps"):
+        common_axis(open_product([path], "x").timeline)
+    first = open_product([path], "x", stamps="start")
+    assert common_axis(first.timeline).years == range(1990, 1993)
+    later = open_product([path], "x", stamps="end")
+    assert common_axis(later.timeline).years == range(1990, 1992)  # December 1989 to November 1992
+
+
+# Calendars
+
+
+def pentads(first: int, last: int, calendar: str) -> Timeline:
+    day = {"noleap": 365}.get(calendar, 365)
+    start = cftime.datetime(first, 1, 1, calendar=calendar)
+    edges = []
+    for year in range(first, last + 1):
+        begin = cftime.datetime(year, 1, 1, calendar=calendar)
+        length = (cftime.datetime(year + 1, 1, 1, calendar=calendar) - begin).days
+        days = np.arange(0, day, 5) + ((np.arange(73) > 11) & (length == 366))
+        edges += [begin + np.timedelta64(int(d), "D").astype(object) for d in days]
+    edges.append(cftime.datetime(last + 1, 1, 1, calendar=calendar))
+    bounds = np.array([edges[:-1], edges[1:]]).T
+    assert bounds[0, 0] == start
+    middle = np.array([a + (b - a) / 2 for a, b in bounds])
+    return Timeline(middle, bounds)
+
+
+def test_pentads_of_one_calendar_stay_pentads() -> None:
+    axis = common_axis(pentads(1999, 2004, "standard"), pentads(2000, 2005, "standard"))
+    assert (axis.per_year, axis.years, len(axis)) == (73, range(2000, 2005), 5 * 73)
+    assert len(axis.notes) == 1 and "2000–2004" in axis.notes[0]
+
+
+def test_pentads_of_two_calendars_become_months_and_the_reader_is_told() -> None:
+    axis = common_axis(pentads(2000, 2004, "standard"), pentads(2000, 2004, "noleap"))
+    assert axis.per_year == 12
+    assert "noleap and standard" in axis.notes[0] and "months" in axis.notes[0]
+
+
+def test_pentads_and_months_meet_in_months_whose_means_are_exact() -> None:
+    fine = pentads(2001, 2002, "noleap")
+    axis = common_axis(fine, Timeline(*monthly(2001, 2002, "noleap")))
+    assert axis.per_year == 12 and "averaged to calendar months" in axis.notes[0]
+    weights = fine.weights(axis)
+    np.testing.assert_allclose(np.asarray(weights.sum(axis=1)).ravel(), 1)
+    january = weights.toarray()[0]
+    np.testing.assert_allclose(january[:7], np.array([5, 5, 5, 5, 5, 5, 1]) / 31)
+    assert not january[7:].any()
+
+
+def monthly(first: int, last: int, calendar: str) -> tuple[np.ndarray, np.ndarray]:
+    months = np.arange(12 * first, 12 * (last + 1) + 1)
+    edges = np.array([cftime.datetime(*divmod_month(m), 1, calendar=calendar) for m in months])
+    bounds = np.stack([edges[:-1], edges[1:]], axis=1)
+    return bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) / 2, bounds
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (pentads(2010, 2012, "standard"), "0 whole years in common"),
+        (pentads(2004, 2006, "standard"), "1 whole years in common"),
+    ],
+)
+def test_too_few_common_years_are_refused_with_both_sides(other: Timeline, sentence: str) -> None:
+    with pytest.raises(EvaluationError, match=sentence) as caught:
+        common_axis(pentads(2000, 2004, "standard"), other)
+    assert "2000-01-03" in str(caught.value) and "expected at least 2" in str(caught.value)
+
+
+def test_a_gap_among_the_years_is_refused() -> None:
+    line = pentads(2000, 2004, "noleap")
+    kept = np.array([date.year != 2002 for date in line.time])
+    assert line.bounds is not None
+    with pytest.raises(EvaluationError, match="year 2002 is missing"):
+        common_axis(Timeline(line.time[kept], line.bounds[kept]))
+
+
+# Grids
+
+
+def test_other_cells_are_refused_and_remapping_is_offered(tmp_path: Path) -> None:
+    ours = open_product([write(product(), tmp_path / "a.nc")], "analysis")
+    fine = product(lat=np.arange(-75.0, 76, 6), lon=np.arange(3.0, 360, 6))
+    path = write(fine, tmp_path / "b.nc")
+    with pytest.raises(EvaluationError, match=r"26 x 60 cells .* 13 x 30 cells .* --remap"):
+        require_same_cells(ours.grid, open_product([path], "reference").grid, "reference")
+    brought = open_product([path], "reference", target=ours.grid)
+    require_same_cells(ours.grid, brought.grid, "reference")
+    assert "remapped" in brought.notes[0]
+    grid, _ = shared_mask([ours, brought])
+    inner = grid.ocean & ~np.isin(np.arange(30), [0, 29])  # where longitude does not jump
+    difference = everything(brought) - everything(ours)
+    assert np.abs(difference[:, inner]).max() < 0.08  # a cell to the east would be 0.12 away
+
+
+def test_cells_that_are_land_on_one_side_are_left_out_and_counted(tmp_path: Path) -> None:
+    ours = open_product([write(product(), tmp_path / "a.nc")], "analysis")
+    other = product()
+    other["thetao"][:, :, 0, 0] = np.nan
+    theirs = open_product([write(other, tmp_path / "b.nc")], "reference")
+    grid, note = shared_mask([ours, theirs])
+    assert note.startswith("5 of ") and not grid.ocean[:, 0, 0].any()
+    assert grid.ocean.sum() == ours.grid.ocean.sum() - 5
+
+
+# Refusals of the command
+
+
+def command(*words: str) -> int:
+    def act() -> int | None:
+        arguments = read_command_line((EVALUATE,), ["evaluate", *words], "0", "")
+        return arguments.command.act(arguments)
+
+    return exit_code(act)
+
+
+def no_temperature() -> xr.Dataset:
+    return product(("salinity", "time", "depth", "latitude", "longitude"), units="psu")
+
+
+def no_time() -> xr.Dataset:
+    return product().isel(time=0).drop_vars(["time", "time_bnds"])
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (no_temperature, "holds no potential temperature"),
+        (no_time, "has no time"),
+        (lambda: product(years=(1990, 1990)), "1 whole years came"),
+        (lambda: product(units="furlong"), "in units furlong"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_sentence(
+    made: Callable[[], xr.Dataset], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(made(), tmp_path / "x.nc")
+    assert command(str(path), "--output", str(tmp_path / "out")) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and sentence in told[0]
+    assert not (tmp_path / "out/report.html").exists()
+
+
+def test_a_reference_without_common_years_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = write(product(), tmp_path / "a.nc")
+    theirs = write(product(years=(2001, 2003)), tmp_path / "b.nc")
+    words = (str(ours), "--reference", str(theirs), "--output", str(tmp_path / "out"))
+    assert command(*words) == 2
+    assert "0 whole years in common" in capsys.readouterr().err
+
+
+def test_a_missing_file_and_a_bad_baseline_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(str(tmp_path / "no.nc"), "--output", str(tmp_path)) == 2
+    assert "no.nc" in capsys.readouterr().err
+    assert command("x.nc", "--baseline", "oi", "--output", str(tmp_path)) == 2
+    assert "NAME=FILE" in capsys.readouterr().err
+
+
+def test_a_baseline_needs_a_reference(tmp_path: Path) -> None:
+    path = write(product(), tmp_path / "a.nc")
+    with pytest.raises(EvaluationError, match="--reference"):
+        evaluate([path], tmp_path, baselines={"oi": [path]})

@@ -1,0 +1,194 @@
+"""The walk through the years gives what a direct computation gives; the page holds what it should."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import toy_grid
+from lxml import html
+
+from deepda.evaluation import calendars, evaluate, open_product
+from deepda.evaluation.calendars import common_axis
+from deepda.evaluation.gather import Comparison, Frame, Record, correlation, gather
+from deepda.evaluation.heat import PUBLISHED
+from deepda.evaluation.seasonal import cycle_of, harmonics
+from deepda.figures import style
+from deepda.grid import Grid
+from deepda.netcdf import AnalysisWriter
+from deepda.verification import anomaly_correlation, ocean_weights, rmse
+from deepda.windows import Windows, windows
+
+YEARS = (2000, 2002)
+
+
+def ocean(kind: str = "toy") -> Grid:
+    if kind == "toy":
+        return toy_grid(np.random.default_rng(1), (4, 12, 24))
+    depth = np.array([0.0, 20, 60, 120, 200, 320])
+    mask = np.ones((5, 22, 36), bool)
+    mask[:, 8:14, 0:4] = mask[:, :2] = False
+    return Grid(np.linspace(-88, 88, 23), np.linspace(0, 360, 37), depth, mask)
+
+
+def fields(grid: Grid, span: Windows, seed: int) -> np.ndarray:
+    """(time, depth, lat, lon) degC with a season, an El Niño and noise."""
+    rng = np.random.default_rng(seed)
+    base = 28 - 0.06 * grid.depth[:, None, None] - 0.2 * np.abs(grid.lat)[None, :, None]
+    angle = 2 * np.pi * (span.season + 0.5) / span.per_year
+    season = -np.cos(angle)[:, None, None, None] * np.sign(grid.lat)[None, None, :, None] * 1.5
+    slow = np.cumsum(np.random.default_rng(9).normal(0, 0.2, len(span)))
+    warm = np.exp(-((grid.lat / 15) ** 2))[:, None] * np.cos(np.deg2rad(grid.lon - 220))[None]
+    noise = rng.normal(0, 0.3, (len(span), *grid.shape))
+    return (base + season + slow[:, None, None, None] * warm + noise).astype(np.float32)
+
+
+def write(
+    path: Path, grid: Grid, span: Windows, values: np.ndarray, stated: float | None = None
+) -> Path:
+    variables = ("thetao",) if stated is None else ("thetao", "thetao_stddev")
+    with AnalysisWriter(path, grid, span, variables=variables) as file:
+        for step, field in enumerate(values):
+            file.write(step, field, None if stated is None else np.full(grid.shape, stated))
+    return path
+
+
+def gathered(
+    folder: Path, grid: Grid, kind: int = 73
+) -> tuple[list[Record], Comparison, list[xr.DataArray], Frame]:
+    span = windows(*YEARS, kind)
+    truth = fields(grid, span, 1)
+    paths = [
+        write(folder / "a.nc", grid, span, truth + fields(grid, span, 2) - fields(grid, span, 3), 0.42),
+        write(folder / "b.nc", grid, span, truth),
+    ]
+    products = [open_product([path], name) for path, name in zip(paths, "ab", strict=True)]
+    frame = Frame.of(grid, common_axis(*(one.timeline for one in products)))
+    rng = np.random.default_rng(0)
+    records, comparisons = gather(products, frame, folder, compare=True, rng=rng)
+    raw = [xr.open_dataset(path)["thetao"].load() for path in paths]
+    return records, comparisons[0], raw, frame
+
+
+@pytest.mark.parametrize("block_bytes", [10_000, 10**9])
+def test_sums_over_blocks_are_what_all_windows_at_once_give(
+    block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendars, "BLOCK_BYTES", block_bytes)
+    grid = ocean()
+    records, found, raw, frame = gathered(tmp_path, grid)
+    analysis, truth = raw
+    weights = ocean_weights(grid)
+    np.testing.assert_allclose(
+        found.rmse.values[grid.ocean],
+        np.sqrt(((analysis - truth) ** 2).mean("time").values[grid.ocean]),
+        rtol=1e-4,
+    )
+    np.testing.assert_allclose(
+        found.by_time, rmse(analysis, truth, weights, ("time", "depth")), rtol=1e-4
+    )
+    anomalies = [
+        one - cycle_of(harmonics(one, frame.season, 73), frame.season, 73).values for one in raw
+    ]
+    for record, anomaly in zip(records, anomalies, strict=True):
+        np.testing.assert_allclose(record.variance, (anomaly**2).mean("time"), rtol=1e-3)
+        np.testing.assert_allclose(record.levels[0], anomaly[:, 0], atol=1e-4)
+    expected = anomaly_correlation(*anomalies, weights, ("depth", "lat", "lon"))
+    np.testing.assert_allclose(correlation(found, *records), expected, atol=1e-4)
+    means = (truth.fillna(0) * weights).sum(("lat", "lon")) / weights.sum(("lat", "lon"))
+    np.testing.assert_allclose(records[1].means.sel(region="global"), means, rtol=1e-5)
+
+
+def test_the_annual_heat_is_that_of_the_annual_mean(tmp_path: Path) -> None:
+    grid = ocean("flat")
+    records, _, raw, frame = gathered(tmp_path, grid)
+    anomaly = raw[1] - cycle_of(harmonics(raw[1], frame.season, 73), frame.season, 73).values
+    year = anomaly.isel(time=slice(73, 146)).mean("time")
+    found = records[1].annual.isel(time=1)
+    np.testing.assert_allclose(found.sel(layer="surface"), year[0], atol=1e-4)
+    thickness = xr.DataArray(np.array([20.0, 40, 60, 80, 100]), dims="depth")  # cut at 300 m
+    expected = (year * thickness).sum("depth", skipna=False) * 1026.0 * 3991.867957
+    np.testing.assert_allclose(found.sel(layer="0-300 m"), expected, rtol=1e-3, atol=1e5)
+
+
+def test_the_stated_spread_is_judged_by_the_error_made(tmp_path: Path) -> None:
+    _, found, _, _ = gathered(tmp_path, ocean())
+    assert found.reliability is not None
+    np.testing.assert_allclose(found.reliability.ratio, 0.42 / (0.3 * np.sqrt(2)), rtol=0.03)
+    assert found.reliability.pit.std() < 0.01
+
+
+def test_a_spread_is_not_judged_where_windows_were_averaged(tmp_path: Path) -> None:
+    grid = ocean()
+    fine, coarse = windows(*YEARS, 73), windows(*YEARS, 12)
+    first = open_product([write(tmp_path / "a.nc", grid, fine, fields(grid, fine, 1), 0.4)], "a")
+    second = open_product([write(tmp_path / "b.nc", grid, coarse, fields(grid, coarse, 1))], "b")
+    frame = Frame.of(grid, common_axis(first.timeline, second.timeline))
+    assert frame.axis.per_year == 12
+    rng = np.random.default_rng(0)
+    _, comparisons = gather([first, second], frame, tmp_path, compare=True, rng=rng)
+    assert comparisons[0].reliability is None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse_pictures() -> Iterator[None]:
+    """Pictures of few dots: drawing takes most of the time, and nobody looks at them here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "DPI", 30)
+        yield
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A twin of three years, its truth and a baseline, evaluated."""
+    folder = tmp_path_factory.mktemp("twin")
+    grid, span = ocean("flat"), windows(*YEARS, 12)
+    truth = fields(grid, span, 1)
+    noise = fields(grid, span, 2) - fields(grid, span, 3)
+    write(folder / "analysis.nc", grid, span, truth + 0.3 * noise, 0.13)
+    write(folder / "truth.nc", grid, span, truth)
+    write(folder / "oi.nc", grid, span, truth + 0.6 * noise)
+    evaluate([folder], folder, [folder / "truth.nc"], baselines={"oi": [folder / "oi.nc"]})
+    return folder
+
+
+def test_the_page_has_its_sections_and_needs_no_network(report: Path) -> None:
+    document = html.document_fromstring((report / "report.html").read_text(encoding="utf-8"))
+    titles = [title.text_content() for title in document.xpath("//h2")]
+    for wanted in ("Agreement", "Climatology", "Variability", "Scales", "Modes", "Heat", "thermocline",
+                   "heatwaves", "How sure", "compared"):  # fmt: skip
+        assert any(wanted in title for title in titles), wanted
+    links = [value for _, _, value, _ in document.iterlinks()]
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+    assert all(len(caption.text_content()) > 20 for caption in document.xpath("//figcaption"))
+    assert "too few for a trend" in document.text_content()
+
+
+def test_tables_beside_the_page_hold_the_numbers(report: Path) -> None:
+    with (report / "figures/rmse_table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["global"]) == pytest.approx(0.3 * 0.3 * np.sqrt(2), rel=0.03)
+    with (report / "figures/heatwaves.csv").open() as file:
+        scores = {row["level and basin"]: row for row in csv.DictReader(file)}
+    success = [
+        float(scores[name]["critical success index"]) for name in ("surface, global", "oi, surface")
+    ]
+    assert success[0] > success[1] > 0.05
+    assert not list(report.glob(".levels-*"))
+
+
+def test_a_product_alone_is_told_of_without_a_reference(report: Path, tmp_path: Path) -> None:
+    page = evaluate([report / "truth.nc"], tmp_path).read_text(encoding="utf-8")
+    assert "Agreement with the reference" not in page and "Modes of climate" in page
+    assert not (tmp_path / "figures/rmse_table.csv").exists()
+
+
+def test_published_ranges_are_those_of_the_source() -> None:
+    assert [(one.first, one.bottom, one.low, one.high) for one in PUBLISHED] == [
+        (1993, 300, 0.35, 0.45), (1993, 700, 0.57, 0.77),
+        (2005, 300, 0.20, 0.28), (2005, 700, 0.31, 0.45),
+    ]  # fmt: skip
