@@ -40,6 +40,7 @@ from deepda.stretches import TrainingData
 from deepda.training import STATE, Recipe, Trainer
 from deepda.windows import windows
 from osse.control_data import Control, fit_space, learn, prepare, share_out
+from osse.increments import INCREMENTS, across_land, single_observations
 from osse.opponent import load_interpolation, tuned_interpolation
 from osse.restarting import pupil_of
 from osse.scoring import scores_of
@@ -203,8 +204,12 @@ def judge(
             milliseconds[name] = analyse(twin, methods[name], path, about, progress, title, full=False)
     with clock.stage("score"):
         scores = scores_of(output, twin.space, observed, config.osse.spinup)
+    both = {"analysis": _as_analyser(analyser), "oi": oi}
+    with clock.stage("increments"):
+        single_observations(both, twin.space).to_netcdf(output / INCREMENTS)
     scores |= {
         **more,
+        "across_land": across_land(both, twin.space),
         "rows": rows,
         "milliseconds_per_cycle": milliseconds,
         "weights": sum(p.numel() for p in analyser.parameters()),

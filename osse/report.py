@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from deepda.figures import (
+    Panel,
     index_series,
     learning_curve,
     map_field,
@@ -24,6 +25,7 @@ from deepda.figures import (
 from deepda.report import Picture, Section, Table, score_rows, write_report
 from deepda.state import StateSpace
 from deepda.verification import nino34, ocean_weights, rmse
+from osse.increments import INCREMENTS
 from osse.scoring import anomaly_of, open_fields, spectrum_of
 
 SUBSURFACE = 150.0  # m, near the thermocline
@@ -46,6 +48,7 @@ def write(
         _maps(fields, space, superobservations),
         _variability(fields, space),
         _uncertainty(fields, space, scores),
+        _increments(space, scores, output / INCREMENTS),
         _learning(scores),
     ]
     rmse_all = {name: value["all"] for name, value in scores["rmse"].items()}
@@ -208,6 +211,36 @@ def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
             f"{trusted['coverage']['0.9']:.0%}."
         ),
     )
+
+
+def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Section:
+    with xr.open_dataset(path) as file:
+        found = file.load()
+    titles = {"analysis": "network", "oi": "optimal interpolation"}
+    pictures = []
+    for place in found["place"].values:
+        here = found.sel(place=place)
+        depth = float(here["observed_depth"])
+        level = int(np.abs(space.grid.depth - depth).argmin())
+        panels = [
+            Panel(here["increment"].sel(analyser=name).values[level], "increment", title, (-1.0, 1.0))
+            for name, title in titles.items()
+        ]
+        pictures.append(
+            Picture(
+                f"increment_{place.lower().replace(' ', '_')}",
+                map_panels(panels, space.grid, level=level, columns=2),
+                f"{place}: what one observation 1 K above climatology does at {depth:.0f} m. The shape "
+                "is that of the error of a background which knows nothing but climatology.",
+                wide=True,
+            )
+        )
+    shares = "; ".join(
+        f"{name}: network {share['analysis']:.2f}, optimal interpolation {share['oi']:.2f}"
+        for name, share in scores["across_land"].items()
+    )
+    crossing = f" Share of an increment that appears beyond an isthmus: {shares}." if shares else ""
+    return Section("One observation", pictures, text="Where the influence of a value goes." + crossing)
 
 
 def _learning(scores: dict[str, Any]) -> Section | None:

@@ -11,13 +11,16 @@ import pytest
 import xarray as xr
 from conftest import toy_grid
 from lxml import html
+from matplotlib.figure import Figure
+from test_feedback import END, START, fed
 
 from deepda.evaluation import calendars, evaluate, open_product
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.gather import Comparison, Frame, Record, correlation, gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.seasonal import cycle_of, harmonics
-from deepda.figures import style
+from deepda.feedback import FeedbackWriter, state_of
+from deepda.feedback.window import WITHHELD
 from deepda.grid import Grid
 from deepda.netcdf import AnalysisWriter
 from deepda.verification import anomaly_correlation, ocean_weights, rmse
@@ -135,10 +138,11 @@ def test_a_spread_is_not_judged_where_windows_were_averaged(tmp_path: Path) -> N
 
 
 @pytest.fixture(scope="module", autouse=True)
-def coarse_pictures() -> Iterator[None]:
-    """Pictures of few dots: drawing takes most of the time, and nobody looks at them here."""
+def blank_pictures() -> Iterator[None]:
+    """Figures are built but not painted: that takes most of the time, and nobody looks at them here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "DPI", 30)
+        patch.setattr(Figure, "draw_without_rendering", lambda self: None)
+        patch.setattr("deepda.report.png", lambda figure, theme: theme.paper.encode())
         yield
 
 
@@ -192,3 +196,17 @@ def test_published_ranges_are_those_of_the_source() -> None:
         (1993, 300, 0.35, 0.45), (1993, 700, 0.57, 0.77),
         (2005, 300, 0.20, 0.28), (2005, 700, 0.31, 0.45),
     ]  # fmt: skip
+
+
+def test_the_fit_to_observations_is_told_where_there_is_feedback(report: Path, tmp_path: Path) -> None:
+    grid, rng = ocean("flat"), np.random.default_rng(4)
+    with FeedbackWriter(tmp_path) as out:
+        table = fed(grid, rng)
+        out.write(table, START, END)
+    evaluate([report / "truth.nc"], tmp_path / "out", observations=tmp_path)
+    with (tmp_path / "out/figures/observations_withheld_by_platform.csv").open() as file:
+        rows = {row["platform"]: row for row in csv.DictReader(file)}
+    kept = table[state_of(table) == WITHHELD]
+    assert int(rows["all"]["rows"]) == len(kept)
+    departure = (kept["temperature"] - kept["analysis"]).astype(float)
+    assert float(rows["all"]["rms O−A"]) == pytest.approx(np.sqrt((departure**2).mean()), rel=1e-4)

@@ -120,7 +120,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     words = [
         "per_year=12",
-        "generator.solver_iterations=8",
         "generator.patterns=0",
         "generator.hidden=6",
         "generator.levels=1",

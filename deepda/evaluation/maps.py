@@ -49,6 +49,8 @@ EVALUATED: Mapping[str, Kind] = {
     "spread": KINDS["stddev"],
 }
 
+PANEL = 4.1  # inches, of several side by side: their text must survive being shown small
+
 
 @dataclass(frozen=True, eq=False)
 class MapPanel:
@@ -65,7 +67,8 @@ def maps(panels: Sequence[MapPanel], grid: Grid, *, level: int = 0, columns: int
     """Maps row by row; land of `level` is grey, ocean without a value is paper."""
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    with canvas(2.95 * rows, WIDTH * columns) as figure:
+    width = WIDTH if columns == 1 else PANEL
+    with canvas(0.59 * width * rows, width * columns) as figure:
         for place, panel in enumerate(panels):
             _draw_map(figure.add_subplot(rows, columns, place + 1), panel, grid, grid.ocean[level])
     return figure
@@ -91,7 +94,7 @@ def zonal_sections(fields: Mapping[str, tuple[ArrayLike, str]], grid: Grid) -> F
     Args:
         fields: title to field (depth, lat), NaN on land, and its kind.
     """
-    with canvas(2.9, WIDTH * len(fields)) as figure:
+    with canvas(2.7, PANEL * len(fields)) as figure:
         for place, (title, (field, kind)) in enumerate(fields.items()):
             _draw_section(
                 figure.add_subplot(1, len(fields), place + 1),
@@ -120,7 +123,7 @@ def hovmoeller(
     stamps = date2num(time)
     half = np.diff(stamps).mean() / 2
     edges = np.append(stamps - half, stamps[-1] + half)
-    with canvas(min(7.0, 3.2 + 0.1 * len(time) / 12), WIDTH * len(panels)) as figure:
+    with canvas(min(7.0, 3.2 + 0.1 * len(time) / 12), PANEL * len(panels)) as figure:
         for place, (title, (field, kind)) in enumerate(panels.items()):
             axes = figure.add_subplot(1, len(panels), place + 1)
             values = np.roll(np.asarray(field, float), -first, axis=1)
