@@ -30,6 +30,7 @@ comes out is NetCDF, and is judged by verification. In that order:
     verification    scores against a truth or against withheld observations
     feedback        what became of each observation
     netcdf          CF files, written whole or not at all
+    evaluation      the climate of a product: cycle, indices, heat, trends, heatwaves
     figures, report maps and curves; the self-contained page
     settings, presets, config       what can be set: types, choices, one tree of values
     errors, progress, info, bench, console, cli     the command line

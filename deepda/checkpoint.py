@@ -103,6 +103,15 @@ def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
     return model
 
 
+def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight of a checkpoint, by name.
+
+    Raises:
+        CheckpointError: not there or broken.
+    """
+    return {name: tuple(value.shape) for name, value in _tensors(folder / WEIGHTS).items()}
+
+
 def load_weights(folder: Path, analyser: nn.Module) -> None:
     """Fill an analyser with the weights of a checkpoint.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepda.console import Command, exit_code, read_command_line, require_writable, split_settings
+from deepda.evaluate_command import EVALUATE
 from deepda.observation_commands import FEEDBACK, INGEST, OBSERVATIONS_SHOW
 
 if TYPE_CHECKING:
@@ -323,6 +324,7 @@ COMMANDS = (
     INGEST,
     OBSERVATIONS_SHOW,
     FEEDBACK,
+    EVALUATE,
     CONFIG_SHOW,
     CONFIG_CHECK,
     BENCH,

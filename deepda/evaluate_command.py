@@ -70,7 +70,7 @@ Reads DeepDA's files and ORAS5, GLORYS, GODAS, SODA, EN4, CMIP. Nothing is
 interpolated in time: products of two calendars are averaged to months.
 
 examples:
-  deepda evaluate runs/osse/analysis.nc --reference runs/osse/truth.nc --output eval
+  deepda evaluate runs/osse/analysis.nc --reference truth.nc --output report
   deepda evaluate runs/reanalysis --observations runs/reanalysis --output eval
   deepda evaluate runs/reanalysis --reference 'godas/*.nc' --remap --output eval""",
 )

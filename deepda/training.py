@@ -144,13 +144,10 @@ class Trainer:
         self._set_rate()
         belief = self.belief.detach() if self.belief is not None else None
         total = torch.zeros((), device=self.device)
-        with torch.random.fork_rng():
-            # Random numbers follow from the number of the update: a resumed training repeats them.
-            torch.manual_seed(self.recipe.seed * 1_000_003 + self.done)
-            for _ in range(self.recipe.backprop):
-                batch = self.streams.next()
-                belief, loss = self._window(belief, batch)
-                total = total + loss / self.recipe.backprop
+        for _ in range(self.recipe.backprop):
+            batch = self.streams.next()
+            belief, loss = self._window(belief, batch)
+            total = total + loss / self.recipe.backprop
         assert belief is not None
         self.optimiser.zero_grad()
         total.backward()

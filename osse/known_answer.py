@@ -186,7 +186,7 @@ def methods(
     transition = Transition.fit(years, ocean, torch.from_numpy(space.scale))
 
     def trained(settings: GeneratorConfig, adversarial: float) -> Method:
-        lessons = replace(Lessons.none(settings, space), transition=transition)
+        lessons = replace(Lessons.none(space), transition=transition)
 
         def build() -> Generator:
             return build_generator(settings, space, lessons, seed)

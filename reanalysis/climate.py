@@ -30,6 +30,7 @@ from reanalysis.restart import year_file
 Array = NDArray[np.float64]
 TOPS = {UPPER: 100.0, DEEP: 700.0}  # m
 EVENTS = (1982, 1997, 2015)  # El Niño: December of these years to the February after it
+FEWEST = 3  # independent values: with fewer an interval says nothing
 MAPPED = 155.0  # m, near the thermocline of the central Pacific
 
 
@@ -208,9 +209,9 @@ def compare(series: xr.DataArray, reference: xr.DataArray) -> dict[str, Any] | N
 
 
 def numbers(found: Trend) -> dict[str, float | None]:
-    """Slope per decade and half of its 95 % interval."""
-    half = float(found.half_width)
-    return {"slope": float(found.slope), "half_width": half if np.isfinite(half) else None}
+    """Slope per decade and half of its 95 % interval; None with fewer than FEWEST independent values."""
+    half, known = float(found.half_width), float(found.effective_size) >= FEWEST
+    return {"slope": float(found.slope), "half_width": half if known and np.isfinite(half) else None}
 
 
 def _by(field: xr.DataArray, yearly: bool) -> xr.DataArray:

@@ -149,8 +149,8 @@ def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, climate
     stddev = monthly.reindex(time=found["analysis"]["time"], method="nearest")
     return Picture(
         key,
-        index_series(found["reference"], found["analysis"], stddev),
-        caption + f" `truth` is {NAMES[key]}. The band takes the errors in the box to be alike.",
+        index_series(found["reference"], found["analysis"], stddev, name=NAMES[key]),
+        caption + " The band takes the errors in the box to be alike.",
         wide=True,
     )
 

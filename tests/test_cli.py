@@ -42,6 +42,9 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "deepda.observations.ingest": ("ingest",),
         "deepda.observations.ingested": ("show",),
         "deepda.feedback.tables": ("show",),
+        "deepda.archive": ("open_archive",),
+        "deepda.evaluation": ("evaluate",),
+        "deepda.evaluation": ("evaluate",),
     }.items():
         module = Recorder(name)
         module.calls = []

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from deepda.cycle import Belief, Observations
-from deepda.networks.innovation import InnovationAnalyser, Statics, influence, vertical_shapes
+from deepda.networks.correction import influence
+from deepda.networks.innovation import InnovationAnalyser, Statics, vertical_shapes
 from deepda.networks.transition import NEIGHBOURS, Transition
 
 
@@ -210,52 +211,6 @@ def test_vertical_shapes_reach_every_layer() -> None:
     for layers in (1, 3, 12, 38):
         shapes = vertical_shapes(layers)
         assert shapes.shape[1] == layers and bool((shapes.amax(0) > 0.5).all())
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_gradient_of_surprise_is_that_of_the_gaussian_likelihood(seed: int) -> None:
-    """Against the dense log determinant, mean over many probes."""
-    made = analyser(seed, hidden=0)
-    made.iterations = 60
-    background, truth = believed(made, seed, batch=1).detach(), torch.randn(1, *made.ocean.shape)
-    truth = background.mean + background.spread * truth
-    size = made.ocean.numel()
-    units = torch.eye(size).reshape(-1, *made.ocean.shape)
-    found, expected = 0.0, 0.0
-    for draw in range(12):
-        made.renew()
-        torch.manual_seed(draw)
-        surprise = made.surprise(background, truth).sum()
-        found += torch.autograd.grad(surprise, made.correlation.log_zonal)[0]
-        torch.manual_seed(draw)  # the same columns and the same noise, drawn in the same order
-        seen = (torch.rand(1, 1, *made.ocean.shape[1:]) < 0.2) * made.ocean
-        weight = (seen * 5**0.5 / background.spread.clamp(min=0.001))[0].flatten()
-        error = weight * (truth - background.mean).flatten() + seen.flatten() * torch.randn(size)
-        made.renew()
-        dense = made.covariance(background, units).flatten(1).double()
-        inner = torch.eye(size) + weight[:, None] * dense * weight
-        likelihood = torch.logdet(inner) + error.double() @ torch.linalg.solve(inner, error.double())
-        likelihood = 0.5 * likelihood / seen.sum()
-        expected += torch.autograd.grad(likelihood, made.correlation.log_zonal)[0]
-    scale = float(expected.abs().max())
-    assert float((found - expected).abs().max()) < 0.25 * scale
-    assert float(found @ expected / (found.norm() * expected.norm())) > 0.97
-
-
-def test_a_stronger_correlation_of_errors_is_a_smaller_surprise_of_correlated_errors() -> None:
-    """What the likelihood at single cells cannot feel: B with the right lengths against wrong ones."""
-    made = analyser(1, hidden=0)
-    background = believed(made, 1, batch=1).detach()
-    slopes = torch.zeros(len(made.correlation.log_zonal))
-    for draw in range(20):
-        torch.manual_seed(draw)
-        field = torch.randn(1, 1, *made.ocean.shape[1:]).expand(1, *made.ocean.shape).clone()
-        smooth = made.covariance(background, field * made.ocean).detach()
-        error = background.spread * smooth / smooth.std()
-        made.renew()
-        surprise = made.surprise(background, background.mean + error).sum()
-        slopes += torch.autograd.grad(surprise, made.correlation.log_zonal)[0]
-    assert slopes.sum() < 0  # longer correlations are likelier
 
 
 @torch.no_grad()

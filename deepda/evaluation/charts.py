@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from deepda.evaluation.heatwaves import Contingency
-from deepda.figures import series
+from deepda.evaluation.maps import decimal_years
 from deepda.figures.style import LIGHT, canvas, look
 
 MARKS = "osD^vPX*"
@@ -97,12 +98,25 @@ def spread_against_error(classes: NDArray[np.float64]) -> Figure:
 
 
 def over_time(lines: Mapping[str, xr.DataArray], label: str, title: str = "") -> Figure:
-    """Lines (time); see `deepda.figures.series`. Laid out once more: new ticks may need more room."""
-    figure = series(lines, label, title=title)
-    figure.set_layout_engine("constrained")
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    """Lines (time) by year."""
+    with canvas(2.7) as figure:
+        axes = figure.add_subplot()
+        for order, (name, line) in enumerate(lines.items()):
+            _draw_line(axes, line, name, order)
+        axes.set(ylabel=label)
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.set_title(title, pad=26 if len(lines) > 1 else None)
+        if len(lines) > 1:
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=len(lines), borderaxespad=0.2
+            )
     return figure
+
+
+def _draw_line(axes: Axes, line: xr.DataArray, name: str, order: int) -> None:
+    axes.plot(decimal_years(line["time"].values), line.values, **(look(name, order) | {"marker": ""}))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.margins(x=0.01)
 
 
 def modes_chart(lines: Mapping[str, xr.DataArray], titles: Sequence[str]) -> Figure:
@@ -113,14 +127,8 @@ def modes_chart(lines: Mapping[str, xr.DataArray], titles: Sequence[str]) -> Fig
         for mode, (axes, title) in enumerate(zip(panels, titles, strict=True)):
             axes.axhline(0, color=LIGHT.coast, linewidth=0.6)
             for order, (name, line) in enumerate(lines.items()):
-                axes.plot(
-                    line["time"].values, line.isel(mode=mode), **(look(name, order) | {"marker": ""})
-                )
+                _draw_line(axes, line.isel(mode=mode), name, order)
             axes.set_title(title)
-            axes.margins(x=0.01)
-        locator = AutoDateLocator(minticks=4, maxticks=10)
-        panels[-1].xaxis.set_major_locator(locator)
-        panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
         if len(lines) > 1:
             panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(lines))
         figure.supylabel("standardised", fontsize=9)

@@ -20,7 +20,7 @@ from deepda.evaluation.basins import basin_weights
 from deepda.evaluation.calendars import Axis
 from deepda.evaluation.product import MEMBERS, STDDEV, Product
 from deepda.evaluation.reliability import Reliability, ReliabilitySums
-from deepda.evaluation.seasonal import harmonic_basis
+from deepda.evaluation.seasonal import fit_weights, harmonic_basis
 from deepda.evaluation.thermocline import isotherm_depth
 from deepda.grid import Grid
 from deepda.progress import Progress
@@ -185,10 +185,9 @@ def _read(product: Product, weights: csr_array, part: slice, frame: Frame) -> ND
 
 def _terms(values: NDArray[np.float32], frame: Frame, part: slice) -> Floats:
     """(term, cell) this block's part of the coefficients."""
-    basis = harmonic_basis(frame.season[part], frame.axis.per_year) * 2.0 / len(frame.axis)
-    basis[0] /= 2.0
+    weights = fit_weights(frame.axis.per_year, len(frame.axis.years))[:, part].astype(np.float32)
     flat = np.where(frame.grid.ocean, values, np.nan).reshape(len(values), -1)
-    return (basis.astype(np.float32) @ flat).astype(np.float64)
+    return (weights @ flat).astype(np.float64)
 
 
 def sampled(axis: Axis) -> NDArray[np.intp]:

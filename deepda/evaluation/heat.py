@@ -71,15 +71,14 @@ def surface_area(basins: xr.DataArray, grid: Grid) -> xr.DataArray:
 def without_season(series: xr.DataArray, per_year: int) -> xr.DataArray:
     """(time, ...) a series of whole years less its mean seasonal cycle, in its units; its mean is zero.
 
-    The cycle is that of the series less its straight line: a trend would go into the cycle and come out
-    as a staircase.
+    The cycle is fitted together with a straight line, which would else come out as a staircase.
     """
-    values = series.values.reshape(series.sizes["time"], -1)
-    place = np.arange(len(values)) - (len(values) - 1) / 2
-    line = place[:, None] * (place @ values / (place @ place))
-    cycle = (values - line).reshape(-1, per_year, values.shape[1]).mean(axis=0)
-    rest = values - np.tile(cycle, (len(values) // per_year, 1))
-    return series.copy(data=rest.reshape(series.shape))
+    values = series.values.reshape(-1, per_year, *series.shape[1:])
+    year = np.arange(len(values)) - (len(values) - 1) / 2
+    slope = np.tensordot(year, values.mean(axis=1), 1) / (year @ year)  # per year
+    within = (np.arange(per_year) + 0.5) / per_year - 0.5
+    cycle = values.mean(axis=0) - np.multiply.outer(within, slope)
+    return series.copy(data=(values - cycle).reshape(series.shape))
 
 
 def annual_means(series: xr.DataArray, per_year: int) -> xr.DataArray:

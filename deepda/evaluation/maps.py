@@ -9,7 +9,6 @@ import cmocean
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -120,7 +119,7 @@ def hovmoeller(
     """
     first = _seam(grid)
     east = np.append(grid.lon_edges[first:-1], grid.lon_edges[: first + 1] + 360)
-    stamps = date2num(time)
+    stamps = decimal_years(time)
     half = np.diff(stamps).mean() / 2
     edges = np.append(stamps - half, stamps[-1] + half)
     with canvas(min(7.0, 3.2 + 0.1 * len(time) / 12), PANEL * len(panels)) as figure:
@@ -133,10 +132,16 @@ def hovmoeller(
     return figure
 
 
+def decimal_years(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """(time) years with their fraction: model years begin before the dates that matplotlib knows."""
+    year = time.astype("datetime64[Y]")
+    begin, end = (edge.astype("datetime64[s]") for edge in (year, year + 1))
+    share = (time.astype("datetime64[s]") - begin) / (end - begin)
+    return np.asarray(year.astype(int) + 1970 + share)
+
+
 def _hovmoeller_axes(axes: Axes, title: str) -> None:
-    locator = AutoDateLocator(minticks=4, maxticks=9)
-    axes.yaxis.set_major_locator(locator)
-    axes.yaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    axes.yaxis.set_major_locator(MaxNLocator(9, integer=True))
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 3, 6, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(_longitude))

@@ -82,6 +82,7 @@ def evaluate(
     notes = [*axis.notes, *filter(None, [note]), *(line for one in products for line in one.notes)]
     frame = Frame.of(grid, axis)
     rng = np.random.default_rng(SEED)
+    Path(output).mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".levels-", dir=output) as scratch:
         records, comparisons = gather(
             products, frame, Path(scratch), compare=bool(reference), rng=rng, progress=progress

@@ -10,27 +10,36 @@ from deepda.climatology import HARMONICS
 
 
 def harmonic_basis(season: NDArray[np.intp], per_year: int) -> NDArray[np.float64]:
-    """(term, time) dimensionless: 1, then cosine and sine of each harmonic at the middle of the windows.
-
-    Over whole years they are orthogonal: the sum of basis x values over the number of windows,
-    doubled but for the first, is the least-squares fit.
-    """
+    """(term, time) dimensionless: 1, then cosine and sine of each harmonic, amid the windows."""
     angle = 2 * np.pi * (np.asarray(season) + 0.5) / per_year
     waves = [wave(k * angle) for k in range(1, HARMONICS + 1) for wave in (np.cos, np.sin)]
     return np.stack([np.ones_like(angle), *waves])
 
 
-def harmonics(thetao: xr.DataArray, season: NDArray[np.intp], per_year: int) -> xr.DataArray:
+def fit_weights(per_year: int, years: int) -> NDArray[np.float64]:
+    """(term, time) weights whose sum with the values of whole years is the fit of `harmonic_basis`.
+
+    A straight line is fitted with the cycle of all windows and only the cycle is told: the rise of a
+    trend within the year would pass for a season, and anomalies would climb in steps every January.
+    """
+    basis = harmonic_basis(np.arange(per_year), per_year)
+    basis[1:] *= 2.0
+    year = np.repeat(np.arange(years) - (years - 1) / 2, per_year)
+    slope = year / max(float((year**2).sum()), 1e-30)  # per year, from equal windows of all years
+    within = (np.arange(per_year) + 0.5) / per_year - 0.5
+    leak = basis @ within / per_year
+    return np.tile(basis, years) / (per_year * years) - leak[:, None] * slope
+
+
+def harmonics(thetao: xr.DataArray, per_year: int) -> xr.DataArray:
     """(term, ...) coefficients of `harmonic_basis`, in the units of `thetao`; missing stays missing.
 
     Args:
-        thetao: (time, ...) whole years.
-        season: (time) 0..per_year-1.
+        thetao: (time, ...) whole years from the first window of one on.
     """
-    basis = xr.DataArray(harmonic_basis(season, per_year), dims=("term", "time"))
-    twice = xr.DataArray(np.where(np.arange(basis.sizes["term"]) == 0, 1.0, 2.0), dims="term")
-    total = xr.dot(basis, thetao.drop_vars("time", errors="ignore"), dim="time")
-    return total * twice / thetao.sizes["time"]
+    weights = fit_weights(per_year, thetao.sizes["time"] // per_year)
+    plain = thetao.drop_vars("time", errors="ignore")
+    return xr.dot(xr.DataArray(weights, dims=("term", "time")), plain, dim="time")
 
 
 def cycle_of(terms: xr.DataArray, season: NDArray[np.intp], per_year: int) -> xr.DataArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
@@ -36,9 +36,13 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OwnFiles:
-    """Files of DeepDA, in the order of time; of members the first, which is unperturbed."""
+    """Files of DeepDA, in the order of time; of members the first, which is unperturbed.
 
-    datasets: tuple[xr.Dataset, ...]
+    A file is open while it is read only: the library keeps some 16 MB a variable for each open one.
+    """
+
+    files: tuple[Path, ...]
+    sizes: tuple[int, ...]
     grid: Grid
     time: NDArray[np.object_]
     bounds: NDArray[np.object_]
@@ -46,48 +50,68 @@ class OwnFiles:
 
     @classmethod
     def open(cls, files: list[Path]) -> OwnFiles:
-        """Open lazily.
+        """Look at all of them.
 
         Raises:
             ControlError: no time. EvaluationError: pieces of two grids, or out of order.
         """
-        datasets = [xr.open_dataset(path, decode_times=False) for path in files]
-        times = [find_times(one, ["time"], str(path)) for one, path in zip(datasets, files, strict=True)]
-        order = sorted(range(len(files)), key=lambda place: times[place][1][0])
-        datasets = [datasets[place] for place in order]
-        time = np.concatenate([times[place][1] for place in order])
+        heads = sorted((_head(path) for path in files), key=lambda head: head.time[0])
+        time = np.concatenate([head.time for head in heads])
         if np.any(time[1:] <= time[:-1]):
             late = int(np.argmax(time[1:] <= time[:-1]))
             raise EvaluationError(
-                f"the steps at {time[late]} and {time[late + 1]} are not in order, expected "
-                "each time "
+                f"the steps at {time[late]} and {time[late + 1]} are not in order, expected each time "
                 "once; leave out the files that overlap"
             )
-        grid = Grid.from_dataset(datasets[0])
-        other = {dataset.attrs.get("grid_checksum", grid.checksum) for dataset in datasets[1:]}
-        if other - {datasets[0].attrs.get("grid_checksum", grid.checksum)}:
+        if len({head.grid.checksum for head in heads}) > 1:
             raise EvaluationError(
                 "the files have several grids, expected one; give one product at a time"
             )
-        bounds = np.concatenate([np.asarray(times[place][2]) for place in order])
-        members = "realization" in datasets[0]["thetao"].dims
-        fields = ["thetao", *(["members"] if members else [])]
-        fields += [name for name in ("thetao_stddev",) if all(name in dataset for dataset in datasets)]
-        return cls(tuple(datasets), grid, time, bounds, tuple(fields))
+        return cls(
+            tuple(head.path for head in heads),
+            tuple(head.time.size for head in heads),
+            heads[0].grid,
+            time,
+            np.concatenate([head.bounds for head in heads]),
+            tuple(name for name in heads[0].fields if all(name in head.fields for head in heads)),
+        )
 
     def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
         pieces, start = [], 0
-        for dataset in self.datasets:
-            size = dataset.sizes["time"]
-            low, high = max(first - start, 0), min(last - start, size)
-            if low < high:
-                values = dataset["thetao" if field == "members" else field].isel(time=slice(low, high))
-                if field == "thetao" and "realization" in values.dims:
-                    values = values.isel(realization=0)
-                pieces.append(values.values)
+        for path, size in zip(self.files, self.sizes, strict=True):
+            part = slice(max(first - start, 0), min(last - start, size))
+            if part.start < part.stop:
+                pieces.append(_read(path, field, part))
             start += size
         found = np.concatenate(pieces, axis=-4)
         return np.where(self.grid.ocean, found, np.float32(np.nan))
+
+
+class _Head(NamedTuple):
+    path: Path
+    grid: Grid
+    time: NDArray[np.object_]
+    bounds: NDArray[np.object_]
+    fields: tuple[str, ...]
+
+
+def _head(path: Path) -> _Head:
+    with xr.open_dataset(path, decode_times=False) as dataset:
+        _, time, bounds = find_times(dataset, ["time"], str(path))
+        if bounds is None:
+            raise EvaluationError(f"{path} has no time_bnds, expected a file as DeepDA writes it")
+        members = ["members"] if "realization" in dataset["thetao"].dims else []
+        spread = ["thetao_stddev"] if "thetao_stddev" in dataset else []
+        fields = ("thetao", *members, *spread)
+        return _Head(path, Grid.from_dataset(dataset), time, bounds, fields)
+
+
+def _read(path: Path, field: str, part: slice) -> NDArray[np.float32]:
+    with xr.open_dataset(path, decode_times=False) as dataset:
+        values = dataset["thetao" if field == "members" else field].isel(time=part)
+        if field == "thetao" and "realization" in values.dims:
+            values = values.isel(realization=0)
+        return np.asarray(values.values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,8 +75,16 @@ def index_series(
     label: str = "Niño 3.4 (K)",
     title: str = "",
     level: float = 0.9,
+    name: str = "truth",
 ) -> Figure:
-    """An index of analysis and truth over time, (time) each, with the central `level` band of stddev."""
+    """An index of analysis and truth over time, (time) each, with the central `level` band of stddev.
+
+    Args:
+        truth, analysis, stddev: the lines.
+        label, title: of the axis and the figure.
+        level: of the band.
+        name: of the truth in the legend, or of what stands in its place.
+    """
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
         axes.axhline(0, color=LIGHT.coast, linewidth=0.6)
@@ -92,7 +100,7 @@ def index_series(
                 label=f"{level:.0%} interval",
             )
         if truth is not None:
-            axes.plot(_times(truth), truth.values, **look("truth"))
+            axes.plot(_times(truth), truth.values, **(look("truth") | {"label": name}))
         axes.plot(_times(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
         _time_axis(axes)
         axes.set(ylabel=label, title=title)

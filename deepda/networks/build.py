@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepda.checkpoint import load_model, load_space, load_weights
-from deepda.cycle import Belief
+from deepda.checkpoint import load_model, load_space, load_weights, shapes_of
 from deepda.grid import Grid, GridError
 from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
 from deepda.networks.ham2024 import Ham2024Analyser
@@ -42,15 +41,15 @@ class Lessons:
     patterns: Tensor
 
     @classmethod
-    def none(cls, settings: GeneratorConfig, space: StateSpace) -> Lessons:
-        """Of the right shape, to be filled from a checkpoint."""
-        shape, number = space.grid.shape, number_of_patterns(settings)
+    def none(cls, space: StateSpace, patterns: int = 0) -> Lessons:
+        """Zeros of the right shape, to be filled from a checkpoint."""
+        shape = space.grid.shape
         blank = Transition(torch.zeros(len(NEIGHBOURS), *shape), torch.zeros(shape))
-        return cls(blank, torch.zeros(number, *shape))
+        return cls(blank, torch.zeros(patterns, *shape))
 
 
 def number_of_patterns(settings: GeneratorConfig) -> int:
-    """How many patterns of the control simulation a generator is built on."""
+    """How many patterns of the control simulation a generator asks for."""
     return settings.patterns if isinstance(settings, InnovationGenerator) else 0
 
 
@@ -113,22 +112,12 @@ def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Modul
     """
     space = load_space(checkpoint)
     load_model(checkpoint, space.grid)
-    analyser = build_generator(settings, space, Lessons.none(settings, space), seed=0).analyser
+    patterns = shapes_of(checkpoint).get("patterns", (0,))[0]
+    analyser = build_generator(settings, space, Lessons.none(space, patterns), seed=0).analyser
     load_weights(checkpoint, analyser)
     return analyser.requires_grad_(False), space
 
 
 def objective_of(analyser: nn.Module) -> Objective:
-    """What a generator's training is to make small.
-
-    For the default generator the likelihood of the truth, cell by cell and as a whole field; for the
-    published network the mean square error.
-    """
-    if not isinstance(analyser, InnovationAnalyser):
-        return mean_square
-
-    def objective(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
-        cells = likelihood(background, analysis, truth, weights)
-        return cells + analyser.surprise(background, truth)
-
-    return objective
+    """What training makes small; the published network states no spread that could be judged."""
+    return likelihood if isinstance(analyser, InnovationAnalyser) else mean_square

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from deepda.cycle import Belief, Observations
+from deepda.networks.correction import Correction, influence, zeroed
 from deepda.networks.covariance import (
     Loading,
     Operator,
@@ -29,8 +30,6 @@ from deepda.networks.covariance import (
     solve,
 )
 from deepda.networks.transition import Transition, advance, advance_adjoint
-from deepda.networks.trunk import PyramidTrunk
-from deepda.partial_conv import InnovationStem
 
 LENGTHS = (300.0, 750.0, 1700.0, 4000.0)  # km, first guesses of the correlation lengths
 PATTERN_LENGTH = 3000.0  # km, first guess of how far a pattern of the control simulation may be trusted
@@ -40,8 +39,6 @@ SHARPNESS = 0.6  # width of a bump, in distances between bumps
 GEOGRAPHY = 64  # hidden channels of the network that places the factors
 REACH = 1.5  # of the logarithm by which a place may change a factor's variance and pace
 TINY = 1e-6
-# Of `surprise`: the share of columns whose error is looked at, how sharply (in spreads), solver steps.
-SEEN_COLUMNS, SHARP, GLANCES = 0.2, 5**0.5, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +115,7 @@ class InnovationAnalyser(nn.Module):
             nn.SiLU(),
             nn.Conv2d(GEOGRAPHY, GEOGRAPHY, 1),
             nn.SiLU(),
-            _zero(nn.Conv2d(GEOGRAPHY, 2 * factors, 1)),
+            zeroed(nn.Conv2d(GEOGRAPHY, 2 * factors, 1)),
         )
         self.correction = (
             Correction(statics.ocean, len(self.statics), factors, hidden, levels) if hidden else None
@@ -287,28 +284,6 @@ class InnovationAnalyser(nn.Module):
         with torch.no_grad():
             return weighted * conjugate_gradients(operator, right, self.iterations)
 
-    def surprise(self, background: Belief, truth: Tensor) -> Tensor:
-        """(B) negative log likelihood a cell of the background's error, seen at random columns.
-
-        The likelihood of a Gaussian with covariance S = 1 + R^-1/2 B R^-1/2: it feels correlations,
-        which the variances at single cells do not. Of log det S only the gradient is right: one random
-        probe z estimates it, z' inv(S) dS z (Hutchinson 1990). Value and gradient depend on torch's
-        random numbers.
-        """
-        shape = (len(truth), 1, *truth.shape[2:])
-        seen = (torch.rand(shape, device=truth.device) < SEEN_COLUMNS) * self.ocean
-        weight = seen * SHARP / background.spread.detach().clamp(min=0.001)
-        operator = self._operator(torch.ones_like(weight), weight, background.memory)
-        frozen = self._operator(torch.ones_like(weight), weight, background.memory, frozen=True)
-        error = weight * (truth - background.mean) + seen * torch.randn_like(truth)
-        probe = seen * torch.randn_like(truth).sign()
-        with torch.no_grad():
-            explained = conjugate_gradients(frozen, error, GLANCES)
-            answer = conjugate_gradients(frozen, probe, GLANCES)
-        volume = (answer * operator(probe)).sum((1, 2, 3))
-        misfit = (explained * operator(explained)).sum((1, 2, 3))
-        return 0.5 * (volume - misfit) / seen.sum((1, 2, 3)).clamp(min=1)
-
     def retreat(self, sensitivity: Tensor) -> Tensor:
         """The transpose of the forecast of the mean."""
         return advance_adjoint(self.weight, sensitivity)
@@ -345,51 +320,6 @@ class Structure:
     squared_spectrum: Tensor
 
 
-class Correction(nn.Module):
-    """What convolutions add to the linear analysis: a shift of the mean, a factor on the variances.
-
-    Both are multiplied by the influence of the observations, so that without observations the
-    analysis is the forecast, exactly.
-    """
-
-    def __init__(self, ocean: Tensor, statics: int, factors: int, hidden: int, levels: int) -> None:
-        super().__init__()
-        layers = len(ocean)
-        self.stem = InnovationStem(layers)
-        self.trunk = PyramidTrunk(
-            self.stem.out_channels + 4 * layers + statics + 2, hidden, levels, ocean.any(0)
-        )
-        self.head = _zero(nn.Conv2d(hidden, layers + factors, 1))
-        self.layers = layers
-
-    def forward(
-        self,
-        background: Belief,
-        innovation: Tensor,
-        precision: Tensor,
-        increment: Tensor,
-        influence_BLYX: Tensor,
-        influence_BKYX: Tensor,
-        context: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Shift of the mean (B, L, Y, X) and log factor on the variances (B, K, Y, X)."""
-        spread = background.spread
-        size = spread.clamp(min=0.01)
-        seen = self.stem(innovation / size, precision, spread)
-        features = torch.cat(
-            [seen, increment / size, spread, influence_BLYX, background.mean, context], dim=1
-        )
-        hidden, _ = self.trunk(features)
-        shift, shrink = self.head(hidden).split([self.layers, influence_BKYX.shape[1]], dim=1)
-        # Bounded, so that no input can make the cycle run away.
-        return torch.tanh(shift) * spread * influence_BLYX, torch.tanh(shrink) * influence_BKYX
-
-
-def influence(before: Tensor, after: Tensor) -> Tensor:
-    """Share of the background error variance that the observations removed, 0..1; zero on land."""
-    return (1 - after.square() / before.square().clamp(min=TINY)).clamp(0, 1)
-
-
 def vertical_shapes(layers: int) -> Tensor:
     """(V, L) Gaussian bumps over the layer index: narrow ones close together, wide ones apart."""
     level = torch.arange(layers, dtype=torch.float32)
@@ -406,10 +336,3 @@ def _season(observations: Observations, like: Tensor) -> Tensor:
     turn = 2 * torch.pi * observations.season.to(like.dtype) / observations.per_year
     wave = torch.stack([turn.sin(), turn.cos()], dim=-1).reshape(-1, 2, 1, 1)
     return wave.expand(len(like), 2, *like.shape[-2:]).to(like.device)
-
-
-def _zero(conv: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(conv.weight)
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
-    return conv

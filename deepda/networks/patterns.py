@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 SNAPSHOTS = 300  # evenly spaced; neighbouring windows are much alike
+# A control run with so few degrees of freedom shares them with its errors; in one with more, patterns
+# take variance from the small scales and cost more than they give (docs/ablation.md).
+EXPLAINED = 0.9
 AT_ONCE = 25  # fields in memory while the patterns are summed
 
 
@@ -23,13 +26,13 @@ def leading_patterns(anomalies: NDArray[np.float32], weights: Tensor, number: in
     Args:
         anomalies: (T, L, Y, X) standardised, zero on land; an array or a memory map.
         weights: (L, Y, X) what a squared anomaly counts in each cell.
-        number: of patterns; fewer come where there are fewer snapshots or less variance.
+        number: of patterns; none at all come unless they explain EXPLAINED of the variance.
 
     Returns:
-        (number, L, Y, X), zero on land; missing ones are zero.
+        (number, L, Y, X) or (0, L, Y, X), zero on land.
     """
     shape = anomalies.shape[1:]
-    if not number:
+    if not number or len(anomalies) < number:
         return torch.zeros(0, *shape)
     times = np.unique(np.linspace(0, len(anomalies) - 1, SNAPSHOTS).round().astype(int))
     pieces = [times[first : first + AT_ONCE] for first in range(0, len(times), AT_ONCE)]
@@ -43,10 +46,11 @@ def leading_patterns(anomalies: NDArray[np.float32], weights: Tensor, number: in
             products[rows, columns][:, : len(right)] = block
             products[columns, rows][: len(right)] = block.T
     power, vectors = np.linalg.eigh(products / len(times))
-    power, vectors = power[::-1][:number], vectors[:, ::-1][:, :number]
-    real = power > 1e-6 * power[0]
+    if power[::-1][:number].sum() < EXPLAINED * power.sum():
+        return torch.zeros(0, *shape)
+    vectors = vectors[:, ::-1][:, :number]
     patterns = np.zeros((number, counted.size), np.float32)
     for i, piece in enumerate(pieces):
-        share = vectors[i * AT_ONCE : i * AT_ONCE + len(piece), real] / len(times) ** 0.5
-        patterns[: real.sum()] += share.T.astype(np.float32) @ anomalies[piece].reshape(len(piece), -1)
+        share = vectors[i * AT_ONCE : i * AT_ONCE + len(piece)] / len(times) ** 0.5
+        patterns += share.T.astype(np.float32) @ anomalies[piece].reshape(len(piece), -1)
     return torch.from_numpy(patterns.reshape(number, *shape))
