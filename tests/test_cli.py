@@ -44,7 +44,6 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "deepda.feedback.tables": ("show",),
         "deepda.archive": ("open_archive",),
         "deepda.evaluation": ("evaluate",),
-        "deepda.evaluation": ("evaluate",),
     }.items():
         module = Recorder(name)
         module.calls = []
