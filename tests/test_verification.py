@@ -6,6 +6,7 @@ import json
 
 import cftime
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from conftest import toy_grid
@@ -419,6 +420,15 @@ def test_a_perfect_line_has_no_error_and_land_stays_missing() -> None:
     assert float(found.slope[0]) == pytest.approx(0.3, rel=1e-3)
     assert float(found.half_width[0]) < 2e-3  # years of 365 and 366 days
     assert np.isnan(found.slope[1]) and np.isnan(found.half_width[1])
+
+
+@pytest.mark.parametrize("turns", [0.5, 1.0])
+def test_a_slow_swing_with_fewer_than_three_independent_values_has_no_interval(turns: float) -> None:
+    time = pd.date_range("1981-01-01", periods=480, freq="MS")
+    swing = np.sin(2 * np.pi * turns * np.arange(480) / 480)
+    found = v.trend(xr.DataArray(swing, {"time": time}, ("time",)))
+    assert float(found.effective_size) < 3
+    assert np.isfinite(float(found.slope)) and np.isnan(float(found.half_width))
 
 
 def test_trends_of_model_calendars_work_too() -> None:

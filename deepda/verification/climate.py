@@ -55,7 +55,7 @@ def trend(series: xr.DataArray) -> Trend:
     slope = xr.dot(centred, series, dim="time") / square
     rest = series - series.mean("time", skipna=False) - slope * centred
     effective = _effective_size(rest)
-    freedom = (effective - 2).where(effective > 2)
+    freedom = (effective - 2).where(effective >= 3)
     error = ((rest**2).sum("time", skipna=False) / freedom / square) ** 0.5
     return Trend(slope, error, effective, error * xr.apply_ufunc(student.ppf, 0.975, freedom))
 
