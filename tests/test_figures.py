@@ -160,7 +160,7 @@ def test_land_missing_and_value_are_three_colours(theme: figures.style.Theme) ->
     figure = figures.map_field(field, GRID, "temperature", limits=(-2.0, 2.0))
     picture, axes = pixels(figure, theme), figure.axes[0]
     mesh = field_mesh(figure)
-    corners, cut = mesh.get_coordinates(), figures.maps._seam(GRID)
+    corners, cut = mesh.get_coordinates(), figures.maps.seam_of(GRID)
 
     def colour(j: int, i: int) -> np.ndarray:
         column = (i - cut) % GRID.shape[2]

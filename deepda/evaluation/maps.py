@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from deepda.figures.maps import (
     KINDS,
     Kind,
-    _globe,
-    _latitude,
-    _longitude,
-    _mesh,
-    _seam,
     coast,
     depth_axis,
+    draw_globe,
+    draw_mesh,
     equal_earth,
+    latitude_label,
+    longitude_label,
+    seam_of,
 )
 from deepda.figures.style import LIGHT, WIDTH, canvas
 from deepda.grid import Grid
@@ -117,7 +117,7 @@ def hovmoeller(
         panels: title to field and its kind.
         limits: of each kind.
     """
-    first = _seam(grid)
+    first = seam_of(grid)
     east = np.append(grid.lon_edges[first:-1], grid.lon_edges[: first + 1] + 360)
     stamps = decimal_years(time)
     half = np.diff(stamps).mean() / 2
@@ -127,7 +127,7 @@ def hovmoeller(
             axes = figure.add_subplot(1, len(panels), place + 1)
             values = np.roll(np.asarray(field, float), -first, axis=1)
             ocean = np.broadcast_to(np.isfinite(values).any(axis=0), values.shape)
-            _mesh(axes, east, edges, values, ocean, EVALUATED[kind], limits[kind])
+            draw_mesh(axes, east, edges, values, ocean, EVALUATED[kind], limits[kind])
             _hovmoeller_axes(axes, title)
     return figure
 
@@ -144,19 +144,19 @@ def _hovmoeller_axes(axes: Axes, title: str) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(9, integer=True))
     axes.invert_yaxis()
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 3, 6, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(_longitude))
+    axes.xaxis.set_major_formatter(FuncFormatter(longitude_label))
     axes.set_title(title)
     axes.grid(False)
 
 
 def _draw_map(axes: Axes, panel: MapPanel, grid: Grid, ocean: NDArray[np.bool_]) -> None:
-    first = _seam(grid)
+    first = seam_of(grid)
     values, water = (np.roll(np.asarray(field), -first, axis=1) for field in (panel.field, ocean))
     east = np.append(grid.lon_edges[first:-1], grid.lon_edges[: first + 1] + 360)
     east = east - (east[0] + east[-1]) / 2
     x, y = equal_earth(*np.meshgrid(grid.lat_edges, east, indexing="ij"))
-    _globe(axes)
-    _mesh(axes, x, y, values.astype(float), water, EVALUATED[panel.kind], panel.limits, pad=0.03)
+    draw_globe(axes)
+    draw_mesh(axes, x, y, values.astype(float), water, EVALUATED[panel.kind], panel.limits, pad=0.03)
     if panel.doubtful is not None:
         _hatch(axes, x, y, np.roll(panel.doubtful, -first, axis=1) & water)
     edges = np.concatenate(coast(water))
@@ -178,7 +178,7 @@ def _hatch(axes: Axes, x: NDArray, y: NDArray, doubtful: NDArray[np.bool_]) -> N
 
 
 def _draw_section(axes: Axes, values: NDArray, grid: Grid, kind: str, title: str) -> None:
-    _mesh(
+    draw_mesh(
         axes,
         grid.lat_edges,
         grid.depth_edges,
@@ -189,6 +189,6 @@ def _draw_section(axes: Axes, values: NDArray, grid: Grid, kind: str, title: str
     )
     depth_axis(axes, float(grid.depth_edges[0]), float(grid.depth_edges[-1]))
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 3, 6, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(_latitude))
+    axes.xaxis.set_major_formatter(FuncFormatter(latitude_label))
     axes.set_title(title)
     axes.grid(False)

@@ -136,7 +136,7 @@ def section(
     across: tuple[Any, ...]
     if lat is not None:
         row = int(grid.locate(lat, grid.lon[0], grid.depth[0])[1])
-        first = _seam(grid)
+        first = seam_of(grid)
         edges = np.append(grid.lon_edges[first:-1], grid.lon_edges[: first + 1] + 360)
         across = (slice(None), row, np.roll(np.arange(grid.shape[2]), -first))
     else:
@@ -146,10 +146,12 @@ def section(
         raise ValueError(f"latitude {lat:g} lies outside the grid; choose one inside")
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
-        _mesh(axes, edges, grid.depth_edges, values[across], grid.ocean[across], KINDS[kind], limits)
+        draw_mesh(axes, edges, grid.depth_edges, values[across], grid.ocean[across], KINDS[kind], limits)
         depth_axis(axes, float(grid.depth_edges[0]), float(grid.depth_edges[-1]))
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 3, 6, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(_longitude if lat is not None else _latitude))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(longitude_label if lat is not None else latitude_label)
+        )
         axes.set_title(title)
         axes.grid(False)
     return figure
@@ -182,19 +184,19 @@ def coast(ocean: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     return along, upright
 
 
-def _seam(grid: Grid) -> int:
+def seam_of(grid: Grid) -> int:
     """Index of the longitude edge where the map is cut."""
     return int(np.argmin(np.abs((grid.lon_edges[:-1] - SEAM + 180) % 360 - 180)))
 
 
 def _draw_map(axes: Axes, panel: Panel, grid: Grid, ocean: NDArray[np.bool_]) -> None:
-    first = _seam(grid)
+    first = seam_of(grid)
     values, ocean = (np.roll(np.asarray(field), -first, axis=1) for field in (panel.field, ocean))
     east = np.append(grid.lon_edges[first:-1], grid.lon_edges[: first + 1] + 360)
     east = east - (east[0] + east[-1]) / 2
     x, y = equal_earth(*np.meshgrid(grid.lat_edges, east, indexing="ij"))
-    _globe(axes)
-    _mesh(axes, x, y, values.astype(float), ocean, KINDS[panel.kind], panel.limits, pad=0.03)
+    draw_globe(axes)
+    draw_mesh(axes, x, y, values.astype(float), ocean, KINDS[panel.kind], panel.limits, pad=0.03)
     along, upright = coast(ocean)
     edges = np.concatenate([along, upright])
     places = np.stack([x[edges[..., 0], edges[..., 1]], y[edges[..., 0], edges[..., 1]]], axis=-1)
@@ -204,7 +206,7 @@ def _draw_map(axes: Axes, panel: Panel, grid: Grid, ocean: NDArray[np.bool_]) ->
     axes.axis("off")
 
 
-def _globe(axes: Axes) -> None:
+def draw_globe(axes: Axes) -> None:
     """The outline of the Earth, land-coloured (what no cell covers is no ocean), and latitudes."""
     side = np.linspace(-90, 90, 91)
     x, y = equal_earth(side, np.full(side.size, 180.0))
@@ -213,12 +215,12 @@ def _globe(axes: Axes) -> None:
     for lat in (-60, -30, 0, 30, 60):
         x, y = equal_earth(np.array([lat, lat]), np.array([-180.0, 180.0]))
         axes.plot(x, y, color=LIGHT.coast, linewidth=0.35, alpha=0.6, marker="", zorder=3)
-        axes.text(x[0] - 0.05, y[0], _latitude(lat), ha="right", va="center", fontsize=7.5)
+        axes.text(x[0] - 0.05, y[0], latitude_label(lat), ha="right", va="center", fontsize=7.5)
     axes.set_xlim(-2.95, 2.75)
     axes.set_ylim(-1.34, 1.34)
 
 
-def _mesh(
+def draw_mesh(
     axes: Axes,
     x: NDArray[np.float64],
     y: NDArray[np.float64],
@@ -228,7 +230,15 @@ def _mesh(
     limits: tuple[float, float] | None,
     pad: float = 0.04,
 ) -> None:
-    """Land, then values, then their colour bar."""
+    """Land, then values, then their colour bar.
+
+    Args:
+        x, y: corners of the cells, on the axes.
+        values, ocean: of the cells; values where there is no ocean are not drawn.
+        kind: colours and label.
+        limits: of the colours; None takes them from the values.
+        pad: between map and colour bar, as a share of the axes.
+    """
     ground = ListedColormap([LIGHT.land, LIGHT.paper])
     axes.pcolormesh(x, y, ocean.astype(float), cmap=ground, vmin=0, vmax=1, gid=LAND_MESH)
     shown = np.ma.masked_invalid(np.where(ocean, values, np.nan))
@@ -288,10 +298,12 @@ def depth_axis(axes: Axes, top: float, bottom: float) -> None:
     axes.set_ylabel("depth (m)")
 
 
-def _latitude(value: float, _: object = None) -> str:
+def latitude_label(value: float, _: object = None) -> str:
+    """A latitude as on a chart: 30°N."""
     return "0°" if value == 0 else f"{abs(value):g}°{'N' if value > 0 else 'S'}"
 
 
-def _longitude(value: float, _: object = None) -> str:
+def longitude_label(value: float, _: object = None) -> str:
+    """A longitude as on a chart, -180 to 180: 150°W."""
     around = (value + 180) % 360 - 180
     return f"{abs(around):g}°{'' if around in (0, -180) else 'E' if around > 0 else 'W'}"
