@@ -24,6 +24,7 @@ from deepda.progress import Progress
 from deepda.state import StateSpace
 from deepda.verification import REGIONS, Trend, ocean_weights, region_weights, trend
 from deepda.windows import Windows, windows
+from reanalysis.judge import fields_of
 from reanalysis.references import DEEP, NINO34, SURFACE, UPPER
 from reanalysis.restart import year_file
 
@@ -149,7 +150,7 @@ class _Reader:
         found = self.found
         with netCDF4.Dataset(year_file(folder, year)) as file:
             for place, step in enumerate(found.windows.of_year(year)):
-                self._read_window(int(step), _fields(file, place), year)
+                self._read_window(int(step), fields_of(file, place), year)
 
     def _read_window(self, step: int, fields: Mapping[str, NDArray[np.float32]], year: int) -> None:
         found, ocean = self.found, self.space.grid.ocean
@@ -223,13 +224,3 @@ def _by(field: xr.DataArray, yearly: bool) -> xr.DataArray:
 def _anomaly(field: xr.DataArray) -> xr.DataArray:
     months = field.groupby("time.month")
     return (months - months.mean()).drop_vars("month")
-
-
-def _fields(file: netCDF4.Dataset, place: int) -> dict[str, NDArray[np.float32]]:
-    """The fields of a window; of members the unperturbed one."""
-    fields = {}
-    for name in ("thetao", "thetao_stddev", "thetao_observation_influence"):
-        variable = file[name]
-        variable.set_auto_mask(False)
-        fields[name] = variable[0, place] if variable.ndim == 5 else variable[place]
-    return fields

@@ -163,7 +163,7 @@ class _Reader:
             for place, step in enumerate(steps):
                 truth = ocean.truth(span.start[step], span.end[step])
                 assert truth is not None
-                sums += self._read_window(int(step), truth, _fields(file, place))
+                sums += self._read_window(int(step), truth, fields_of(file, place))
         for series, total in zip((record.truth, record.analysis), sums / len(steps), strict=True):
             series.surface[order] = total[0]
             series.upper[order] = _upper_mean(total, self.space.grid, record.heat_depth)
@@ -284,7 +284,7 @@ def _empty(grid: Grid, span: Windows, years: range) -> Record:
     )
 
 
-def _fields(file: netCDF4.Dataset, place: int) -> dict[str, NDArray[np.float32]]:
+def fields_of(file: netCDF4.Dataset, place: int) -> dict[str, NDArray[np.float32]]:
     """The fields of a window; of members the unperturbed one."""
     fields = {}
     for name in ("thetao", "thetao_stddev", "thetao_observation_influence"):

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from deepda.figures.maps import (
     KINDS,
     Kind,
+    Panel,
     coast,
     depth_axis,
     draw_globe,
@@ -52,13 +53,9 @@ PANEL = 4.1  # inches, of several side by side: their text must survive being sh
 
 
 @dataclass(frozen=True, eq=False)
-class MapPanel:
-    """One map: field (lat, lon), NaN where missing; `doubtful` (lat, lon) is hatched."""
+class MapPanel(Panel):
+    """One map whose `doubtful` cells (lat, lon) are hatched; its kind is a key of EVALUATED."""
 
-    field: ArrayLike
-    kind: str
-    title: str = ""
-    limits: tuple[float, float] | None = None
     doubtful: NDArray[np.bool_] | None = None
 
 
