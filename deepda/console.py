@@ -198,3 +198,16 @@ def _settings_help(groups: Sequence[str]) -> str:
             "",
         ]
     )
+
+
+def flag_settings(arguments: argparse.Namespace, **keys: str) -> list[str]:
+    """Flags as overrides (flag name = dotted key), before those that were typed."""
+    from deepda.config import quoted
+
+    given = {key: getattr(arguments, flag) for flag, key in keys.items()}
+    values = [
+        f"{key}={value if isinstance(value, int) else quoted(value)}"
+        for key, value in given.items()
+        if value is not None
+    ]
+    return [*values, *arguments.overrides]
