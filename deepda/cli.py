@@ -23,7 +23,7 @@ from deepda.console import (
 )
 from deepda.evaluate_command import EVALUATE
 from deepda.observation_commands import FEEDBACK, INGEST, OBSERVATIONS_SHOW
-from deepda.osse_commands import KNOWN_ANSWER, OSSE_RUN
+from deepda.osse_commands import BLIND_ZONE, DENY, KNOWN_ANSWER, OSSE_RUN, SWEEP
 
 if TYPE_CHECKING:
     from deepda.config import Config
@@ -84,8 +84,9 @@ def _reanalysis(arguments: Namespace) -> None:
         config = continued(Path(arguments.product), overrides)
     output = require_writable(Path(config.output))
     import reanalysis.run
+    from osse.opponent import opponent_of
 
-    reanalysis.run.run(config, output, open_ocean=_ocean_of(config))
+    reanalysis.run.run(config, output, _ocean_of(config), opponent_of)
 
 
 def _ocean_of(config: Config) -> OpenOcean:
@@ -221,6 +222,9 @@ INFO = Command("info", "Print versions, devices and threads", _info)
 COMMANDS = (
     OSSE_RUN,
     KNOWN_ANSWER,
+    DENY,
+    BLIND_ZONE,
+    SWEEP,
     REANALYSIS,
     PREPARE,
     INGEST,

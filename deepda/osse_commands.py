@@ -68,6 +68,60 @@ examples:
 )
 
 
+# sweep
+
+
+def _declare_sweep(parser: ArgumentParser) -> None:
+    parser.add_argument("--trials", type=int, default=12, metavar="N", help="in all (12)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="of training a trial (1)")
+    parser.add_argument("--on", choices=("known-answer", "osse"), default="known-answer",
+                        help="what is trained and judged (known-answer)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=11, metavar="N", help="of everything drawn (11)")
+    parser.add_argument("--output", metavar="DIR", default="runs/sweep", help="(%(default)s)")
+
+
+def _sweep(arguments: Namespace) -> int | None:
+    from deepda.config import ConfigError
+
+    words, minutes = arguments.overrides, arguments.minutes
+    timed = not any(word.startswith("training.updates=") for word in words)
+    if minutes is not None and not timed:
+        raise ConfigError("--minutes and training.updates both came, expected one; leave one out")
+    minutes = (1.0 if minutes is None else minutes) if timed else None
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise ConfigError(f"--minutes is {minutes:g}, expected a number above 0; try --minutes 1")
+    for flag, value, least in (("trials", arguments.trials, 1), ("seed", arguments.seed, 0)):
+        if value < least:
+            raise ConfigError(f"--{flag} is {value}, expected {least} or more; give another --{flag}")
+    import osse.sweep
+
+    output = Path(arguments.output)
+    return osse.sweep.sweep(arguments.on, words, arguments.trials, minutes, arguments.seed, output)
+
+
+SWEEP = Command(
+    "sweep",
+    "Search for better settings, judged on validation years",
+    _sweep,
+    _declare_sweep,
+    """\
+Settings with several values are searched over, the others hold for all trials:
+  KEY=A,B,C   one of these
+  KEY=A..B    from A to B: whole numbers where the setting is one, and on a
+              logarithmic scale where B is ten times A or more
+The first trial is the settings as they stand, where these are among them. Each
+is validated five times and ended early where it is worse than the median. The
+same command goes on with an interrupted sweep; --trials may grow. Writes
+sweep.csv, sweep.png, and a folder with learning.csv and config.yaml a trial.
+
+examples:
+  deepda sweep training.learning_rate=5e-4..1e-2 training.backprop=1..3
+  deepda sweep --on osse --minutes 5 generator.hidden=0,16,32 training=quick
+  deepda sweep generator=innovation,ham2024 --trials 2 --minutes 3""",
+    settings=("generator", "training"),
+)
+
+
 # osse known-answer
 
 
@@ -103,4 +157,82 @@ scores.json and the fields to check it.
 
 example:
   deepda osse known-answer --seed 3 --minutes 10 --output runs/known-3""",
+)
+
+
+# osse deny
+
+
+def _declare_deny(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--run", metavar="DIR", default="runs/osse", help="the trained run (%(default)s)"
+    )
+    parser.add_argument("--output", metavar="DIR", default="runs/denial", help="(%(default)s)")
+    parser.add_argument("--without", metavar="A,B,...", help="what to leave out, see below")
+
+
+def _deny(arguments: Namespace) -> None:
+    output = require_writable(Path(arguments.output))
+    import osse.denial
+
+    osse.denial.run(Path(arguments.run), output, arguments.without)
+
+
+DENY = Command(
+    "osse deny",
+    "What each observing system is worth to a trained run",
+    _deny,
+    _declare_deny,
+    """\
+Cycles a trained run again through its own test years, without training, with
+kinds of platforms left out, and optimal interpolation with the same data.
+Writes report.html, denial.json, denial.csv and maps in denial.nc.
+
+--without takes platform types (satellite, argo, xbt, ctd, mooring, ship,
+drifter, other), half-argo (half of the floats), ships (xbt, ctd, ship),
+profiles (all but satellites) and everything; each is one experiment, + joins
+those that go together. By default argo, half-argo, mooring, ships, satellite,
+profiles, everything, as far as the run has them.
+
+examples:
+  deepda osse deny --run runs/osse
+  deepda osse deny --run runs/osse --without argo,mooring,argo+mooring""",
+)
+
+
+# osse blind-zone
+
+
+def _declare_blind_zone(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--run", metavar="DIR", default="runs/osse", help="the trained run (%(default)s)"
+    )
+    parser.add_argument("--output", metavar="DIR", default="runs/blind-zone", help="(%(default)s)")
+    parser.add_argument(
+        "--below", type=float, metavar="DEPTH", help="m: keep profiles down to here (no profiles at all)"
+    )
+
+
+def _blind_zone(arguments: Namespace) -> None:
+    output = require_writable(Path(arguments.output))
+    import osse.blind_zone
+
+    osse.blind_zone.run(Path(arguments.run), output, arguments.below)
+
+
+BLIND_ZONE = Command(
+    "osse blind-zone",
+    "How far down a trained run continues the surface",
+    _blind_zone,
+    _declare_blind_zone,
+    """\
+Cycles a trained run again through its own test years, without training, with
+satellites only, or with profiles cut below a depth. Held against optimal
+interpolation with the same data, regression on the last level seen, repeating
+it downward, a marching average, and climatology. Writes report.html,
+blind_zone.json, blind_zone.csv and maps in blind_zone.nc.
+
+examples:
+  deepda osse blind-zone --run runs/osse
+  deepda osse blind-zone --run runs/osse --below 100 --output runs/blind-100""",
 )

@@ -137,18 +137,42 @@ class GeneratorConfig:
 
 @dataclass
 class InnovationGenerator(GeneratorConfig):
-    """Forecast plus a gain applied to the innovations."""
+    """Forecast plus a gain applied to the innovations.
+
+    The last one has a value here because settings that runs of earlier versions wrote lack it.
+    """
 
     hidden: int
     levels: int
     patterns: int
     solver_iterations: int
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         _require_at_least("generator.hidden", self.hidden, 0)
         _require_at_least("generator.patterns", self.patterns, 0)
         _require_at_least("generator.levels", self.levels, 0)
         _require_at_least("generator.solver_iterations", self.solver_iterations, 1)
+        _require_dropout(self.dropout)
+        if self.dropout and not self.hidden:
+            raise ConfigError(
+                f"generator.dropout is {self.dropout:g} but generator.hidden is 0, expected a "
+                "correction trunk to drop channels of; write generator.hidden=32 or generator.dropout=0"
+            )
+
+
+@dataclass
+class UNet3PlusGenerator(GeneratorConfig):
+    """U-Net 3+ says how far each place listens to the innovations around it."""
+
+    filters: int
+    depth: int
+    dropout: float
+
+    def __post_init__(self) -> None:
+        _require_at_least("generator.filters", self.filters, 1)
+        _require_at_least("generator.depth", self.depth, 1)
+        _require_dropout(self.dropout)
 
 
 @dataclass
@@ -271,7 +295,11 @@ VARIANTS: dict[str, dict[str, type]] = {
         "random": RandomObservations,
         "ingested": IngestedObservations,
     },
-    "generator": {"innovation": InnovationGenerator, "ham2024": HamGenerator},
+    "generator": {
+        "innovation": InnovationGenerator,
+        "unet3plus": UNet3PlusGenerator,
+        "ham2024": HamGenerator,
+    },
 }
 
 
@@ -291,6 +319,14 @@ def _require_fraction(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise ConfigError(
             f"{name} is {value:g}, expected a fraction from 0 to 1; divide per cent by 100"
+        )
+
+
+def _require_dropout(rate: float) -> None:
+    if not 0 <= rate < 1:
+        raise ConfigError(
+            f"generator.dropout is {rate:g}, expected a share of channels from 0 to below 1; "
+            "0 switches it off"
         )
 
 

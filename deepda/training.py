@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import safe_open
@@ -19,12 +21,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deepda.checkpoint import CheckpointError, write_whole
-from deepda.cycle import Analyser, Belief, require_physical
+from deepda.cycle import Analyser, Belief, Observations, require_physical
 from deepda.networks.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from deepda.networks.dropout import combined, thinned
 from deepda.progress import Progress
 from deepda.stretches import Batch, Streams, TrainingData
 
 STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
+LEARNING = "learning.csv"  # its learning curve, beside it
 CLIP = 0.1  # norm of the gradient
 AVERAGE = 0.02  # share of the newest weights in their moving average
 WARM_UP = 20  # updates
@@ -33,6 +37,8 @@ SMALLEST_VARIANCE = 1e-5
 
 
 Objective = Callable[[Belief, Belief, Tensor, Tensor], Tensor]
+History = list[dict[str, float]]  # update, loss, validation (K), seconds, at each validation
+Watch = Callable[[History], None]
 
 
 def likelihood(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
@@ -53,6 +59,22 @@ def mean_square(background: Belief, analysis: Belief, truth: Tensor, weights: Te
     """(B) mean square error of the analysis, layers alike: the loss of Ham et al. (2024)."""
     layers = (weights.sum((1, 2)) > 0).sum()
     return (weights * (analysis.mean - truth).square()).sum((1, 2, 3)) / layers
+
+
+@runtime_checkable
+class DeeplySupervised(Protocol):
+    """An Analyser whose coarser scales make analyses of their own in training (deep supervision)."""
+
+    def analyses(self, background: Belief, observations: Observations) -> list[Belief]:
+        """What `analyse` gives, then the analyses of coarser scales."""
+        ...
+
+
+def analyses_of(analyser: Analyser, background: Belief, observations: Observations) -> list[Belief]:
+    """The analyses that training judges, all alike; the cycle goes on from the first."""
+    if isinstance(analyser, DeeplySupervised):
+        return analyser.analyses(background, observations)
+    return [analyser.analyse(background, observations)]
 
 
 @dataclass(frozen=True)
@@ -89,7 +111,8 @@ class Trainer:
         objective: what is to be small.
         data, recipe: see there.
         validate: score of the present (averaged) weights, smaller is better.
-        folder: where the state of the training is kept.
+        folder: where the state of the training is kept, and its learning curve.
+        watch: is shown the history after each validation, and may end the training by raising.
     """
 
     def __init__(
@@ -101,9 +124,10 @@ class Trainer:
         recipe: Recipe,
         validate: Callable[[], float],
         folder: Path,
+        watch: Watch = lambda history: None,
     ) -> None:
         self.analyser, self.discriminator, self.objective = analyser, discriminator, objective
-        self.recipe, self.validate, self.folder = recipe, validate, folder
+        self.recipe, self.validate, self.folder, self.watch = recipe, validate, folder, watch
         self.device = next(analyser.parameters()).device
         self.weights = data.weights.to(self.device)
         self.streams = Streams(data, recipe.seed, recipe.stretches, self.device)
@@ -117,15 +141,18 @@ class Trainer:
         self.best = {name: value.clone() for name, value in self.average.items()}
         self.belief: Belief | None = None
         self.done, self.stale, self.best_score = 0, 0, math.inf
-        self.history: list[dict[str, float]] = []
+        self.history: History = []
+        self.begin = 0.0
 
-    def run(self, progress: Progress) -> list[dict[str, float]]:
+    def run(self, progress: Progress) -> History:
         """Train to the end; leaves the best validated weights in the analyser.
 
         Raises:
             DivergenceError: an analysis ran away.
         """
         self._resume()
+        before = self.history[-1].get("seconds", 0.0) if self.history else 0.0
+        self.begin = time.perf_counter() - before
         remaining = range(self.done, self.recipe.updates)
         for _ in progress.track(remaining, "Training", total=len(remaining)):
             loss = self._update()
@@ -133,6 +160,8 @@ class Trainer:
             if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.updates:
                 self._validate(loss, progress)
                 self._save()
+                write_learning(self.history, self.folder / LEARNING)
+                self.watch(self.history)
                 if self.stale > self.recipe.patience:
                     progress.note(f"no gain in {self.stale} validations: training ends early")
                     break
@@ -144,10 +173,11 @@ class Trainer:
         self._set_rate()
         belief = self.belief.detach() if self.belief is not None else None
         total = torch.zeros((), device=self.device)
-        for _ in range(self.recipe.backprop):
-            batch = self.streams.next()
-            belief, loss = self._window(belief, batch)
-            total = total + loss / self.recipe.backprop
+        masks = [combined(self.recipe.seed, self.done, n) for n in range(self.recipe.stretches)]
+        with thinned(self.analyser, masks):
+            for _ in range(self.recipe.backprop):
+                belief, loss = self._window(belief, self.streams.next())
+                total = total + loss / self.recipe.backprop
         assert belief is not None
         self.optimiser.zero_grad()
         total.backward()
@@ -166,9 +196,9 @@ class Trainer:
         first = analyser.first_guess(len(batch.fresh))
         belief = first if belief is None else _restart(belief, first, batch.fresh)
         background = analyser.forecast(belief, batch.observations.season)
-        analysis = analyser.analyse(background, batch.observations)
-        loss = self.objective(background, analysis, batch.truth, self.weights)
-        loss = (batch.weight * loss).sum()
+        analyses = analyses_of(analyser, background, batch.observations)
+        judged = [self.objective(background, one, batch.truth, self.weights) for one in analyses]
+        analysis, loss = analyses[0], (batch.weight * torch.stack(judged).mean(0)).sum()
         if self.discriminator is not None and self.recipe.adversarial_weight > 0:
             loss = loss + self.recipe.adversarial_weight * self._judge(background, analysis, batch)
         return analysis, loss
@@ -206,7 +236,9 @@ class Trainer:
         else:
             self.stale += 1
         self._load(present)
-        self.history.append({"update": self.done, "loss": loss, "validation": score})
+        seconds = round(time.perf_counter() - self.begin, 1)
+        entry = {"update": self.done, "loss": loss, "validation": score, "seconds": seconds}
+        self.history.append(entry)
         progress.note(f"update {self.done}: loss {loss:.4f}, validation RMSE {score:.5f} K")
 
     def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -269,6 +301,13 @@ class Trainer:
         self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
         self.history = state["history"]
         self.streams.rewind(state["places"])
+
+
+def write_learning(history: Sequence[dict[str, float]], path: Path) -> None:
+    """The learning curve as CSV: a row a validation (error in K; seconds since training began)."""
+    columns = ("update", "loss", "validation", "seconds")
+    rows = [columns, *([str(entry.get(column, "")) for column in columns] for entry in history)]
+    write_whole(path, lambda partial: partial.write_text("".join(",".join(row) + "\n" for row in rows)))
 
 
 def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:

@@ -41,7 +41,7 @@ from deepda.training import STATE, Recipe, Trainer
 from deepda.windows import windows
 from osse.control_data import Control, fit_space, learn, prepare, share_out
 from osse.increments import INCREMENTS, across_land, single_observations
-from osse.opponent import load_interpolation, tuned_interpolation
+from osse.opponent import opponent_of, tuned_interpolation
 from osse.restarting import pupil_of
 from osse.scoring import scores_of
 from osse.twin import (
@@ -81,7 +81,7 @@ def run(config: Config, output: Path) -> dict[str, Any]:
         trained, history = _train(config, control, years, anomalies, output, clock, progress)
         with clock.stage("tune optimal interpolation"):
             oi = tuned_interpolation(years, anomalies, output / "checkpoint", progress)
-        twin = _test_years(config, control, space)
+        twin = twin_of_test_years(config, control, space)
         scores = judge(twin, trained, oi, config, output, clock, progress, {"history": history})
         (output / "cache" / "anomalies.npy").unlink()
     return scores
@@ -120,10 +120,7 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         with clock.stage("control"):
             other = _another_truth(truth, config, space, output, progress)
         with clock.stage("baselines"):
-            control = share_out(run / "control.nc", config)
-            _, anomalies = fit_space(control, output / "cache" / "anomalies.npy", progress)
-            oi = load_interpolation(anomalies, space.grid, run / "checkpoint")
-            (output / "cache" / "anomalies.npy").unlink()
+            oi = opponent_of(run, config, output / "cache", progress)
         return judge(other, analyser, oi, config, output, clock, progress, {"run": str(run)})
 
 
@@ -150,7 +147,8 @@ def _another_truth(
     return _twin(config, own, truth)
 
 
-def _test_years(config: Config, control: Control, space: StateSpace) -> Twin:
+def twin_of_test_years(config: Config, control: Control, space: StateSpace) -> Twin:
+    """The twin that a run is scored on: its last years, which training never saw."""
     return _twin(config, space, control.thetao[control.test].load())
 
 

@@ -7,11 +7,9 @@ from its own stream, so that nothing in the test depends on how long a method wa
 
 from __future__ import annotations
 
-import io
 import json
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,23 +25,22 @@ from deepda.climatology import Climatology
 from deepda.cycle import Analyser, cycle
 from deepda.grid import Grid
 from deepda.info import versions
-from deepda.networks.build import Generator, Lessons, build_generator, objective_of
+from deepda.networks.build import Generator, build_generator, number_of_patterns
 from deepda.networks.ham2024 import Ham2024Analyser
-from deepda.networks.transition import Transition
 from deepda.progress import Progress
 from deepda.settings import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.state import StateSpace
-from deepda.training import Recipe, Trainer, TrainingData
+from deepda.stretches import TrainingData
+from deepda.training import Recipe
 from deepda.windows import PENTADS
+from osse.control_data import learn
+from osse.course import VALIDATIONS, Course
 from osse.kalman import kalman_filter
 from osse.known_scores import Analyses, Case, judge, mean_square_error, table, volume_mean, write_fields
 from osse.linear_ocean import LinearOcean, Network, observe
-from osse.restarting import pupil_of
 
 CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the ocean and network have 0, 1
 STRETCHES = 32  # in parallel: the ocean is small
-TRIAL_UPDATES = 10  # timed, to know how many updates the minutes hold
-VALIDATIONS = 5  # in the course of a training
 OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, patterns=0, solver_iterations=16)
 HAM = HamGenerator(kind="ham2024")
 RATE, BACKPROP = 1.5e-3, 1  # learning rate; windows that the gradient is followed through
@@ -103,11 +100,8 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         ocean = LinearOcean.draw(seed, size.shape)
         network = Network.draw(ocean, seed)
         progress.note(f"seed {seed}: an ocean of {ocean.grid.shape} with {ocean.size} water cells")
-        steps = PENTADS * (size.control + size.validation)
-        control = ocean.simulate(steps, _rng(seed, CONTROL[0]))[0]
-        training, rest = np.split(control, [PENTADS * size.control])
-        space = space_of(training, ocean.grid)
-        validation = observed(space, rest, network, seed, VALIDATION, PENTADS * size.validation // 3)
+        training, validation = studied(ocean, network, seed, size)
+        space = validation.space
         truth = ocean.simulate(PENTADS * (size.spinup + size.test), _rng(seed, TEST[0]))[0]
         test = observed(space, truth, network, seed, TEST[1:], PENTADS * size.spinup)
         analyses, costs = {"kalman": exact(ocean, test, progress)}, {}
@@ -122,6 +116,17 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         progress.note(f"{output / 'scores.json'} written")
     print(table(scores))
     return scores
+
+
+def studied(
+    ocean: LinearOcean, network: Network, seed: int, size: Size
+) -> tuple[NDArray[np.float32], Case]:
+    """What may be learnt from: training years (time, depth, lat, lon) K, observed validation years."""
+    steps = PENTADS * (size.control + size.validation)
+    control = ocean.simulate(steps, _rng(seed, CONTROL[0]))[0]
+    training, rest = np.split(control, [PENTADS * size.control])
+    space = space_of(training, ocean.grid)
+    return training, observed(space, rest, network, seed, VALIDATION, PENTADS * size.validation // 3)
 
 
 def space_of(training: NDArray[np.float32], grid: Grid) -> StateSpace:
@@ -176,23 +181,13 @@ def methods(
     progress: Progress,
 ) -> Iterator[tuple[str, Method]]:
     """Yield (name, method) of all but the exact filter, each fitted when it is asked for."""
-    space = validation.space
-    ocean = torch.from_numpy(space.grid.ocean)
-    anomalies = training / space.scale
-    season = np.arange(len(anomalies)) % PENTADS
-    data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network))
-    firsts = range(0, len(anomalies) - 1, PENTADS)
-    years = (torch.from_numpy(anomalies[first : first + PENTADS + 1]) for first in firsts)
-    transition = Transition.fit(years, ocean, torch.from_numpy(space.scale))
+    ocean = torch.from_numpy(validation.space.grid.ocean)
+    anomalies = training / validation.space.scale
 
     def trained(settings: GeneratorConfig, adversarial: float) -> Method:
-        lessons = replace(Lessons.none(space), transition=transition)
-
-        def build() -> Generator:
-            return build_generator(settings, space, lessons, seed)
-
         recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, 1000, VALIDATIONS, seed)
-        return train(build, data, recipe, validation, minutes, progress)
+        taught = course(settings, anomalies, validation, network, seed)
+        return train(taught, recipe, validation, minutes, progress)
 
     yield "deepda", trained(OURS, 0.0)
     yield "oi", interpolation(anomalies, validation)
@@ -211,19 +206,33 @@ def interpolation(anomalies: NDArray[np.float32], validation: Case) -> Method:
     return Method(tuned.analyser, {"training_seconds": time.perf_counter() - start})
 
 
-def train(
-    build: Callable[[], Generator],
-    data: TrainingData,
-    recipe: Recipe,
+def course(
+    settings: GeneratorConfig,
+    anomalies: NDArray[np.float32],
     validation: Case,
-    minutes: float,
-    progress: Progress,
+    network: Network,
+    seed: int,
+) -> Course:
+    """A generator to be trained on the training years (time, depth, lat, lon), standardised."""
+    space = validation.space
+    lessons = learn(anomalies, space, number_of_patterns(settings))
+    season = np.arange(len(anomalies)) % PENTADS
+    data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network))
+
+    def build() -> Generator:
+        return build_generator(settings, space, lessons, seed)
+
+    return Course(build, data, lambda network: _rmse(network, validation))
+
+
+def train(
+    taught: Course, recipe: Recipe, validation: Case, minutes: float, progress: Progress
 ) -> Method:
     """Train a network for some minutes; the number of updates follows from a few that are timed."""
-    updates = affordable(build, data, recipe, validation, 60 * minutes)
+    updates = taught.affordable(recipe, 60 * minutes)
     recipe = replace(recipe, updates=updates, validate_every=max(1, updates // VALIDATIONS))
     start = time.perf_counter()
-    network = _trained(build(), data, recipe, lambda network: _rmse(network, validation), progress)
+    network = taught.train(recipe, progress)
     cost = {"training_seconds": time.perf_counter() - start, "updates": updates}
     if isinstance(network, Ham2024Analyser):
         error = (
@@ -235,52 +244,6 @@ def train(
     return Method(
         network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost
     )
-
-
-def affordable(
-    build: Callable[[], Generator],
-    data: TrainingData,
-    recipe: Recipe,
-    validation: Case,
-    seconds: float,
-) -> int:
-    """How many updates a training of some seconds holds, its validations counted in; at least one."""
-
-    def lasts(updates: int) -> float:
-        silent = Progress(stream=io.StringIO())
-        start = time.perf_counter()
-        _trained(build(), data, replace(recipe, updates=updates), lambda _: 0.0, silent)
-        return time.perf_counter() - start
-
-    update = (lasts(TRIAL_UPDATES + 1) - lasts(1)) / TRIAL_UPDATES  # the first draws all stretches
-    start = time.perf_counter()
-    untrained: Any = build().analyser
-    _rmse(untrained, validation)
-    validations = (VALIDATIONS + 1) * (time.perf_counter() - start)
-    return max(1, round((seconds - validations) / max(update, 1e-3)))
-
-
-def _trained(
-    generator: Generator,
-    data: TrainingData,
-    recipe: Recipe,
-    score: Callable[[Any], float],
-    progress: Progress,
-) -> Any:
-    network = generator.analyser
-    discriminator = generator.discriminator if recipe.adversarial_weight else None
-    with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
-        trainer = Trainer(
-            pupil_of(network),
-            discriminator,
-            objective_of(network),
-            data,
-            recipe,
-            lambda: score(network),
-            Path(folder),
-        )
-        trainer.run(progress)
-    return network.eval().requires_grad_(False)
 
 
 def gflop_a_cycle(network: Analyser, case: Case) -> float:

@@ -14,10 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepda.baselines import Candidates, OptimalInterpolation, Validation, tune
-from deepda.checkpoint import write_whole
+from deepda.checkpoint import CheckpointError, write_whole
+from deepda.config import Config
 from deepda.cycle import Observations
 from deepda.grid import Grid
 from deepda.progress import Progress
+from osse.control_data import fit_space, share_out
 from osse.validation import ValidationYears
 
 WINDOWS = 90  # of the validation years; the first half is spin-up, or the inflation comes out too large
@@ -63,6 +65,31 @@ def tuned_interpolation(
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda partial: save_file(tensors, partial, metadata=reach))
     return tuned.analyser
+
+
+def opponent_of(run: Path, config: Config, cache: Path, progress: Progress) -> OptimalInterpolation:
+    """The tuned opponent of a finished run.
+
+    Args:
+        run: its folder.
+        config: whose `osse` shares out the years of the control simulation.
+        cache: folder for the anomalies of the training years, removed again.
+        progress: told of the reading.
+
+    Raises:
+        CheckpointError: the run has none.
+    """
+    if not (run / "checkpoint" / FILE).exists():
+        raise CheckpointError(
+            f"{run} has no {FILE}, expected the folder of a finished `deepda osse run`; give the same "
+            "command again, it goes on where it stopped"
+        )
+    kept = cache / "anomalies.npy"
+    space, anomalies = fit_space(share_out(run / "control.nc", config), kept, progress)
+    try:
+        return load_interpolation(anomalies, space.grid, run / "checkpoint")
+    finally:
+        kept.unlink()
 
 
 def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:

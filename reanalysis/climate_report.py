@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from deepda.report import Picture, Section, Table, write_report
 from deepda.verification import trend
 from reanalysis.climate import Climate, compare, numbers
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER
+from reanalysis.restart import ReanalysisError
 
 LABELS = {
     NINO34: "Niño 3.4 (K)",
@@ -25,7 +27,8 @@ LABELS = {
 }
 NEEDED = ("temperature", "depth", "platform_type", "platform_id", "withheld", "reason", "climatology",
           "background", "analysis")  # fmt: skip
-CANDIDATES = ("climatology", "background", "analysis")
+PLACE = ("time", "lat", "lon")  # with depth and temperature: whose row it is
+OPPONENT = "oi"  # folder and column of optimal interpolation
 
 
 def climate_scores(
@@ -41,10 +44,27 @@ def climate_scores(
         )
         whole = {"trend": numbers(trend(line))} if line.size >= 36 else {}
         scores["series"][key] = {"reference": NAMES[key] if found else None, **whole, **told}
-    table = read_feedback(folder, list(NEEDED), pc.field("withheld"))
-    scores["withheld"] = withheld_scores(table, CANDIDATES).to_dict("records")
+    scores["withheld"] = _withheld(folder)
     scores["rows"] = _balance(folder)
     return scores
+
+
+def _withheld(folder: Path) -> list[dict[Hashable, Any]]:
+    """Scores at withheld rows; optimal interpolation's too where it was cycled in its own folder."""
+    names = ["climatology", "background", "analysis"]
+    table = read_feedback(folder, [*NEEDED, *PLACE], pc.field("withheld"))
+    if (folder / OPPONENT).exists():
+        names.insert(1, OPPONENT)
+        other = read_feedback(folder / OPPONENT, [*NEEDED, *PLACE], pc.field("withheld"))
+        same = [*PLACE, "depth", "temperature"]
+        if len(other) != len(table) or not other[same].equals(table[same]):
+            raise ReanalysisError(
+                f"{folder / OPPONENT} tells of other observations than {folder}; remove that folder and "
+                "give the same command again"
+            )
+        # What it refused itself it is not judged by.
+        table[OPPONENT] = other["analysis"].where(other["reason"].astype(str) == "")
+    return withheld_scores(table, names).to_dict("records")
 
 
 def write_climate(
@@ -241,7 +261,8 @@ def _withheld_table(scores: dict[str, Any]) -> Table:
         "withheld",
         rows,
         "Root mean square difference in K from observations of withheld platforms, which hold errors "
-        "of their own; the background has not seen the window either.",
+        "of their own. Neither background nor climatology has seen the window; oi is the analysis of "
+        "optimal interpolation, tuned on the control run, of the same observations.",
         corner="group",
         best="smallest",
         unranked=("values", "platforms"),

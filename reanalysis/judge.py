@@ -5,7 +5,6 @@ What is judged is what stands in the files, so that a resumed reanalysis has the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,17 +15,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.checkpoint import write_whole
 from deepda.grid import Grid
 from deepda.history import ObservedOcean
 from deepda.progress import Progress
 from deepda.state import StateSpace
-from deepda.verification import REGIONS, Trend, heat_content, ocean_weights, region_weights, trend
+from deepda.verification import REGIONS, heat_content, ocean_weights, region_weights
 from deepda.verification.climate import RHO, SPECIFIC_HEAT
 from deepda.windows import Windows, windows
 from reanalysis.restart import year_file
 
-SCORES = "scores.json"
 HEAT_DEPTH = 700.0  # m, or the bottom of a shallower grid
 SUBSURFACE = 150.0  # m, near the thermocline
 ZETTA = 1e21
@@ -206,67 +203,6 @@ class _Reader:
                 if count:
                     row = record.values.setdefault(str(platform), np.zeros(len(record.years)))
                     row[order] += count / SAMPLED
-
-
-def scores_of(record: Record) -> dict[str, Any]:
-    """What stands in `scores.json`: errors in K, trends per decade with their 95 % half width.
-
-    The first year is spin-up from climatology and is left out of `all` and `by_depth`, if there is
-    another one; `by_year` has it.
-    """
-    spinup = record.windows.per_year if len(record.years) > 1 else 0
-    volume = record.grid.volume.sum((1, 2))
-    share = volume / volume.sum()
-
-    def errors(square: NDArray[np.float64]) -> dict[str, Any]:
-        kept, yearly = square[spinup:].mean(0), record.yearly(square)
-        return {
-            "all": float(np.sqrt(kept @ share)),
-            "by_depth": np.sqrt(kept).tolist(),
-            "by_year": np.sqrt(yearly @ share).tolist(),
-            "by_year_and_depth": np.sqrt(yearly).tolist(),
-        }
-
-    truth, analysis = record.truth.nino34, record.analysis.nino34
-    return {
-        "years": list(record.years),
-        "depth_m": record.grid.depth.tolist(),
-        "rmse": {name: errors(square) for name, square in record.square_error.items()},
-        "rmse_unit": "K",
-        "spread": errors(record.variance),
-        "spinup_windows": spinup,
-        "nino34": {
-            "correlation": float(np.corrcoef(truth, analysis)[0, 1]),
-            "rmse_K": float(np.sqrt(np.mean((analysis - truth) ** 2))),
-        },
-        "trend_per_decade": _trends(record),
-    }
-
-
-def save_scores(scores: Mapping[str, Any], folder: Path) -> None:
-    """Write `scores.json`."""
-    text = json.dumps(scores, indent=1) + "\n"
-    write_whole(folder / SCORES, lambda part: part.write_text(text))
-
-
-def _trends(record: Record) -> dict[str, Any]:
-    def of(series: Series) -> dict[str, dict[str, float | None]]:
-        surface = record.over_time(series.layer[:, 0])
-        return {
-            "sea_surface_K": _numbers(trend(surface)),
-            "heat_content_ZJ": _numbers(trend(record.heat(series))),
-        }
-
-    return {
-        "truth": of(record.truth),
-        "analysis": of(record.analysis),
-        "heat_content_down_to_m": record.heat_depth,
-    }
-
-
-def _numbers(found: Trend) -> dict[str, float | None]:
-    half = float(found.half_width)
-    return {"slope": float(found.slope), "half_width": half if np.isfinite(half) else None}
 
 
 def _empty(grid: Grid, span: Windows, years: range) -> Record:

@@ -24,8 +24,7 @@ from deepda.state import StateSpace
 from deepda.verification import trend
 from reanalysis.judge import Record
 from reanalysis.restart import year_file
-
-FEWEST_YEARS = 5  # that a trend is drawn of
+from reanalysis.scores import FEWEST_YEARS
 
 
 def write(
@@ -116,7 +115,10 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
                 record, "upper", f"upper {record.heat_depth:.0f} m", truth.upper, analysis.upper
             ),
             _trend_table(scores),
+            _trends_by_depth(record, scores),
         ]
+    below = sorted({record.levels[1], record.grid.depth.size - 1})
+    blocks += [_series_of_layer(record, level) for level in below]
     return Section("Does it follow the climate?", blocks)
 
 
@@ -147,22 +149,49 @@ def _trend_maps(
     )
 
 
+def _series_of_layer(record: Record, level: int) -> Picture:
+    depth = f"{record.grid.depth[level]:.0f} m"
+    lines = {
+        "truth": _monthly(record, record.truth.layer[:, level]),
+        "analysis": _monthly(record, record.analysis.layer[:, level]),
+    }
+    return Picture(
+        f"series_level_{level + 1}",
+        series(lines, f"mean anomaly at {depth} (K)"),
+        f"Global mean anomaly at {depth}: how long the analysis lags where nobody looks.",
+        wide=True,
+    )
+
+
+def _trends_by_depth(record: Record, scores: dict[str, Any]) -> Picture:
+    return Picture(
+        "trend_by_depth",
+        profile_curves(
+            scores["trend_per_decade"]["by_depth"], record.grid.depth, "trend (K per decade)", zero=False
+        ),
+        f"Trend of the global mean of each layer, {record.years[0]}–{record.years[-1]}.",
+    )
+
+
 def _trend_table(scores: dict[str, Any]) -> Table:
     found = scores["trend_per_decade"]
     names = {"sea_surface_K": "sea surface (K)", "heat_content_ZJ": "heat content (ZJ)"}
+    periods = {"all years": found} | found["by_period"]
     rows = {
-        label: {
-            column: found[name][key][part]
+        f"{label}, {period}": {
+            column: part[name][key][number]
             for name in ("truth", "analysis")
-            for column, part in ((name, "slope"), (f"{name} ±", "half_width"))
+            for column, number in ((name, "slope"), (f"{name} ±", "half_width"))
         }
         for key, label in names.items()
+        for period, part in periods.items()
     }
     return Table(
         "trends",
         rows,
         "Global trends per decade with half the 95 % confidence interval, autocorrelation allowed for; "
-        f"heat content down to {found['heat_content_down_to_m']:.0f} m.",
+        f"heat content down to {found['heat_content_down_to_m']:.0f} m. The trend of the truth should "
+        "lie within the interval of the analysis.",
         corner="quantity",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -17,20 +17,32 @@ from deepda.history import ObservedOcean, OpenOcean
 from deepda.info import versions
 from deepda.networks.build import device_of, load_analyser
 from deepda.progress import Progress
+from deepda.settings import IngestedObservations
 from deepda.smoother import Smoothable
 from deepda.windows import MONTHS, windows_of_months
 from reanalysis.climate import read_climate
-from reanalysis.climate_report import climate_scores, write_climate
-from reanalysis.judge import judge, save_scores, scores_of
+from reanalysis.climate_report import OPPONENT, climate_scores, write_climate
+from reanalysis.judge import judge
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import ReanalysisError, claim, digest, identity_of
+from reanalysis.scores import save_scores, scores_of
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
 
 
-def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
+class OpenOpponent(Protocol):
+    """How the opponent of a trained run is come by."""
+
+    def __call__(self, run: Path, config: Config, cache: Path, progress: Progress) -> Analyser:
+        """The opponent, tuned as `run` has it; `cache` may be used meanwhile."""
+        ...
+
+
+def run(
+    config: Config, output: Path, open_ocean: OpenOcean, open_opponent: OpenOpponent | None = None
+) -> dict[str, Any]:
     """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
 
     An interrupted reanalysis of the same settings goes on after its last finished year, and ends with
@@ -40,6 +52,8 @@ def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
         config: `reanalysis` says which years, and which trained run.
         output: folder, made if it is not there.
         open_ocean: gives the observations, for example `osse.history.twin_of_history`.
+        open_opponent: gives a method to be judged at withheld observations too; asked only where there
+            are some.
 
     Raises:
         DeepDAError: a run, a folder or years that cannot be used; an analysis that ran away.
@@ -71,7 +85,41 @@ def run(config: Config, output: Path, open_ocean: OpenOcean) -> dict[str, Any]:
         with clock.stage("cycle"):
             reanalysis.run(years, progress)
         progress.note(f"{output}/thetao_{years[0]}.nc to thetao_{years[-1]}.nc written")
+        if open_opponent is not None and withholds(config):
+            with clock.stage("opponent"):
+                opponent = open_opponent(Path(chosen.run), config, output / OPPONENT, progress)
+                _cycle_opponent(reanalysis, opponent, identity, years, progress)
         return _judged(reanalysis, years, chosen.references, clock, progress)
+
+
+def withholds(config: Config) -> bool:
+    """Whether some observations are kept apart to judge by."""
+    chosen = config.observations
+    return isinstance(chosen, IngestedObservations) and chosen.withheld > 0
+
+
+def _cycle_opponent(
+    reanalysis: Reanalysis,
+    opponent: Analyser,
+    identity: dict[str, Any],
+    years: range,
+    progress: Progress,
+) -> None:
+    """The same reanalysis by another method, in a folder of its own: one member, no smoother."""
+    folder = reanalysis.folder / OPPONENT
+    folder.mkdir(exist_ok=True)
+    title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
+    mine = claim(folder, identity | {"method": OPPONENT})
+    other = replace(
+        reanalysis,
+        analyser=opponent,
+        members=1,
+        folder=folder,
+        attributes=dict(reanalysis.attributes) | title,
+        identity=digest(mine),
+        lag=None,
+    )
+    other.run(years, progress)
 
 
 def require_years(years: range, ocean: ObservedOcean) -> None:

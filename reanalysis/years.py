@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -21,12 +21,13 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepda.cycle import LIMIT, Analyser, Belief, Observations, cycle, require_physical
 from deepda.feedback import FeedbackWriter
 from deepda.history import ObservedOcean
 from deepda.netcdf import AnalysisWriter, in_background
+from deepda.networks.dropout import combined, thinned
 from deepda.networks.innovation import influence
 from deepda.progress import Progress
 from deepda.smoother import Smoothable, retrace, smooth
@@ -77,8 +78,9 @@ class Reanalysis:
         members: 1, or the size of an ensemble. Member 0 sees the observations as they are; the others
             see them with added errors drawn from their error variances and start from another first
             guess (Isaksen et al. 2010, ECMWF Tech. Memo. 636, without model error: they differ less
-            than `thetao_stddev` says, which is the whole uncertainty).
-        seed: of these perturbations; each depends on member and date alone.
+            than `thetao_stddev` says, which is the whole uncertainty). Where the generator has
+            dropout, each of them is analysed by a network thinned for it.
+        seed: of these perturbations; each depends on member and date alone, the thinning on member.
         folder: of the files.
         attributes: of each file.
         identity: of the reanalysis, kept in restart files.
@@ -117,7 +119,8 @@ class Reanalysis:
         left = windows(first, self.ocean.years[-1], per_year)
         last = per_year if self.part is None else self.part
         number = min((years[-1] - first) * per_year + last + (self.lag or 0), len(left))
-        with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
+        thinning = thinned_members(self.analyser, self.members, self.seed)
+        with torch.inference_mode(), thinning, ThreadPoolExecutor(1) as pool:
             made = ahead(pool, lambda step: self._window(left, step), range(number))
             told = progress.track(made, f"Analysing {first}-{years[-1]}", total=number)
             source = self._source(told, number, belief)
@@ -242,6 +245,13 @@ def first_guess(analyser: Analyser, members: int, seed: int) -> Belief:
         departure[member] = pattern / pattern.std()
     shift = torch.from_numpy(departure).to(guess.mean) * guess.spread
     return Belief(guess.mean + shift, guess.spread, guess.memory)
+
+
+def thinned_members(analyser: Analyser, members: int, seed: int) -> AbstractContextManager[None]:
+    """Inside it, each member but the first passes through a network with dropout masks of its own."""
+    if members == 1 or not isinstance(analyser, nn.Module):
+        return nullcontext()
+    return thinned(analyser, [None, *(combined(seed, member) for member in range(1, members))])
 
 
 def perturbed(observations: Observations, members: int, seed: int, start: np.datetime64) -> Observations:

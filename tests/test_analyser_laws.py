@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepda.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.climatology import Climatology as SeasonalCycle
@@ -18,6 +19,7 @@ from deepda.grid import Grid
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.superobs import superobs
 
 PER_YEAR, SEASON, BATCH = 12, 5, 3
@@ -38,20 +40,32 @@ def ham(grid: Grid) -> Analyser:
     return Ham2024Analyser(ocean, ocean.float()).eval()
 
 
-def innovation(grid: Grid) -> Analyser:
-    torch.manual_seed(0)
+def statics_of(grid: Grid) -> Statics:
     ocean = torch.from_numpy(grid.ocean)
     weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
     weight[0] = 0.95 * ocean
     lat = torch.from_numpy(grid.lat).float()
     transition = Transition(weight, 0.02 * ocean.float())
     patterns = 0.3 * torch.randn(3, *grid.shape[:2], 1).expand(-1, -1, -1, grid.shape[2]) * ocean
-    statics = Statics(ocean, lat, torch.full(grid.shape, STDDEV), transition, patterns)
-    made = InnovationAnalyser(statics, hidden=4, levels=1, iterations=20)
-    with torch.no_grad():  # away from the zeros that training starts from
+    return Statics(ocean, lat, torch.full(grid.shape, STDDEV), transition, patterns)
+
+
+def away_from_the_start(made: nn.Module) -> Any:
+    """The network with random weights also where training starts from zero."""
+    with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return made.eval().requires_grad_(False)
+
+
+def innovation(grid: Grid) -> Analyser:
+    torch.manual_seed(0)
+    return away_from_the_start(InnovationAnalyser(statics_of(grid), hidden=4, levels=1, iterations=20))
+
+
+def unet3plus(grid: Grid) -> Analyser:
+    torch.manual_seed(0)
+    return away_from_the_start(UNet3PlusAnalyser(statics_of(grid), filters=4, depth=2, dropout=0.2))
 
 
 ANALYSERS: dict[str, Callable[[Grid], Analyser]] = {
@@ -60,6 +74,7 @@ ANALYSERS: dict[str, Callable[[Grid], Analyser]] = {
     "oi": optimal_interpolation,
     "ham2024": ham,
     "innovation": innovation,
+    "unet3plus": unet3plus,
 }
 BLIND = {"climatology"}  # never look at observations
 

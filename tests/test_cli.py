@@ -36,6 +36,8 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "osse.experiment": ("run", "score"),
         "osse.history": ("twin_of_history",),
         "osse.known_answer": ("run",),
+        "osse.denial": ("run",),
+        "osse.blind_zone": ("run",),
         "reanalysis.run": ("run",),
         "deepda.control": ("prepare_control",),
         "deepda.bench": ("run",),

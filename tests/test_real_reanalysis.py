@@ -15,10 +15,11 @@ import xarray as xr
 from test_reanalysis import checksums, toy_space, trained
 
 from deepda.archive import NO_LAYER, IngestedOcean, open_archive
+from deepda.baselines import Climatology as ClimatologyAnalyser
 from deepda.cli import main
 from deepda.config import Config, load_config, saved_config
 from deepda.console import UsageError
-from deepda.cycle import Belief, Observations
+from deepda.cycle import Analyser, Belief, Observations
 from deepda.feedback import read_feedback
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError
@@ -118,6 +119,30 @@ def test_every_ingested_row_is_used_or_withheld_or_rejected_or_out_of_the_period
     by_month = told.groupby(told["time"].dt.to_period("M"))["rows"].sum()
     expected = ingested[inside].groupby(ingested["time"][inside].dt.to_period("M")).size()
     assert by_month.to_dict() == expected.to_dict()
+
+
+def test_an_opponent_is_judged_at_the_same_withheld_rows(
+    trained: Path, archive: Path, finished: Path, tmp_path: Path
+) -> None:
+    asked: list[Path] = []
+
+    def climatology(run: Path, config: Config, cache: Path, progress: Progress) -> Analyser:
+        asked.append(run)
+        return ClimatologyAnalyser(torch.from_numpy(toy_space().grid.ocean))
+
+    # One that never leaves climatology must be scored as climatology is.
+    wanted = settings(trained, archive, "observations.withheld=0.2")
+    scores = run(wanted, tmp_path / "out", open_archive, climatology)
+    by_name = {row["candidate"]: row for row in scores["withheld"] if row["grouping"] == "all"}
+    assert asked == [trained] and by_name["oi"]["count"] == by_name["analysis"]["count"] > 50
+    assert by_name["oi"]["rmse"] == pytest.approx(by_name["climatology"]["rmse"], rel=1e-5)
+    assert by_name["oi"]["rmse"] != pytest.approx(by_name["background"]["rmse"], rel=1e-3)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "optimal interpolation" in page
+    assert checksums(finished) == checksums(tmp_path / "out")  # and it does not disturb the analysis
+
+    run(settings(trained, archive), tmp_path / "all", open_archive, climatology)
+    assert len(asked) == 1  # nothing withheld: nothing to judge by
 
 
 def test_rejected_and_withheld_rows_change_nothing(

@@ -34,9 +34,10 @@ from deepda.state import StateSpace, scale_of
 from deepda.synthetic import observe, window_rng
 from deepda.windows import windows
 from osse.history import HistoryError, twin_of_history
-from reanalysis.judge import judge, scores_of
+from reanalysis.judge import Record, Series, judge
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
 from reanalysis.run import run
+from reanalysis.scores import periods_of, scores_of, trends_of
 from reanalysis.years import VARIABLES, ahead, first_guess, perturbed
 
 MONTHS = 12
@@ -439,6 +440,39 @@ def test_the_trend_of_the_analysis_is_that_of_the_truth(tmp_path: Path) -> None:
     assert depth == pytest.approx(min(700, space.grid.depth_edges[-1]))
     heat = slope * 1026 * 3991.867957 * space.grid.volume.sum() / 1e21
     assert found["truth"]["heat_content_ZJ"]["slope"] == pytest.approx(heat, rel=1e-3)
+
+
+def test_trends_before_floats_and_with_them_leave_out_the_years_between_and_the_spin_up() -> None:
+    assert {name: (part[0], part[-1]) for name, part in periods_of(range(1981, 2021)).items()} == {
+        "1982-1999, before floats": (1982, 1999),
+        "2005-2020, with many floats": (2005, 2020),
+    }
+    assert list(periods_of(range(1990, 2003))) == ["1991-1999, before floats"]
+    assert periods_of(range(1998, 2008)) == {}
+
+
+@pytest.mark.parametrize(("lag", "inside"), [(0.0, True), (-0.5, False)])
+def test_trends_of_periods_and_layers_are_those_of_their_own_years(lag: float, inside: bool) -> None:
+    space, years = toy_space(), range(1995, 2015)
+    span, layers = windows(years[0], years[-1], MONTHS), space.grid.shape[0]
+    decades = (span.middle - span.middle[0]) / np.timedelta64(1, "D") / 3652.425
+    slope = np.arange(1.0, layers + 1)
+    rng = np.random.default_rng(0)
+
+    def part(factor: float) -> Series:
+        empty = Series.empty(len(span), len(years), space.grid.shape)
+        bent = decades + factor * np.clip(decades - 1, 0, None)  # another trend in the second decade
+        noise = 0.01 * rng.standard_normal(len(span))
+        return replace(empty, layer=bent[:, None] * slope + noise[:, None])
+
+    blank = np.zeros((len(span), layers))
+    record = Record(space.grid, span, years, part(0.0), part(lag), {}, blank, blank, blank[:, 0])
+    found = trends_of(record)
+    np.testing.assert_allclose(found["by_depth"]["truth"], slope, rtol=0.01)
+    late = found["by_period"]["2005-2014, with many floats"]
+    assert late["truth"]["sea_surface_K"]["slope"] == pytest.approx(1, rel=0.02)
+    assert late["analysis"]["sea_surface_K"]["slope"] == pytest.approx(1 + lag, rel=0.03)
+    assert late["truth_inside"] is inside
 
 
 def test_no_truth_no_scores(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from deepda.checkpoint import CheckpointError
 from deepda.cycle import Belief, DivergenceError, require_physical
 from deepda.networks.discriminator import PatchDiscriminator
+from deepda.networks.dropout import thinned
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import Transition
+from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.progress import Progress
 from deepda.stretches import Streams, Stretch, TrainingData
 from deepda.training import Recipe, Trainer, likelihood, mean_square
@@ -45,7 +48,9 @@ def training_data() -> TrainingData:
     return TrainingData(np.stack(series), np.arange(150) % 73, 73, scale, weights, HalfSeen())
 
 
-def trainer(folder: Path, updates: int = 8, adversarial: float = 0.0, **changes: float) -> Trainer:
+def trainer(
+    folder: Path, updates: int = 8, adversarial: float = 0.0, kind: str = "innovation", **changes: float
+) -> Trainer:
     torch.manual_seed(0)
     data = training_data()
     ocean = torch.ones(SHAPE, dtype=torch.bool)
@@ -53,7 +58,11 @@ def trainer(folder: Path, updates: int = 8, adversarial: float = 0.0, **changes:
     statics = Statics(
         ocean, torch.linspace(-60, 60, SHAPE[1]), torch.ones(SHAPE), transition, torch.randn(2, *SHAPE)
     )
-    made = InnovationAnalyser(statics, hidden=4, levels=1, iterations=4)
+    made: nn.Module = (
+        InnovationAnalyser(statics, hidden=4, levels=1, iterations=4)
+        if kind == "innovation"
+        else UNet3PlusAnalyser(statics, filters=2, depth=2, dropout=0.3)
+    )
     judge = PatchDiscriminator(ocean, features=4) if adversarial else None
     settings = {
         "updates": updates,
@@ -70,16 +79,18 @@ def trainer(folder: Path, updates: int = 8, adversarial: float = 0.0, **changes:
     return Trainer(made, judge, likelihood, data, recipe, lambda: float(next(scores)), folder)
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("kind", "adversarial"), [("innovation", 0.0), ("innovation", 0.1), ("unet3plus", 0.0)]
+)
 def test_an_interrupted_training_ends_bit_for_bit_as_the_uninterrupted(
-    tmp_path: Path, adversarial: float
+    tmp_path: Path, kind: str, adversarial: float
 ) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "broken").mkdir()
-    whole = trainer(tmp_path / "whole", adversarial=adversarial)
+    whole = trainer(tmp_path / "whole", adversarial=adversarial, kind=kind)
     with Progress() as progress:
         whole.run(progress)
-        first = trainer(tmp_path / "broken", adversarial=adversarial)
+        first = trainer(tmp_path / "broken", adversarial=adversarial, kind=kind)
         first.validate, calls = (lambda: 1.0), []
 
         def stop_after_the_first() -> float:
@@ -91,7 +102,7 @@ def test_an_interrupted_training_ends_bit_for_bit_as_the_uninterrupted(
         first.validate = stop_after_the_first
         with pytest.raises(KeyboardInterrupt):
             first.run(progress)
-        second = trainer(tmp_path / "broken", adversarial=adversarial)
+        second = trainer(tmp_path / "broken", adversarial=adversarial, kind=kind)
         second.validate = lambda: 0.1
         second.run(progress)
     assert second.done == whole.done == 8
@@ -138,6 +149,40 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     for _ in range(60):
         made._update()
     assert np.mean([made._update() for _ in range(5)]) < early - 0.2
+
+
+def test_coarser_scales_are_judged_alike(tmp_path: Path) -> None:
+    """Deep supervision: the loss is the mean over the scales, and each of their heads learns from it."""
+    made = trainer(tmp_path, kind="unet3plus")
+    batch, analyser = made.streams.next(), made.analyser.train()
+    assert isinstance(analyser, UNet3PlusAnalyser)
+    with torch.no_grad():
+        analyser.head.weight.normal_(std=0.1)
+    with thinned(analyser, [1, 2]):
+        belief, loss = made._window(None, batch)
+        background = analyser.forecast(analyser.first_guess(2), batch.observations.season)
+        several = analyser.analyses(background, batch.observations)
+    scores = [
+        (batch.weight * likelihood(background, one, batch.truth, made.weights)).sum() for one in several
+    ]
+    assert len(scores) == 3 and len({round(float(score), 4) for score in scores}) == 3
+    torch.testing.assert_close(loss, torch.stack(scores).mean())
+    assert torch.equal(belief.mean, several[0].mean)
+    loss.backward()
+    for head in analyser.trunk.auxiliary.children():
+        assert all(bool(weight.grad.any()) for weight in head.parameters())
+
+
+def test_the_masks_of_dropout_follow_the_seed_of_the_training(tmp_path: Path) -> None:
+    losses = []
+    for state in (0, 1):  # of the generator of the process, which must not matter
+        made = trainer(tmp_path, kind="unet3plus")
+        assert isinstance(made.analyser, UNet3PlusAnalyser)
+        with torch.no_grad():
+            made.analyser.head.weight.fill_(0.1)
+        torch.manual_seed(state)
+        losses.append(made._update())
+    assert losses[0] == losses[1]
 
 
 def test_the_adversarial_weight_changes_the_result(tmp_path: Path) -> None:

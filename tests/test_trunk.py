@@ -1,4 +1,4 @@
-"""The default trunk and what it shares with U-Net 3+: resampling, dropout, roll and land laws."""
+"""The default trunk and what it shares with U-Net 3+: resampling, roll and land laws."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from deepda.networks.sphere import SphereConv2d, pool_water, refine, same_padding, wrap_longitude
-from deepda.networks.trunk import MonteCarloDropout, PyramidTrunk, monte_carlo
+from deepda.networks.trunk import PyramidTrunk
 
 
 def coast(height: int, width: int) -> Tensor:
@@ -117,19 +117,6 @@ def test_both_contexts_share_their_weights() -> None:
     trunk(ocean, context="dilate").load_state_dict(trunk(ocean).state_dict())
 
 
-def test_dropout_is_off_at_inference_unless_asked_for() -> None:
-    network, field = trunk(coast(8, 12), dropout=0.5), features(8, 12)
-    still = network(field)[0]
-    assert torch.equal(network(field)[0], still)
-    with monte_carlo(network, torch.Generator().manual_seed(3)):
-        first, second = network(field)[0], network(field)[0]
-    with monte_carlo(network, torch.Generator().manual_seed(3)):
-        again = network(field)[0]
-    assert not torch.equal(first, still) and not torch.equal(first, second)
-    assert torch.equal(again, first)
-    assert torch.equal(network(field)[0], still)
-
-
 @pytest.mark.parametrize("context", ["pool", "dilate"])
 def test_activations_stay_in_the_autocast_type(context: str) -> None:
     network, field = trunk(coast(8, 12), context=context), features(8, 12)
@@ -137,20 +124,6 @@ def test_activations_stay_in_the_autocast_type(context: str) -> None:
         hidden, _ = network(field)
     assert hidden.dtype is torch.bfloat16
     torch.testing.assert_close(hidden.float(), network(field)[0], atol=0.02, rtol=0.1)
-
-
-def test_dropout_drops_whole_channels_and_keeps_the_mean() -> None:
-    layer = MonteCarloDropout(0.2)
-    dropped = layer(torch.ones(4, 5000, 2, 3))
-    assert set(dropped.unique().tolist()) == {0.0, 1.25}
-    assert torch.equal(dropped.amin(dim=(2, 3)), dropped.amax(dim=(2, 3)))
-    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
-
-
-@pytest.mark.parametrize("rate", [-0.1, 1.0])
-def test_dropout_rates_outside_zero_to_one_are_refused(rate: float) -> None:
-    with pytest.raises(ValueError, match="expected 0 <= rate < 1"):
-        MonteCarloDropout(rate)
 
 
 def test_wrong_options_are_refused() -> None:

@@ -25,12 +25,22 @@ def rmse_by_depth(scores: Mapping[str, Any]) -> Figure:
 
 
 def profile_curves(
-    profiles: Mapping[str, Sequence[float | None]], depth: ArrayLike, label: str
+    profiles: Mapping[str, Sequence[float | None]], depth: ArrayLike, label: str, *, zero: bool = True
 ) -> Figure:
-    """Values from zero by depth (m, positive down), one line a name; None leaves a gap."""
+    """Values by depth (m, positive down), one line a name; None leaves a gap.
+
+    Args:
+        profiles: by name.
+        depth: of the values.
+        label: of the axis of values.
+        zero: the axis begins there; otherwise a line marks it.
+    """
     with canvas(3.9) as figure:
         axes = _draw_profiles(figure, profiles, np.asarray(depth, float), label)
-        axes.set_xlim(left=0)
+        if zero:
+            axes.set_xlim(left=0)
+        else:
+            axes.axvline(0, color=LIGHT.faint, linewidth=1, zorder=0)
     return figure
 
 

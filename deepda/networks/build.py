@@ -15,7 +15,14 @@ from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminat
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
-from deepda.settings import Config, GeneratorConfig, HamGenerator, InnovationGenerator
+from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
+from deepda.settings import (
+    Config,
+    GeneratorConfig,
+    HamGenerator,
+    InnovationGenerator,
+    UNet3PlusGenerator,
+)
 from deepda.state import StateSpace
 from deepda.training import Objective, likelihood, mean_square
 
@@ -30,11 +37,11 @@ class Generator:
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """What the default generator learns from the control simulation before it is trained.
+    """What a generator learns from the control simulation before it is trained.
 
     Attributes:
         transition: the local linear forecast.
-        patterns: (J, L, Y, X) see `leading_patterns`.
+        patterns: (J, L, Y, X) see `leading_patterns`; for the default generator.
     """
 
     transition: Transition
@@ -72,13 +79,16 @@ def build_generator(
         ocean = torch.from_numpy(space.grid.ocean)
         if isinstance(settings, HamGenerator):
             return Generator(Ham2024Analyser(ocean, ocean.float()), Ham2024Discriminator(ocean))
-        assert isinstance(settings, InnovationGenerator)
-        require_equal_longitudes(space.grid)
         lat = torch.from_numpy(space.grid.lat).float()
         scale = torch.from_numpy(space.scale)
         statics = Statics(ocean, lat, scale, lessons.transition, lessons.patterns)
+        if isinstance(settings, UNet3PlusGenerator):
+            unet = UNet3PlusAnalyser(statics, settings.filters, settings.depth, settings.dropout)
+            return Generator(unet, PatchDiscriminator(ocean))
+        assert isinstance(settings, InnovationGenerator)
+        require_equal_longitudes(space.grid)
         analyser = InnovationAnalyser(
-            statics, settings.hidden, settings.levels, settings.solver_iterations
+            statics, settings.hidden, settings.levels, settings.solver_iterations, settings.dropout
         )
         return Generator(analyser, PatchDiscriminator(ocean))
 
@@ -120,4 +130,4 @@ def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Modul
 
 def objective_of(analyser: nn.Module) -> Objective:
     """What training makes small; the published network states no spread that could be judged."""
-    return likelihood if isinstance(analyser, InnovationAnalyser) else mean_square
+    return mean_square if isinstance(analyser, Ham2024Analyser) else likelihood

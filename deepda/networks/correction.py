@@ -22,13 +22,14 @@ class Correction(nn.Module):
     analysis is the forecast, exactly.
     """
 
-    def __init__(self, ocean: Tensor, statics: int, factors: int, hidden: int, levels: int) -> None:
+    def __init__(
+        self, ocean: Tensor, statics: int, factors: int, hidden: int, levels: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         layers = len(ocean)
         self.stem = InnovationStem(layers)
-        self.trunk = PyramidTrunk(
-            self.stem.out_channels + 4 * layers + statics + 2, hidden, levels, ocean.any(0)
-        )
+        features = self.stem.out_channels + 4 * layers + statics + 2
+        self.trunk = PyramidTrunk(features, hidden, levels, ocean.any(0), dropout=dropout)
         self.head = zeroed(nn.Conv2d(hidden, layers + factors, 1))
         self.layers = layers
 

@@ -77,6 +77,7 @@ class InnovationAnalyser(nn.Module):
         hidden: channels of the correction trunk; 0 leaves the correction out.
         levels: coarser levels of the trunk.
         iterations: conjugate-gradient steps of the gain.
+        dropout: rate in the correction trunk.
     """
 
     ocean: Tensor
@@ -86,7 +87,9 @@ class InnovationAnalyser(nn.Module):
     patterns: Tensor
     calibration: Tensor
 
-    def __init__(self, statics: Statics, hidden: int, levels: int, iterations: int) -> None:
+    def __init__(
+        self, statics: Statics, hidden: int, levels: int, iterations: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.iterations = iterations
         layers, _, longitudes = statics.ocean.shape
@@ -118,7 +121,9 @@ class InnovationAnalyser(nn.Module):
             zeroed(nn.Conv2d(GEOGRAPHY, 2 * factors, 1)),
         )
         self.correction = (
-            Correction(statics.ocean, len(self.statics), factors, hidden, levels) if hidden else None
+            Correction(statics.ocean, len(self.statics), factors, hidden, levels, dropout)
+            if hidden
+            else None
         )
         self._structure: Structure | None = None
 
@@ -168,7 +173,9 @@ class InnovationAnalyser(nn.Module):
                 increment,
                 influence(background.spread, self._modelled(variance)),
                 1 - variance / background.memory.clamp(min=TINY),
-                torch.cat([self.statics.expand(len(mean), -1, -1, -1), _season(observations, mean)], 1),
+                torch.cat(
+                    [self.statics.expand(len(mean), -1, -1, -1), time_of_year(observations, mean)], 1
+                ),
             )
             mean, variance = mean + shift, variance * shrink.exp()
         return Belief(mean, self._spread(variance), variance)
@@ -217,6 +224,10 @@ class InnovationAnalyser(nn.Module):
         information = self.correlation.smooth(local, known.squared_spectrum).clamp(min=0)
         drop = 1 + self.log_gain.exp() * background.memory * information
         return background.memory * drop ** -self.log_power.exp()
+
+    def modelled_spread(self, background: Belief) -> Tensor:
+        """(B, L, Y, X) root of the diagonal of `covariance`: the spread before it is calibrated."""
+        return self._modelled(background.memory)
 
     def _modelled(self, variance: Tensor) -> Tensor:
         """(B, L, Y, X) spread of the cells as the covariance has it, zero on land."""
@@ -331,7 +342,7 @@ def vertical_shapes(layers: int) -> Tensor:
     return torch.cat(shapes)
 
 
-def _season(observations: Observations, like: Tensor) -> Tensor:
+def time_of_year(observations: Observations, like: Tensor) -> Tensor:
     """(B, 2, Y, X) sine and cosine of the time of year."""
     turn = 2 * torch.pi * observations.season.to(like.dtype) / observations.per_year
     wave = torch.stack([turn.sin(), turn.cos()], dim=-1).reshape(-1, 2, 1, 1)

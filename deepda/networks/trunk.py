@@ -8,14 +8,13 @@ Shape suffixes: B batch, C channel, H hidden channel, Y latitude, X longitude.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deepda.networks.dropout import MonteCarloDropout
 from deepda.networks.sphere import (
     SphereConv2d,
     coarsen_mask,
@@ -37,43 +36,6 @@ class Trunk(Protocol):
         the list is empty at inference and for trunks without them.
         """
         ...
-
-
-class MonteCarloDropout(nn.Module):
-    """Drops whole channels, in training and, inside `monte_carlo`, at inference too.
-
-    Neighbouring cells are so alike that dropping single cells would drop nothing (Tompson et al.
-    2015); spread over passes as uncertainty: Gal and Ghahramani (2016, arXiv:1506.02142).
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"a dropout rate of {rate} came, expected 0 <= rate < 1; 0 switches it off")
-        self.rate = rate
-        self.always = False
-        self.generator: torch.Generator | None = None
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, Y, X) with channels zeroed at `rate` and the others scaled by 1 / (1 - rate)."""
-        if self.rate == 0.0 or not (self.training or self.always):
-            return features
-        chance = features.new_full((*features.shape[:2], 1, 1), 1.0 - self.rate)
-        return features * torch.bernoulli(chance, generator=self.generator) / (1.0 - self.rate)
-
-
-@contextmanager
-def monte_carlo(network: nn.Module, generator: torch.Generator | None = None) -> Iterator[None]:
-    """Keep dropout on inside the block, drawing from `generator` (on the network's device)."""
-    layers = [module for module in network.modules() if isinstance(module, MonteCarloDropout)]
-    before = [(layer.always, layer.generator) for layer in layers]
-    try:
-        for layer in layers:
-            layer.always, layer.generator = True, generator
-        yield
-    finally:
-        for layer, state in zip(layers, before, strict=True):
-            layer.always, layer.generator = state
 
 
 class PyramidTrunk(nn.Module):
@@ -125,7 +87,7 @@ class PyramidTrunk(nn.Module):
         self.back = nn.ModuleList(
             SphereConv2d(hidden, hidden, 3, dilation=cells) for cells in reach[: max(levels, 1)]
         )
-        self.dropout = MonteCarloDropout(dropout)
+        self.dropouts = nn.ModuleList(MonteCarloDropout(dropout) for _ in self.back)
 
     def forward(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
         """(B, C, Y, X) to hidden (B, H, Y, X), zero on land, and no auxiliary features."""
@@ -138,7 +100,7 @@ class PyramidTrunk(nn.Module):
         for level in reversed(range(len(self.back))):
             if self.levels:
                 field = skips[level] + self._finer(field, skips[level])
-            field = self._activate(self.back[level](self.dropout(field)), level)
+            field = self._activate(self.back[level](self.dropouts[level](field)), level)
         return field, []
 
     def _wet(self, level: int) -> Tensor:

@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deepda.networks.dropout import MonteCarloDropout
 from deepda.networks.sphere import SphereConv2d, coarsen_mask, refine, require_horizontal_mask
-from deepda.networks.trunk import MonteCarloDropout
 
 Normalisation = Literal["group", "batch"]
 GROUPS = 8
@@ -76,7 +76,7 @@ class UNet3Plus(nn.Module):
         self.decoders = nn.ModuleList(
             _Decoder([*source, widths[-1]], filters, normalisation) for source in sources
         )
-        self.dropout = MonteCarloDropout(dropout)
+        self.dropouts = nn.ModuleList(MonteCarloDropout(dropout) for _ in range(2 * depth + 1))
         self.head = SphereConv2d(joined, hidden, 3)
         coarse = [joined] * (depth - 1) + [widths[-1]]
         self.auxiliary = nn.ModuleList(SphereConv2d(inputs, hidden, 3) for inputs in coarse)
@@ -92,7 +92,7 @@ class UNet3Plus(nn.Module):
         decoded = encoded[-1:]  # finest first: the scales decoded so far
         for scale in reversed(range(self.depth)):
             joined = self.decoders[scale](encoded[: scale + 1], decoded, wet[scale:])
-            decoded.insert(0, self.dropout(joined))
+            decoded.insert(0, self.dropouts[self.depth + 1 + scale](joined))
         hidden = self.head(decoded[0])
         auxiliary = self._supervise(decoded[1:], wet[0]) if self.training else []
         return hidden * wet[0].to(hidden.dtype), auxiliary
@@ -103,7 +103,7 @@ class UNet3Plus(nn.Module):
         for scale, encoder in enumerate(self.encoders):
             if scale:
                 field = functional.max_pool2d(field, 2, ceil_mode=True)
-            field = self.dropout(encoder(field, wet[scale]))
+            field = self.dropouts[scale](encoder(field, wet[scale]))
             encoded.append(field)
         return encoded
 

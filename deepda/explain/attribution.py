@@ -1,0 +1,221 @@
+"""Which observations, and what of the background, a target of the analysis answers to.
+
+Let w be the weights of the target, x the background, y the observations (anomalies), K the gain.
+Without the correction the generator is linear in both, target = w'(x + K(y - Hx)), and
+
+    saliency to observations   K'w            vanilla gradients (Simonyan et al. 2014,
+    saliency to background     (I - KH)'w     arXiv:1312.6034)
+
+are exact. The correction bends it; integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365)
+follow a straight line from "every observation agrees with the background" to what was observed, so that
+they sum to the difference between its ends.
+
+How much an observation *tells* is another question than how far its value moves the target: of the
+target's variance w'Bw the observations remove w'KHBw = sum over i of (K'w)_i (HBw)_i, term by term what
+each observation removes given all others (cf. the influence matrix of Cardinali et al. 2004,
+doi 10.1256/qj.03.205).
+
+All fields are (L, Y, X), per K; a positive number warms the target. Linear systems are solved to
+convergence here (`converged`), further than in the run.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from captum.attr import IntegratedGradients, Saliency
+from torch import Tensor
+
+from deepda.cycle import Belief, Observations
+from deepda.explain.cases import Case, Explained
+from deepda.explain.targets import Target
+from deepda.networks.innovation import InnovationAnalyser
+from deepda.networks.transition import advance_adjoint
+
+POINTS = 3  # of the Gauss-Legendre quadrature: exact for polynomials of degree 5
+CONVERGED = 3  # times the conjugate-gradient steps of the run
+
+
+@dataclass(frozen=True, eq=False)
+class Saliencies:
+    """Change of the target per K of an observation, and per K of the background; zero where unseen."""
+
+    observations: Tensor
+    background: Tensor
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the target's change in this window comes from, in its unit.
+
+    analysis = background + innovations + presence + rest
+
+    Attributes:
+        background, analysis: the target's anomaly before and after the observations.
+        innovations: sum of the integrated gradients.
+        presence: what the correction does where observations agree with the background: it knows
+            where was observed, not only what.
+        as_run: the target's anomaly with the run's own number of solver steps.
+    """
+
+    background: float
+    analysis: float
+    innovations: float
+    presence: float
+    as_run: float
+
+    @property
+    def rest(self) -> float:
+        """What the quadrature leaves over."""
+        return self.analysis - self.background - self.innovations - self.presence
+
+
+def converged(analyser: Explained) -> Explained:
+    """A copy that solves further, so that gradients belong to the function that is explained."""
+    made = copy.deepcopy(analyser)
+    if isinstance(made, InnovationAnalyser):
+        made.iterations *= CONVERGED
+    return made
+
+
+class Response:
+    """The target as a function of observations and background, both (B, L, Y, X) anomalies in K.
+
+    Args:
+        analyser, case, target: of whom, when, what.
+        scale: (L, Y, X) K, of the state space.
+    """
+
+    def __init__(self, analyser: Explained, case: Case, target: Target, scale: Tensor) -> None:
+        self.analyser, self.case, self.target, self.scale = analyser, case, target, scale
+        self.background = case.background.mean * scale
+        # Where nothing was observed the value is never read.
+        self.observed = torch.where(case.observations.seen, case.observations.value * scale, 0.0)
+        self.agreeing = torch.where(case.observations.seen, self.background, 0.0)
+
+    def __call__(self, observed: Tensor, background: Tensor) -> Tensor:
+        """(B) the target's anomaly."""
+        return self.target.of(self.analysis(observed, background))
+
+    def analysis(self, observed: Tensor, background: Tensor) -> Tensor:
+        """(B, L, Y, X) analysed anomaly, K."""
+        seen, before = self.case.observations, self.case.background
+        batch = len(observed)
+        precision, memory, spread = (
+            field.expand(batch, -1, -1, -1) for field in (seen.precision, before.memory, before.spread)
+        )
+        belief = Belief(background / self.scale, spread, memory)
+        observations = Observations(observed / self.scale, precision, seen.season, seen.per_year)
+        return self.analyser.analyse(belief, observations).mean * self.scale
+
+    def saliency(self) -> Saliencies:
+        """Vanilla gradients, at what was observed and believed."""
+        inputs = (self.observed.clone().requires_grad_(), self.background.clone().requires_grad_())
+        found = Saliency(self).attribute(inputs, abs=False)
+        return Saliencies(found[0][0], found[1][0])
+
+    def pulled_back(self, asked: Tensor) -> tuple[Tensor, Tensor]:
+        """Saliency to observations and background of the sum over cells with weights (L, Y, X)."""
+        inputs = (self.observed.clone().requires_grad_(), self.background.clone().requires_grad_())
+        found = torch.autograd.grad(self.analysis(*inputs), inputs, asked[None])
+        return found[0][0], found[1][0]
+
+    def integrated(self) -> Tensor:
+        """(L, Y, X) what each cell's innovation contributes to the target, in its unit."""
+        found = IntegratedGradients(self).attribute(
+            self.observed.clone().requires_grad_(),
+            self.agreeing,
+            additional_forward_args=self.background,
+            n_steps=POINTS,
+            internal_batch_size=1,
+        )
+        return found[0].to(torch.float32)
+
+    def shares(self) -> tuple[Tensor, Tensor]:
+        """Contributions to the target's anomaly from climatology: of observations, of background.
+
+        Integrated gradients from "observed and believed is the seasonal cycle" to what was.
+        """
+        found = IntegratedGradients(self).attribute(
+            (self.observed.clone().requires_grad_(), self.background.clone().requires_grad_()),
+            n_steps=POINTS,
+            internal_batch_size=1,
+        )
+        return found[0][0].float(), found[1][0].float()
+
+    @torch.no_grad()
+    def account(self, innovations: float, as_run: float) -> Account:
+        """The balance of a window.
+
+        Args:
+            innovations: sum of `integrated`.
+            as_run: value of the target by the analyser as it was run.
+        """
+        believed = float(self.target.of(self.background))
+        analysed = float(self(self.observed, self.background))
+        agreed = float(self(self.agreeing, self.background))
+        return Account(believed, analysed, innovations, agreed - believed, as_run)
+
+
+@torch.no_grad()
+def covariance_with(analyser: InnovationAnalyser, case: Case, weights: Tensor, scale: Tensor) -> Tensor:
+    """(L, Y, X) Bw: error covariance of the background with that of a sum over cells, `unit` times K.
+
+    Args:
+        analyser, case, scale: as for `Response`.
+        weights: (L, Y, X) `unit` per K.
+    """
+    return (analyser.covariance(case.background, (weights * scale)[None]) * scale)[0]
+
+
+@torch.no_grad()
+def gain_row(analyser: InnovationAnalyser, case: Case, covariance: Tensor, scale: Tensor) -> Tensor:
+    """(L, Y, X) K'w = S^-1 HBw: the saliency to observations of the linear part, without a graph.
+
+    Args:
+        analyser, case, scale: as for `Response`.
+        covariance: Bw, see `covariance_with`.
+    """
+    asked = covariance[None] / scale
+    return (analyser.dual(case.background, asked, case.observations.precision) / scale)[0]
+
+
+def told(gain: Tensor, covariance: Tensor) -> Tensor:
+    """(L, Y, X) variance of the target that each observation removes, `unit` squared.
+
+    Args:
+        gain: see `gain_row`; the correction has no part in it.
+        covariance: see `covariance_with`.
+    """
+    return gain * covariance
+
+
+def remembered(
+    analyser: Explained, cases: Sequence[Case], target: Target, scale: Tensor
+) -> list[Tensor]:
+    """Saliency of the target to the observations of its own window and of those before.
+
+    The adjoint of the cycle: (I - KH)' of each window, then the transpose of the forecast of the mean.
+    Of the default generator the linear part; the variances are held as they were.
+
+    Args:
+        analyser, target, scale: as for `Response`.
+        cases: consecutive windows, the target's own one last.
+
+    Returns:
+        (L, Y, X) a window, its own first, `unit` per K.
+    """
+    asked = torch.from_numpy(target.weights).float()
+    found = []
+    for case in reversed(cases):
+        if isinstance(analyser, InnovationAnalyser):
+            gain = gain_row(analyser, case, covariance_with(analyser, case, asked, scale), scale)
+            kept = asked - gain
+        else:
+            gain, kept = Response(analyser, case, target, scale).pulled_back(asked)
+        found.append(gain)
+        asked = advance_adjoint(analyser.weight, (kept * scale)[None])[0] / scale
+    return found

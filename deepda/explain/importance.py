@@ -1,0 +1,183 @@
+"""Which groups of inputs an analysis lives on: drop-channel importance over all combinations.
+
+As King et al. (AIES-D-23-0063.1) do for the channels of their network: leave out every combination of
+groups, and take the marginal contribution of a group to the loss, the mean over all combinations of
+the others of loss(without it) - loss(with it). Weighted by the size of the combination as Shapley
+(1953) did, the contributions sum to what all groups together are worth. The weights of the network
+are not trained again, so a group counts for what this network makes of it.
+
+What is uninformative must be said for each group; see GROUPS.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepda.cycle import Belief, Observations
+from deepda.explain.cases import Case, Explained, Finished
+from deepda.progress import Progress
+from deepda.superobs import superobs
+
+SURFACE = ("satellite", "ship", "drifter")  # platforms that see the surface only
+GROUPS: Mapping[str, str] = {
+    "surface": "observations of satellites, ships and drifters are left out",
+    "profiles": "observations of all other platforms are left out, their uppermost values too",
+    "background": "the mean is that of the season",
+    "spread": "the carried variances are those of climatology",
+    "errors": "one mean error of the observations a layer",
+    "season": "always the first window of the year, in the correction",
+    "statics": "one value for all places, in the covariance and in the correction",
+}
+NAMES = tuple(GROUPS)
+Combination = frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """The error of the analysis by window and combination of groups that are left in.
+
+    Attributes:
+        windows: their first days.
+        combinations: all 2^n.
+        rmse: (window, combination, 1 + L) K, over all depths and by layer.
+    """
+
+    windows: list[str]
+    combinations: list[Combination]
+    rmse: NDArray[np.float64]
+
+    def of(self, groups: Combination) -> NDArray[np.float64]:
+        """(window, 1 + L) K with these groups left in."""
+        return self.rmse[:, self.combinations.index(groups)]
+
+    def marginal(self, group: str) -> NDArray[np.float64]:
+        """(window, 1 + L) K that a group takes off the error, mean over all combinations of the others."""
+        return self._contribution(group, {size: 1.0 for size in range(len(NAMES))}, scaled=True)
+
+    def shapley(self, group: str) -> NDArray[np.float64]:
+        """(window, 1 + L) K; the contributions of all groups sum to loss(nothing) - loss(everything)."""
+        number = len(NAMES)
+        weights = {
+            size: factorial(size) * factorial(number - size - 1) / factorial(number)
+            for size in range(number)
+        }
+        return self._contribution(group, weights, scaled=False)
+
+    def _contribution(
+        self, group: str, weights: Mapping[int, float], scaled: bool
+    ) -> NDArray[np.float64]:
+        total, weight = np.zeros_like(self.rmse[:, 0]), 0.0
+        for others in self.combinations:
+            if group not in others:
+                gained = self.of(others) - self.of(others | {group})
+                total += weights[len(others)] * gained
+                weight += weights[len(others)]
+        return total / weight if scaled else total
+
+
+def all_combinations(names: Sequence[str] = NAMES) -> list[Combination]:
+    """Every subset of the groups, the empty one first."""
+    return [frozenset(some) for size in range(len(names) + 1) for some in combinations(names, size)]
+
+
+def losses(finished: Finished, cases: Sequence[Case], progress: Progress | None = None) -> Losses:
+    """The error against the truth of every combination in every window."""
+    every = all_combinations()
+    rmse = np.empty((len(cases), len(every), 1 + finished.space.grid.shape[0]))
+    plain = without_statics(finished.analyser)
+    work: Iterator[tuple[int, Case]] | Sequence[tuple[int, Case]] = list(enumerate(cases))
+    if progress is not None:
+        work = progress.track(work, "Leaving out inputs", len(cases))
+    for number, case in work:
+        truth = _standardised_truth(finished, case)
+        for at, groups in enumerate(every):
+            analyser = finished.analyser if "statics" in groups else plain
+            mean = analysed(finished, analyser, case, groups)
+            rmse[number, at] = _rmse(finished, mean - truth)
+    return Losses([finished.stamp(case.step) for case in cases], every, rmse)
+
+
+@torch.no_grad()
+def analysed(finished: Finished, analyser: Explained, case: Case, groups: Combination) -> Tensor:
+    """(L, Y, X) standardised mean of the analysis with only these groups left in.
+
+    Args:
+        analyser: of `without_statics` where these are left out.
+    """
+    background = _background(finished.analyser, analyser, case, groups)
+    if not groups & {"surface", "profiles"}:
+        return background.mean[0]  # without observations the analysis is its background
+    return analyser.analyse(background, _observations(finished, case, groups)).mean[0]
+
+
+def without_statics(analyser: Explained) -> Explained:
+    """A copy for which all places are alike: each static field has its mean over the water.
+
+    Not touched, because they are no inputs of the analysis but the ocean itself: the mask, the patterns
+    and the local forecast, and latitude in the correlations.
+    """
+    made = copy.deepcopy(analyser)
+    wet = made.ocean.amax(0)
+    mean = (made.statics * wet).sum((1, 2), keepdim=True) / wet.sum()
+    made.statics.copy_(mean.expand_as(made.statics))
+    return made.eval()  # what follows from the fields is worked out anew
+
+
+def restated(case: Case, old: Explained, new: Explained) -> Belief:
+    """A background of one analyser in the variances of another: the same share of climatology's."""
+    share = case.background.memory / old.first_guess(1).memory.clamp(min=1e-12)
+    return replace(case.background, memory=share * new.first_guess(1).memory)
+
+
+def _background(own: Explained, analyser: Explained, case: Case, groups: Combination) -> Belief:
+    background = case.background if analyser is own else restated(case, own, analyser)
+    if "background" not in groups:
+        background = replace(background, mean=torch.zeros_like(background.mean))
+    if "spread" not in groups:
+        background = replace(background, memory=analyser.first_guess(1).memory)
+    return background
+
+
+def _observations(finished: Finished, case: Case, groups: Combination) -> Observations:
+    space = finished.space
+    observations = case.observations
+    if not {"surface", "profiles"} <= groups:
+        surface = case.table["platform_type"].isin(SURFACE).to_numpy()
+        table = case.table[surface if "surface" in groups else ~surface]
+        found = superobs(table, space.grid, case.season, space.climatology)
+        observations = space.observations(found, case.season)
+    if "errors" not in groups:
+        observations = replace(observations, precision=_mean_error(finished, observations.precision))
+    if "season" not in groups:
+        observations = replace(observations, season=torch.zeros_like(observations.season))
+    return observations
+
+
+def _mean_error(finished: Finished, precision: Tensor) -> Tensor:
+    """Precision with the mean standard deviation (K) of each layer's observations in all its cells."""
+    scale, seen = torch.from_numpy(finished.space.scale), precision > 0
+    error = torch.where(seen, scale / precision.clamp(min=1e-12).sqrt(), 0.0)
+    number = seen.sum((2, 3), keepdim=True).clamp(min=1)
+    mean = error.sum((2, 3), keepdim=True) / number
+    return torch.where(seen, (scale / mean.clamp(min=1e-6)).square(), 0.0)
+
+
+def _standardised_truth(finished: Finished, case: Case) -> Tensor:
+    return finished.space.standardise(finished.truth(case.step)[None], [case.season])[0]
+
+
+def _rmse(finished: Finished, error: Tensor) -> NDArray[np.float64]:
+    """(1 + L) K over all water and by layer."""
+    volume = finished.space.grid.volume
+    square = volume * (error.numpy().astype(float) * finished.space.scale) ** 2
+    layers = square.sum((1, 2)) / np.maximum(volume.sum((1, 2)), 1e-9)
+    return np.sqrt(np.append(square.sum() / volume.sum(), layers))

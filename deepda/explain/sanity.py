@@ -1,0 +1,111 @@
+"""Does the saliency depend on what was learnt? (Adebayo et al. 2018, arXiv:1810.03292)
+
+A map that looks the same with random weights shows the input, not the network. The generator is built
+from a gain, so part of its saliency must survive: where observations are, and how sure they are, is
+input, not weight. How much of it does is what the numbers say.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from deepda.explain.attribution import Response
+from deepda.explain.cases import Explained
+from deepda.explain.importance import restated
+from deepda.networks.build import Lessons, build_generator
+from deepda.networks.innovation import InnovationAnalyser
+from deepda.networks.transition import Transition
+from deepda.settings import GeneratorConfig
+from deepda.state import StateSpace
+
+DRAWS = 3
+STRONGEST = 100  # cells
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How like two saliencies are.
+
+    Attributes:
+        rank: Spearman correlation of their sizes over the observed cells.
+        shared: share of the STRONGEST cells of one that are among those of the other.
+    """
+
+    rank: float
+    shared: float
+
+
+def likeness(one: Tensor, other: Tensor, seen: Tensor) -> Likeness:
+    """Compare the sizes of two saliencies (L, Y, X) where anything was observed."""
+    first, second = one[seen].abs().numpy(), other[seen].abs().numpy()
+    number = min(STRONGEST, first.size)
+    best = [set(np.argsort(-size, kind="stable")[:number].tolist()) for size in (first, second)]
+    varies = first.std() > 0 and second.std() > 0
+    rank = float(spearmanr(first, second).statistic) if varies else 0.0
+    return Likeness(rank, len(best[0] & best[1]) / number)
+
+
+def randomised(analyser: Explained, seed: int, parts: Callable[[Explained], nn.Module]) -> Explained:
+    """A copy whose weights are shuffled within each tensor: of the same size, and meaningless.
+
+    Args:
+        parts: which module of the copy is shuffled.
+    """
+    made = copy.deepcopy(analyser)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in parts(made).parameters():
+            order = torch.randperm(weight.numel(), generator=generator)
+            weight.copy_(weight.flatten()[order].reshape(weight.shape))
+    return made.eval()  # what follows from the weights is worked out anew
+
+
+def whole(analyser: Explained) -> nn.Module:
+    """Everything that was trained."""
+    return analyser
+
+
+def correction(analyser: Explained) -> nn.Module:
+    """The convolutions only.
+
+    Raises:
+        ValueError: the generator has none.
+    """
+    found = getattr(analyser, "correction", None)
+    if found is None:
+        raise ValueError("this generator has no correction, expected one; ask for the whole instead")
+    return found
+
+
+def untrained(analyser: Explained, settings: GeneratorConfig, space: StateSpace, seed: int) -> Explained:
+    """The same generator before training: first guesses, with the same forecast and patterns."""
+    patterns = getattr(analyser, "patterns", torch.zeros(0, *space.grid.shape))
+    lessons = Lessons(Transition(analyser.weight, analyser.noise), patterns)
+    fresh = build_generator(settings, space, lessons, seed).analyser
+    assert isinstance(fresh, Explained)
+    if isinstance(fresh, InnovationAnalyser):
+        assert isinstance(analyser, InnovationAnalyser)
+        fresh.iterations = analyser.iterations
+    return fresh.eval().requires_grad_(False)
+
+
+def saliency_of(response: Response, analyser: Explained) -> Tensor:
+    """(L, Y, X) saliency to observations of another analyser in the same window.
+
+    Its background has the same share of its own climatological variances left.
+    """
+    case = replace(response.case, background=restated(response.case, response.analyser, analyser))
+    return Response(analyser, case, response.target, response.scale).saliency().observations
+
+
+def mean_likeness(found: Iterable[Likeness]) -> Likeness:
+    """The mean over draws."""
+    ranks, shared = zip(*((one.rank, one.shared) for one in found), strict=True)
+    return Likeness(float(np.mean(ranks)), float(np.mean(shared)))

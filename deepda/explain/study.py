@@ -1,0 +1,249 @@
+"""Everything that is asked about one target in one window, and what the numbers sum to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepda.evaluation.thermocline import isotherm_depth
+from deepda.explain.attribution import (
+    Account,
+    Response,
+    Saliencies,
+    converged,
+    covariance_with,
+    gain_row,
+    remembered,
+    told,
+)
+from deepda.explain.cases import Case, Explained, Finished, share_of_rows
+from deepda.explain.targets import Target
+from deepda.grid import EARTH_RADIUS, Grid
+from deepda.networks.innovation import InnovationAnalyser
+from deepda.observations.table import PLATFORMS
+
+NEAR_EQUATOR = 12.0  # degrees: up to here a section is set against the 20 °C isotherm
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """What the gain of the default generator says, without its correction; fields are (L, Y, X).
+
+    Attributes:
+        gain: saliency to observations, `unit` per K.
+        correlation: of the background's errors with the target's, 1.
+        variance: of the target's error before the observations, `unit` squared.
+        told: the share of it that each observation removes.
+    """
+
+    gain: Tensor
+    correlation: Tensor
+    variance: float
+    told: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One target in one window; fields are (L, Y, X), zero where there is nothing.
+
+    Attributes:
+        target, case, response: what, when, by whom.
+        account: the balance of the window.
+        truth: the target's anomaly in the truth.
+        saliency: to observations and background, `unit` per K.
+        integrated: contribution of each innovation, `unit`.
+        from_observations, from_background: contributions to the anomaly, `unit`.
+        lagged: saliency to the observations of this window and of those before it.
+        linear: None of a generator without a gain.
+    """
+
+    target: Target
+    case: Case
+    response: Response
+    account: Account
+    truth: float
+    saliency: Saliencies
+    integrated: Tensor
+    from_observations: Tensor
+    from_background: Tensor
+    lagged: list[Tensor]
+    linear: Linear | None
+
+
+def study(finished: Finished, cases: Sequence[Case], target: Target) -> Study:
+    """Look into one target.
+
+    Args:
+        cases: consecutive windows; the one that is explained comes last.
+    """
+    case, scale = cases[-1], torch.from_numpy(finished.space.scale)
+    analyser = converged(finished.analyser)
+    response = Response(analyser, case, target, scale)
+    integrated = response.integrated()
+    truth = finished.space.standardise(finished.truth(case.step)[None], [case.season]) * scale
+    as_run = Response(finished.analyser, case, target, scale)
+    with torch.no_grad():
+        value = float(as_run(response.observed, response.background))
+    return Study(
+        target,
+        case,
+        response,
+        response.account(float(integrated.sum()), value),
+        float(target.of(truth)),
+        response.saliency(),
+        integrated,
+        *response.shares(),
+        remembered(analyser, cases, target, scale),
+        linear_part(analyser, case, target, scale),
+    )
+
+
+@torch.no_grad()
+def linear_part(analyser: Explained, case: Case, target: Target, scale: Tensor) -> Linear | None:
+    """What the gain says of a target; None of a generator without a gain."""
+    if not isinstance(analyser, InnovationAnalyser):
+        return None
+    weights = torch.from_numpy(target.weights).float()
+    covariance = covariance_with(analyser, case, weights, scale)
+    variance = float((weights * covariance).sum())
+    gain = gain_row(analyser, case, covariance, scale)
+    spread = (analyser.modelled_spread(case.background)[0] * scale).clamp(min=1e-9)
+    correlation = covariance / (spread * variance**0.5) * analyser.ocean
+    return Linear(gain, correlation, variance, told(gain, covariance) / variance)
+
+
+def removed_by_platform(finished: Finished, case: Case, target: Target) -> dict[str, float]:
+    """Share of the target's error variance that each platform's observations remove in a window."""
+    scale = torch.from_numpy(finished.space.scale)
+    linear = linear_part(converged(finished.analyser), case, target, scale)
+    if linear is None:
+        return {}
+    return {name: float(layers.sum()) for name, layers in by_platform(case, linear.told).items()}
+
+
+def by_platform(case: Case, field: Tensor) -> dict[str, NDArray[np.float64]]:
+    """(L) sums of a field over the observations of each platform.
+
+    A superobservation belongs to its rows by their weight in it.
+    """
+    share = share_of_rows(case)
+    used = share > 0
+    cell = case.found.cell[used]
+    each = share[used] * field.numpy().ravel()[cell]
+    level = cell // (case.found.count.shape[1] * case.found.count.shape[2])
+    platform = case.table["platform_type"].to_numpy()[used]
+    return {
+        name: np.bincount(level[at], each[at], minlength=len(case.found.count)).astype(float)
+        for name in PLATFORMS
+        if (at := platform == name).any()
+    }
+
+
+def distances(told: Tensor, target: Target, grid: Grid) -> Mapping[float, float]:
+    """Share to the distance (km) from the target's place within which that share is removed.
+
+    Observations that add to the variance that others remove (redundant ones) count as nothing.
+    """
+    far = great_circle(grid, target.place.lat, target.place.lon)
+    weight = told.clamp(min=0).sum(0).numpy().ravel().astype(float)
+    order = np.argsort(far.ravel(), kind="stable")
+    total = np.cumsum(weight[order]) / max(weight.sum(), 1e-30)
+    return {share: float(far.ravel()[order][np.searchsorted(total, share)]) for share in (0.5, 0.9)}
+
+
+def great_circle(grid: Grid, lat: float, lon: float) -> NDArray[np.float64]:
+    """(Y, X) km from a place to the centres of the cells."""
+    north, east = np.deg2rad(grid.lat)[:, None], np.deg2rad(grid.lon - lon)[None, :]
+    here = np.deg2rad(lat)
+    half = np.sin((north - here) / 2) ** 2 + np.cos(north) * np.cos(here) * np.sin(east / 2) ** 2
+    return np.asarray(2 * EARTH_RADIUS / 1e3 * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
+
+
+def reach(correlation: Tensor, target: Target, grid: Grid) -> dict[str, float]:
+    """km (m for up and down) over which the correlation falls to 1/e in six directions; NaN if never.
+
+    From the target's cell, linear between centres of cells, to land at most.
+    """
+    level, row, column = _cell(target, grid)
+    values = correlation.numpy()
+    far = great_circle(grid, float(grid.lat[row]), float(grid.lon[column]))
+    size = grid.shape[2]
+    around = [(column + step) % size for step in range(size // 2)]
+    back = [(column - step) % size for step in range(size // 2)]
+    rays: dict[str, tuple[NDArray, ...]] = {
+        "west": (values[level, row, back], far[row, back], grid.ocean[level, row, back]),
+        "east": (values[level, row, around], far[row, around], grid.ocean[level, row, around]),
+    }
+    meridian = (values[level, :, column], far[:, column], grid.ocean[level, :, column])
+    depth = np.abs(grid.depth - grid.depth[level])
+    upright = (values[:, row, column], depth, grid.ocean[:, row, column])
+    rays["south"], rays["north"] = (tuple(part[row::step] for part in meridian) for step in (-1, 1))
+    rays["up"], rays["down"] = (tuple(part[level::step] for part in upright) for step in (-1, 1))
+    return {name: _fall(*ray) for name, ray in rays.items()}
+
+
+def following(
+    correlation: Tensor, target: Target, grid: Grid, celsius: NDArray[np.floating]
+) -> list[tuple[float, float, float]]:
+    """Longitude, depth of the strongest correlation, depth of the 20 °C isotherm (m), cell by cell.
+
+    Along the target's row, through the water around it; of places whose strongest correlation is above
+    1/e only. Empty far from the equator.
+
+    Args:
+        correlation: (L, Y, X) with the target.
+        celsius: (L, Y, X) of the background.
+    """
+    level, row, column = _cell(target, grid)
+    if abs(grid.lat[row]) > NEAR_EQUATOR:
+        return []
+    along = xr.DataArray(celsius[:, row], {"depth": grid.depth}, ("depth", "lon"))
+    isotherm = isotherm_depth(along).values
+    values = correlation.numpy()[:, row]
+    found = []
+    for place in _basin(grid.ocean[level, row], column):
+        strongest = int(values[:, place].argmax())
+        if values[strongest, place] > np.exp(-1):
+            depth = _peak(values[:, place], grid.depth, strongest)
+            found.append((float(grid.lon[place]), depth, float(isotherm[place])))
+    return found
+
+
+def _cell(target: Target, grid: Grid) -> tuple[int, int, int]:
+    place = target.place
+    level, row, column = (int(at) for at in grid.locate(place.lat, place.lon, place.depth))
+    return level, row, column
+
+
+def _fall(values: NDArray, far: NDArray, water: NDArray) -> float:
+    wet = len(water) if water.all() else int(np.argmin(water))
+    values, far, level = values[:wet], far[:wet], np.exp(-1)
+    below = np.flatnonzero(values < level)
+    if not below.size or below[0] == 0:
+        return float("nan")
+    at = below[0]
+    share = (values[at - 1] - level) / (values[at - 1] - values[at])
+    return float(far[at - 1] + share * (far[at] - far[at - 1]))
+
+
+def _basin(water: NDArray[np.bool_], column: int) -> list[int]:
+    """Columns of the water around one, from west to east."""
+    size = water.size
+    west = next((step for step in range(size) if not water[(column - step) % size]), size)
+    east = next((step for step in range(size) if not water[(column + step) % size]), size)
+    return [(column + step) % size for step in range(1 - west, min(east, size - west + 1))]
+
+
+def _peak(values: NDArray, depth: NDArray[np.float64], at: int) -> float:
+    """Depth of the top of the parabola through the strongest level and its neighbours."""
+    if at in (0, len(values) - 1):
+        return float(depth[at])
+    bend = np.polyfit(depth[at - 1 : at + 2], values[at - 1 : at + 2].astype(float), 2)
+    top = -bend[1] / (2 * bend[0])
+    return float(np.clip(top, depth[at - 1], depth[at + 1]))

@@ -1,0 +1,166 @@
+"""U-Net 3+ as a generator: it says how far each place listens, and to whom.
+
+1. Forecast: the local linear model of `transition`; the carried error variances relax to climatology
+   at the pace of the forecast's own error.
+2. Analysis: a normalised convolution of the innovations, whose kernel is a mixture of windows that
+   widen from the cell to the globe (`evidence`). U-Net 3+ reads the partial convolution of the
+   innovations, the background and its spread, the evidence and static fields, and gives the mixture
+   at each place, a second one for the variance, and a shift.
+
+Writing w for the confidence in a window, d for what it holds of innovations, g and h for the mixtures:
+
+    mean     <- mean + sum(g d) / (1 + sum(g w)) + r spread tanh(shift),  r = sum(g w) / (1 + sum(g w))
+    variance <- variance / (1 + sum(h w))
+
+The background counts as one observation, so a cell that no observation reaches keeps it exactly. The
+first part of the increment is a weighted mean of innovations and of zero, never more than the largest
+of them; a lone exact observation of one cell is used as in a Kalman filter. Free runs decay, for
+`transition` contracts and the variance has nowhere to go but climatology.
+
+The memory is the error variance of each cell and layer, and nothing else: it is judged by the
+likelihood at each window. Latent channels would have to be written at one window for the use of
+later ones, and no gradient tells how, where it is followed through one window (`training.backprop`).
+
+Shape suffixes: B batch, K window, L layer, Y latitude, X longitude, F static field.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from deepda.cycle import Belief, Observations
+from deepda.networks.correction import zeroed
+from deepda.networks.evidence import Evidence, doublings, gather, windows_of
+from deepda.networks.innovation import Statics, time_of_year
+from deepda.networks.transition import advance
+from deepda.networks.unet3plus import UNet3Plus
+from deepda.partial_conv import InnovationStem
+
+HIDDEN = 32  # channels between trunk and head
+GAIN = 5.0  # first guess: how much more an observation of another cell counts than the background
+DROP = 0.5  # the same for the variance: much of what neighbours tell is told by all of them
+REACH = 3.0  # of the logarithm by which a place may change the mixtures
+SHIFT = 1.0  # background spreads that the shift may reach
+TINY = 1e-6
+
+
+class UNet3PlusAnalyser(nn.Module):
+    """U-Net 3+ as an Analyser. Its memory channels are the error variances of the cells.
+
+    Args:
+        statics: of the grid; patterns are not used.
+        filters: channels of the first encoder and of every skip.
+        depth: number of poolings.
+        dropout: rate after every block.
+    """
+
+    ocean: Tensor
+    weight: Tensor
+    noise: Tensor
+    statics: Tensor
+    calibration: Tensor
+
+    def __init__(self, statics: Statics, filters: int, depth: int, dropout: float) -> None:
+        super().__init__()
+        layers, _, longitudes = statics.ocean.shape
+        self.layers, self.scales = layers, doublings(longitudes)
+        self.register_buffer("ocean", statics.ocean.float())
+        self.register_buffer("weight", statics.transition.weight)
+        self.register_buffer("noise", statics.transition.noise)
+        self.register_buffer("statics", statics.fields())
+        self.register_buffer("calibration", torch.ones(layers, 1, 1))
+        windows = windows_of(self.scales)
+        self.windows = windows
+        self.log_gain = nn.Parameter(_first_guess(GAIN, windows, layers))
+        self.log_drop = nn.Parameter(_first_guess(DROP, windows, layers))
+        self.log_pace = nn.Parameter(torch.full((layers, 1, 1), 0.5))
+        self.stem = InnovationStem(layers)
+        inputs = self.stem.out_channels + (3 + windows) * layers + len(self.statics) + 2
+        self.trunk = UNet3Plus(inputs, HIDDEN, statics.ocean.any(0), filters, depth, dropout)
+        self.head = zeroed(nn.Conv2d(HIDDEN, 2 * (windows + layers) + layers, 1))
+
+    def fast_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """What learns faster than convolutions: the mixtures where a place does not change them."""
+        return list(self.parameters(recurse=False)), []
+
+    def first_guess(self, batch: int) -> Belief:
+        """Climatology: mean zero, spread one."""
+        variance = self.ocean.expand(batch, -1, -1, -1)
+        return Belief(torch.zeros_like(variance), self._spread(variance), variance)
+
+    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+        """Advance the mean; let the variances grow towards climatology."""
+        kept = torch.exp(-self.log_pace.exp() * self.noise)
+        variance = torch.lerp(self.ocean, analysis.memory, kept)
+        return Belief(advance(self.weight, analysis.mean), self._spread(variance), variance)
+
+    def analyse(self, background: Belief, observations: Observations) -> Belief:
+        """Correct mean and variances by the observations of the window."""
+        return self.analyses(background, observations)[0]
+
+    def analyses(self, background: Belief, observations: Observations) -> list[Belief]:
+        """The analysis; in training also those of the coarser decoders, finest first."""
+        precision = observations.precision * self.ocean
+        innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
+        ratio = precision * background.memory
+        evidence = gather(innovation, ratio, self.ocean, self.scales)
+        spread = (background.memory + TINY).sqrt() * self.ocean  # not calibrated
+        size = spread.clamp(min=0.01)
+        features = torch.cat(
+            [
+                self.stem(innovation / size, precision, spread),
+                (evidence.weight / (1 + evidence.weight)).flatten(1, 2),
+                (background.memory + TINY).log() * self.ocean,
+                spread,
+                background.mean,
+                self.statics.expand(len(ratio), -1, -1, -1),
+                time_of_year(observations, ratio),
+            ],
+            dim=1,
+        )
+        hidden, auxiliary = self.trunk(features)
+        return [self._corrected(background, spread, evidence, part) for part in (hidden, *auxiliary)]
+
+    def _corrected(
+        self, background: Belief, spread: Tensor, evidence: Evidence, hidden: Tensor
+    ) -> Belief:
+        """The analysis that the head makes of hidden features."""
+        sizes = 2 * [self.windows, self.layers] + [self.layers]
+        near, loud, sharp, sure, shift = self.head(hidden).split(sizes, dim=1)
+        gain = _mixture(self.log_gain, near, loud)
+        total = (gain * evidence.weight).sum(1)
+        told = (gain * evidence.told).sum(1) / (1 + total)
+        reached = total / (1 + total)
+        mean = background.mean + told + SHIFT * torch.tanh(shift) * spread * reached
+        drop = (_mixture(self.log_drop, sharp, sure) * evidence.weight).sum(1)
+        variance = background.memory / (1 + drop)
+        return Belief(mean, self._spread(variance), variance)
+
+    def _spread(self, variance: Tensor) -> Tensor:
+        """The spread as it is stated: calibrated, the less the nearer to that of climatology."""
+        modelled = (variance + TINY).sqrt() * self.ocean
+        share = variance.clamp(max=1)
+        return modelled * torch.lerp(self.calibration, torch.ones_like(share), share).sqrt()
+
+    def calibrate(self, error_over_spread: Tensor) -> None:
+        """Correct the stated spread by what validation years say of it; the gain does not change.
+
+        Args:
+            error_over_spread: (L) ratio of the analysis error to the spread, root mean squares.
+        """
+        self.calibration *= error_over_spread.square().to(self.calibration)[:, None, None]
+
+
+def _mixture(base_KL11: Tensor, near_BKYX: Tensor, loud_BLYX: Tensor) -> Tensor:
+    """(B, K, L, Y, X) weights of the windows: base, times what the place says of windows and layers."""
+    window = (REACH * torch.tanh(near_BKYX)).exp()[:, :, None]
+    layer = (REACH * torch.tanh(loud_BLYX)).exp()[:, None]
+    return base_KL11.exp() * window * layer
+
+
+def _first_guess(others: float, windows: int, layers: int) -> Tensor:
+    """(K, L, 1, 1) log of a mixture: the cell itself as a Kalman filter has it, the others alike."""
+    base = torch.full((windows, layers, 1, 1), others)
+    base[0] = 1.0
+    return base.log()

@@ -1,0 +1,113 @@
+"""Charts of the experiments on a finished run: several panels of curves by depth, and a scatter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+from numpy.typing import ArrayLike
+
+from deepda.figures.maps import depth_axis
+from deepda.figures.style import LIGHT, METHODS, canvas, look
+
+Curves = Mapping[str, Sequence[float | None]]  # name to values by depth, None leaves a gap
+
+PANEL, HEIGHT = 3.1, 3.4  # inches
+MARKS = "osD^vPX*"
+COLOURS = (LIGHT.blue, LIGHT.orange, LIGHT.green, LIGHT.vermilion, LIGHT.purple, LIGHT.sky, LIGHT.grey)
+
+
+def depth_panels(
+    panels: Mapping[str, Curves],
+    depth: ArrayLike,
+    label: str,
+    *,
+    marks: Sequence[float] = (),
+    limits: tuple[float | None, float | None] = (None, None),
+    columns: int = 3,
+) -> Figure:
+    """Curves by depth (m, positive down), a panel a title; one legend for all.
+
+    Args:
+        panels: title to curves; a name looks the same in all panels.
+        depth: of the values.
+        label: quantity and unit.
+        marks: values with an upright line.
+        limits: of the values; None leaves an end to the data.
+        columns: of panels.
+    """
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    with canvas(HEIGHT * rows + 0.5, PANEL * columns) as figure:
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+        for axes, (title, curves) in zip(grid, panels.items(), strict=False):
+            _draw(axes, curves, names, np.asarray(depth, float), marks)
+            axes.set_title(title)
+            axes.tick_params(labelbottom=True)
+        for axes in grid[len(panels) :]:
+            axes.axis("off")
+        grid[0].set_xlim(*limits)
+        for row in range(rows):
+            grid[row * columns].set_ylabel("depth (m)")
+        figure.supxlabel(label, fontsize=9)
+        handles, shown = grid[0].get_legend_handles_labels()
+        fitting = max(1, int(PANEL * columns / 1.75))
+        figure.legend(handles, shown, loc="outside upper left", ncols=min(fitting, len(names)))
+    return figure
+
+
+def _draw(
+    axes: Axes, curves: Curves, names: Sequence[str], depth: np.ndarray, marks: Sequence[float]
+) -> None:
+    for mark in marks:
+        axes.axvline(mark, color=LIGHT.coast, linewidth=0.9, zorder=1)
+    for name, curve in curves.items():
+        values = np.array([np.nan if value is None else value for value in curve], float)
+        axes.plot(values, depth, **style(name, names))
+    depth_axis(axes, 0.0, float(depth[-1]) * 1.04)
+    axes.set_ylabel("")
+
+
+def style(name: str, names: Sequence[str]) -> dict[str, Any]:
+    """Line properties: those of a known method, else a colour and a mark by the place in `names`."""
+    if name in METHODS:
+        return look(name)
+    order = [other for other in names if other not in METHODS].index(name)
+    taken = {METHODS[other][0] for other in names if other in METHODS}
+    free = [colour for colour in COLOURS if colour not in taken]
+    return {
+        "color": free[order % len(free)],
+        "marker": MARKS[order % len(MARKS)],
+        "linestyle": "-" if order < len(free) else "--",
+        "label": name,
+    }
+
+
+def growth_scatter(points: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
+    """Growth of the stated spread against that of the error, both as factors on logarithmic axes.
+
+    Args:
+        points: name to factors of the error and of the spread, one a depth.
+    """
+    values = np.concatenate([np.ravel(pair) for pair in points.values()])
+    low, high = min(0.95, float(values.min()) * 0.97), float(values.max()) * 1.06
+    with canvas(3.6, 5.6) as figure:
+        axes = figure.add_subplot()
+        axes.plot([low, high], [low, high], color=LIGHT.coast, linewidth=0.8)
+        for name, (error, spread) in points.items():
+            axes.plot(error, spread, **(style(name, list(points)) | {"linestyle": ""}))
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
+        ticks = [tick for tick in (1, 1.2, 1.5, 2, 3, 5, 8, 12, 20, 30) if low <= tick <= high]
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+            axis.set_minor_locator(NullLocator())
+        axes.set(xlabel="error, denied / control (1)", ylabel="stated spread, denied / control (1)")
+        axes.text(0.97, 0.04, "does not notice", transform=axes.transAxes, ha="right", fontsize=8)
+        axes.set_aspect("equal")
+        figure.legend(loc="outside right upper")
+    return figure

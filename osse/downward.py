@@ -1,0 +1,160 @@
+"""From the last level that is seen down into the blind zone, without cycling: three simple ways.
+
+All take anomalies of one window; levels at and above the last one seen are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osse.control_data import Control
+
+Fields = NDArray[np.floating]
+
+
+def repeat_downward(anomaly: Fields, ocean: NDArray[np.bool_], last: int) -> Fields:
+    """REP: the anomaly (K) at the last level seen, in all levels of its column below.
+
+    It is not limited to the mixed layer. Where the last level is land, the water below gets zero.
+
+    Args:
+        anomaly: (L, Y, X) K.
+        ocean: (L, Y, X).
+        last: index of the last level seen.
+    """
+    filled = anomaly.copy()
+    filled[last + 1 :] = np.where(ocean[last], anomaly[last], 0.0)
+    return np.where(ocean, filled, 0.0)
+
+
+def marching_average(anomaly: Fields, ocean: NDArray[np.bool_], last: int) -> Fields:
+    """MAR: level by level downwards, the plain mean of the known neighbours above.
+
+    The known neighbours of a cell are the water among the nine cells of the level above that are
+    centred on it: seen, or filled one step before. Longitude wraps, latitude ends. Without any, zero.
+
+    Args: as in `repeat_downward`.
+    """
+    filled = np.where(ocean, anomaly, 0.0)
+    for level in range(last + 1, len(ocean)):
+        total = _nine(filled[level - 1] * ocean[level - 1])
+        count = _nine(ocean[level - 1].astype(float))
+        mean = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+        filled[level] = np.where(ocean[level], mean, 0.0)
+    return filled
+
+
+def _nine(field: Fields) -> Fields:
+    """(Y, X) sum over the cell and its eight neighbours, zero beyond the last latitudes."""
+    row = field + np.roll(field, 1, axis=1) + np.roll(field, -1, axis=1)
+    total = row.copy()
+    total[1:] += row[:-1]
+    total[:-1] += row[1:]
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """Each level below on the last level seen, cell by cell, through the origin.
+
+    Attributes:
+        slope: (S, L, Y, X) standardised anomaly per standardised anomaly of the last level; by part of
+            the year, S is 1 or more.
+        power: (S, Y, X) mean square of the standardised anomaly of the last level.
+        last: index of the last level seen.
+        per_year: windows a year.
+    """
+
+    slope: NDArray[np.float32]
+    power: NDArray[np.float32]
+    last: int
+    per_year: int
+
+    @classmethod
+    def fit(
+        cls, anomalies: Fields, season: NDArray[np.intp], per_year: int, last: int, parts: int
+    ) -> Regression:
+        """Least squares, of as many equal parts of the year as are given.
+
+        Args:
+            anomalies: (time, L, Y, X) standardised, zero on land; read window by window.
+            season: (time) index within the year.
+            per_year: windows a year.
+            last: index of the last level seen.
+            parts: of the year.
+        """
+        levels, *shape = anomalies.shape[1:]
+        product, power, count = (
+            np.zeros((parts, levels, *shape)),
+            np.zeros((parts, *shape)),
+            np.zeros(parts),
+        )
+        for field, when in zip(anomalies, season, strict=True):
+            part = int(when) * parts // per_year
+            product[part] += field * field[last]
+            power[part] += np.square(field[last], dtype=float)
+            count[part] += 1
+        known = power[:, None]
+        slope = np.divide(product, known, out=np.zeros_like(product), where=known > 0)
+        mean = power / np.maximum(count, 1)[:, None, None]
+        return cls(slope.astype(np.float32), mean.astype(np.float32), last, per_year)
+
+    def below(self, surface: Fields, season: int) -> Fields:
+        """(L, Y, X) standardised anomalies that the last level (Y, X) implies."""
+        return np.asarray(self.slope[self._part(season)] * surface)
+
+    def of_observations(self, value: Fields, precision: Fields, season: int) -> Fields:
+        """The same from superobservations of the last level: no smoothing, zero in gaps.
+
+        A value with error variance R is worth P / (P + R) of a known one with mean square P; so the
+        estimate is the best linear one from that value alone.
+
+        Args:
+            value, precision: (Y, X) standardised; precision is zero where nothing was seen.
+        """
+        weighted = self.power[self._part(season)] * precision
+        return self.below(np.where(precision > 0, value, 0.0) * weighted / (1 + weighted), season)
+
+    def _part(self, season: int) -> int:
+        return season * len(self.slope) // self.per_year
+
+
+def chosen_regression(
+    anomalies: Fields,
+    control: Control,
+    last: int,
+    validation: Iterable[Fields],
+    candidates: Iterable[int],
+) -> tuple[Regression, dict[int, float]]:
+    """Fitted on the training years; into how many parts of the year is chosen on validation years.
+
+    Args:
+        anomalies: (time, L, Y, X) standardised, of the training years.
+        control: tells the seasons.
+        last: index of the last level seen.
+        validation: standardised truth (L, Y, X), window by window from the first of a year.
+        candidates: parts of the year to try.
+
+    Returns:
+        The best, and mean square errors of all by parts, in units of the variance; all cells alike.
+    """
+    season = control.season(control.train)
+    per_year = int(season.max()) + 1
+    fitted = {parts: Regression.fit(anomalies, season, per_year, last, parts) for parts in candidates}
+    errors = dict.fromkeys(fitted, 0.0)
+    windows = 0
+    for step, truth in _numbered(validation):
+        windows += 1
+        for parts, one in fitted.items():
+            miss = (one.below(truth[last], step % per_year) - truth)[last + 1 :]
+            errors[parts] += float(np.square(miss, dtype=float).mean())
+    scores = {parts: error / max(windows, 1) for parts, error in errors.items()}
+    return fitted[min(scores, key=lambda parts: scores[parts])], scores
+
+
+def _numbered(fields: Iterable[Fields]) -> Iterator[tuple[int, Fields]]:
+    return iter(enumerate(fields))

@@ -1,0 +1,321 @@
+"""Observing-system experiments: what is left out is left out, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+from conftest import toy_grid
+from safetensors.torch import save_file
+
+import osse.denial
+from deepda.checkpoint import CheckpointError, save_checkpoint
+from deepda.cli import main
+from deepda.climatology import Climatology
+from deepda.config import dump, load_config
+from deepda.cycle import Analyser
+from deepda.grid import Grid
+from deepda.networks.build import Lessons, build_generator, load_analyser
+from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.prepared import PreparedWriter
+from deepda.progress import Progress
+from deepda.state import StateSpace, scale_of
+from deepda.verification import (
+    anomaly_correlation,
+    interval_coverage,
+    ocean_weights,
+    rmse,
+    spread_skill,
+)
+from osse.leaving_out import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
+from osse.opponent import FILE
+from osse.regions import sea_weights
+from osse.tally import Tally, correlation_of, coverage_of, rmse_of, spread_of
+from osse.trained import Trained, cycled, kept_observations, opened, tables
+from osse.twin import analyse
+
+YEARS, PER_YEAR = 6, 12
+
+
+def even_grid(seed: int = 4) -> Grid:
+    """The unfair toy ocean with longitudes of one width, as the default generator needs."""
+    grid = toy_grid(np.random.default_rng(seed))
+    return replace(grid, lon_edges=np.linspace(0, 360, grid.lon_edges.size))
+
+
+def slow_anomalies(grid: Grid, windows: int, rng: np.random.Generator) -> np.ndarray:
+    """(time, depth, lat, lon) K: each level is the one above, damped, and noise that remembers."""
+    noise = rng.normal(0, 1, (windows, *grid.shape))
+    for step in range(1, windows):
+        noise[step] = 0.8 * noise[step - 1] + 0.6 * noise[step]
+    for level in range(1, grid.shape[0]):
+        noise[:, level] = 0.7 * noise[:, level - 1] + 0.5 * noise[:, level]
+    return noise
+
+
+def write_run(folder: Path, dropout: float = 0.0) -> Path:
+    """A finished run, but for its training: untrained weights on the toy ocean, months, two test years."""
+    grid, rng = even_grid(), np.random.default_rng(7)
+    words = ["per_year=12", "generator.hidden=4", "generator.levels=1", "generator.patterns=0",
+             f"generator.dropout={dropout}", "control.years=6", "osse.train_years=3",
+             "osse.validation_years=1", "osse.test_years=2", "osse.spinup=6",
+             "osse.label_year=2005"]  # fmt: skip
+    config = load_config("osse", words)
+    windows = YEARS * PER_YEAR
+    cycle = 15 + 3 * np.sin(2 * np.pi * np.arange(windows) / PER_YEAR)[:, None, None, None]
+    thetao = (cycle + slow_anomalies(grid, windows, rng)).astype(np.float32)
+    thetao[:, ~grid.ocean] = np.nan
+    folder.mkdir(parents=True, exist_ok=True)
+    with PreparedWriter(folder / "control.nc", grid, (1, YEARS), PER_YEAR, {}) as out:
+        out.write(0, thetao)
+    train = slice(0, 3 * PER_YEAR)
+    climatology = Climatology.fit(thetao[train], np.arange(windows)[train] % PER_YEAR, PER_YEAR)
+    space = StateSpace(grid, climatology, scale_of(climatology, grid))
+    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
+    weight[0] = 0.8 * torch.from_numpy(grid.ocean)
+    lessons = Lessons(Transition(weight, torch.full(grid.shape, 0.4)), torch.zeros(0, *grid.shape))
+    made = build_generator(config.generator, space, lessons, 0).analyser
+    with torch.no_grad():  # an untrained correction is zero, and no dropout would change anything
+        for parameter in (p for name, p in made.named_parameters() if name.startswith("correction")):
+            parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+    save_checkpoint(folder / "checkpoint", made, space, {})
+    tuned = {"inflation": torch.full((1, grid.shape[0]), 0.3), "error_stddev": torch.full(grid.shape, 0.5)}
+    reach = {"radius_km": "3000", "depth_scale_m": "200"}
+    save_file(tuned, folder / "checkpoint" / FILE, metadata=reach)
+    (folder / "config.yaml").write_text(dump(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def trained(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    with Progress() as progress, opened(run, tmp_path_factory.mktemp("scratch"), progress) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def observed(trained: Trained) -> list[pd.DataFrame]:
+    with Progress() as progress:
+        return tables(trained.twin, progress)
+
+
+@pytest.fixture(scope="module")
+def denied(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command has written."""
+    output = tmp_path_factory.mktemp("denied")
+    osse.denial.run(run, output, "argo, satellite+mooring, everything")
+    return output
+
+
+def celsius_of(trained: Trained, analyser: Analyser, denial: Denial, observed: list) -> np.ndarray:
+    """(time, depth, lat, lon) analyses with a denial."""
+    windows, _ = kept_observations(trained.twin, observed, denial.keep)
+    space, season = trained.twin.space, trained.twin.windows.season
+    return np.stack(
+        [
+            space.celsius(analysis.mean[0], int(season[step]))
+            for step, (_, analysis) in enumerate(cycled(analyser, windows))
+        ]
+    )
+
+
+def test_denying_nothing_gives_the_analysis_of_the_run(
+    run: Path, trained: Trained, observed: list, tmp_path: Path
+) -> None:
+    analyser: Analyser = load_analyser(run / "checkpoint", trained.config.generator)[0]  # type: ignore[assignment]
+    path = tmp_path / "analysis.nc"
+    with Progress() as progress:  # what `deepda osse run` does
+        analyse(trained.twin, analyser, path, {}, progress, "Cycling", full=False)
+    fields = celsius_of(trained, trained.analyser, Denial(), observed)
+    quantum = 2.0**-9
+    stored = xr.open_dataset(path)["thetao"].values
+    np.testing.assert_allclose(fields, stored, atol=quantum)
+    windows, _ = kept_observations(trained.twin, observed, Denial().keep)
+    for step, window in enumerate(windows):  # to the bit
+        own = trained.twin.observations(step, torch.device("cpu"))
+        assert torch.equal(window.value, own.value) and torch.equal(window.precision, own.precision)
+
+
+def test_denying_everything_gives_the_free_forecast(trained: Trained, observed: list) -> None:
+    windows, rows = kept_observations(trained.twin, observed, Denial(("everything",)).keep)
+    assert rows == 0
+    for analyser in (trained.analyser, trained.oi):
+        belief = analyser.first_guess(1)
+        for window, (background, analysis) in zip(windows, cycled(analyser, windows), strict=True):
+            belief = analyser.forecast(belief, window.season)
+            assert torch.equal(background.mean, belief.mean)
+            torch.testing.assert_close(analysis.mean, belief.mean)
+            torch.testing.assert_close(analysis.spread, belief.spread)
+
+
+@pytest.mark.parametrize("word", ["argo", "satellite", "mooring", "ships", "profiles", HALF_ARGO])
+def test_a_row_is_kept_or_denied(observed: list[pd.DataFrame], word: str) -> None:
+    table = pd.concat(observed)
+    kept = table[Denial((word,)).keep(table)]
+    out = table[~Denial((word,)).keep(table)]
+    assert len(kept) + len(out) == len(table) and 0 < len(out) < len(table)
+    groups = {"ships": {"xbt", "ctd", "ship"}, HALF_ARGO: {"argo"}}
+    kinds = set(out["platform_type"])
+    if word == "profiles":
+        assert set(kept["platform_type"]) == {"satellite"}
+    else:
+        assert kinds <= groups.get(word, {word})
+        assert word == HALF_ARGO or not kinds & set(kept["platform_type"])
+
+
+def test_half_of_the_floats_go_as_a_whole(observed: list[pd.DataFrame]) -> None:
+    table = pd.concat(observed)
+    keep = Denial((HALF_ARGO,), seed=1).keep(table)
+    argo = table[table["platform_type"] == "argo"]
+    kept = argo[keep[table["platform_type"] == "argo"]]
+    names, left = set(argo["platform_id"]), set(kept["platform_id"])
+    assert len(kept) == argo["platform_id"].isin(left).sum()
+    assert 0.4 < len(left) / len(names) < 0.6
+    assert set(kept["platform_id"]) != set(table[Denial((HALF_ARGO,), seed=2).keep(table)]["platform_id"])
+
+
+def test_what_is_kept_keeps_its_values(trained: Trained, observed: list[pd.DataFrame]) -> None:
+    together, _ = kept_observations(trained.twin, observed, Denial().keep)
+    alone, _ = kept_observations(trained.twin, observed, Denial(("satellite",)).keep)
+    deep = [(a.value[0, 1:], b.value[0, 1:]) for a, b in zip(together, alone, strict=True)]
+    assert all(torch.equal(one, other) for one, other in deep)  # satellites see the surface only
+    assert any(not torch.equal(a.precision, b.precision) for a, b in zip(together, alone, strict=True))
+
+
+def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied: Path) -> None:
+    scores, space = json.loads((denied / "denial.json").read_text()), trained.twin.space
+    start, truth = trained.spinup, trained.twin.truth
+    for name, denial in ((CONTROL, Denial()), ("argo", Denial(("argo",)))):
+        for method, analyser in (("analysis", trained.analyser), ("oi", trained.oi)):
+            field = truth.copy(data=celsius_of(trained, analyser, denial, observed))
+            for region, weights in zip(scores["regions"], sea_weights(space.grid), strict=True):
+                found = scores["rmse"][method][name]["by_region"][region]
+                if float(weights.sum()) == 0:
+                    assert found["all"] is None
+                    continue
+                part = weights.drop_vars("region")
+                expected = float(rmse(field[start:], truth[start:], part))
+                assert found["all"] == pytest.approx(expected, rel=1e-3)
+    error = scores["rmse"]["analysis"]
+    loss = scores["loss_of_skill"]["analysis"]["argo"]
+    assert loss["all"] == pytest.approx(error["argo"]["all"] / error[CONTROL]["all"] - 1, abs=1e-3)
+    assert loss["standard_error"] > 0
+    assert scores["loss_of_skill"]["analysis"][CONTROL]["all"] == 0
+
+
+def test_rows_are_counted(denied: Path, observed: list[pd.DataFrame]) -> None:
+    rows = json.loads((denied / "denial.json").read_text())["rows"]
+    assert list(rows) == [CONTROL, "argo", "satellite+mooring", "everything"]
+    assert {count["kept"] + count["denied"] for count in rows.values()} == {sum(map(len, observed))}
+    assert rows[CONTROL]["denied"] == rows["everything"]["kept"] == 0
+
+
+def test_every_file_is_there_and_says_the_same(denied: Path) -> None:
+    scores = json.loads((denied / "denial.json").read_text())
+    table = pd.read_csv(denied / "denial.csv", dtype={"depth_m": str})
+    assert len(table) == 2 * 4 * len(scores["regions"]) * (len(scores["depth_m"]) + 1)
+    row = table.query("method == 'oi' and without == 'argo' and region == 'global' and depth_m == 'all'")
+    assert row["rmse_K"].item() == scores["rmse"]["oi"]["argo"]["all"]
+    maps = xr.open_dataset(denied / "denial.nc")
+    assert maps["rmse"].dims == ("method", "without", "depth", "lat", "lon")
+    page = (denied / "report.html").read_text()
+    assert page.count("data:image/png") >= 10 and 'src="http' not in page
+    assert not list(denied.glob(".anomalies-*"))
+
+
+def test_the_table_fits_eighty_columns(denied: Path) -> None:
+    from osse.denial_report import lines
+
+    told = lines(json.loads((denied / "denial.json").read_text()))
+    assert max(map(len, told)) <= 80 and any(line.startswith("argo") for line in told)
+
+
+def test_a_run_is_not_written_into(run: Path, denied: Path) -> None:
+    assert {path.name for path in run.iterdir()} == {"config.yaml", "control.nc", "checkpoint"}
+
+
+def test_unknown_platforms_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(DenialError, match="'sattelite' came.*did you mean satellite"):
+        osse.denial.run(tmp_path / "no run", tmp_path, "argo,sattelite")
+
+
+def test_platforms_that_the_run_has_not_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(DenialError, match="--without drifter came, but this run has .*argo"):
+        osse.denial.run(run, tmp_path, "drifter")
+
+
+def test_defaults_are_each_once_and_joined_words_stay_together() -> None:
+    assert [denial.name for denial in read_denials(None, 1)][:3] == ["argo", HALF_ARGO, "mooring"]
+    assert [denial.words for denial in read_denials("argo+ xbt,argo + xbt", 1)] == [("argo", "xbt")]
+
+
+def test_a_folder_without_a_checkpoint_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "config.yaml").write_text((run / "config.yaml").read_text())
+    for command in ("deny", "blind-zone"):
+        words = ["osse", command, "--run", str(tmp_path / "half"), "--output", str(tmp_path / "out")]
+        assert main(words) == 2
+        err = capsys.readouterr().err.splitlines()[-1]
+        assert err.startswith("deepda: no ") and "checkpoint" in err
+
+
+def test_a_run_without_its_opponent_is_refused(run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "checkpoint" / FILE).unlink()
+    with (
+        Progress() as progress,
+        pytest.raises(CheckpointError, match="finish it"),
+        opened(tmp_path / "run", tmp_path, progress),
+    ):
+        pass
+
+
+def test_the_sums_give_the_scores_of_verification(grid: Grid) -> None:
+    rng, steps = np.random.default_rng(3), 5
+    own, true = rng.normal(0.2, 1, (2, steps, *grid.shape))
+    spread = rng.uniform(0.5, 1.5, own.shape)
+    true[:, ~grid.ocean] = own[:, ~grid.ocean] = np.nan
+    times = np.datetime64("2001-01-01", "s") + np.arange(steps) * np.timedelta64(5, "D")
+    tally = Tally(grid, sea_weights(grid), spread=True)
+    for step in range(steps):
+        tally.add(times[step], own[step], true[step], spread[step])
+    sums = tally.sums()
+    coords = {"time": times, "depth": grid.depth, "lat": grid.lat, "lon": grid.lon}
+    mine, truth, stddev = (xr.DataArray(f, coords, tuple(coords)) for f in (own, true, spread))
+    weights, keep = ocean_weights(grid), ("depth",)
+    error = mine - truth
+    pairs = [
+        (rmse_of(sums), rmse(mine, truth, weights, keep)),
+        (rmse_of(sums, ()), rmse(mine, truth, weights)),
+        (rmse_of(sums, ("time",)), rmse(mine, truth, weights, ("time",))),
+        (spread_of(sums) / rmse_of(sums), spread_skill(stddev, error, weights, keep)),
+        (correlation_of(sums), anomaly_correlation(mine, truth, weights, keep)),
+        (coverage_of(sums), interval_coverage(error, stddev, weights, keep=keep)),
+    ]
+    for found, expected in pairs:
+        np.testing.assert_allclose(found.sel(region="global").squeeze(), expected, rtol=1e-9)
+    np.testing.assert_allclose(sums["square_map"], (error**2).mean("time"), rtol=1e-9)
+
+
+def test_seas_do_not_overlap(grid: Grid) -> None:
+    weights = sea_weights(grid)
+    parts = (weights.isel(region=slice(1, None)) > 0).sum("region")
+    assert int(parts.max()) == 1
+    assert bool((weights.sel(region="global") == grid.volume).all())
+    tropics = weights.sel(region="tropical Pacific")
+    assert float(tropics.where(abs(tropics["lat"]) > 20, 0).sum()) == 0

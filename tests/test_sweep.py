@@ -1,0 +1,352 @@
+"""A sweep: what is searched is read rightly, and trials are resumed, pruned, told apart and ranked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from deepda.config import Config, ConfigError
+from deepda.cycle import DivergenceError
+from deepda.errors import DeepDAError
+from deepda.progress import Progress
+from deepda.training import LEARNING, STATE, Watch
+from osse.known_answer import Size
+from osse.search_space import Dimension, read_space, standing
+from osse.sweep import KNOWN_ANSWER, composer, known_answer_courses, require_usable, sweep, trainer
+from osse.sweep_results import Outcome, Result, importance, table
+from osse.trials import CSV, FIGURE, TRIALS, Search, run
+
+RATE, BACKPROP = "training.learning_rate", "training.backprop"
+SMALL = Size(control=2, validation=1, shape=(2, 8, 12))
+
+
+@cache
+def composed(words: tuple[str, ...]) -> Config:
+    return composer(KNOWN_ANSWER, 11)(words)
+
+
+def compose(words: Sequence[str]) -> Config:
+    return composed(tuple(words))
+
+
+def compose_quickly(words: Sequence[str]) -> Config:
+    """Without looking whether the settings fit: hydra takes a tenth of a second."""
+    config = deepcopy(compose([]))
+    for word in words:
+        key, _, value = word.partition("=")
+        section, _, name = key.partition(".")
+        setattr(
+            getattr(config, section), name, float(value) if "e" in value or "." in value else int(value)
+        )
+    return config
+
+
+def space(*words: str) -> tuple[list[Dimension], list[str]]:
+    return read_space(words, compose)
+
+
+def search(*words: str, seed: int = 3) -> Search:
+    dimensions, fixed = space(*words)
+    return Search(KNOWN_ANSWER, seed, None, tuple(dimensions), tuple(fixed))
+
+
+def history(scores: list[float]) -> list[list[dict[str, float]]]:
+    """What a training shows at each of its validations."""
+    entries = [
+        {"update": 10.0 * step, "loss": 0.0, "validation": score, "seconds": float(step)}
+        for step, score in enumerate(scores, start=1)
+    ]
+    return [entries[:end] for end in range(1, len(entries) + 1)]
+
+
+def pretend(error: Callable[[Config], float]) -> Callable[[Config, Path, Watch], None]:
+    """A training whose validation error falls to that of its settings."""
+
+    def train(config: Config, folder: Path, watch: Watch) -> None:
+        for shown in history([error(config) * (1 + 1 / step) for step in range(1, 6)]):
+            watch(shown)
+
+    return train
+
+
+def bowl(config: Config) -> float:
+    return 0.2 + math.log(config.training.learning_rate / 3e-3) ** 2 + 0.01 * config.training.backprop
+
+
+def go(
+    wanted: Search, trials: int, folder: Path, train: Callable[[Config, Path, Watch], None]
+) -> list[Result]:
+    folder.mkdir(exist_ok=True)
+    with Progress() as progress:
+        return run(wanted, trials, folder, compose_quickly, train, progress)
+
+
+def test_ranges_are_logarithmic_over_a_decade_and_whole_where_the_setting_is() -> None:
+    (rate, wide, few, many), fixed = space(
+        f"{RATE}=1e-3..2e-3",
+        "training.adversarial_weight=.01..1",
+        f"{BACKPROP}=1..4",
+        "training.stretches=4..64",
+        "generator.hidden=16",
+    )
+    assert (rate.low, rate.high, rate.whole, rate.logarithmic) == (1e-3, 2e-3, False, False)
+    assert wide.logarithmic and not wide.whole
+    assert few.whole and not few.logarithmic and few.size == 4
+    assert many.whole and many.logarithmic
+    assert fixed == ["generator.hidden=16"]
+
+
+def test_commas_give_choices_and_brackets_do_not() -> None:
+    dimensions, fixed = space("generator=innovation,ham2024", "grid.depth_edges=[0,10,20]")
+    assert [d.choices for d in dimensions] == [("innovation", "ham2024")]
+    assert fixed == ["grid.depth_edges=[0,10,20]"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["training.learning_rate=3e-3"], "nothing to search over"),
+        (["training.learning_rat=1e-3..1e-2"], "did you mean training.learning_rate"),
+        (["training.learning_rate=1e-3..x"], "expected two numbers"),
+        (["training.learning_rate=1e-2..1e-3"], "ends at or before its start"),
+        (["training.learning_rate=-1e-3..1e-2"], "expected a number above 0"),
+        (["training.backprop=0..3"], "expected at least 1"),
+        (["training.backprop=1..2.5"], "give whole ends"),
+        (["training.backprop=1.5..2"], "expected a whole number"),
+        (["training.backprop=1,,3"], "expected different single values"),
+        (["training.backprop=2,2"], "expected different single values"),
+        (["training.backprop=1..2,4"], "expected different single values"),
+        (["training.backprop=1,two"], "expected a whole number"),
+        (["generator=innovation,nothing"], "choose one of"),
+        (["generator=1..2"], "does not exist"),
+        (["observations.size=0.5,1"], "would change how trials are measured"),
+        (["osse.test_years=1..3"], "would change how trials are measured"),
+        (["training.validate_every=1..3"], "would change how trials are measured"),
+        (["training.backprop=1,2", "training.backprop=1..3"], "came twice"),
+        (["training.backprop=1,2", "training.backprop=1"], "came twice"),
+        (["generator=innovation,ham2024", "generator.hidden=8"], "run a sweep for each generator"),
+        (["generator=ham2024", "generator.hidden=8,16"], "there is no setting 'generator.hidden'"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_in_one_sentence(words: list[str], says: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        space(*words)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["seed=3", "output=x", "training.validate_every=3", "control=gcm"])
+def test_fixed_settings_that_nothing_would_read_are_refused(word: str) -> None:
+    with pytest.raises(ConfigError, match=r"leave it out|as a flag"):
+        require_usable(KNOWN_ANSWER, [word])
+
+
+def test_the_settings_as_they_stand_are_those_of_the_known_answer() -> None:
+    dimensions, fixed = space(f"{RATE}=1e-3..1e-2", "generator.hidden=0,16", "training.stretches=16")
+    assert standing(dimensions, fixed, compose) == {RATE: 1.5e-3, "generator.hidden": "0"}
+    elsewhere, fixed = space(f"{RATE}=2e-3..1e-2")
+    assert standing(elsewhere, fixed, compose) == {}
+
+
+def test_the_first_trial_is_the_settings_as_they_stand_and_the_best_comes_first(tmp_path: Path) -> None:
+    wanted = search(f"{RATE}=3e-4..3e-2", f"{BACKPROP}=1..3")
+    results = go(wanted, 12, tmp_path, pretend(bowl))
+    first = next(r for r in results if r.number == 0)
+    assert first.default and first.settings == {RATE: 1.5e-3, BACKPROP: 1}
+    finished = [r.best for r in results if r.outcome is Outcome.FINISHED]
+    assert finished == sorted(finished) and len(results) == 12
+    assert results[0].best < first.best  # type: ignore[operator]
+    with (tmp_path / CSV).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["trial"]) - 1 for row in rows] == [r.number for r in results]
+    assert float(rows[0]["validation_rmse_K"]) == pytest.approx(results[0].best, abs=1e-6)
+    assert float(rows[0][RATE]) == results[0].settings[RATE]
+    assert (tmp_path / FIGURE).stat().st_size > 10_000
+
+
+def test_the_table_fits_a_terminal(tmp_path: Path) -> None:
+    wanted = search(f"{RATE}=3e-4..3e-2", "generator.solver_iterations=8..32", f"{BACKPROP}=1..3")
+    lines = table(go(wanted, 6, tmp_path, pretend(bowl)), wanted.dimensions).splitlines()
+    assert max(map(len, lines[:-1])) <= 80
+    assert lines[-1].startswith("best: training.learning_rate=")
+    assert any(line.startswith("   *1") for line in lines)
+
+
+def test_a_sweep_proposes_from_what_it_has_seen_and_from_the_seed(tmp_path: Path) -> None:
+    wanted = search(f"{RATE}=1e-5..1")
+    tried = sorted(go(wanted, 16, tmp_path / "a", pretend(bowl)), key=lambda r: r.number)
+    again = sorted(go(wanted, 9, tmp_path / "b", pretend(bowl)), key=lambda r: r.number)
+    assert [r.settings for r in tried[:9]] == [r.settings for r in again]
+    other = go(search(f"{RATE}=1e-5..1", seed=4), 3, tmp_path / "c", pretend(bowl))
+    assert {r.settings[RATE] for r in other} != {r.settings[RATE] for r in tried[:3]}
+    away = [abs(math.log(float(r.settings[RATE]) / 3e-3)) for r in tried]
+    assert sum(away[11:]) < 0.6 * sum(away[1:6])
+
+
+def test_a_hopeless_trial_is_ended_early(tmp_path: Path) -> None:
+    results = go(search(f"{BACKPROP}=1..8"), 8, tmp_path, pretend(lambda c: c.training.backprop**2))
+    pruned = [r for r in results if r.outcome is Outcome.PRUNED]
+    assert pruned and all(2 <= len(r.scores) < 5 for r in pruned)
+    assert all("median" in r.reason for r in pruned)
+    whole = [r for r in results if r.outcome is Outcome.FINISHED]
+    assert all(len(r.scores) == 5 for r in whole)
+    assert whole[0].settings[BACKPROP] == 1
+    assert results == [*whole, *pruned]
+
+
+def test_failed_and_diverged_trials_do_not_stop_a_sweep_and_say_why(tmp_path: Path) -> None:
+    def train(config: Config, folder: Path, watch: Watch) -> None:
+        if config.training.backprop == 2:
+            raise RuntimeError("not enough\nmemory")
+        if config.training.backprop == 3:
+            raise DivergenceError("the analysis reached 1e9")
+        if config.training.backprop == 4:
+            watch(history([math.nan])[0])
+        if config.training.backprop == 5:
+            raise ConfigError("these do not go together")
+        pretend(bowl)(config, folder, watch)
+
+    wanted = search(f"{BACKPROP}=1..6")
+    results = go(wanted, 50, tmp_path, train)
+    assert len(results) == 6, "each combination once"
+    assert {r.settings[BACKPROP]: r.outcome.value for r in results} == {
+        1: "finished",
+        2: "failed",
+        3: "diverged",
+        4: "diverged",
+        5: "failed",
+        6: "finished",
+    }
+    reasons = {r.settings[BACKPROP]: r.reason for r in results}
+    assert reasons[2] == "RuntimeError: not enough memory"
+    assert "nan" in reasons[4]
+    text = table(results, wanted.dimensions)
+    assert "failed: RuntimeError: not enough memory" in text
+    assert [r.outcome for r in results[-2:]] == [Outcome.FAILED] * 2
+
+
+def test_a_full_disk_stops_a_sweep(tmp_path: Path) -> None:
+    def train(config: Config, folder: Path, watch: Watch) -> None:
+        raise OSError(28, "no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        go(search(f"{BACKPROP}=1..6"), 3, tmp_path, train)
+
+
+def test_another_sweep_in_the_same_folder_is_refused_and_more_trials_are_not(tmp_path: Path) -> None:
+    wanted = search(f"{BACKPROP}=1..8")
+    go(wanted, 2, tmp_path, pretend(bowl))
+    assert len(go(wanted, 4, tmp_path, pretend(bowl))) == 4
+    with pytest.raises(ConfigError, match="holds a sweep with other dimensions"):
+        go(search(f"{BACKPROP}=1..7"), 4, tmp_path, pretend(bowl))
+
+
+def test_importance_is_told_of_many_trials_and_finds_what_matters(tmp_path: Path) -> None:
+    from optuna import create_study
+    from optuna.trial import create_trial
+
+    wanted = search(f"{RATE}=1e-5..1", "training.patience=1..9")
+    shares = {d.key: d.distribution() for d in wanted.dimensions}
+    study = create_study()
+    for number in range(40):
+        values = {RATE: 10 ** (-5 + number / 8), "training.patience": 1 + number * 7 % 9}
+        score = math.log(values[RATE] / 3e-3) ** 2
+        study.add_trial(create_trial(params=values, distributions=shares, value=score))
+    found = importance(study.trials, wanted.dimensions)
+    assert found[RATE] > 0.7
+    assert importance(study.trials[:5], wanted.dimensions) == {}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result]]:
+    """Four trials of real training, a few updates each."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, go(*tiny(folder))
+
+
+def tiny(folder: Path) -> tuple[Search, int, Path, Callable[..., None]]:
+    fixed = ("training.updates=5", "training.stretches=2", "generator.solver_iterations=2")
+    courses = known_answer_courses(11, SMALL)
+    return (
+        search(f"{RATE}=1e-3..1e-1", f"{BACKPROP}=1..2", *fixed),
+        4,
+        folder,
+        trainer(courses, None, Progress()),
+    )
+
+
+def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
+    uninterrupted: tuple[Path, list[Result]], tmp_path: Path
+) -> None:
+    wanted, trials, folder, train = tiny(tmp_path / "broken")
+    shown = 0
+
+    def until_struck(config: Config, where: Path, watch: Watch) -> None:
+        def seen(entries: list[dict[str, float]]) -> None:
+            nonlocal shown
+            shown += 1
+            if shown == 8:  # in the midst of the second trial, before the study is told
+                raise KeyboardInterrupt
+            watch(entries)
+
+        train(config, where, seen)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(wanted, trials, folder, until_struck)
+    results = go(wanted, trials, folder, train)
+    assert shown == 8
+    whole = uninterrupted[1]
+    assert [(r.number, r.settings, r.outcome) for r in results] == [
+        (r.number, r.settings, r.outcome) for r in whole
+    ]
+    assert [r.scores for r in results] == [r.scores for r in whole]
+
+
+def test_each_trial_leaves_its_learning_curve_and_its_settings_and_no_weights(
+    uninterrupted: tuple[Path, list[Result]],
+) -> None:
+    folder, results = uninterrupted
+    for result in results:
+        kept = folder / TRIALS / f"{result.number:03d}"
+        with (kept / LEARNING).open() as file:
+            rows = list(csv.DictReader(file))
+        assert tuple(float(row["validation"]) for row in rows) == result.scores
+        assert [int(row["update"]) for row in rows] == list(range(1, len(rows) + 1))
+        assert float(rows[-1]["seconds"]) == result.seconds > 0
+        assert "updates: 5" in (kept / "config.yaml").read_text()
+        assert not (kept / STATE).exists()
+
+
+def test_minutes_become_updates_which_a_resumed_trial_keeps(tmp_path: Path) -> None:
+    courses = known_answer_courses(11, SMALL)
+    train = trainer(courses, 0.02, Progress())
+    config = compose(["training.stretches=2", "generator.solver_iterations=2"])
+    seen: list[float] = []
+    train(config, tmp_path, lambda entries: seen.append(entries[-1]["update"]))
+    assert 1 <= len(seen) <= 5
+    assert f"updates: {seen[-1]:.0f}" in (tmp_path / "config.yaml").read_text()
+    (tmp_path / STATE).unlink()
+    again: list[float] = []
+    trainer(courses, 60.0, Progress())(config, tmp_path, lambda e: again.append(e[-1]["update"]))
+    assert again == seen
+
+
+def test_the_whole_command_refuses_before_it_works(tmp_path: Path) -> None:
+    with pytest.raises(DeepDAError, match="nothing to search over"):
+        sweep(KNOWN_ANSWER, [], 3, 1.0, 11, tmp_path / "new")
+    with pytest.raises(DeepDAError, match="means nothing to the known answer"):
+        sweep(KNOWN_ANSWER, ["control=gcm", f"{BACKPROP}=1..2"], 3, 1.0, 11, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_searched_is_kept(tmp_path: Path) -> None:
+    go(search(f"{BACKPROP}=1..3", "training.stretches=4"), 1, tmp_path, pretend(bowl))
+    kept = json.loads((tmp_path / "sweep.json").read_text())
+    assert kept["fixed"] == ["training.stretches=4"] and kept["dimensions"][0]["high"] == 3
