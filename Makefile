@@ -1,6 +1,7 @@
 # make demo   install, train on the embedded ocean, make a short reanalysis with it
 # make test   install, run all tests
 # make lint   ruff and mypy
+# make docs   the documentation site, in build/site
 # Another interpreter: make demo PYTHON=python3.12
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint
 RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
 
-.PHONY: demo test lint venv dev
+.PHONY: demo test lint docs venv dev
 
 demo: venv
 	$(BIN)/deepda osse run --output $(RUN) training=quick
@@ -27,6 +28,10 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy deepda osse reanalysis
+
+docs: dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@echo "documentation: build/site/index.html"
 
 venv: $(VENV)/.installed
 dev: $(VENV)/.installed-dev

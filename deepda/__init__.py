@@ -31,6 +31,7 @@ comes out is NetCDF, and is judged by verification. In that order:
     feedback        what became of each observation
     netcdf          CF files, written whole or not at all
     evaluation      the climate of a product: cycle, indices, heat, trends, heatwaves
+    explain         what an analysis answers to: saliency, importance of inputs, feature maps
     figures, report maps and curves; the self-contained page
     settings, presets, config       what can be set: types, choices, one tree of values
     errors, progress, info, bench, console, cli     the command line

@@ -22,6 +22,7 @@ from deepda.console import (
     split_settings,
 )
 from deepda.evaluate_command import EVALUATE
+from deepda.explain_command import EXPLAIN
 from deepda.observation_commands import FEEDBACK, INGEST, OBSERVATIONS_SHOW
 from deepda.osse_commands import BLIND_ZONE, DENY, KNOWN_ANSWER, OSSE_RUN, SWEEP
 
@@ -231,6 +232,7 @@ COMMANDS = (
     OBSERVATIONS_SHOW,
     FEEDBACK,
     EVALUATE,
+    EXPLAIN,
     CONFIG_SHOW,
     CONFIG_CHECK,
     BENCH,

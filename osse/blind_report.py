@@ -35,16 +35,16 @@ CAPTIONS = {
     "ratio": "Error over that of climatology. The lines: half of the variance is still explained "
     "(0.71), and climatology does as well (1). Beyond the right one it would be better to say "
     "nothing.",
-    "correlation": "Correlation with the true anomalies over places and windows, which a wrong amplitude "
-    "does not spoil.",
+    "correlation": "Correlation with the true anomalies over places and windows; a wrong amplitude "
+    "does not spoil it.",
     "rmse": "Root mean square error, K.",
     "reach": "Depth (m) at which the error first rises to climatology's, and to half of its variance; "
     "'bottom' where it stays below.",
-    "sea": "The same by sea. All curves begin at the last level seen.",
+    "sea": "The same by sea.",
     "seas": "Error over that of climatology in the whole blind zone.",
     "quarter": "The analysis by quarter of the year. A deep mixed layer in winter carries the surface "
     "down; in summer a shallow one covers what was there before.",
-    "coverage": "Share of truths within the stated central intervals: honest on the line of the interval, "
+    "coverage": "Share of truths in the stated central intervals: honest on the line of the interval, "
     "overconfident left of it.",
     "spread": "Stated spread over error; 1 is honest.",
 }
@@ -99,11 +99,12 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         [_depths(scores), _seas(scores), _seasons(scores), _maps(grid, maps), _intervals(scores)],
         summary=(
             f"A trained run analyses its own test years with {seen}. REP repeats the analysed "
-            "anomaly (K) of the last level seen in all levels below, not limited to the mixed layer. "
-            "MAR takes, level by level, the mean of the water among the nine cells above. The regression "
-            "multiplies the analysed anomaly of the last level by coefficients of each cell and part of "
-            "the year, fitted on the training years; that of observations uses the values of one window "
-            "alone, zero in gaps. Optimal interpolation (oi) is cycled with the same observations."
+            "anomaly (K) of the last level seen in all levels below, not limited to the mixed "
+            "layer. MAR takes, level by level, the mean of the water among the nine cells above. "
+            "The regression multiplies the analysed anomaly of the last level by coefficients of "
+            "each cell and part of the year, fitted on the training years; that of observations "
+            "uses the values of one window alone, zero in gaps. Optimal interpolation (oi) is "
+            "cycled with the same observations."
         ),
         facts={
             "seen": seen,
@@ -131,14 +132,14 @@ def _depths(scores: Mapping[str, Any]) -> Section:
     panels = {OVER: _curves(scores["over_climatology"], "global"),
               "correlation of anomalies (1)": _curves(scores["correlation"], "global")}  # fmt: skip
     ratio = depth_panels(
-        {"globe": panels[OVER]},
+        {"": panels[OVER]},
         scores["depth_m"],
         OVER,
         marks=tuple(REACHES.values()),
         limits=(0.0, 1.6),
     )
     agreement = depth_panels(
-        {"globe": panels["correlation of anomalies (1)"]},
+        {"": panels["correlation of anomalies (1)"]},
         scores["depth_m"],
         "correlation of anomalies (1)",
         limits=(-0.1, 1.0),
@@ -196,7 +197,7 @@ def _seasons(scores: Mapping[str, Any]) -> Section:
         if any(value is not None for curve in curves.values() for value in curve):
             panels[sea] = curves
     figure = depth_panels(
-        panels, scores["depth_m"], f"analysis: {OVER}", marks=(1.0,), limits=(0.0, 1.2)
+        panels, scores["depth_m"], f"analysis: {OVER}", marks=(1.0,), limits=(0.0, 1.6)
     )
     picture = Picture("over_climatology_by_quarter", figure, CAPTIONS["quarter"], wide=True)
     return Section("When", [picture])
@@ -205,10 +206,10 @@ def _seasons(scores: Mapping[str, Any]) -> Section:
 def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     blocks = []
     for level in sorted({int(np.abs(grid.depth - depth).argmin()) for depth in MAPPED}):
-        reference = maps["rmse"].sel(method="climatology").values[level]
+        reference = maps["rmse"].sel(analyser="climatology").values[level]
         panels = []
         for name in ("analysis", "regression"):
-            error = maps["rmse"].sel(method=name).values[level]
+            error = maps["rmse"].sel(analyser=name).values[level]
             ratio = error / np.where(reference > 0, reference, np.nan)
             panels.append(Panel(100 * (ratio - 1), "gain", TITLES[name].capitalize(), (-100.0, 100.0)))
         where = f"{grid.depth[level]:.0f} m"
@@ -221,14 +222,18 @@ def _maps(grid: Grid, maps: xr.Dataset) -> Section:
 def _intervals(scores: Mapping[str, Any]) -> Section:
     stated = list(scores["coverage"])
     panels = {
-        f"{level} interval": {
+        f"{level[:-1]} % interval": {
             TITLES[name]: [_hundred(v) for v in scores["coverage"][name][level]["global"]["by_depth"]]
             for name in stated
         }
         for level in ("50%", "90%")
     }
     figure: Figure = depth_panels(
-        panels, scores["depth_m"], "share of truths inside (%)", marks=(50.0, 90.0), limits=(0.0, 100.0)
+        panels,
+        scores["depth_m"],
+        "share of truths inside (%)",
+        marks=dict(zip(panels, (50.0, 90.0), strict=True)),
+        limits=(0.0, 100.0),
     )
     rows: dict[str, dict[str, Value]] = {
         f"{depth:.0f} m": {

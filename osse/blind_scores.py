@@ -102,12 +102,12 @@ def rows_of(scores: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def maps_of(sums: Mapping[str, xr.Dataset]) -> xr.Dataset:
-    """rmse (method, depth, lat, lon) K of all methods, spread of those that state one."""
-    errors = xr.concat([sums[name]["square_map"] for name in METHODS], "method") ** 0.5
+    """rmse (analyser, depth, lat, lon) K of all methods, spread of those that state one."""
+    errors = xr.concat([sums[name]["square_map"] for name in METHODS], "analyser") ** 0.5
     spread = xr.concat([sums[name]["variance_map"] for name in STATED], "stated") ** 0.5
     fields = {"rmse": errors.astype(np.float32), "spread": spread.astype(np.float32)}
     fields = {name: field.assign_attrs(units="K") for name, field in fields.items()}
-    return xr.Dataset(fields).assign_coords(method=list(METHODS), stated=list(STATED))
+    return xr.Dataset(fields).assign_coords(analyser=list(METHODS), stated=list(STATED))
 
 
 def _blind(sums: xr.Dataset, last: int) -> xr.DataArray:

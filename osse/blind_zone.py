@@ -26,7 +26,7 @@ from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.progress import Progress
 from deepda.quality.casts import platforms
 from osse.blind_scores import METHODS, STATED, maps_of, rows_of, scores_of
-from osse.downward import Regression, chosen_regression, marching_average, repeat_downward
+from osse.downward import Regression, marching_average, repeat_downward, validated_parts
 from osse.regions import sea_weights
 from osse.tally import Tally
 from osse.trained import Trained, cycled, kept_observations, opened, tables
@@ -108,6 +108,7 @@ def last_seen(windows: Sequence[Observations], depth: NDArray[np.floating]) -> i
 
 
 def _regression(trained: Trained, last: int) -> tuple[Regression, dict[int, float]]:
+    """Fitted on the training years; into how many parts of the year is chosen on validation years."""
     control, space = trained.control, trained.twin.space
 
     def validation() -> Iterator[NDArray[np.float32]]:
@@ -115,7 +116,11 @@ def _regression(trained: Trained, last: int) -> tuple[Regression, dict[int, floa
             season = control.season(year)
             yield from space.standardise(control.thetao[year].values, season).numpy()
 
-    return chosen_regression(trained.anomalies, control, last, validation(), PARTS)
+    season = control.season(control.train)
+    per_year = space.climatology.per_year
+    fitted = {n: Regression.fit(trained.anomalies, season, per_year, last, n) for n in PARTS}
+    scores = validated_parts(fitted, validation())
+    return fitted[min(scores, key=lambda parts: scores[parts])], scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,27 +26,29 @@ def depth_panels(
     depth: ArrayLike,
     label: str,
     *,
-    marks: Sequence[float] = (),
+    marks: Sequence[float] | Mapping[str, float] = (),
     limits: tuple[float | None, float | None] = (None, None),
     columns: int = 3,
 ) -> Figure:
-    """Curves by depth (m, positive down), a panel a title; one legend for all.
+    """Curves by depth (m, positive down), a panel a title; one legend for all, beside a single panel.
 
     Args:
         panels: title to curves; a name looks the same in all panels.
         depth: of the values.
         label: quantity and unit.
-        marks: values with an upright line.
+        marks: values with an upright line in all panels, or title to its value.
         limits: of the values; None leaves an end to the data.
         columns: of panels.
     """
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    with canvas(HEIGHT * rows + 0.5, PANEL * columns) as figure:
+    single = len(panels) == 1
+    with canvas(HEIGHT * rows + 0.5 * (not single), PANEL * columns + 2.6 * single) as figure:
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for axes, (title, curves) in zip(grid, panels.items(), strict=False):
-            _draw(axes, curves, names, np.asarray(depth, float), marks)
+            here = [marks[title]] if isinstance(marks, Mapping) else marks
+            _draw(axes, curves, names, np.asarray(depth, float), here)
             axes.set_title(title)
             axes.tick_params(labelbottom=True)
         for axes in grid[len(panels) :]:
@@ -54,10 +56,16 @@ def depth_panels(
         grid[0].set_xlim(*limits)
         for row in range(rows):
             grid[row * columns].set_ylabel("depth (m)")
-        figure.supxlabel(label, fontsize=9)
+        if single:
+            grid[0].set_xlabel(label)
+        else:
+            figure.supxlabel(label, fontsize=9)
         handles, shown = grid[0].get_legend_handles_labels()
-        fitting = max(1, int(PANEL * columns / 1.75))
-        figure.legend(handles, shown, loc="outside upper left", ncols=min(fitting, len(names)))
+        if single:
+            figure.legend(handles, shown, loc="outside right upper")
+        else:
+            fitting = min(int(PANEL * columns / 1.75), len(names))
+            figure.legend(handles, shown, loc="outside upper left", ncols=fitting)
     return figure
 
 
@@ -78,11 +86,12 @@ def style(name: str, names: Sequence[str]) -> dict[str, Any]:
     if name in METHODS:
         return look(name)
     order = [other for other in names if other not in METHODS].index(name)
-    taken = {METHODS[other][0] for other in names if other in METHODS}
+    taken = {part for other in names if other in METHODS for part in METHODS[other]}
     free = [colour for colour in COLOURS if colour not in taken]
+    marks = [mark for mark in MARKS if mark not in taken]
     return {
         "color": free[order % len(free)],
-        "marker": MARKS[order % len(MARKS)],
+        "marker": marks[order % len(marks)],
         "linestyle": "-" if order < len(free) else "--",
         "label": name,
     }

@@ -138,16 +138,16 @@ def rows_of(scores: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def maps_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> xr.Dataset:
-    """rmse and spread (method, without, depth, lat, lon) K."""
+    """rmse and spread (analyser, without, depth, lat, lon) K."""
     stacked = {}
     for name, source in (("rmse", "square_map"), ("spread", "variance_map")):
         parts = [
             xr.concat([one[source] for one in found.values()], "without") for found in sums.values()
         ]
-        field = xr.concat(parts, "method") ** 0.5
+        field = xr.concat(parts, "analyser") ** 0.5
         stacked[name] = field.astype(np.float32).assign_attrs(units="K")
     names = list(next(iter(sums.values())))
-    return xr.Dataset(stacked).assign_coords(method=list(sums), without=names)
+    return xr.Dataset(stacked).assign_coords(analyser=list(sums), without=names)
 
 
 def _about(trained: Trained, rows: Mapping[str, int]) -> dict[str, Any]:

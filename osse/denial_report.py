@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
         f"Growth of the error, %, {scores['scored_from']} to {scores['scored_to']}: volume-weighted,",
         "all depths; +-: standard error over half years; spr/err: 1 is honest",
         "",
-        f"{'without':<11}{'rows':>6}{'RMSE':>7}{'all':>6}{'+-':>5}{'oi':>6}{'spr/err':>8}"
+        f"{'without':<11}{'denied':>7}{'RMSE':>7}{'all':>6}{'+-':>5}{'oi':>6}{'spr/err':>8}"
         + "".join(f"{short:>5}" for short in SHORT.values()),
     ]
     loss, rows = scores["loss_of_skill"], scores["rows"]
@@ -48,8 +48,8 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
         mine, count = loss["analysis"][name], rows[name]
         denied = count["denied"] / max(count["kept"] + count["denied"], 1)
         out.append(
-            f"{name:<11.11}{-denied:>6.0%}{scores['rmse']['analysis'][name]['all']:>7.4f}"
-            f"{_percent(mine['all']):>6}{_percent(mine['standard_error']):>5}"
+            f"{name:<11.11}{100 * denied:>6.0f}%{scores['rmse']['analysis'][name]['all']:>7.4f}"
+            f"{_percent(mine['all']):>6}{_percent(mine['standard_error']).lstrip('+'):>5}"
             f"{_percent(loss['oi'][name]['all']):>6}"
             f"{scores['spread_over_error']['analysis'][name]['all']:>8.2f}"
             + "".join(f"{_percent(mine['by_region'][region]['all']):>5}" for region in SHORT)
@@ -132,10 +132,15 @@ def _loss_by_depth(scores: Mapping[str, Any]) -> Any:
 
 def _rmse_by_depth(scores: Mapping[str, Any]) -> Any:
     panels = {
-        NAMES[method]: {name: one["by_depth"] for name, one in found.items()}
+        NAMES[method]: {name: found[name]["by_depth"] for name in _control_last(found)}
         for method, found in scores["rmse"].items()
     }
     return depth_panels(panels, scores["depth_m"], "root mean square error (K)", limits=(0.0, None))
+
+
+def _control_last(names: Iterable[str]) -> list[str]:
+    """So that a denial wears the same colour in all figures."""
+    return sorted(names, key=lambda name: name == CONTROL)
 
 
 def _places(scores: Mapping[str, Any]) -> Section:
@@ -167,7 +172,7 @@ def _any(curves: Mapping[str, list[float | None]]) -> bool:
 
 
 def _maps(grid: Grid, maps: xr.Dataset) -> Section:
-    rmse = maps["rmse"].sel(method="analysis")
+    rmse = maps["rmse"].sel(analyser="analysis")
     shown = [name for name in rmse["without"].values.tolist() if name not in (CONTROL, "everything")]
     blocks = []
     for level in sorted({0, int(np.abs(grid.depth - DEEP).argmin())}):

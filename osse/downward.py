@@ -5,13 +5,11 @@ All take anomalies of one window; levels at and above the last one seen are not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from osse.control_data import Control
 
 Fields = NDArray[np.floating]
 
@@ -123,38 +121,18 @@ class Regression:
         return season * len(self.slope) // self.per_year
 
 
-def chosen_regression(
-    anomalies: Fields,
-    control: Control,
-    last: int,
-    validation: Iterable[Fields],
-    candidates: Iterable[int],
-) -> tuple[Regression, dict[int, float]]:
-    """Fitted on the training years; into how many parts of the year is chosen on validation years.
+def validated_parts(fitted: Mapping[int, Regression], validation: Iterable[Fields]) -> dict[int, float]:
+    """Mean square error of regressions by their parts of the year, all cells below alike.
 
     Args:
-        anomalies: (time, L, Y, X) standardised, of the training years.
-        control: tells the seasons.
-        last: index of the last level seen.
+        fitted: by number of parts.
         validation: standardised truth (L, Y, X), window by window from the first of a year.
-        candidates: parts of the year to try.
-
-    Returns:
-        The best, and mean square errors of all by parts, in units of the variance; all cells alike.
     """
-    season = control.season(control.train)
-    per_year = int(season.max()) + 1
-    fitted = {parts: Regression.fit(anomalies, season, per_year, last, parts) for parts in candidates}
     errors = dict.fromkeys(fitted, 0.0)
     windows = 0
-    for step, truth in _numbered(validation):
+    for step, truth in enumerate(validation):
         windows += 1
         for parts, one in fitted.items():
-            miss = (one.below(truth[last], step % per_year) - truth)[last + 1 :]
-            errors[parts] += float(np.square(miss, dtype=float).mean())
-    scores = {parts: error / max(windows, 1) for parts, error in errors.items()}
-    return fitted[min(scores, key=lambda parts: scores[parts])], scores
-
-
-def _numbered(fields: Iterable[Fields]) -> Iterator[tuple[int, Fields]]:
-    return iter(enumerate(fields))
+            miss = one.below(truth[one.last], step % one.per_year) - truth
+            errors[parts] += float(np.square(miss[one.last + 1 :], dtype=float).mean())
+    return {parts: error / max(windows, 1) for parts, error in errors.items()}

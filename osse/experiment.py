@@ -33,6 +33,7 @@ from deepda.networks.build import (
 )
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser
+from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.progress import Progress
 from deepda.regrid import grid_edges
 from deepda.state import StateSpace
@@ -184,7 +185,7 @@ def judge(
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)
         write_truth(twin, output / "truth.nc", about)
-        observed = superobservations(twin)
+        observed, errors = superobservations(twin)
     milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
         milliseconds["analysis"] = analyse(
@@ -201,7 +202,7 @@ def judge(
             title = f"Cycling the baseline {name}"
             milliseconds[name] = analyse(twin, methods[name], path, about, progress, title, full=False)
     with clock.stage("score"):
-        scores = scores_of(output, twin.space, observed, config.osse.spinup)
+        scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
     both = {"analysis": _as_analyser(analyser), "oi": oi}
     with clock.stage("increments"):
         single_observations(both, twin.space).to_netcdf(output / INCREMENTS)
@@ -253,7 +254,7 @@ def _train(
     if isinstance(analyser, Ham2024Analyser):
         error = np.sqrt(years.mean_square_error(analyser)) / space.scale
         analyser.set_error_stddev(torch.from_numpy(error).float())
-    if isinstance(analyser, InnovationAnalyser):
+    if isinstance(analyser, InnovationAnalyser | UNet3PlusAnalyser):
         analyser.calibrate(torch.from_numpy(years.error_over_spread(analyser)))
     about = {"generator": vars(config.generator), "history": history, "seed": config.seed}
     save_checkpoint(checkpoint, analyser, space, about)

@@ -181,6 +181,7 @@ def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
     deep = int(np.abs(space.grid.depth - SUBSURFACE).argmin())
     spread = fields["stddev"].isel(time=-1).values[deep]
     share = fields["influence"].isel(time=-1).values[0]
+    regions, told = trusted["spread_skill"]["by_region"], trusted["desroziers"]
     return Section(
         "Uncertainty",
         [
@@ -208,9 +209,18 @@ def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
         ],
         text=(
             f"50 % intervals hold {trusted['coverage']['0.5']:.0%} of the truths and 90 % intervals "
-            f"{trusted['coverage']['0.9']:.0%}."
+            f"{trusted['coverage']['0.9']:.0%}. Spread over error by region: "
+            + ", ".join(f"{name} {ratio:.2f}" for name, ratio in regions.items())
+            + ". Departures of the observations tell their error (Desroziers et al. 2005) to be "
+            f"{_range(told['observation'])} of the assumed one, by depth, and that of the analysis "
+            f"where it is observed {_range(told['analysis'])} of the stated one."
         ),
     )
+
+
+def _range(ratios: list[float | None]) -> str:
+    known = [ratio for ratio in ratios if ratio is not None]
+    return f"{min(known):.2f} to {max(known):.2f}" if known else "an unknown part"
 
 
 def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Section:

@@ -11,10 +11,13 @@ import xarray as xr
 from deepda.grid import Grid
 from deepda.state import StateSpace
 from deepda.verification import (
+    REGIONS,
     crps_gaussian,
+    desroziers,
     interval_coverage,
     ocean_weights,
     pit_histogram,
+    region_weights,
     score_table,
     spread_skill,
     standardised_error_variance,
@@ -41,7 +44,7 @@ def open_fields(output: Path) -> dict[str, xr.DataArray]:
 
 
 def scores_of(
-    output: Path, space: StateSpace, superobservations: np.ndarray, spinup: int
+    output: Path, space: StateSpace, superobservations: np.ndarray, errors: np.ndarray, spinup: int
 ) -> dict[str, Any]:
     """RMSE of all methods, reliability of the analysis, spectra; see `scores.json`.
 
@@ -49,6 +52,7 @@ def scores_of(
         output: folder of the run.
         space: grid and climatology.
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
+        errors: of these, K.
         spinup: windows that do not count.
     """
     fields = open_fields(output)
@@ -60,12 +64,13 @@ def scores_of(
     table = score_table(truth, candidates, weights, spinup)
     after = {name: field.isel(time=slice(spinup, None)) for name, field in fields.items()}
     return table | {
-        "reliability": reliability(after, weights),
+        "reliability": reliability(after, weights, space.grid)
+        | {"desroziers": consistency(after, observed[spinup:], errors[spinup:])},
         "spectral_ratio": spectra(after, space),
     }
 
 
-def reliability(fields: dict[str, xr.DataArray], weights: xr.DataArray) -> dict[str, Any]:
+def reliability(fields: dict[str, xr.DataArray], weights: xr.DataArray, grid: Grid) -> dict[str, Any]:
     """How honest the stated spread is: by depth and over all; see `deepda.verification`."""
     error = (fields["analysis"] - fields["truth"]).load()
     stddev = fields["stddev"].load()
@@ -74,6 +79,11 @@ def reliability(fields: dict[str, xr.DataArray], weights: xr.DataArray) -> dict[
         "spread_skill": {
             "all": float(spread_skill(stddev, error, weights)),
             "by_depth": _numbers(spread_skill(stddev, error, weights, keep=("depth",))),
+            "by_region": {
+                name: float(spread_skill(stddev, error, region_weights(grid, box)))
+                for name, box in REGIONS.items()
+                if name != "global"
+            },
         },
         "standardised_error_variance": {
             "by_depth": _numbers(standardised_error_variance(error, stddev, weights, keep=("depth",)))
@@ -94,6 +104,33 @@ def reliability(fields: dict[str, xr.DataArray], weights: xr.DataArray) -> dict[
         crps = crps_gaussian(fields["oi"], constant.broadcast_like(miss), fields["truth"])
         result["crps_oi_with_its_own_rmse_as_spread"] = float(weighted_mean(crps, weights))
     return result
+
+
+def consistency(
+    fields: dict[str, xr.DataArray], observed: xr.DataArray, errors: np.ndarray
+) -> dict[str, list[float | None]]:
+    """Errors that the departures tell, over the assumed ones, by depth; see `desroziers`.
+
+    `observation`: of the superobservations; `analysis`: of the analysis where it was observed. The
+    square root of the ratio of variances; 1 is right, None where nothing was observed or the variance
+    comes out negative.
+    """
+    before, after = (observed.values - fields[name].values for name in ("background", "analysis"))
+    stated = fields["stddev"].values
+    ratios: list[tuple[float | None, float | None]] = []
+    for level in range(observed.sizes["depth"]):
+        seen = np.isfinite(before[:, level]) & np.isfinite(errors[:, level])
+        if not seen.any():
+            ratios.append((None, None))
+            continue
+        told = desroziers(before[:, level][seen], after[:, level][seen], errors[:, level][seen])
+        own = np.square(stated[:, level][seen], dtype=float).mean()
+        ratios.append((_root(told.ratio), _root(told.analysis / own)))
+    return {"observation": [r[0] for r in ratios], "analysis": [r[1] for r in ratios]}
+
+
+def _root(ratio: float) -> float | None:
+    return round(float(np.sqrt(ratio)), 4) if ratio >= 0 else None
 
 
 def spectra(fields: dict[str, xr.DataArray], space: StateSpace) -> dict[str, list[float]]:

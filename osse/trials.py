@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -31,6 +33,7 @@ from osse.sweep_results import Outcome, Result, best_score, figure, results_of, 
 
 JOURNAL, SEARCH, TRIALS = "study.journal", "sweep.json", "trials"
 CSV, FIGURE = "sweep.csv", "sweep.png"
+ERROR = "error.txt"  # in the folder of a trial that failed: where in the code
 RANDOM_TRIALS = 5  # before the sampler learns from what it has seen
 COMPLETE_TRIALS = 3  # before a trial is held against the median of those before it
 FIRST_PRUNING = 2  # validation at which that begins
@@ -106,11 +109,18 @@ def require_same_search(search: Search, output: Path) -> None:
     for name in now:
         if before[name] != now[name]:
             raise ConfigError(
-                f"{output} holds a sweep with other {name} ({before[name]}), now {now[name]} came; "
-                "choose another --output, or remove that folder"
+                f"{output} holds a sweep with {name} {_told(name, before[name])}, now "
+                f"{_told(name, now[name])} came; choose another --output, or remove that folder"
             )
     text = json.dumps(now, indent=1) + "\n"
     write_whole(path, lambda partial: partial.write_text(text))
+
+
+def _told(name: str, value: Any) -> str:
+    if name != "dimensions":
+        return str(value)
+    read = (Dimension(**{**parts, "choices": tuple(parts["choices"])}) for parts in value)
+    return f"({'; '.join(dimension.describe() for dimension in read)})"
 
 
 def _open(output: Path) -> optuna.Study:
@@ -193,6 +203,7 @@ def _one_trial(
         raise  # a full disk is no property of the settings
     except Exception as error:  # whatever it is, other settings may work
         outcome, reason = Outcome.FAILED, f"{type(error).__name__}: {error}"
+        (folder / ERROR).write_text(traceback.format_exc())
     _tell(study, trial, outcome, reason, progress)
     (folder / STATE).unlink(missing_ok=True)
 

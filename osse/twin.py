@@ -141,12 +141,14 @@ def write_truth(twin: Twin, path: Path, attributes: Mapping[str, str]) -> None:
             out.write(step, twin.truth[step].values)
 
 
-def superobservations(twin: Twin) -> NDArray[np.float32]:
-    """(time, depth, lat, lon) superobservations of all windows, degC, NaN where none."""
-    fields = np.full(twin.truth.shape, np.nan, np.float32)
+def superobservations(twin: Twin) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(time, depth, lat, lon) superobservations of all windows, degC, and their errors, K; NaN: none."""
+    values, errors = np.full((2, *twin.truth.shape), np.nan, np.float32)
     for step, season in enumerate(twin.windows.season):
-        fields[step] = twin.found[step].anomaly + twin.space.climatology.mean[season]
-    return fields
+        found = twin.found[step]
+        values[step] = found.anomaly + twin.space.climatology.mean[season]
+        errors[step] = np.where(found.count > 0, np.sqrt(found.error_variance), np.nan)
+    return values, errors
 
 
 def analyse(

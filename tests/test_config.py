@@ -125,6 +125,26 @@ def test_a_fraction_above_one_is_refused() -> None:
         load_config("osse", ["observations=random", "observations.surface=60"])
 
 
+def test_a_run_of_a_version_without_dropout_is_still_read(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+    kept = [line for line in (run / "config.yaml").read_text().splitlines() if "dropout" not in line]
+    (run / "config.yaml").write_text("\n".join(kept))
+    assert saved_config(run) == load_config("osse", [])
+    assert load_config("reanalysis", [], run).generator.dropout == 0.0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("rate", ["1.0", "-0.1"])
+@pytest.mark.parametrize("generator", ["innovation", "unet3plus"])
+def test_a_dropout_that_leaves_nothing_is_refused(generator: str, rate: str) -> None:
+    with pytest.raises(ConfigError, match=r"generator\.dropout is .*expected a share of channels"):
+        load_config("osse", [f"generator={generator}", f"generator.dropout={rate}"])
+
+
+def test_dropout_without_a_trunk_to_drop_from_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"generator\.hidden is 0, expected a correction trunk"):
+        load_config("osse", ["generator.hidden=0", "generator.dropout=0.2"])
+
+
 def test_a_setting_of_another_variant_is_refused() -> None:
     assert load_config("osse", ["generator=ham2024"]).generator.kind == "ham2024"
     with pytest.raises(ConfigError, match=r"no setting 'generator\.memory'"):

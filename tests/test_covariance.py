@@ -119,6 +119,25 @@ def test_conjugate_gradients_solve_each_sample_for_itself() -> None:
     torch.testing.assert_close(found, torch.linalg.solve(matrices, right))
 
 
+def test_a_sample_that_is_solved_well_enough_does_not_hang_on_the_others() -> None:
+    torch.manual_seed(2)
+    roots = torch.randn(3, 8, 8, dtype=torch.float64) * torch.tensor([0.1, 1, 10])[:, None, None]
+    matrices = roots @ roots.transpose(1, 2) + torch.eye(8)
+    right = torch.randn(3, 8, dtype=torch.float64)
+
+    def solved(part: slice) -> torch.Tensor:
+        return conjugate_gradients(
+            lambda w: torch.einsum("bij,bj->bi", matrices[part], w), right[part], 100, 1e-2
+        )
+
+    together = solved(slice(None))
+    for number in range(3):
+        torch.testing.assert_close(together[number], solved(slice(number, number + 1))[0])
+    rest = torch.einsum("bij,bj->bi", matrices, together) - right
+    share = rest.norm(dim=1) / right.norm(dim=1)
+    assert (share <= 1e-2).all() and (share > 1e-6).any()
+
+
 def test_a_sample_that_is_solved_already_stays_finite() -> None:
     right = torch.zeros(2, 4)
     right[1] = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,9 +130,23 @@ def test_a_precise_observation_pulls_the_analysis_to_itself() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dense_and_exact_observations_take_more_steps_than_training_makes(seed: int) -> None:
+    made = analyser(seed, hidden=0)
+    background, seen = believed(made, seed), observed(made, seed, share=0.9)
+    exact = replace(seen, precision=100 * seen.precision)
+    usual = made.analyse(background, exact).mean
+    made.tolerance = 1e-6
+    solved = made.analyse(background, exact).mean
+    truncated = made.train().analyse(background, exact).mean
+    assert (usual - solved).norm() < 0.05 * (solved - background.mean).norm()
+    assert (truncated - solved).norm() > 2 * (usual - solved).norm()
+
+
+@torch.no_grad()
 def test_the_gain_is_the_kalman_gain_of_the_stated_covariance() -> None:
     made = analyser(3, hidden=0)
-    made.iterations = 60
+    made.tolerance = 1e-6
     background, seen = believed(made, 3, batch=1), observed(made, 3, batch=1, share=0.05)
     analysis = made.analyse(background, seen)
     cells = torch.nonzero(seen.precision[0].flatten() > 0)[:, 0]

@@ -19,9 +19,9 @@ from deepda.progress import Progress
 from deepda.training import LEARNING, STATE, Watch
 from osse.known_answer import Size
 from osse.search_space import Dimension, read_space, standing
-from osse.sweep import KNOWN_ANSWER, composer, known_answer_courses, require_usable, sweep, trainer
+from osse.sweep import KNOWN_ANSWER, TWIN, composer, known_answer_courses, require_usable, sweep, trainer
 from osse.sweep_results import Outcome, Result, importance, table
-from osse.trials import CSV, FIGURE, TRIALS, Search, run
+from osse.trials import CSV, ERROR, FIGURE, TRIALS, Search, run
 
 RATE, BACKPROP = "training.learning_rate", "training.backprop"
 SMALL = Size(control=2, validation=1, shape=(2, 8, 12))
@@ -227,6 +227,8 @@ def test_failed_and_diverged_trials_do_not_stop_a_sweep_and_say_why(tmp_path: Pa
     reasons = {r.settings[BACKPROP]: r.reason for r in results}
     assert reasons[2] == "RuntimeError: not enough memory"
     assert "nan" in reasons[4]
+    failed = next(r.number for r in results if r.settings[BACKPROP] == 2)
+    assert "raise RuntimeError" in (tmp_path / TRIALS / f"{failed:03d}" / ERROR).read_text()
     text = table(results, wanted.dimensions)
     assert "failed: RuntimeError: not enough memory" in text
     assert [r.outcome for r in results[-2:]] == [Outcome.FAILED] * 2
@@ -244,7 +246,7 @@ def test_another_sweep_in_the_same_folder_is_refused_and_more_trials_are_not(tmp
     wanted = search(f"{BACKPROP}=1..8")
     go(wanted, 2, tmp_path, pretend(bowl))
     assert len(go(wanted, 4, tmp_path, pretend(bowl))) == 4
-    with pytest.raises(ConfigError, match="holds a sweep with other dimensions"):
+    with pytest.raises(ConfigError, match=r"1 to 8\), now .*1 to 7\) came"):
         go(search(f"{BACKPROP}=1..7"), 4, tmp_path, pretend(bowl))
 
 
@@ -350,3 +352,28 @@ def test_what_was_searched_is_kept(tmp_path: Path) -> None:
     go(search(f"{BACKPROP}=1..3", "training.stretches=4"), 1, tmp_path, pretend(bowl))
     kept = json.loads((tmp_path / "sweep.json").read_text())
     assert kept["fixed"] == ["training.stretches=4"] and kept["dimensions"][0]["high"] == 3
+
+
+def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "osse=smoke",
+        "grid.lat_edges={start: -90, stop: 90, step: 30}",
+        "grid.lon_edges={start: 0, stop: 360, step: 30}",
+        "grid.depth_edges=[0, 50, 300]",
+        "generator.hidden=0",
+        "generator.solver_iterations=2",
+        "observations=random",
+        "training.updates=2",
+        f"{RATE}=1e-3,1e-1",
+    ]
+    assert sweep(TWIN, words, 2, None, 11, tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "best: training.learning_rate=" in out
+    with (tmp_path / CSV).open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row[RATE] for row in rows} == {"1e-3", "1e-1"}
+    assert rows[0]["validation_rmse_K"] < rows[1]["validation_rmse_K"]
+    made = {path.name for path in tmp_path.iterdir()} - {"log.txt", "control.nc", "cache"}
+    assert made == {CSV, FIGURE, TRIALS, "study.journal", "sweep.json"}

@@ -6,7 +6,7 @@ carries, so the cycle is made again from its start: the same observations, hence
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from deepda.state import StateSpace
 from deepda.superobs import USED, SuperObs, superobs
 from deepda.windows import Windows, season_of, windows
 
-ROWS, TRUTH = "observations.parquet", "truth.nc"
+ROWS, TRUTH, ANALYSIS = "observations.parquet", "truth.nc", "analysis.nc"
 Explained = InnovationAnalyser | UNet3PlusAnalyser
 
 
@@ -78,6 +78,17 @@ class Finished:
         with xr.open_dataset(self.folder / TRUTH) as file:
             return np.asarray(file["thetao"].isel(time=step).values, np.float32)
 
+    def background_errors(self, first: int) -> Iterator[NDArray[np.float32]]:
+        """(window, Y, X) background less truth of each layer, K, from a window on; zero on land."""
+        with (
+            xr.open_dataset(self.folder / TRUTH) as truth,
+            xr.open_dataset(self.folder / ANALYSIS) as analysis,
+        ):
+            for level in range(self.space.grid.shape[0]):
+                at = {"time": slice(first, None), "depth": level}
+                error = analysis["thetao_background"].isel(at).values - truth["thetao"].isel(at).values
+                yield np.nan_to_num(error).astype(np.float32)
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -122,7 +133,7 @@ def open_finished(folder: str | Path) -> Finished:
             f"{folder} holds a {type(run.analyser).__name__}, which does not answer to innovations; "
             "expected a run with generator=innovation or unet3plus"
         )
-    for name in (ROWS, TRUTH):
+    for name in (ROWS, TRUTH, ANALYSIS):
         if not (folder / name).exists():
             raise ExplainError(
                 f"there is no {folder / name}, expected a finished `deepda osse run`; "

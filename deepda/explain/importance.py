@@ -60,7 +60,7 @@ class Losses:
         return self.rmse[:, self.combinations.index(groups)]
 
     def marginal(self, group: str) -> NDArray[np.float64]:
-        """(window, 1 + L) K that a group takes off the error, mean over all combinations of the others."""
+        """(window, 1 + L) K taken off the error, the mean over all combinations of the others."""
         return self._contribution(group, {size: 1.0 for size in range(len(NAMES))}, scaled=True)
 
     def shapley(self, group: str) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import cmocean
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
@@ -26,11 +27,12 @@ from deepda.figures.maps import (
     longitude_label,
     seam_of,
 )
-from deepda.figures.style import LIGHT, canvas
+from deepda.figures.style import LAND_MESH, LIGHT, canvas
 from deepda.grid import Grid
 
 PANEL = 4.1  # inches
-SATURATED = 0.6  # of the largest value: the colours end there, arrows tell
+ROUND = (1.0, 2.0, 5.0)  # of each decade a colour begins
+STEPS = 7  # colours of each sign: a bit more than two decades
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +43,14 @@ class Shown:
         field: NaN where there is nothing to tell.
         kind: colours and label.
         title: of the panel.
-        limits: of the colours; None takes them from the values.
+        largest: where the colours of a signed kind end, in steps of 1, 2, 5; None takes even steps.
+        limits: of even steps; None takes them from the values.
     """
 
     field: NDArray[np.floating]
     kind: Kind
     title: str
+    largest: float | None = None
     limits: tuple[float, float] | None = None
 
 
@@ -60,10 +64,18 @@ def sized(label: str) -> Kind:
     return Kind(cmocean.cm.amp, label, from_zero=True)
 
 
-def limits_of(fields: Sequence[NDArray[np.floating]]) -> tuple[float, float]:
-    """Colours around zero that serve all fields: up to SATURATED of the largest value."""
+def largest_of(fields: Sequence[NDArray[np.floating]]) -> float:
+    """The largest size of all fields; missing values do not count."""
     largest = max((float(np.nanmax(np.abs(field), initial=0.0)) for field in fields), default=0.0)
-    return (-SATURATED * largest, SATURATED * largest) if largest > 0 else (-1.0, 1.0)
+    return largest or 1.0
+
+
+def steps_of(largest: float) -> NDArray[np.float64]:
+    """Where colours begin: 1, 2, 5 of each decade downwards from below `largest`, of both signs."""
+    decade = int(np.floor(np.log10(largest)))
+    every = [base * 10.0**power for power in range(decade - 4, decade + 1) for base in ROUND]
+    some = np.array([step for step in every if step < largest][-STEPS:])
+    return np.concatenate([-some[::-1], some])
 
 
 def maps(
@@ -94,19 +106,19 @@ def sections(
     grid: Grid,
     place: Place,
     *,
-    lines: Mapping[str, NDArray[np.floating]] | None = None,
+    lines: Sequence[Mapping[str, NDArray[np.floating]]] = (),
     target: Target | None = None,
 ) -> Figure:
     """For each volume the section along the place's latitude and that along its longitude.
 
     Args:
-        lines: name to depth (X) m, drawn into the sections along the latitude.
+        lines: of each volume, name to depth (X) m, drawn into its section along the latitude.
     """
     _, row, column = (int(at) for at in grid.locate(place.lat, place.lon, grid.depth[0]))
     with canvas(2.75 * len(panels), 2 * PANEL + 0.6) as figure:
         drawn = figure.subplots(len(panels), 2, squeeze=False, width_ratios=[1.5, 1.0])
-        for (along, across), panel in zip(drawn, panels, strict=True):
-            _along_latitude(along, panel, grid, row, lines or {}, target)
+        for number, ((along, across), panel) in enumerate(zip(drawn, panels, strict=True)):
+            _along_latitude(along, panel, grid, row, lines[number] if lines else {}, target)
             _along_longitude(across, panel, grid, column, target)
     return figure
 
@@ -193,13 +205,52 @@ def _draw_map(
     east = east - (east[0] + east[-1]) / 2
     x, y = equal_earth(*np.meshgrid(grid.lat_edges, east, indexing="ij"))
     draw_globe(axes)
-    draw_mesh(axes, x, y, values.astype(float), water, panel.kind, panel.limits, pad=0.03)
+    _draw_values(axes, x, y, values.astype(float), water, panel, pad=0.03)
     _draw_edges(axes, x, y, water, LIGHT.coast, 0.5)
     if target is not None and not target.cells.all(0).all() and target.name != "heat":
         _draw_edges(axes, x, y, np.roll(target.cells.any(0), -first, axis=1), LIGHT.ink, 1.0)
     axes.set_title(panel.title)
     axes.set_aspect("equal")
     axes.axis("off")
+
+
+def _draw_values(
+    axes: Axes,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    values: NDArray[np.float64],
+    ocean: NDArray[np.bool_],
+    panel: Shown,
+    pad: float = 0.04,
+) -> None:
+    """Land, values, colour bar; in steps of 1, 2, 5 where values go over decades."""
+    if panel.largest is None:
+        draw_mesh(axes, x, y, values, ocean, panel.kind, panel.limits, pad)
+        return
+    ground = ListedColormap([LIGHT.land, LIGHT.paper])
+    axes.pcolormesh(x, y, ocean.astype(float), cmap=ground, vmin=0, vmax=1, gid=LAND_MESH)
+    levels = steps_of(panel.largest)
+    norm = BoundaryNorm(levels, 256, extend="both")
+    shown = np.ma.masked_invalid(np.where(ocean, values, np.nan))
+    mesh = axes.pcolormesh(x, y, shown, cmap=panel.kind.colours.resampled(256), norm=norm)
+    bar = axes.figure.colorbar(
+        mesh, ax=axes, orientation="horizontal", aspect=36, pad=pad, shrink=0.9, label=panel.kind.label
+    )
+    bar.outline.set(edgecolor=LIGHT.coast, linewidth=0.5)
+    bar.set_ticks(_labelled(levels), labels=[_short(level) for level in _labelled(levels)])
+    bar.ax.tick_params(length=2, labelsize=7.5)
+    bar.ax.minorticks_off()
+
+
+def _labelled(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Every second level, counted from the ends."""
+    half = len(levels) // 2
+    upper = levels[half:][::-1][::2]
+    return np.concatenate([-upper, upper[::-1]])
+
+
+def _short(value: float) -> str:
+    return f"{value:g}".replace("-", "−").replace("e−0", "e−")
 
 
 def _draw_edges(
@@ -222,7 +273,8 @@ def _along_latitude(
     order = np.roll(np.arange(grid.shape[2]), -first)
     edges = np.append(grid.lon_edges[first:-1], grid.lon_edges[: first + 1] + 360)
     ocean = grid.ocean[:, row, order]
-    draw_mesh(axes, edges, grid.depth_edges, panel.field[:, row, order], ocean, panel.kind, panel.limits)
+    values = panel.field[:, row, order].astype(float)
+    _draw_values(axes, edges, grid.depth_edges, values, ocean, panel)
     middle = 0.5 * (edges[1:] + edges[:-1])
     for style, (name, line) in zip(("-", "--"), lines.items(), strict=False):
         axes.plot(middle, line[order], style, color=LIGHT.ink, linewidth=1.1, label=name)
@@ -233,8 +285,8 @@ def _along_latitude(
 
 
 def _along_longitude(axes: Axes, panel: Shown, grid: Grid, column: int, target: Target | None) -> None:
-    values, ocean = panel.field[:, :, column], grid.ocean[:, :, column]
-    draw_mesh(axes, grid.lat_edges, grid.depth_edges, values, ocean, panel.kind, panel.limits)
+    values, ocean = panel.field[:, :, column].astype(float), grid.ocean[:, :, column]
+    _draw_values(axes, grid.lat_edges, grid.depth_edges, values, ocean, panel)
     cells = None if target is None else target.cells[:, :, column]
     _outline(axes, grid.lat_edges, grid, cells, target)
     _finish(axes, grid, latitude_label, f"along {_label(grid.lon[column], 'lon')}")

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
@@ -31,25 +32,38 @@ STRONGEST = 100  # cells
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like two saliencies are.
+    """How like two saliencies are, over the observed cells.
 
     Attributes:
-        rank: Spearman correlation of their sizes over the observed cells.
+        sizes: Spearman correlation of their sizes.
+        signed: Spearman correlation of the values with their sign.
+        strongest: Spearman correlation of the sizes in the STRONGEST cells of the first.
         shared: share of the STRONGEST cells of one that are among those of the other.
     """
 
-    rank: float
+    sizes: float
+    signed: float
+    strongest: float
     shared: float
 
 
 def likeness(one: Tensor, other: Tensor, seen: Tensor) -> Likeness:
-    """Compare the sizes of two saliencies (L, Y, X) where anything was observed."""
-    first, second = one[seen].abs().numpy(), other[seen].abs().numpy()
+    """Compare two saliencies (L, Y, X) where anything was observed."""
+    first, second = one[seen].numpy(), other[seen].numpy()
     number = min(STRONGEST, first.size)
-    best = [set(np.argsort(-size, kind="stable")[:number].tolist()) for size in (first, second)]
-    varies = first.std() > 0 and second.std() > 0
-    rank = float(spearmanr(first, second).statistic) if varies else 0.0
-    return Likeness(rank, len(best[0] & best[1]) / number)
+    best = [np.argsort(-np.abs(field), kind="stable")[:number] for field in (first, second)]
+    return Likeness(
+        _rank_correlation(np.abs(first), np.abs(second)),
+        _rank_correlation(first, second),
+        _rank_correlation(np.abs(first[best[0]]), np.abs(second[best[0]])),
+        len(np.intersect1d(*best)) / number,
+    )
+
+
+def _rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Zero where one of them does not vary."""
+    varies = one.std() > 0 and other.std() > 0
+    return float(spearmanr(one, other).statistic) if varies else 0.0
 
 
 def randomised(analyser: Explained, seed: int, parts: Callable[[Explained], nn.Module]) -> Explained:
@@ -92,7 +106,7 @@ def untrained(analyser: Explained, settings: GeneratorConfig, space: StateSpace,
     assert isinstance(fresh, Explained)
     if isinstance(fresh, InnovationAnalyser):
         assert isinstance(analyser, InnovationAnalyser)
-        fresh.iterations = analyser.iterations
+        fresh.iterations, fresh.tolerance = analyser.iterations, analyser.tolerance
     return fresh.eval().requires_grad_(False)
 
 
@@ -107,5 +121,4 @@ def saliency_of(response: Response, analyser: Explained) -> Tensor:
 
 def mean_likeness(found: Iterable[Likeness]) -> Likeness:
     """The mean over draws."""
-    ranks, shared = zip(*((one.rank, one.shared) for one in found), strict=True)
-    return Likeness(float(np.mean(ranks)), float(np.mean(shared)))
+    return Likeness(*np.mean([astuple(one) for one in found], axis=0).tolist())

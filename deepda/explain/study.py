@@ -61,6 +61,8 @@ class Study:
         from_observations, from_background: contributions to the anomaly, `unit`.
         lagged: saliency to the observations of this window and of those before it.
         linear: None of a generator without a gain.
+        found: (L, Y, X) correlation of the errors that the run's backgrounds really had.
+        windows: that `found` is taken over.
     """
 
     target: Target
@@ -74,13 +76,16 @@ class Study:
     from_background: Tensor
     lagged: list[Tensor]
     linear: Linear | None
+    found: NDArray[np.float32]
+    windows: int
 
 
-def study(finished: Finished, cases: Sequence[Case], target: Target) -> Study:
+def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int = 0) -> Study:
     """Look into one target.
 
     Args:
         cases: consecutive windows; the one that is explained comes last.
+        spinup: windows at the beginning of the run that tell nothing of its errors.
     """
     case, scale = cases[-1], torch.from_numpy(finished.space.scale)
     analyser = converged(finished.analyser)
@@ -101,6 +106,8 @@ def study(finished: Finished, cases: Sequence[Case], target: Target) -> Study:
         *response.shares(),
         remembered(analyser, cases, target, scale),
         linear_part(analyser, case, target, scale),
+        found_correlation(finished, target, spinup),
+        len(finished.span) - spinup,
     )
 
 
@@ -109,13 +116,30 @@ def linear_part(analyser: Explained, case: Case, target: Target, scale: Tensor) 
     """What the gain says of a target; None of a generator without a gain."""
     if not isinstance(analyser, InnovationAnalyser):
         return None
-    weights = torch.from_numpy(target.weights).float()
+    weights = torch.from_numpy(target.weights).to(scale)
     covariance = covariance_with(analyser, case, weights, scale)
     variance = float((weights * covariance).sum())
     gain = gain_row(analyser, case, covariance, scale)
     spread = (analyser.modelled_spread(case.background)[0] * scale).clamp(min=1e-9)
     correlation = covariance / (spread * variance**0.5) * analyser.ocean
     return Linear(gain, correlation, variance, told(gain, covariance) / variance)
+
+
+def found_correlation(finished: Finished, target: Target, first: int) -> NDArray[np.float32]:
+    """(L, Y, X) correlation over time of the background's true errors with those of the target.
+
+    Each less its mean; from the window `first` on.
+    """
+    layers = [error - error.mean(axis=0) for error in finished.background_errors(first)]
+    own = np.zeros(len(layers[0]))
+    for error, weights in zip(layers, target.weights, strict=True):
+        own += np.tensordot(error, weights, 2)
+    size = max(float(np.sqrt((own**2).sum())), 1e-30)
+    found = [
+        np.tensordot(own, error, 1) / size / np.sqrt((error**2).sum(axis=0)).clip(1e-12)
+        for error in layers
+    ]
+    return np.stack(found).astype(np.float32)
 
 
 def removed_by_platform(finished: Finished, case: Case, target: Target) -> dict[str, float]:
@@ -165,13 +189,13 @@ def great_circle(grid: Grid, lat: float, lon: float) -> NDArray[np.float64]:
     return np.asarray(2 * EARTH_RADIUS / 1e3 * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
 
 
-def reach(correlation: Tensor, target: Target, grid: Grid) -> dict[str, float]:
+def reach(correlation: NDArray[np.floating], target: Target, grid: Grid) -> dict[str, float]:
     """km (m for up and down) over which the correlation falls to 1/e in six directions; NaN if never.
 
     From the target's cell, linear between centres of cells, to land at most.
     """
     level, row, column = _cell(target, grid)
-    values = correlation.numpy()
+    values = correlation
     far = great_circle(grid, float(grid.lat[row]), float(grid.lon[column]))
     size = grid.shape[2]
     around = [(column + step) % size for step in range(size // 2)]
@@ -189,7 +213,10 @@ def reach(correlation: Tensor, target: Target, grid: Grid) -> dict[str, float]:
 
 
 def following(
-    correlation: Tensor, target: Target, grid: Grid, celsius: NDArray[np.floating]
+    correlation: NDArray[np.floating],
+    target: Target,
+    grid: Grid,
+    celsius: NDArray[np.floating],
 ) -> list[tuple[float, float, float]]:
     """Longitude, depth of the strongest correlation, depth of the 20 °C isotherm (m), cell by cell.
 
@@ -205,7 +232,7 @@ def following(
         return []
     along = xr.DataArray(celsius[:, row], {"depth": grid.depth}, ("depth", "lon"))
     isotherm = isotherm_depth(along).values
-    values = correlation.numpy()[:, row]
+    values = correlation[:, row]
     found = []
     for place in _basin(grid.ocean[level, row], column):
         strongest = int(values[:, place].argmax())

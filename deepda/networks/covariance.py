@@ -155,18 +155,30 @@ def apply_covariance(
     return loading.to_layers(smooth(factors) * amplitude_BKYX)
 
 
-def conjugate_gradients(operator: Operator, right: Tensor, iterations: int) -> Tensor:
+def conjugate_gradients(
+    operator: Operator, right: Tensor, iterations: int, tolerance: float = 0.0
+) -> Tensor:
     """Solve operator(w) = right for each sample of the batch (Hestenes and Stiefel 1952).
 
-    The number of iterations is fixed, so that a run repeated is the same bit for bit.
+    Args:
+        operator: symmetric positive definite.
+        right: (B, ...) right-hand side.
+        iterations: most steps.
+        tolerance: a sample stays as it is once its residual is so small, relative to the right-hand
+            side; 0 makes all steps. No sample depends on which others are solved with it.
     """
     solution = torch.zeros_like(right)
     residual = right.clone()
     direction = residual
     square = _dot(residual, residual)
+    enough = tolerance**2 * square
     for _ in range(iterations):
+        if tolerance and bool((square <= enough).all()):
+            break
         image = operator(direction)
         length = square / _dot(direction, image).clamp(min=1e-30)
+        if tolerance:
+            length = length.where(square > enough, 0.0)
         solution = solution + length * direction
         residual = residual - length * image
         new = _dot(residual, residual)
@@ -190,17 +202,19 @@ class _ImplicitSolve(torch.autograd.Function):
         return solved, None, None, None
 
 
-def solve(operator: Operator, frozen: Operator, right: Tensor, iterations: int) -> Tensor:
+def solve(
+    operator: Operator, frozen: Operator, right: Tensor, iterations: int, tolerance: float = 0.0
+) -> Tensor:
     """operator^-1 right, differentiable through the implicit function theorem.
 
     Args:
         operator: symmetric positive definite, with a graph to its parameters.
         frozen: the same operator without a graph.
         right: (B, ...) right-hand side.
-        iterations: conjugate-gradient steps, forwards and backwards.
+        iterations, tolerance: of `conjugate_gradients`, forwards; backwards it makes all steps.
     """
     with torch.no_grad():
-        solution = conjugate_gradients(frozen, right, iterations)
+        solution = conjugate_gradients(frozen, right, iterations, tolerance)
     if not torch.is_grad_enabled():
         return solution
     residual = right - operator(solution)

@@ -38,6 +38,8 @@ NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
 SHARPNESS = 0.6  # width of a bump, in distances between bumps
 GEOGRAPHY = 64  # hidden channels of the network that places the factors
 REACH = 1.5  # of the logarithm by which a place may change a factor's variance and pace
+TOLERANCE = 0.03  # residual of the solver, relative to the innovations, at which an analysis stands
+LONGEST = 8  # times the steps of training that an analysis may take until then
 TINY = 1e-6
 
 
@@ -76,7 +78,8 @@ class InnovationAnalyser(nn.Module):
         statics: of the grid.
         hidden: channels of the correction trunk; 0 leaves the correction out.
         levels: coarser levels of the trunk.
-        iterations: conjugate-gradient steps of the gain.
+        iterations: conjugate-gradient steps of the gain in training. An analysis takes as many as it
+            needs until the residual is below the attribute `tolerance`.
         dropout: rate in the correction trunk.
     """
 
@@ -91,7 +94,7 @@ class InnovationAnalyser(nn.Module):
         self, statics: Statics, hidden: int, levels: int, iterations: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.iterations = iterations
+        self.iterations, self.tolerance = iterations, TOLERANCE
         layers, _, longitudes = statics.ocean.shape
         self.register_buffer("ocean", statics.ocean.float())
         self.register_buffer("weight", statics.transition.weight)
@@ -189,8 +192,18 @@ class InnovationAnalyser(nn.Module):
         weighted = equal * precision.sqrt()
         operator = self._operator(equal.square(), weighted, background.memory)
         frozen = self._operator(equal.square(), weighted, background.memory, frozen=True)
-        solution = solve(operator, frozen, weighted * innovation, self.iterations)
+        solution = solve(operator, frozen, weighted * innovation, *self._accuracy())
         return self.covariance(background, weighted * solution)
+
+    def _accuracy(self) -> tuple[int, float]:
+        """Most steps of the solver, and the residual at which it may stop before.
+
+        In training a number of steps is enough for the gradient. An analysis is solved until it stands:
+        the denser and the more exact the observations, the more steps it takes.
+        """
+        if self.training:
+            return self.iterations, 0.0
+        return LONGEST * self.iterations, self.tolerance
 
     def _operator(
         self, diagonal: Tensor, weight: Tensor, variance: Tensor, frozen: bool = False
@@ -293,7 +306,7 @@ class InnovationAnalyser(nn.Module):
         operator = self._operator(equal.square(), weighted, background.memory, frozen=True)
         right = weighted * torch.where(precision > 0, innovation, 0.0)
         with torch.no_grad():
-            return weighted * conjugate_gradients(operator, right, self.iterations)
+            return weighted * conjugate_gradients(operator, right, *self._accuracy())
 
     def retreat(self, sensitivity: Tensor) -> Tensor:
         """The transpose of the forecast of the mean."""

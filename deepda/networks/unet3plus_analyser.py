@@ -38,8 +38,8 @@ from deepda.networks.unet3plus import UNet3Plus
 from deepda.partial_conv import InnovationStem
 
 HIDDEN = 32  # channels between trunk and head
-GAIN = 5.0  # first guess: how much more an observation of another cell counts than the background
-DROP = 0.5  # the same for the variance: much of what neighbours tell is told by all of them
+GAIN = 4.0  # first guess: how much more an observation of another cell counts than the background
+DROP = 0.3  # the same for the variance: much of what neighbours tell is told by all of them
 REACH = 3.0  # of the logarithm by which a place may change the mixtures
 SHIFT = 1.0  # background spreads that the shift may reach
 TINY = 1e-6
@@ -74,7 +74,7 @@ class UNet3PlusAnalyser(nn.Module):
         self.windows = windows
         self.log_gain = nn.Parameter(_first_guess(GAIN, windows, layers))
         self.log_drop = nn.Parameter(_first_guess(DROP, windows, layers))
-        self.log_pace = nn.Parameter(torch.full((layers, 1, 1), 0.5))
+        self.log_pace = nn.Parameter(torch.ones(layers, 1, 1))
         self.stem = InnovationStem(layers)
         inputs = self.stem.out_channels + (3 + windows) * layers + len(self.statics) + 2
         self.trunk = UNet3Plus(inputs, HIDDEN, statics.ocean.any(0), filters, depth, dropout)
@@ -82,7 +82,7 @@ class UNet3PlusAnalyser(nn.Module):
 
     def fast_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """What learns faster than convolutions: the mixtures where a place does not change them."""
-        return list(self.parameters(recurse=False)), []
+        return [], list(self.parameters(recurse=False))
 
     def first_guess(self, batch: int) -> Belief:
         """Climatology: mean zero, spread one."""

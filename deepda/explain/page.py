@@ -1,0 +1,166 @@
+"""From the folder of a run to the page: `explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from deepda.checkpoint import write_whole
+from deepda.config import saved_config
+from deepda.explain.cases import Case, Finished, cycle_to, open_finished
+from deepda.explain.importance import losses
+from deepda.explain.section_network import (
+    correction_picture,
+    features_section,
+    importance_section,
+    platform_section,
+    sanity_of,
+    sanity_section,
+)
+from deepda.explain.section_targets import account_table, target_section
+from deepda.explain.study import Study, study
+from deepda.explain.targets import TARGETS, Place, target
+from deepda.progress import Progress
+from deepda.report import Picture, Section, Table, write_report
+
+LAGS = 12  # windows before the one that is explained
+WINDOWS = 6  # that importance is measured in
+PAGE, FIELDS = "explain.html", "explain.nc"
+
+
+def explain(
+    folder: str | Path,
+    output: str | Path,
+    names: Sequence[str] = TARGETS,
+    *,
+    window: str | None = None,
+    place: Place | None = None,
+    number: int = WINDOWS,
+    progress: Progress | None = None,
+) -> Path:
+    """Write `explain.html` and `explain.nc` under `output`, and PNG and CSV files into `figures`.
+
+    Args:
+        folder: of a finished `deepda osse run`.
+        names: targets, of TARGETS.
+        window: a date in the window that is explained; None is the last window of the run.
+        place: of the target `point`, and of sections.
+        number: of windows that the inputs are left out in, spread over the test years after the
+            spin-up; 0 leaves this part out.
+        progress: told of everything that takes time.
+
+    Raises:
+        ExplainError: a run, window or target that cannot be explained.
+        ConfigError, CheckpointError: no run is there.
+    """
+    progress = progress or Progress()
+    finished, place = open_finished(folder), place or Place()
+    step = finished.step(window)
+    targets = [target(name, finished.space.grid, place) for name in dict.fromkeys(names)]
+    spinup = min(saved_config(Path(folder)).osse.spinup, len(finished.span) - 1)
+    spread = spread_over(finished, number, spinup)
+    own = list(range(max(0, step - LAGS), step + 1))
+    cases = cycle_to(finished, {*own, *spread}, progress)
+    asked = progress.track(targets, "Explaining the targets")
+    studies = [study(finished, [cases[at] for at in own], one, spinup) for one in asked]
+    sections = _sections(finished, studies, [cases[at] for at in spread], progress)
+    Path(output).mkdir(parents=True, exist_ok=True)
+    fields = _fields(studies, finished)
+    write_whole(Path(output) / FIELDS, lambda path: fields.to_netcdf(path, encoding=_packing(fields)))
+    return write_report(
+        Path(output) / PAGE,
+        f"Why {Path(folder).name} says so, {finished.stamp(step)}",
+        sections,
+        summary=_summary(finished, step),
+        facts=_facts(studies),
+        footer="Made by deepda explain. Saliencies are of the analysis, not of the ocean.",
+        beside=Path(output) / "figures",
+    )
+
+
+def spread_over(finished: Finished, number: int, spinup: int) -> list[int]:
+    """Positions of windows spread over the test years, after the spin-up, the last one included."""
+    if number <= 0:
+        return []
+    last = len(finished.span) - 1
+    steps = np.linspace(last, min(spinup, last), number + 1)[:number]
+    return sorted({round(step) for step in steps})
+
+
+def _sections(
+    finished: Finished, studies: list[Study], cases: list[Case], progress: Progress
+) -> list[Section]:
+    first = studies[0]
+    settings = saved_config(finished.folder).generator
+    found = sanity_of(first, finished, settings, progress)
+    shift = correction_picture(first, finished)
+    blocks: list[Picture | Table] = [account_table(studies), *([shift] if shift else [])]
+    sections: list[Section | None] = [
+        Section("What the observations of this window did", blocks, "All targets; details below."),
+        *(target_section(one, finished) for one in studies),
+    ]
+    if cases:
+        targets = [one.target for one in studies]
+        sections.append(platform_section(finished, cases, targets, progress))
+        sections.append(importance_section(losses(finished, cases, progress), finished))
+    sections += [features_section(first, finished), sanity_section(first, found, finished)]
+    return [one for one in sections if one is not None]
+
+
+def _summary(finished: Finished, step: int) -> str:
+    return (
+        f"Run {finished.folder}, window of {finished.stamp(step)}, {len(finished.tables[step])} "
+        "observed values. The cycle of the test years was made again up to this window with the run's "
+        "own observations. Gradients say what the trained generator would answer; they are no proof "
+        "of what the ocean does, and large numbers may be right or wrong: each figure says which it "
+        "cannot tell."
+    )
+
+
+def _facts(studies: list[Study]) -> dict[str, str]:
+    facts = {}
+    for one in studies:
+        unit = one.target.unit
+        facts[f"{one.target.name}, moved by observations"] = (
+            f"{one.account.analysis - one.account.background:+.3g} {unit}"
+        )
+        if one.linear is not None:
+            facts[f"{one.target.name}, variance removed"] = f"{100 * float(one.linear.told.sum()):.0f} %"
+    return facts
+
+
+def _fields(studies: list[Study], finished: Finished) -> xr.Dataset:
+    """Every field of every target, for own figures."""
+    grid, dims = finished.space.grid, ("depth", "lat", "lon")
+    made = grid.coords()
+    for one in studies:
+        unit, name = one.target.unit, one.target.name
+        tensors = {
+            "saliency_observations": (one.saliency.observations, f"{unit} K-1"),
+            "saliency_background": (one.saliency.background, f"{unit} K-1"),
+            "integrated_innovations": (one.integrated, unit),
+            "integrated_background": (one.from_background, unit),
+        }
+        if one.linear is not None:
+            tensors["correlation"] = (one.linear.correlation, "1")
+            tensors["variance_removed"] = (one.linear.told, "1")
+        tensors["correlation_found"] = (torch.from_numpy(one.found), "1")
+        for what, (tensor, units) in tensors.items():
+            values = np.where(grid.ocean, tensor.numpy().astype(np.float32), np.nan)
+            made[f"{name}_{what}"] = (dims, values.astype(np.float32), {"units": units})
+        lagged = np.stack([field.numpy() for field in one.lagged]).astype(np.float32)
+        made[f"{name}_saliency_lagged"] = (("lag", *dims), lagged, {"units": f"{unit} K-1"})
+    return made.assign_attrs(
+        title="Attributions of a DeepDA analysis",
+        source=str(finished.folder),
+        window=finished.stamp(studies[0].case.step),
+        comment="lag counts windows back from the one that is explained",
+    )
+
+
+def _packing(fields: xr.Dataset) -> dict[str, dict[str, object]]:
+    return {str(name): {"zlib": True, "complevel": 4} for name in fields.data_vars}

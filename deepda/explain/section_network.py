@@ -1,0 +1,337 @@
+"""The sections of the page on the network as a whole: inputs, feature maps, sanity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cmocean
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepda.explain.cases import Case, Finished
+from deepda.explain.features import feature_maps, known_fields, resemblance
+from deepda.explain.importance import GROUPS, NAMES, Losses
+from deepda.explain.pictures import Shown, bars, by_depth, largest_of, maps, signed, sized
+from deepda.explain.sanity import (
+    DRAWS,
+    STRONGEST,
+    Likeness,
+    correction,
+    likeness,
+    mean_likeness,
+    randomised,
+    saliency_of,
+    untrained,
+    whole,
+)
+from deepda.explain.study import Study, removed_by_platform
+from deepda.explain.targets import Target
+from deepda.figures.maps import Kind
+from deepda.networks.innovation import InnovationAnalyser
+from deepda.progress import Progress
+from deepda.report import Picture, Section, Table, Value
+from deepda.settings import GeneratorConfig
+
+MILLI = 1e3  # mK per K
+
+
+def importance_section(found: Losses, finished: Finished) -> Section:
+    """Drop-channel importance."""
+    grid = finished.space.grid
+    marginal = {name: found.marginal(name) for name in NAMES}
+    shapley = {name: found.shapley(name) for name in NAMES}
+    rows = {name: _importance_row(found, name, marginal[name], shapley[name]) for name in NAMES}
+    everything, nothing = found.of(frozenset(NAMES))[:, 0], found.of(frozenset())[:, 0]
+    chart = {
+        name: {"all combinations alike": MILLI * marginal[name][:, 0].mean(),
+               "Shapley": MILLI * shapley[name][:, 0].mean()}
+        for name in NAMES
+    }  # fmt: skip
+    whiskers = {
+        name: {"all combinations alike": MILLI * marginal[name][:, 0].std(),
+               "Shapley": MILLI * shapley[name][:, 0].std()}
+        for name in NAMES
+    }  # fmt: skip
+    blocks: list[Picture | Table] = [
+        Picture(
+            "importance",
+            bars(chart, "taken off the error (mK)", whiskers),
+            "What each group of inputs takes off the error of the analysis over all depths: the mean "
+            "over all combinations of the other groups, and weighted as Shapley did, so that all bars "
+            "sum to the difference between nothing and everything. Whiskers: one standard deviation "
+            "over the windows. It is what this network makes of an input, not what could be made of "
+            "it: nothing is trained again.",
+        ),
+        Picture(
+            "importance_by_depth",
+            by_depth(
+                {name: MILLI * shapley[name][:, 1:].mean(0) for name in NAMES},
+                grid,
+                "taken off the error (mK), Shapley",
+            ),
+            "The same by depth. A group of observations that takes nothing off at some depth is not "
+            "heard there; the errors of the layers are not of one size, so compare along a depth.",
+        ),
+        Table(
+            "importance_numbers",
+            rows,
+            "Taken off the error (mK) over all depths. Marginal: mean over the 64 combinations of the "
+            "others, with its standard deviation over the windows and its range over them. From the "
+            "full: what is lost if this group alone is left out. Alone: what it gives if all others "
+            "are out. Negative: the analysis is better without.",
+            corner="group",
+        ),
+        _combination_table(found),
+    ]
+    how = "; ".join(f"{name}: {what}" for name, what in GROUPS.items())
+    return Section(
+        "Which inputs the analysis lives on",
+        blocks,
+        f"All 2^{len(NAMES)} = {len(found.combinations)} combinations of the groups of inputs are put "
+        f"into the generator in {len(found.windows)} windows ({', '.join(found.windows)}), each from "
+        "the background of the full cycle, and the error against the truth is taken (root mean "
+        f"square, by volume). With everything it is {everything.mean():.4f} K, with nothing "
+        f"{nothing.mean():.4f} K. Left out means: {how}. Nothing is cycled with inputs left out, so a "
+        "network without profiles for years would lose more than is shown here.",
+    )
+
+
+def _importance_row(
+    found: Losses, name: str, marginal: np.ndarray, shapley: np.ndarray
+) -> dict[str, Value]:
+    full, own = frozenset(NAMES), marginal[:, 0]
+    lost = found.of(full - {name}) - found.of(full)
+    alone = found.of(frozenset()) - found.of(frozenset({name}))
+    return {
+        "marginal": MILLI * float(own.mean()),
+        "± over windows": MILLI * float(own.std()),
+        "least": MILLI * float(own.min()),
+        "most": MILLI * float(own.max()),
+        "Shapley": MILLI * float(shapley[:, 0].mean()),
+        "from the full": MILLI * float(lost[:, 0].mean()),
+        "alone": MILLI * float(alone[:, 0].mean()),
+    }
+
+
+def _combination_table(found: Losses) -> Table:
+    """The error of every combination, for those who want to weigh them in another way."""
+    rows: dict[str, dict[str, Value]] = {}
+    for groups in found.combinations:
+        error = found.of(groups)[:, 0]
+        row: dict[str, Value] = {name: "✓" if name in groups else "" for name in NAMES}
+        rows[f"{len(rows)}"] = row | {"error (mK)": MILLI * float(error.mean())}
+    shown = sorted(rows.items(), key=lambda item: item[1]["error (mK)"])  # type: ignore[arg-type, return-value]
+    return Table(
+        "combinations",
+        dict(shown),
+        "Every combination, the best first: mean error over the windows.",
+        corner="number",
+        digits=4,
+    )
+
+
+def platform_section(
+    finished: Finished, cases: Sequence[Case], targets: Sequence[Target], progress: Progress
+) -> Section | None:
+    """Variance removed by platform in several windows; None for a generator without a gain."""
+    if not isinstance(finished.analyser, InnovationAnalyser):
+        return None
+    tables: list[Picture | Table] = []
+    for target in progress.track(targets, "Platforms over the windows"):
+        each = [removed_by_platform(finished, case, target) for case in cases]
+        names = list(dict.fromkeys(name for one in each for name in one))
+        values = {name: 100 * np.array([one.get(name, 0.0) for one in each]) for name in names}
+        values["all"] = sum(values.values(), np.zeros(len(each)))
+        rows: dict[str, dict[str, Value]] = {
+            name: {
+                "mean (%)": float(of.mean()), "± over windows": float(of.std()),
+                "least": float(of.min()), "most": float(of.max()),
+            }
+            for name, of in values.items()
+        }  # fmt: skip
+        tables.append(
+            Table(
+                f"{target.name}_platforms_over_windows",
+                rows,
+                f"Variance of the background error of {target.title} that is removed, by platform.",
+                corner="platform",
+            )
+        )
+    stamps = ", ".join(finished.stamp(case.step) for case in cases)
+    return Section(
+        "Who tells what, over several windows",
+        tables,
+        f"The same shares as above in the windows {stamps}: what holds in one window only is no "
+        "finding.",
+    )
+
+
+def features_section(study: Study, finished: Finished) -> Section | None:
+    """Feature maps by encoder level; None for a generator without convolutions."""
+    levels = feature_maps(study.response)
+    if not levels:
+        return None
+    grid, fields = finished.space.grid, known_fields(finished, study.case)
+    ocean = finished.analyser.ocean.amax(0).numpy() > 0
+    panels, rows = [], dict[str, dict[str, Value]]()
+    for level in levels:
+        activity = np.where(ocean, level.activity, np.nan)
+        panels.append(Shown(activity, sized("root mean square of channels (1)"), level.name))
+        for number, channel in level.channels.items():
+            shown = np.where(ocean, channel - channel[ocean].mean(), np.nan)
+            name, correlation = resemblance(channel, fields, ocean)
+            rows[f"{level.name}, channel {number}"] = {
+                "variance of the level (%)": 100 * level.variance[number],
+                "resembles": name,
+                "correlation": correlation,
+            }
+            panels.append(Shown(shown, signed("response less its mean (1)"), f"channel {number}"))
+    return Section(
+        "What the convolutions look at",
+        [
+            Picture(
+                "features",
+                maps(panels, grid, [0] * len(panels), columns=1 + len(levels[0].channels)),
+                "Responses of the encoder, one row a level: root mean square over all channels, then "
+                "the channels that vary most. Signs and scales of a channel mean nothing by "
+                "themselves, and a channel that looks like an input need not be used for it; the "
+                "levels below see coarser cells.",
+                wide=True,
+            ),
+            Table(
+                "features_channels",
+                rows,
+                "What the channels shown resemble most among fields that are known, and the "
+                "correlation over the water.",
+                corner="channel",
+            ),
+        ],
+        "Feature maps of the trunk of convolutions, by level of its encoder, in the window that is "
+        "explained.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Sanity:
+    """Likeness of saliencies before and after the weights lost their meaning; an example to look at."""
+
+    likenesses: Mapping[str, Likeness]
+    example: Tensor
+
+
+def sanity_of(study: Study, finished: Finished, settings: GeneratorConfig, progress: Progress) -> Sanity:
+    """Randomise weights and compare."""
+    own, response = study.saliency.observations, study.response
+    seen = study.case.seen
+    draws = [
+        saliency_of(response, randomised(response.analyser, draw, whole))
+        for draw in progress.track(range(DRAWS), "Randomising the weights")
+    ]
+    found = {"all weights random": mean_likeness(likeness(own, other, seen) for other in draws)}
+    fresh = saliency_of(response, untrained(response.analyser, settings, finished.space, seed=0))
+    found["before training"] = likeness(own, fresh, seen)
+    if study.linear is not None and response.analyser.correction is not None:  # type: ignore[union-attr]
+        part = own - study.linear.gain
+        others = [
+            saliency_of(response, randomised(response.analyser, draw, correction)) - study.linear.gain
+            for draw in progress.track(range(DRAWS), "Randomising the correction")
+        ]
+        found["correction's part, its weights random"] = mean_likeness(
+            likeness(part, other, seen) for other in others
+        )
+        found["all, correction random"] = mean_likeness(
+            likeness(own, study.linear.gain + other, seen) for other in others
+        )
+        found["gain alone, no correction"] = likeness(own, study.linear.gain, seen)
+    return Sanity(found, draws[0])
+
+
+def sanity_section(study: Study, found: Sanity, finished: Finished) -> Section:
+    """Whether random weights destroy the saliency, in numbers and to be looked at."""
+    grid, level = finished.space.grid, study.target.level
+    own, other = (
+        np.where(study.case.seen.numpy(), field.numpy().astype(float), np.nan)[level]
+        for field in (study.saliency.observations, found.example)
+    )
+    kind = signed(f"saliency ({study.target.unit} per K)")
+    panels = [
+        Shown(own, kind, "as trained", largest_of([own])),
+        Shown(other, kind, "all weights shuffled", largest_of([other])),
+    ]
+    rows: dict[str, dict[str, Value]] = {
+        name: {
+            "rank correlation": one.rank,
+            f"of the {STRONGEST} strongest in common (%)": 100 * one.shared,
+        }
+        for name, one in found.likenesses.items()
+    }
+    left = found.likenesses["all weights random"]
+    return Section(
+        "Does it depend on what was learnt?",
+        [
+            Picture(
+                "sanity",
+                maps(panels, grid, [level, level], target=study.target, columns=2),
+                f"Saliency of {study.target.title} at {grid.depth[level]:.0f} m, as trained and with "
+                "every weight tensor shuffled; each has its own colours.",
+                wide=True,
+            ),
+            Picture(
+                "sanity_ranks",
+                bars(
+                    {name: {"rank": one.rank} for name, one in found.likenesses.items()},
+                    "rank correlation of |saliency| with that of the trained network",
+                ),
+                "1: the same order of cells; 0: unrelated. Means over the draws.",
+            ),
+            Table(
+                "sanity_numbers",
+                rows,
+                f"Rank correlation of the sizes over all {int(study.case.seen.sum())} observed cells, "
+                f"and how many of the strongest stay. Mean over {DRAWS} draws where weights are "
+                "random. Random: shuffled within each tensor. Before training: first guesses, with "
+                "the forecast and the patterns that come from the control simulation.",
+                corner="compared with the trained network",
+            ),
+        ],
+        "A saliency that random weights do not change would show the input and not the network "
+        "(Adebayo et al. 2018, arXiv:1810.03292). With all weights random the rank correlation is "
+        f"{left.rank:.2f}. What is left comes from what is no weight: which cells are observed, how "
+        "sure they are, how far they are from the target, the carried variances, and the patterns of "
+        "the control simulation.",
+    )
+
+
+def correction_kind() -> Kind:
+    """Colours of what the correction adds."""
+    return Kind(cmocean.cm.balance, "shift by the correction (K)", centred=True)
+
+
+def correction_picture(study: Study, finished: Finished) -> Picture | None:
+    """What the convolutions add to the linear analysis; None for a generator without a correction."""
+    response, analyser = study.response, study.response.analyser
+    if not isinstance(analyser, InnovationAnalyser) or analyser.correction is None:
+        return None
+    grid = finished.space.grid
+    with torch.no_grad():
+        whole_field = response.analysis(response.observed, response.background)[0]
+        linear = response.linear_analysis()
+    shift = np.where(grid.ocean, (whole_field - linear).numpy().astype(float), np.nan)
+    levels = sorted({0, int(np.abs(grid.depth - 150).argmin()), int(np.abs(grid.depth - 300).argmin())})
+    size = np.sqrt(np.nanmean(shift**2))
+    step = np.sqrt(
+        np.nanmean(np.where(grid.ocean, (linear - response.background[0]).numpy(), np.nan) ** 2)
+    )
+    largest = largest_of([shift[level] for level in levels])
+    panels = [
+        Shown(shift[level], correction_kind(), f"{grid.depth[level]:.0f} m", largest) for level in levels
+    ]
+    return Picture(
+        "correction",
+        maps(panels, grid, levels),
+        f"What the convolutions add to the linear analysis in this window: {size:.4f} K root mean "
+        f"square, where the linear increment has {step:.4f} K.",
+        wide=True,
+    )

@@ -1,0 +1,371 @@
+"""The sections of the page on one target: what it answers to, where that lies, how long it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepda.explain.cases import Finished, share_of_rows
+from deepda.explain.pictures import (
+    Shown,
+    by_depth,
+    by_lag,
+    largest_of,
+    maps,
+    sections,
+    signed,
+)
+from deepda.explain.study import Study, by_platform, distances, following, reach
+from deepda.grid import Grid
+from deepda.report import Picture, Section, Table, Value
+
+DEEPER = 2.0  # times the depth of the place: the third of the maps
+NOT_CAUSE = (
+    "It tells what the network would do, not what the ocean does: no observation is moved for real."
+)
+
+
+def target_section(found: Study, finished: Finished) -> Section:
+    """Everything about one target."""
+    name, grid = found.target.name, finished.space.grid
+    levels = _levels(found, grid)
+    blocks: list[Picture | Table] = [
+        _saliency_maps(found, grid, levels),
+        _saliency_sections(found, finished),
+        _integrated_maps(found, grid, levels),
+        _background_maps(found, grid, levels),
+        _platform_table(found),
+    ]
+    blocks += _correlation_blocks(found, finished)
+    if found.linear is not None:
+        blocks.append(_depth_picture(found, grid))
+    blocks.append(_lag_picture(found, finished))
+    blocks.append(_lag_maps(found, finished, levels))
+    spread = "" if found.linear is None else f" {_sureness(found)}"
+    return Section(_capital(found.target.title), blocks, _balance(found) + spread + _place(name))
+
+
+def account_table(studies: Sequence[Study]) -> Table:
+    """The balance of the window of all targets."""
+    rows: dict[str, dict[str, Value]] = {}
+    for found in studies:
+        account = found.account
+        rows[f"{found.target.name} ({found.target.unit})"] = {
+            "background": account.background,
+            "innovations": account.innovations,
+            "presence": account.presence,
+            "rest": account.rest,
+            "analysis": account.analysis,
+            "as run": account.as_run,
+            "truth": found.truth,
+            "of it from observations": float(found.from_observations.sum()),
+            "from background": float(found.from_background.sum()),
+        }
+    return Table(
+        "account",
+        rows,
+        "Anomalies from the season. Background + innovations + presence + rest = analysis. "
+        "Innovations: the integrated gradients of all observed cells. Presence: what the correction "
+        "does where every observation agrees with the background, for it knows where was observed. "
+        "Rest: of the quadrature. As run: with the run's own number of solver steps; here the solver "
+        "goes on until it has converged. The last two columns split the analysed anomaly, not its "
+        "change.",
+        corner="target",
+    )
+
+
+def _balance(found: Study) -> str:
+    account, unit = found.account, found.target.unit
+    return (
+        f"The observations of this window move it from {account.background:+.3g} to "
+        f"{account.analysis:+.3g} {unit} (anomalies; the truth is {found.truth:+.3g} {unit}); "
+        f"{int(found.case.seen.sum())} cells are observed."
+    )
+
+
+def _sureness(found: Study) -> str:
+    assert found.linear is not None
+    removed = float(found.linear.told.sum())
+    return (
+        f"By the generator's own covariance its error has a standard deviation of "
+        f"{found.linear.variance**0.5:.3g} {found.target.unit} before, and the observations remove "
+        f"{100 * removed:.0f} % of the variance."
+    )
+
+
+def _place(name: str) -> str:
+    return "" if name == "heat" else " The target is outlined in black."
+
+
+def _levels(found: Study, grid: Grid) -> list[int]:
+    """The surface, the depth of the place and one below; of the heat content three down to 700 m."""
+    depth = found.target.place.depth if found.target.name != "nino34" else 150.0
+    wanted = [0.0, depth, DEEPER * depth]
+    return sorted({int(np.abs(grid.depth - at).argmin()) for at in wanted})
+
+
+def _seen(found: Study, field: Tensor) -> NDArray[np.float64]:
+    """NaN where nothing was observed."""
+    return np.where(found.case.seen.numpy(), field.numpy().astype(float), np.nan)
+
+
+def _map_panels(
+    fields: NDArray[np.float64], levels: Sequence[int], grid: Grid, label: str
+) -> list[Shown]:
+    largest = largest_of([fields[level] for level in levels])
+    return [
+        Shown(fields[level], signed(label), f"{grid.depth[level]:.0f} m", largest) for level in levels
+    ]
+
+
+def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
+    panels = _map_panels(
+        _seen(found, found.saliency.observations), levels, grid, f"saliency ({found.target.unit} per K)"
+    )
+    return Picture(
+        f"{found.target.name}_saliency",
+        maps(panels, grid, levels, target=found.target),
+        "Saliency to observations: by how much the target of the analysis rises if the observation of a "
+        "cell were 1 K warmer, all others as they are. Paper: nothing observed. Cells that stand alone "
+        "answer strongly, crowded ones share; so this is no map of where the ocean matters, but of what "
+        f"this window's network of observations is made to say. {NOT_CAUSE}",
+        wide=True,
+    )
+
+
+def _saliency_sections(found: Study, finished: Finished) -> Picture:
+    grid, unit = finished.space.grid, found.target.unit
+    observed = _seen(found, found.saliency.observations)
+    background = found.saliency.background.numpy().astype(float)
+    panels = [
+        Shown(
+            observed,
+            signed(f"saliency to observations ({unit} per K)"),
+            "Observations",
+            largest_of([observed]),
+        ),
+        Shown(
+            background,
+            signed(f"saliency to the background ({unit} per K)"),
+            "Background",
+            largest_of([background]),
+        ),
+    ]
+    return Picture(
+        f"{found.target.name}_sections",
+        sections(panels, grid, found.target.place, target=found.target),
+        "The same in sections through the target. Below: saliency to the background, the observations "
+        "held as they are; where something is observed the background counts less or even with the "
+        "other sign, for a warmer background there makes the observation a colder surprise.",
+        wide=True,
+    )
+
+
+def _integrated_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
+    unit = found.target.unit
+    panels = _map_panels(_seen(found, found.integrated), levels, grid, f"contribution ({unit})")
+    return Picture(
+        f"{found.target.name}_integrated",
+        maps(panels, grid, levels, target=found.target),
+        "Integrated gradients: what the innovation of each observed cell added to the target in this "
+        "window. All cells and layers sum to the change that is due to innovations (table of balances). "
+        "They depend on the errors that happened to be drawn: another window has another map.",
+        wide=True,
+    )
+
+
+def _background_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
+    unit = found.target.unit
+    field = np.where(grid.ocean, found.from_background.numpy().astype(float), np.nan)
+    panels = _map_panels(field, levels, grid, f"contribution ({unit})")
+    return Picture(
+        f"{found.target.name}_from_background",
+        maps(panels, grid, levels, target=found.target),
+        "Integrated gradients of the background: what its anomaly in each cell adds to the analysed "
+        "anomaly, beside what the observations add. The background itself is made of earlier "
+        "observations; see below how old they are.",
+        wide=True,
+    )
+
+
+def _platform_table(found: Study) -> Table:
+    case = found.case
+    used = share_of_rows(case) > 0
+    rows: dict[str, dict[str, Value]] = {}
+    saliency = by_platform(case, found.saliency.observations.abs())
+    innovations = by_platform(case, found.integrated)
+    told = {} if found.linear is None else by_platform(case, found.linear.told)
+    total = sum(float(layers.sum()) for layers in saliency.values())
+    for name, layers in saliency.items():
+        rows[name] = {
+            "values": int((used & (case.table["platform_type"] == name).to_numpy()).sum()),
+            "|saliency| (% of all)": 100 * float(layers.sum()) / max(total, 1e-30),
+            f"innovations ({found.target.unit})": float(innovations[name].sum()),
+        }
+        if told:
+            rows[name]["variance removed (%)"] = 100 * float(told[name].sum())
+    return Table(
+        f"{found.target.name}_platforms",
+        rows,
+        "By platform; a superobservation is shared out among its values by their weight in it. Variance "
+        "removed is that of the target's background error and tells how much was learnt, "
+        "whatever the values were; a platform that another one makes redundant gets little, and would "
+        "get more alone.",
+        corner="platform",
+    )
+
+
+def _correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table]:
+    """The correlations that the generator holds, and those that its backgrounds' errors had."""
+    grid, target = finished.space.grid, found.target
+    celsius = finished.space.celsius(found.case.background.mean[0], found.case.season)
+    held = {} if found.linear is None else {"held by the generator": found.linear.correlation.numpy()}
+    each = held | {"found in the run": found.found}
+    tracks = {name: following(field, target, grid, celsius) for name, field in each.items()}
+    kind = signed("correlation of background errors (1)")
+    panels = [
+        Shown(
+            np.where(grid.ocean, field.astype(float), np.nan), kind, name.capitalize(), None, (-0.8, 0.8)
+        )
+        for name, field in each.items()
+    ]
+    blocks: list[Picture | Table] = [
+        Picture(
+            f"{target.name}_correlation",
+            sections(panels, grid, target.place, target=target, lines=_lines(tracks, grid)),
+            "What a gain is made of: the correlation of the background's error with the target's. Held: "
+            "what the generator reckons with in this window, observed or not; it is learnt, hence can be "
+            f"wrong. Found: of background less truth over {found.windows} windows of this run; "
+            "these hang together in time, so that chance makes correlations of some tenths. Where both "
+            "differ by more, the generator listens to the wrong places. Lines, near the equator: 20 °C "
+            "isotherm of the background, and where the correlation is strongest.",
+            wide=True,
+        )
+    ]
+    if target.name != "heat":
+        blocks.append(_reach_table(found, each, grid))
+    if any(tracks.values()):
+        blocks.append(_following_table(found, tracks))
+    return blocks
+
+
+def _lines(
+    tracks: Mapping[str, list[tuple[float, float, float]]], grid: Grid
+) -> list[dict[str, NDArray[np.float64]]]:
+    """For each section: name to depth (X)."""
+    made = []
+    for track in tracks.values():
+        strongest, isotherm = (np.full(grid.lon.size, np.nan) for _ in range(2))
+        for lon, depth, twenty in track:
+            at = int(np.abs(grid.lon - lon).argmin())
+            strongest[at], isotherm[at] = depth, twenty
+        made.append({"20 °C isotherm": isotherm, "strongest": strongest} if track else {})
+    return made
+
+
+def _reach_table(found: Study, each: Mapping[str, NDArray[np.float32]], grid: Grid) -> Table:
+    rows: dict[str, dict[str, Value]] = {
+        name: {
+            f"{way} ({'m' if way in ('up', 'down') else 'km'})": value
+            for way, value in reach(field, found.target, grid).items()
+        }
+        for name, field in each.items()
+    }
+    if found.linear is not None:
+        far = distances(found.linear.told, found.target, grid)
+        rows["held by the generator"] |= {
+            f"{100 * share:.0f} % told within (km)": value for share, value in far.items()
+        }
+    return Table(
+        f"{found.target.name}_reach",
+        rows,
+        "How far from the target's middle the correlation falls to 1/e, and within which distance the "
+        "observations lie that remove half, and nine tenths, of what is removed of the variance. A dash: "
+        "it does not fall so far before land, surface or floor.",
+        corner="correlation",
+    )
+
+
+def _following_table(found: Study, tracks: Mapping[str, list[tuple[float, float, float]]]) -> Table:
+    rows: dict[str, dict[str, Value]] = {}
+    for name, track in tracks.items():
+        for lon, depth, isotherm in sorted(track):
+            row = rows.setdefault(f"{lon:.0f}°E", {"20 °C isotherm (m)": isotherm})
+            row[f"strongest, {name} (m)"] = depth
+    return Table(
+        f"{found.target.name}_following",
+        dict(sorted(rows.items(), key=lambda row: float(row[0][:-2]))),
+        "Along the equator, where the correlation with the target is above 1/e: depth of its largest "
+        "value, and of the 20 °C isotherm of the background. If influence follows the thermocline, "
+        "both shoal to the east together.",
+        corner="longitude",
+    )
+
+
+def _depth_picture(found: Study, grid: Grid) -> Picture:
+    assert found.linear is not None
+    profiles = {
+        name: 100 * layers for name, layers in by_platform(found.case, found.linear.told).items()
+    }
+    return Picture(
+        f"{found.target.name}_told_by_depth",
+        by_depth(profiles, grid, "variance of the target removed (%)"),
+        "From which depth what is known comes, by platform: sums over all places. Small negative "
+        "numbers are no mistake: an observation may serve to correct what others say.",
+    )
+
+
+def _lag_picture(found: Study, finished: Finished) -> Picture:
+    sums = [float(field.abs().sum()) for field in found.lagged]
+    net = [float(field.sum()) for field in found.lagged]
+    return Picture(
+        f"{found.target.name}_lags",
+        by_lag(
+            {"sizes": sums, "net": net},
+            _days(found, finished),
+            f"sum of saliency ({found.target.unit} per K)",
+        ),
+        "How long an observation is remembered: saliency to the observations of this window and of "
+        "those before it, through the forecasts and analyses in between, summed over all cells: of "
+        "sizes, and with its sign (all observations 1 K warmer). Linear part only.",
+    )
+
+
+def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
+    """The oldest quarter, half and three quarters of the lags at the target's own level."""
+    grid, days = finished.space.grid, _days(found, finished)
+    level = found.target.level
+    lags = sorted({max(1, round(share * (len(found.lagged) - 1))) for share in (0.25, 0.5, 1.0)})
+    fields = [
+        np.where(found.lagged[lag].numpy() != 0, found.lagged[lag].numpy().astype(float), np.nan)[level]
+        for lag in lags
+        if lag < len(found.lagged)
+    ]
+    kind = signed(f"saliency ({found.target.unit} per K)")
+    panels = [
+        Shown(
+            field, kind, f"{days[lag]:.0f} days before, {grid.depth[level]:.0f} m", largest_of([field])
+        )
+        for field, lag in zip(fields, lags, strict=False)
+    ] or [Shown(np.full(grid.shape[1:], np.nan), kind, "no window before")]
+    return Picture(
+        f"{found.target.name}_upstream",
+        maps(panels, grid, [level] * len(panels), target=found.target),
+        "Saliency to observations of earlier windows at the target's own depth; each map has its own "
+        "colours. What has moved towards the target since then lies upstream.",
+        wide=True,
+    )
+
+
+def _days(found: Study, finished: Finished) -> list[float]:
+    start = finished.span.start
+    here = start[found.case.step]
+    steps = range(found.case.step, found.case.step - len(found.lagged), -1)
+    return [float((here - start[step]) / np.timedelta64(1, "D")) for step in steps]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,92 @@
+"""What the site is made of besides the pages: help of the commands, values of settings, and a guard.
+
+Pages write `<!-- commands -->` or `<!-- settings -->` where the text shall stand. It is made when the
+site is built, so it cannot go stale.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+
+COLUMNS = "80"
+LOADED = re.compile(  # what a browser fetches by itself; a link is followed only when clicked
+    r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*?\s(?:src|srcset)=["']?((?:https?:)?//[^"'\s>]+)"""
+    r"""|<link\b(?=[^>]*\brel=["']?(?:stylesheet|preconnect|icon|preload|prefetch|dns-prefetch))"""
+    r"""[^>]*?\shref=["']?((?:https?:)?//[^"'\s>]+)"""
+    r"""|(?:@import\s+(?:url\()?|url\()\s*["']?((?:https?:)?//[^"')\s]+)""",
+    re.IGNORECASE,
+)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill in what is made from the code."""
+    for mark, make in (("commands", command_reference), ("settings", settings_reference)):
+        if f"<!-- {mark} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {mark} -->", make())
+    return markdown
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Refuse a site that would fetch something from elsewhere."""
+    found = external_assets(Path(config["site_dir"]))
+    if found:
+        raise PluginError(f"the site fetches {', '.join(sorted(found))}; keep such files in docs/")
+
+
+def external_assets(site: Path) -> set[str]:
+    """Addresses outside the site that a browser would fetch by itself."""
+    files = [file for kind in ("html", "css") for file in site.rglob(f"*.{kind}")]
+    hits = (match for file in files for match in LOADED.findall(file.read_text(encoding="utf-8")))
+    return {address for match in hits for address in match if address}
+
+
+def command_reference() -> str:
+    """The help of every command, as a terminal of 80 columns shows it."""
+    from deepda.cli import COMMANDS
+
+    parts = ["```text\n" + _help() + "```\n"]
+    for command in COMMANDS:
+        text = _help(*command.words.split())
+        parts.append(f"## deepda {command.words}\n\n```text\n{text}```\n")
+    return "\n".join(parts)
+
+
+def settings_reference() -> str:
+    """The files of values as they are, comments included."""
+    from deepda.presets import config_folder, config_groups
+
+    folder = config_folder()
+    parts = [_yaml("Top level", folder / "config.yaml")]
+    for group, choices in config_groups().items():
+        parts.append(f"## {group}\n")
+        parts += [_yaml(f"{group}={choice}", folder / group / f"{choice}.yaml", 3) for choice in choices]
+    return "\n".join(parts)
+
+
+def _yaml(title: str, path: Path, level: int = 2) -> str:
+    return f"{'#' * level} {title}\n\n```yaml\n{path.read_text().rstrip()}\n```\n"
+
+
+def _help(*words: str) -> str:
+    from deepda.cli import main
+
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = COLUMNS
+    held = io.StringIO()
+    try:
+        with redirect_stdout(held):
+            main([*words, "--help"])
+    except SystemExit:
+        pass
+    finally:
+        os.environ.pop("COLUMNS")
+        if before is not None:
+            os.environ["COLUMNS"] = before
+    return held.getvalue()
