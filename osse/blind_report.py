@@ -42,8 +42,8 @@ CAPTIONS = {
     "'bottom' where it stays below.",
     "sea": "The same by sea.",
     "seas": "Error over that of climatology in the whole blind zone.",
-    "quarter": "The analysis by quarter of the year. A deep mixed layer in winter carries the surface "
-    "down; in summer a shallow one covers what was there before.",
+    "quarter": "The analysis by quarter of the year: what the surface tells of the water below changes "
+    "with the depth of mixing.",
     "coverage": "Share of truths in the stated central intervals: honest on the line of the interval, "
     "overconfident left of it.",
     "spread": "Stated spread over error; 1 is honest.",

@@ -163,7 +163,13 @@ def test_the_page_holds_every_part(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", INNOVATION)
     page = explain(folder, tmp_path / "out", ["nino34"], window="2002-02-10", place=Place(), number=1)
     text = page.read_text()
-    for title in ("Niño 3.4, mean", "lives on", "Who tells what", "convolutions look at", "Does it depend"):
+    for title in (
+        "Niño 3.4, mean",
+        "lives on",
+        "Who tells what",
+        "convolutions look at",
+        "Does it depend",
+    ):
         assert title in text, title
     assert "http" not in text.replace("http-equiv", "")
     written = {path.name for path in (tmp_path / "out" / "figures").iterdir()}

@@ -138,8 +138,7 @@ def common_axis(analysis: Timeline, *others: Timeline) -> Axis:
     if (left := analysis.years(per_year)) != years:
         notes.append(
             f"The analysis has the whole years {left[0]}–{left[-1]}; {years[0]}–{years[-1]}, "
-            "which the "
-            "others have too, are evaluated."
+            "which the others have too, are evaluated."
         )
     return Axis(range(years[0], years[-1] + 1), per_year, tuple(notes))
 
@@ -151,14 +150,12 @@ def _shared_windows(lines: Sequence[Timeline]) -> tuple[int, list[str]]:
     if coarsest == PENTADS and len(calendars) > 1:
         return MONTHS, [
             f"Calendars differ ({' and '.join(calendars)}): all products were averaged to "
-            "calendar months, "
-            "each step by its share, before anything was computed."
+            "calendar months, each step by its share, before anything was computed."
         ]
     if any(line.per_year > coarsest for line in lines):
         return coarsest, [
             "One product has months: those with finer steps were averaged to calendar months, "
-            "each step "
-            "by its share, before anything was computed."
+            "each step by its share, before anything was computed."
         ]
     return coarsest, []
 
@@ -175,8 +172,7 @@ def _require_years(years: Sequence[int], lines: Sequence[Timeline]) -> None:
         missing = min(set(range(years[0], years[-1])) - set(years))
         raise EvaluationError(
             f"year {missing} is missing between {years[0]} and {years[-1]} ({sides}), expected "
-            "years "
-            "without a gap; add its files or give the years of one side of it"
+            "years without a gap; add its files or give the years of one side of it"
         )
 
 

@@ -59,6 +59,10 @@ class Findings:
         """Name of a level."""
         return "surface" if level == 0 else f"{self.frame.grid.depth[level]:.0f} m"
 
+    def at(self, level: int) -> str:
+        """Name of a level behind "at"."""
+        return "the surface" if level == 0 else self.where(level)
+
     def on_sea(self, values: ArrayLike, level: int) -> NDArray[np.float64]:
         """(lat, lon) with land of a level missing."""
         return np.where(self.frame.grid.ocean[level], np.asarray(values, float), np.nan)

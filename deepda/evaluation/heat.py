@@ -53,8 +53,7 @@ def basin_heat(means: xr.DataArray, basins: xr.DataArray, grid: Grid, bottom: fl
     if bottom > grid.depth_edges[-1] + 1e-6:
         raise VerificationError(
             f"heat content to {bottom:g} m was asked for, the grid reaches "
-            f"{grid.depth_edges[-1]:g} m; "
-            "choose a depth inside"
+            f"{grid.depth_edges[-1]:g} m; choose a depth inside"
         )
     inside = np.clip(np.minimum(grid.depth_edges[1:], bottom) - grid.depth_edges[:-1], 0.0, None)
     share = xr.DataArray(inside / grid.thickness, {"depth": means["depth"]}, ("depth",))

@@ -129,8 +129,7 @@ def require_same_cells(analysis: Grid, other: Grid, name: str) -> None:
     """
     if not same_cells(analysis, other):
         raise EvaluationError(
-            f"the {name} has {_told(other)}, the analysis {_told(analysis)}, expected "
-            "the same "
+            f"the {name} has {_told(other)}, the analysis {_told(analysis)}, expected the same "
             "cells; add --remap to compare means over the cells of the analysis"
         )
 
@@ -180,9 +179,9 @@ def _remapped(
     given = variable or (None if is_own(files[0]) else _variable(files[0]))
     source = Remapped.of(open_control(files, edges, given), edges)
     note = (
-        f"The {name} was remapped, conservatively by volume, to {_told(source.grid)}: "
-        "everything said "
-        "about it holds for means over those cells, whose variance is smaller than that of its own."
+        f"The {name} was remapped, conservatively by volume, to {_told(source.grid)}: everything "
+        "said about it holds for means over those cells, whose variance is smaller than that of "
+        "its own."
     )
     timeline = Timeline(source.time, source.bounds, stamps)
     return Product(name, tuple(files), source.grid, timeline, source, (note,))

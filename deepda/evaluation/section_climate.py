@@ -30,7 +30,7 @@ from deepda.evaluation.patterns import (
 )
 from deepda.grid import Grid
 from deepda.report import Picture, Section, Table, Value
-from deepda.verification import VerificationError, region_weights, trend
+from deepda.verification import VerificationError, region_weights, trend, weighted_mean
 from deepda.verification.climate import SECONDS_PER_DECADE
 from deepda.verification.scores import REGIONS
 
@@ -148,12 +148,12 @@ def _mode_blocks(
         one, other = (each.pattern for each in modes.values())
         fits = [pattern_correlation(one[mode], other[mode], weights) for mode in range(count)]
         fit = " Correlation of the patterns: " + ", ".join(f"{value:.2f}" for value in fits) + "."
+    mixing = " Modes of nearly equal shares may mix or change places." if count > 1 else ""
     maps_block = Picture(
         f"eof_{name}",
         maps(panels, found.frame.grid, columns=max(count, len(modes))),
-        f"{title}, with their share of the variance. Modes of nearly equal shares may mix or "
-        f"change places.{fit}",
-        wide=True,
+        f"{title}, with the share of the variance.{mixing}{fit}",
+        wide=len(panels) > 1,
     )
     lines = {product: one.series for product, one in modes.items()}
     chart = Picture(
@@ -190,10 +190,9 @@ def heat_section(found: Findings) -> Section:
             Picture(
                 f"heat_{bottom:.0f}m",
                 over_time(shown, "heat content (ZJ)", title=f"0–{bottom:.0f} m"),
-                f"Heat content of the upper {bottom:.0f} m of all ocean evaluated, less the "
-                "mean of each "
-                "window of the year. Steps where the observing system changes are not climate.",
-                wide=True,
+                f"Heat content of the upper {bottom:.0f} m of all ocean evaluated, less the mean "
+                "of each window of the year. Steps where the observing system changes are not "
+                "climate.",
             )
         )
     if found.trends:
@@ -236,8 +235,8 @@ def _heat_table(found: Findings, heats: dict[float, dict[str, xr.DataArray]]) ->
         "heat_trends",
         rows,
         "Trend of annual heat content in W m⁻² of the ocean evaluated, with half the 95 % "
-        "confidence interval "
-        f"(autocorrelation allowed for); times {area / EARTH:.2f} it is per area of the Earth."
+        f"confidence interval (autocorrelation allowed for); times {area / EARTH:.2f} it is per "
+        "area of the Earth."
         + (" Published: ORAS5, GLORYS, FOAM, C-GLORS, IAP (doi 10.1038/s41612-024-00860-6, Table "
         "1)."
            if known else " Published ranges are for 1993–2017 and 2005–2017, which are not covered."),
@@ -285,6 +284,10 @@ def _basin_heat_table(found: Findings, heats: dict[float, dict[str, xr.DataArray
 
 def _trend_maps(found: Findings) -> list[Picture | Table]:
     layers = found.analysis.annual["layer"].values
+    surface = found.analysis.annual.sel(layer=layers[0], drop=True)
+    weights = region_weights(found.frame.grid, REGIONS["global"]).isel(depth=0, drop=True)
+    slope = float(trend(weighted_mean(surface, weights, keep=("time",))).slope)
+    found.facts["Surface trend"] = f"{slope:.2f} K a decade"
     return [
         _trend_map(found, str(layers[place]), name) for place, name in ((0, "surface"), (-1, "heat"))
     ]
@@ -309,8 +312,8 @@ def _trend_map(found: Findings, layer: str, name: str) -> Picture:
         f"trend_{name}",
         maps(panels, found.frame.grid),
         f"Linear trend of annual means, {layer}, {axis.years[0]}–{axis.years[-1]}. Dots: not "
-        "distinguishable "
-        "from none at 95 %. Short records show the phase of El Niño and of the PDO as a trend.",
+        "distinguishable from none at 95 %. Short records show the phase of El Niño and of the "
+        "PDO as a trend.",
         wide=found.reference is not None,
     )
 
@@ -340,11 +343,9 @@ def thermocline_section(found: Findings) -> Section | None:
     picture = Picture(
         "hovmoeller_isotherm",
         hovmoeller(panels, fields["analysis"][1], found.frame.grid, limits),
-        "Depth of the 20 °C isotherm within 2° of the equator, anomaly from its seasonal "
-        "cycle, by longitude "
-        "and month; blue is deeper, warm water piled up. Slanting bands in the Pacific are "
-        "Kelvin waves going "
-        "east ahead of El Niño. White: no such isotherm.",
+        "Depth of the 20 °C isotherm within 2° of the equator, anomaly from its seasonal cycle, "
+        "by longitude and month; blue is deeper, warm water piled up. Slanting bands in the "
+        "Pacific are Kelvin waves going east ahead of El Niño. White: no such isotherm.",
         wide=found.reference is not None,
     )
     return Section(

@@ -33,8 +33,7 @@ def climatology_section(found: Findings) -> Section:
         "Climatology and seasonal cycle",
         blocks,
         "Mean of all whole years, and the annual harmonic of the seasonal cycle: its amplitude "
-        "is half the "
-        "range between the warmest and the coldest time of the year.",
+        "is half the range between the warmest and the coldest time of the year.",
     )
 
 
@@ -45,7 +44,7 @@ def _mean_maps(found: Findings, level: int) -> Picture:
         MapPanel(mean, "mean", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, mean in means.items()
     ]
-    told = f"Mean temperature at {found.where(level)}."
+    told = f"Mean temperature at {found.at(level)}."
     if found.comparison is not None:
         panels.append(MapPanel(found.comparison.bias[level], "bias", "Analysis − reference"))
         told += " The third map is the bias: it should be pale and without basin-wide patches."
@@ -69,9 +68,8 @@ def _zonal_mean(found: Findings) -> Picture:
     return Picture(
         "zonal_mean",
         zonal_sections({"Zonal mean": (mean.values, "mean")}, found.frame.grid),
-        "Mean temperature around the globe by latitude and depth: warm lenses of the "
-        "subtropics, cold "
-        "water that reaches up at the equator and in the Southern Ocean.",
+        "Mean temperature around the globe by latitude and depth: warm lenses of the subtropics, "
+        "cold water that reaches up at the equator and in the Southern Ocean.",
     )
 
 
@@ -84,9 +82,8 @@ def _zonal_bias(found: Findings) -> Picture:
         "zonal_error",
         zonal_sections({"Bias": (bias, "bias"), "Root mean square difference": (error, "rmse")}, grid),
         "Around the globe by latitude and depth: mean difference (left) and root mean square "
-        "difference "
-        f"(right), down to {grid.depth_edges[-1]:.0f} m. Look for the tropical thermocline and "
-        "for what no profile reaches.",
+        f"difference (right), down to {grid.depth_edges[-1]:.0f} m. Look for the tropical "
+        "thermocline and for what no profile reaches.",
         wide=True,
     )
 
@@ -103,9 +100,8 @@ def _amplitude_maps(found: Findings) -> Picture:
     return Picture(
         "seasonal_amplitude",
         maps(panels, found.frame.grid),
-        "Amplitude of the seasonal cycle at the surface: largest in the northern "
-        "mid-latitudes, where "
-        "continents are upwind, and small along the equator.",
+        "Amplitude of the seasonal cycle at the surface: largest in the northern mid-latitudes, "
+        "where continents are upwind, and small along the equator.",
         wide=found.reference is not None,
     )
 
@@ -123,8 +119,7 @@ def _phase_maps(found: Findings) -> Picture:
         "seasonal_phase",
         maps(panels, found.frame.grid),
         "When the surface is warmest; the colours go round the year. The hemispheres should be "
-        "half a "
-        f"year apart. Left empty where the amplitude is below {FAINT:g} K.",
+        f"half a year apart. Left empty where the amplitude is below {FAINT:g} K.",
         wide=found.reference is not None,
     )
 
@@ -138,16 +133,14 @@ def variability_section(found: Findings) -> Section:
             "variability_by_depth",
             profile_curves(profiles, found.frame.grid.depth, "standard deviation of anomalies (K)"),
             "Size of the anomalies by depth, root mean square over the ocean. An analysis that "
-            "falls below "
-            "its reference is too smooth.",
+            "falls below its reference is too smooth.",
         ),
     ]
     return Section(
         "Variability",
         blocks,
         "Anomalies are departures from each product's own seasonal cycle (mean and four "
-        "harmonics of the "
-        "whole years evaluated); a trend within them is left in.",
+        "harmonics of the whole years evaluated); a trend within them is left in.",
     )
 
 
@@ -167,9 +160,8 @@ def _stddev_maps(found: Findings, level: int) -> Picture:
     return Picture(
         f"variability_{name}",
         maps(panels, found.frame.grid, level=level),
-        f"Standard deviation of anomalies at {found.where(level)}: El Niño, western boundary "
-        "currents and "
-        "the edges of the subtropics stand out."
+        f"Standard deviation of anomalies at {found.at(level)}: El Niño, western boundary "
+        "currents and the edges of the subtropics stand out."
         + (
             " Blue in the last map is variability that the analysis lacks."
             if found.reference is not None
@@ -204,15 +196,13 @@ def agreement_section(found: Findings) -> Section | None:
             "rmse_by_basin",
             profile_curves(profiles, found.frame.grid.depth, "root mean square difference (K)"),
             "Difference by depth and basin, bias included. It is largest in the thermocline, "
-            "where a small "
-            "vertical shift is a large temperature.",
+            "where a small vertical shift is a large temperature.",
         ),
         Picture(
             "correlation_by_basin",
             profile_curves(correlated, found.frame.grid.depth, "correlation of anomalies (1)"),
-            "Correlation of anomalies by depth and basin, over places and times together. "
-            "Where it falls "
-            "with depth, observations run out.",
+            "Correlation of anomalies by depth and basin, over places and times together. Where "
+            "it falls with depth, observations run out.",
         ),
         _error_series(found),
         _basin_table(found),
@@ -241,9 +231,8 @@ def _agreement_maps(found: Findings, level: int) -> Picture:
     return Picture(
         f"agreement_{name}",
         maps(panels, found.frame.grid, level=level, columns=2),
-        f"Root mean square difference and correlation of anomalies at {found.where(level)}. "
-        "Pale patches "
-        "on the right are places whose anomalies the analysis does not follow.",
+        f"Root mean square difference and correlation of anomalies at {found.at(level)}. Pale "
+        "patches on the right are places whose anomalies the analysis does not follow.",
         wide=True,
     )
 
@@ -259,8 +248,7 @@ def _baselines(found: Findings) -> Picture:
         "rmse_of_baselines",
         profile_curves(profiles, found.frame.grid.depth, "root mean square difference (K)"),
         "The same difference of the analysis and of the baselines, by depth over the whole "
-        "ocean: the "
-        "analysis should lie left of them all.",
+        "ocean: the analysis should lie left of them all.",
     )
 
 
@@ -295,9 +283,8 @@ def _error_series(found: Findings) -> Picture:
     return Picture(
         "rmse_series",
         over_time(lines, "rms difference (K)"),
-        "Difference by month over the whole ocean: steps mark changes of the observing system, "
-        "a slope "
-        "marks a drift.",
+        "Difference by month over the whole ocean: steps mark changes of the observing system, a "
+        "slope marks a drift.",
         wide=True,
     )
 
@@ -342,9 +329,8 @@ def scales_section(found: Findings) -> Section:
         Picture(
             "densities",
             densities({name: one.density for name, one in found.records.items()}, shown),
-            "How often anomalies of each size occur, by depth. The tails are what heatwaves "
-            "and fronts are "
-            "made of: narrow tails mean extremes are lost.",
+            "How often anomalies of each size occur, by depth. The tails are what heatwaves and "
+            "fronts are made of: narrow tails mean extremes are lost.",
             wide=True,
         )
     )

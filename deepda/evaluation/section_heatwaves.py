@@ -39,11 +39,10 @@ def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list
         Picture(
             "performance_diagram",
             performance_diagram(tables),
-            "Heatwaves of the analysis against those of the reference, by level and basin: up "
-            "is more of "
-            "them found, right is fewer false alarms, the upper right corner is perfect. "
-            "Curves: critical "
-            "success index; dashed: as many told as there were (the diagonal), or half, or twice.",
+            "Heatwaves of the analysis against those of the reference, by level and basin: up is "
+            "more of them found, right is fewer false alarms, the upper right corner is perfect. "
+            "Curves: critical success index; dashed: as many told as there were (the diagonal), "
+            "or half, or twice.",
         ),
     ]
     if found.baselines:
@@ -59,8 +58,7 @@ def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list
                 "performance_of_baselines",
                 performance_diagram(told),
                 "The same over the whole ocean for the analysis and the baselines. One that "
-                "never departs "
-                "from its seasonal cycle has no heatwave and no place here.",
+                "never departs from its seasonal cycle has no heatwave and no place here.",
             )
         )
         tables |= {name: one for name, one in told.items() if name != "analysis"}
@@ -70,8 +68,7 @@ def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list
 def _text(found: Findings) -> str:
     what = (
         "above the 90th percentile of its time of the year (each pentad pooled with its "
-        "neighbours, smoothed "
-        "over seven); one pentad is the five days that an event must last"
+        "neighbours, smoothed over seven); one pentad is the five days that an event must last"
         if found.frame.axis.per_year == PENTADS
         else "above the 90th percentile of its calendar month; one month is an event"
     )
@@ -82,10 +79,9 @@ def _text(found: Findings) -> str:
     )
     return (
         "After Hobday et al. (2016), adapted to the windows at hand: a window is in a heatwave "
-        f"if it is {what}. "
-        "Each product has its own percentile over the years evaluated, so that a mean bias "
-        "makes no heatwave; "
-        f"a trend is left in and moves heatwaves to the later years.{short}"
+        f"if it is {what}. Each product has its own percentile over the years evaluated, so that "
+        "a mean bias makes no heatwave; a trend is left in and moves heatwaves to the later "
+        f"years.{short}"
     )
 
 
@@ -128,9 +124,8 @@ def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) ->
     return Picture(
         f"heatwaves_{name}",
         maps(panels, found.frame.grid, level=level),
-        f"Share of windows in a heatwave at {found.where(level)} in the second half of the "
-        "years: 10 % is the "
-        "share over all of them, so that red is warming."
+        f"Share of windows in a heatwave at {found.at(level)} in the second half of the years: "
+        "10 % is the share over all of them, so that red is warming."
         + (
             " Right: the part of all heatwave windows of either that both have."
             if found.reference is not None
@@ -178,8 +173,8 @@ def _table(tables: dict[str, dict[str, Contingency]]) -> Table:
     return Table(
         "heatwaves",
         rows,
-        "Heatwave windows against those of the reference, weighted by volume. Told at random "
-        "as often as "
-        "they are, one window in ten, detection would be 0.10 and the success index 0.05.",
+        "Heatwave windows against those of the reference, weighted by volume. Told at random as "
+        "often as they are, one window in ten, detection would be 0.10 and the success index "
+        "0.05.",
         corner="level and basin",
     )

@@ -23,23 +23,20 @@ def reliability_section(found: Findings) -> Section | None:
         Picture(
             "spread_by_depth",
             spread_skill_by_depth({"analysis": judged.ratio}),
-            "Stated spread over the difference from the reference, by depth; inside the band "
-            "it is right "
-            "to 10 %. Left of it the analysis is overconfident.",
+            "Stated spread over the difference from the reference, by depth; inside the band it "
+            "is right to 10 %. Left of it the analysis is overconfident.",
         ),
         Picture(
             "spread_classes",
             spread_against_error(judged.classes),
             "The difference in classes of stated spread: on the diagonal the spread means what "
-            "it says, and "
-            "a long line says that it tells good places from bad.",
+            "it says, and a long line says that it tells good places from bad.",
         ),
         Picture(
             "pit",
             rank_bars(judged.pit, label="quantile of the reference within the stated distribution"),
-            "Where the reference falls in the stated distribution: flat is right, a hump is "
-            "too cautious, "
-            "high ends are overconfident, a slope is a bias.",
+            "Where the reference falls in the stated distribution: flat is right, a hump is too "
+            "cautious, high ends are overconfident, a slope is a bias.",
         ),
     ]
     if judged.ranks is not None:
@@ -72,9 +69,8 @@ def _spread_maps(found: Findings, level: int) -> Picture:
     return Picture(
         f"spread_{name}",
         maps(panels, found.frame.grid, level=level, columns=2),
-        f"Stated standard deviation and root mean square difference at {found.where(level)}, "
-        "same colours: "
-        "they should look alike.",
+        f"Stated standard deviation and root mean square difference at {found.at(level)}, same "
+        "colours: they should look alike.",
         wide=True,
     )
 
@@ -99,10 +95,9 @@ def observation_section(found: Findings) -> Section | None:
         "Against observations",
         blocks,
         f"{total:,} rows of feedback: {departures.states['used']:,} assimilated, "
-        f"{departures.states['withheld']:,} "
-        f"withheld, {departures.states['rejected']:,} rejected. Only the withheld ones judge "
-        "the analysis; they hold "
-        "their own error too, so that no analysis reaches zero.",
+        f"{departures.states['withheld']:,} withheld, {departures.states['rejected']:,} rejected. "
+        "Only the withheld ones judge the analysis; they hold their own error too, so that no "
+        "analysis reaches zero.",
     )
 
 
@@ -117,8 +112,8 @@ def _departure_table(departures: Departures, state: str, grouping: str, names: t
         f"observations_{state}_by_{grouping}",
         rows,
         f"Observation less background (O−B) and less analysis (O−A) by {grouping}, "
-        f"{TITLES[state]}, K. The last "
-        "column compares the expected with the found size of O−B: 1 is honest.",
+        f"{TITLES[state]}, K. The last column compares the expected with the found size of O−B: 1 "
+        "is honest.",
         corner=grouping,
     )
 

@@ -202,7 +202,6 @@ def _edges(bounds: NDArray[np.float64], what: str, name: str) -> NDArray[np.floa
     if apart.max(initial=0.0) > TOUCH * max(1.0, float(np.abs(bounds).max()) * 1e-2):
         raise EvaluationError(
             f"{what} {int(apart.argmax())} and {int(apart.argmax()) + 1} of {name} do not meet, "
-            "expected "
-            "cells side by side; mend or remove the bounds"
+            "expected cells side by side; mend or remove the bounds"
         )
     return np.append(bounds[:, 0], bounds[-1, 1])

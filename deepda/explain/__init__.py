@@ -8,7 +8,7 @@ importance        groups of inputs left out, in all combinations
 features          responses of the encoder of the convolutions
 sanity            the same with random weights
 pictures          maps and sections with the target outlined
-section_targets, section_network, page      the page
+section_targets, section_network, section_sanity, page      the page
 """
 
 from deepda.explain.page import explain

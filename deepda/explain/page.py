@@ -18,9 +18,8 @@ from deepda.explain.section_network import (
     features_section,
     importance_section,
     platform_section,
-    sanity_of,
-    sanity_section,
 )
+from deepda.explain.section_sanity import sanity_of, sanity_section
 from deepda.explain.section_targets import account_table, target_section
 from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target

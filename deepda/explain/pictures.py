@@ -237,16 +237,16 @@ def _draw_values(
         mesh, ax=axes, orientation="horizontal", aspect=36, pad=pad, shrink=0.9, label=panel.kind.label
     )
     bar.outline.set(edgecolor=LIGHT.coast, linewidth=0.5)
-    bar.set_ticks(_labelled(levels), labels=[_short(level) for level in _labelled(levels)])
+    marks = _labelled(levels)
+    bar.set_ticks(marks, labels=[_short(mark) for mark in marks])
     bar.ax.tick_params(length=2, labelsize=7.5)
     bar.ax.minorticks_off()
 
 
-def _labelled(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _labelled(levels: NDArray[np.float64]) -> list[float]:
     """Every second level, counted from the ends."""
-    half = len(levels) // 2
-    upper = levels[half:][::-1][::2]
-    return np.concatenate([-upper, upper[::-1]])
+    upper = levels[len(levels) // 2 :][::-1][::2].tolist()
+    return [*(-level for level in upper), *reversed(upper)]
 
 
 def _short(value: float) -> str:

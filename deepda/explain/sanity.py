@@ -56,7 +56,7 @@ def likeness(one: Tensor, other: Tensor, seen: Tensor) -> Likeness:
         _rank_correlation(np.abs(first), np.abs(second)),
         _rank_correlation(first, second),
         _rank_correlation(np.abs(first[best[0]]), np.abs(second[best[0]])),
-        len(np.intersect1d(*best)) / number,
+        len(np.intersect1d(best[0], best[1])) / number,
     )
 
 

@@ -1,38 +1,21 @@
-"""The sections of the page on the network as a whole: inputs, feature maps, sanity."""
+"""The sections of the page on the network as a whole: inputs, platforms, feature maps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import cmocean
 import numpy as np
 import torch
-from torch import Tensor
 
 from deepda.explain.cases import Case, Finished
 from deepda.explain.features import feature_maps, known_fields, resemblance
 from deepda.explain.importance import GROUPS, NAMES, Losses
 from deepda.explain.pictures import Shown, bars, by_depth, largest_of, maps, signed, sized
-from deepda.explain.sanity import (
-    DRAWS,
-    STRONGEST,
-    Likeness,
-    correction,
-    likeness,
-    mean_likeness,
-    randomised,
-    saliency_of,
-    untrained,
-    whole,
-)
 from deepda.explain.study import Study, removed_by_platform
 from deepda.explain.targets import Target
-from deepda.figures.maps import Kind
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.progress import Progress
 from deepda.report import Picture, Section, Table, Value
-from deepda.settings import GeneratorConfig
 
 MILLI = 1e3  # mK per K
 
@@ -213,102 +196,6 @@ def features_section(study: Study, finished: Finished) -> Section | None:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Sanity:
-    """Likeness of saliencies before and after the weights lost their meaning; an example to look at."""
-
-    likenesses: Mapping[str, Likeness]
-    example: Tensor
-
-
-def sanity_of(study: Study, finished: Finished, settings: GeneratorConfig, progress: Progress) -> Sanity:
-    """Randomise weights and compare."""
-    own, response = study.saliency.observations, study.response
-    seen = study.case.seen
-    draws = [
-        saliency_of(response, randomised(response.analyser, draw, whole))
-        for draw in progress.track(range(DRAWS), "Randomising the weights")
-    ]
-    found = {"all weights random": mean_likeness(likeness(own, other, seen) for other in draws)}
-    fresh = saliency_of(response, untrained(response.analyser, settings, finished.space, seed=0))
-    found["before training"] = likeness(own, fresh, seen)
-    if study.linear is not None and response.analyser.correction is not None:  # type: ignore[union-attr]
-        part = own - study.linear.gain
-        others = [
-            saliency_of(response, randomised(response.analyser, draw, correction)) - study.linear.gain
-            for draw in progress.track(range(DRAWS), "Randomising the correction")
-        ]
-        found["correction's part, its weights random"] = mean_likeness(
-            likeness(part, other, seen) for other in others
-        )
-        found["all, correction random"] = mean_likeness(
-            likeness(own, study.linear.gain + other, seen) for other in others
-        )
-        found["gain alone, no correction"] = likeness(own, study.linear.gain, seen)
-    return Sanity(found, draws[0])
-
-
-def sanity_section(study: Study, found: Sanity, finished: Finished) -> Section:
-    """Whether random weights destroy the saliency, in numbers and to be looked at."""
-    grid, level = finished.space.grid, study.target.level
-    own, other = (
-        np.where(study.case.seen.numpy(), field.numpy().astype(float), np.nan)[level]
-        for field in (study.saliency.observations, found.example)
-    )
-    kind = signed(f"saliency ({study.target.unit} per K)")
-    panels = [
-        Shown(own, kind, "as trained", largest_of([own])),
-        Shown(other, kind, "all weights shuffled", largest_of([other])),
-    ]
-    rows: dict[str, dict[str, Value]] = {
-        name: {
-            "rank correlation": one.rank,
-            f"of the {STRONGEST} strongest in common (%)": 100 * one.shared,
-        }
-        for name, one in found.likenesses.items()
-    }
-    left = found.likenesses["all weights random"]
-    return Section(
-        "Does it depend on what was learnt?",
-        [
-            Picture(
-                "sanity",
-                maps(panels, grid, [level, level], target=study.target, columns=2),
-                f"Saliency of {study.target.title} at {grid.depth[level]:.0f} m, as trained and with "
-                "every weight tensor shuffled; each has its own colours.",
-                wide=True,
-            ),
-            Picture(
-                "sanity_ranks",
-                bars(
-                    {name: {"rank": one.rank} for name, one in found.likenesses.items()},
-                    "rank correlation of |saliency| with that of the trained network",
-                ),
-                "1: the same order of cells; 0: unrelated. Means over the draws.",
-            ),
-            Table(
-                "sanity_numbers",
-                rows,
-                f"Rank correlation of the sizes over all {int(study.case.seen.sum())} observed cells, "
-                f"and how many of the strongest stay. Mean over {DRAWS} draws where weights are "
-                "random. Random: shuffled within each tensor. Before training: first guesses, with "
-                "the forecast and the patterns that come from the control simulation.",
-                corner="compared with the trained network",
-            ),
-        ],
-        "A saliency that random weights do not change would show the input and not the network "
-        "(Adebayo et al. 2018, arXiv:1810.03292). With all weights random the rank correlation is "
-        f"{left.rank:.2f}. What is left comes from what is no weight: which cells are observed, how "
-        "sure they are, how far they are from the target, the carried variances, and the patterns of "
-        "the control simulation.",
-    )
-
-
-def correction_kind() -> Kind:
-    """Colours of what the correction adds."""
-    return Kind(cmocean.cm.balance, "shift by the correction (K)", centred=True)
-
-
 def correction_picture(study: Study, finished: Finished) -> Picture | None:
     """What the convolutions add to the linear analysis; None for a generator without a correction."""
     response, analyser = study.response, study.response.analyser
@@ -326,7 +213,8 @@ def correction_picture(study: Study, finished: Finished) -> Picture | None:
     )
     largest = largest_of([shift[level] for level in levels])
     panels = [
-        Shown(shift[level], correction_kind(), f"{grid.depth[level]:.0f} m", largest) for level in levels
+        Shown(shift[level], signed("shift by the correction (K)"), f"{grid.depth[level]:.0f} m", largest)
+        for level in levels
     ]
     return Picture(
         "correction",

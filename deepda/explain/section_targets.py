@@ -236,12 +236,12 @@ def _correlation_blocks(found: Study, finished: Finished) -> list[Picture | Tabl
         Picture(
             f"{target.name}_correlation",
             sections(panels, grid, target.place, target=target, lines=_lines(tracks, grid)),
-            "What a gain is made of: the correlation of the background's error with the target's. Held: "
-            "what the generator reckons with in this window, observed or not; it is learnt, hence can be "
-            f"wrong. Found: of background less truth over {found.windows} windows of this run; "
-            "these hang together in time, so that chance makes correlations of some tenths. Where both "
-            "differ by more, the generator listens to the wrong places. Lines, near the equator: 20 °C "
-            "isotherm of the background, and where the correlation is strongest.",
+            "What a gain is made of: the correlation of the background's error with the target's. "
+            "Held: what the generator reckons with in this window, observed or not; it is learnt, "
+            f"hence can be wrong. Found: of background less truth over {found.windows} windows of this "
+            "run; these hang together in time, so that chance makes correlations of some tenths. "
+            "Where both differ by more, the generator listens to the wrong places. Lines, near the "
+            "equator: 20 °C isotherm of the background, and where the correlation is strongest.",
             wide=True,
         )
     ]
@@ -283,8 +283,8 @@ def _reach_table(found: Study, each: Mapping[str, NDArray[np.float32]], grid: Gr
         f"{found.target.name}_reach",
         rows,
         "How far from the target's middle the correlation falls to 1/e, and within which distance the "
-        "observations lie that remove half, and nine tenths, of what is removed of the variance. A dash: "
-        "it does not fall so far before land, surface or floor.",
+        "observations lie that remove half, and nine tenths, of what is removed of the variance. A "
+        "dash: it does not fall so far before land, surface or floor.",
         corner="correlation",
     )
 
@@ -338,6 +338,7 @@ def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
     """The oldest quarter, half and three quarters of the lags at the target's own level."""
     grid, days = finished.space.grid, _days(found, finished)
     level = found.target.level
+    where = f"{grid.depth[level]:.0f} m"
     lags = sorted({max(1, round(share * (len(found.lagged) - 1))) for share in (0.25, 0.5, 1.0)})
     fields = [
         np.where(found.lagged[lag].numpy() != 0, found.lagged[lag].numpy().astype(float), np.nan)[level]
