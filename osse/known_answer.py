@@ -41,7 +41,7 @@ from osse.linear_ocean import LinearOcean, Network, observe
 
 CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the ocean and network have 0, 1
 STRETCHES = 32  # in parallel: the ocean is small
-OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, patterns=0, solver_iterations=16)
+OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, patterns=0, solver_iterations=128)
 HAM = HamGenerator(kind="ham2024")
 RATE, BACKPROP = 1.5e-3, 1  # learning rate; windows that the gradient is followed through
 HAM_ADVERSARIAL = 0.1  # weight of the discriminator, as published

@@ -149,7 +149,7 @@ def doubled(response: Response) -> Response:
     double = replace(case, background=belief, observations=values)
     analyser = response.analyser.double().eval()
     if isinstance(analyser, InnovationAnalyser):
-        analyser.tolerance = 1e-9
+        analyser.iterations, analyser.tolerance = 1000, 1e-9
     return Response(analyser, double, response.target, response.scale.double())
 
 

@@ -163,7 +163,7 @@ def test_the_dual_gives_the_increment(seed: int) -> None:
 @torch.no_grad()
 def test_the_dual_solves_its_equation() -> None:
     made = analyser(0, hidden=0)
-    made.tolerance = 1e-6
+    made.iterations, made.tolerance = 500, 1e-6
     background, seen = believed(made, 0), observed(made, 0)
     innovation = torch.where(seen.seen, seen.value - background.mean, 0.0)
     solved = made.dual(background, innovation, seen.precision)

@@ -38,6 +38,7 @@ from deepda.networks.transition import advance_adjoint
 # Points of the Gauss-Legendre quadrature. The default generator is nearly linear; U-Net 3+ has kinks.
 POINTS, MANY_POINTS = 3, 32
 CONVERGED = 1e-4  # residual of the solver, relative to the innovations
+MOST = 1000  # steps of the solver until then
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def converged(analyser: Explained) -> Explained:
     """A copy that solves further, so that gradients belong to the function that is explained."""
     made = copy.deepcopy(analyser)
     if isinstance(made, InnovationAnalyser):
-        made.tolerance = CONVERGED
+        made.iterations, made.tolerance = MOST, CONVERGED
     return made
 
 

@@ -191,15 +191,15 @@ class _ImplicitSolve(torch.autograd.Function):
     """The identity on a known solution; backwards, the same symmetric system is solved again."""
 
     @staticmethod
-    def forward(ctx, residual, solution, operator, iterations):  # type: ignore[no-untyped-def]
-        ctx.operator, ctx.iterations = operator, iterations
+    def forward(ctx, residual, solution, operator, iterations, tolerance):  # type: ignore[no-untyped-def]
+        ctx.operator, ctx.accuracy = operator, (iterations, tolerance)
         return solution.clone()
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]
         with torch.no_grad():
-            solved = conjugate_gradients(ctx.operator, gradient, ctx.iterations)
-        return solved, None, None, None
+            solved = conjugate_gradients(ctx.operator, gradient, *ctx.accuracy)
+        return solved, None, None, None, None
 
 
 def solve(
@@ -211,14 +211,14 @@ def solve(
         operator: symmetric positive definite, with a graph to its parameters.
         frozen: the same operator without a graph.
         right: (B, ...) right-hand side.
-        iterations, tolerance: of `conjugate_gradients`, forwards; backwards it makes all steps.
+        iterations, tolerance: of `conjugate_gradients`, forwards and backwards.
     """
     with torch.no_grad():
         solution = conjugate_gradients(frozen, right, iterations, tolerance)
     if not torch.is_grad_enabled():
         return solution
     residual = right - operator(solution)
-    return _ImplicitSolve.apply(residual, solution, frozen, iterations)
+    return _ImplicitSolve.apply(residual, solution, frozen, iterations, tolerance)
 
 
 def _mix_channels(matrix: Tensor, field: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ SHARPNESS = 0.6  # width of a bump, in distances between bumps
 GEOGRAPHY = 64  # hidden channels of the network that places the factors
 REACH = 1.5  # of the logarithm by which a place may change a factor's variance and pace
 TOLERANCE = 0.03  # residual of the solver, relative to the innovations, at which an analysis stands
-LONGEST = 8  # times the steps of training that an analysis may take until then
+TRAINING_TOLERANCE = 0.1  # the same in training: the gradient needs no more
 TINY = 1e-6
 
 
@@ -78,8 +78,8 @@ class InnovationAnalyser(nn.Module):
         statics: of the grid.
         hidden: channels of the correction trunk; 0 leaves the correction out.
         levels: coarser levels of the trunk.
-        iterations: conjugate-gradient steps of the gain in training. An analysis takes as many as it
-            needs until the residual is below the attribute `tolerance`.
+        iterations: most conjugate-gradient steps of the gain; the attribute `tolerance` says at which
+            residual it stops before.
         dropout: rate in the correction trunk.
     """
 
@@ -196,14 +196,11 @@ class InnovationAnalyser(nn.Module):
         return self.covariance(background, weighted * solution)
 
     def _accuracy(self) -> tuple[int, float]:
-        """Most steps of the solver, and the residual at which it may stop before.
+        """Most steps of the solver, and the residual at which it stops before.
 
-        In training a number of steps is enough for the gradient. An analysis is solved until it stands:
-        the denser and the more exact the observations, the more steps it takes.
+        The denser and the more exact the observations, the more steps it takes.
         """
-        if self.training:
-            return self.iterations, 0.0
-        return LONGEST * self.iterations, self.tolerance
+        return self.iterations, TRAINING_TOLERANCE if self.training else self.tolerance
 
     def _operator(
         self, diagonal: Tensor, weight: Tensor, variance: Tensor, frozen: bool = False
