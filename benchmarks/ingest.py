@@ -89,14 +89,12 @@ def main() -> None:
     processor = used.ru_utime + used.ru_stime
     manifest = pd.read_csv(output / "manifest.csv")
     rows = manifest["rows_in"].sum()
-    assert rows == manifest["rows_kept"].sum() + manifest["rows_rejected"].sum()
     print(f"{wall:.0f} s, {processor:.0f} s of processor time with {options.workers} workers")
-    print(
-        f"{rows / processor:,.0f} values a second and core; largest process {used.ru_maxrss / 2**20:.2f} GiB"
-    )
-    print(
-        f"{rows:,} rows in = {manifest['rows_kept'].sum():,} kept + {manifest['rows_rejected'].sum():,} rejected"
-    )
+    largest = used.ru_maxrss / 2**20
+    print(f"{rows / processor:,.0f} values a second and core; largest process {largest:.2f} GiB")
+    kept, rejected = manifest["rows_kept"].sum(), manifest["rows_rejected"].sum()
+    print(f"{rows:,} rows in = {kept:,} kept + {rejected:,} rejected")
+    assert rows == kept + rejected == casts * LEVELS * len(months)
     shutil.rmtree(options.folder)
 
 
