@@ -3,8 +3,9 @@
     deepda osse run training=quick training.adversarial_weight=W --output runs/adversarial-W
     python benchmarks/adversarial.py runs/adversarial-* --figure docs/figures/adversarial.png
 
-One run for each weight W. Runs must differ in nothing but the weight. Power is that of the analysis over that of the truth at the
-shortest third of the zonal wavelengths (`spectral_ratio` in scores.json): 1 keeps all variance.
+One run for each weight W. Runs must differ in nothing but the weight. Power is that of the analysis over
+that of the truth at the shortest third of the zonal wavelengths (`spectral_ratio` in scores.json): 1
+keeps all variance.
 """
 
 from __future__ import annotations
