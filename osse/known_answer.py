@@ -27,6 +27,7 @@ from deepda.grid import Grid
 from deepda.info import versions
 from deepda.networks.build import Generator, build_generator, number_of_patterns
 from deepda.networks.ham2024 import Ham2024Analyser
+from deepda.networks.innovation import InnovationAnalyser
 from deepda.progress import Progress
 from deepda.settings import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.state import StateSpace
@@ -36,7 +37,16 @@ from deepda.windows import PENTADS
 from osse.control_data import learn
 from osse.course import VALIDATIONS, Course
 from osse.kalman import kalman_filter
-from osse.known_scores import Analyses, Case, judge, mean_square_error, table, volume_mean, write_fields
+from osse.known_scores import (
+    Analyses,
+    Case,
+    error_over_spread,
+    judge,
+    mean_square_error,
+    table,
+    volume_mean,
+    write_fields,
+)
 from osse.linear_ocean import LinearOcean, Network, observe
 
 CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the ocean and network have 0, 1
@@ -240,6 +250,9 @@ def train(
             / validation.space.scale
         )
         network.set_error_stddev(torch.from_numpy(error))
+    if isinstance(network, InnovationAnalyser):
+        told = error_over_spread(analyse(network, validation), validation)
+        network.calibrate(torch.from_numpy(told))
     weights = sum(parameter.numel() for parameter in network.parameters())
     return Method(
         network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost

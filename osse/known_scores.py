@@ -79,6 +79,15 @@ def volume_mean(field: NDArray[np.float64], case: Case) -> float:
     return float((volume * field).sum() / volume.sum())
 
 
+def error_over_spread(found: Analyses, case: Case) -> NDArray[np.float64]:
+    """(depth) root mean square error over that of the stated spread, over the scored windows."""
+    stated = found.variance[case.spinup :].astype(np.float64).mean(axis=0)
+    square = mean_square_error(found.mean, case)
+    volume = case.space.grid.volume
+    ratio: NDArray[np.float64] = np.sqrt((volume * square).sum((1, 2)) / (volume * stated).sum((1, 2)))
+    return ratio
+
+
 def judge(
     case: Case, analyses: Mapping[str, Analyses], costs: Mapping[str, Mapping[str, float]]
 ) -> dict[str, Any]:

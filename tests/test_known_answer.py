@@ -13,7 +13,15 @@ import xarray as xr
 
 from deepda.baselines import Persistence
 from osse.known_answer import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
-from osse.known_scores import Analyses, Case, mean_square_error, spread, table, volume_mean
+from osse.known_scores import (
+    Analyses,
+    Case,
+    error_over_spread,
+    mean_square_error,
+    spread,
+    table,
+    volume_mean,
+)
 from osse.linear_ocean import LinearOcean, Network
 
 SMALL = Size(control=3, validation=1, spinup=1, test=1, shape=(2, 8, 12))
@@ -137,6 +145,16 @@ def test_an_honest_spread_scores_one(case: Case) -> None:
     assert found["correlation_with_exact_variance"]["by_level"] == pytest.approx([1, 1])
     doubled = spread(sure, honest, case)["standardised_error_variance"]
     assert doubled == pytest.approx([2 * value for value in found["standardised_error_variance"]])
+
+
+def test_the_spread_that_calibrates_is_the_one_that_is_right_level_by_level(case: Case) -> None:
+    rng = np.random.default_rng(6)
+    stddev = np.where(case.space.grid.ocean, rng.uniform(0.1, 0.5, case.truth.shape), 0)
+    factor = np.array([0.5, 2.0])[:, None, None]
+    noisy = case.truth + factor * stddev * rng.standard_normal(case.truth.shape)
+    noisy[: case.spinup] += 9  # spin-up does not count
+    found = Analyses(noisy.astype(np.float32), (stddev**2).astype(np.float32), 0.0)
+    np.testing.assert_allclose(error_over_spread(found, case), [0.5, 2.0], rtol=0.05)
 
 
 def test_interpolation_can_be_tuned_on_an_ocean_of_full_size() -> None:
