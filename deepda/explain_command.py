@@ -18,8 +18,8 @@ def _declare(parser: ArgumentParser) -> None:
     parser.add_argument("--lat", type=float, default=0.0, help="of the point, degrees north (0)")
     parser.add_argument("--lon", type=float, default=-140.0, help="of the point, degrees east (-140)")
     parser.add_argument("--depth", type=float, default=150.0, help="of the point, m (150)")
-    parser.add_argument("--windows", type=int, default=6, metavar="N",
-                        help="in which inputs are left out; 0 for none (6)")  # fmt: skip
+    parser.add_argument("--windows", type=int, default=4, metavar="N",
+                        help="in which inputs are left out; 0 for none (4)")  # fmt: skip
     parser.add_argument(
         "--output", metavar="DIR", default="runs/explain", help="folder of the page (%(default)s)"
     )
@@ -27,7 +27,7 @@ def _declare(parser: ArgumentParser) -> None:
 
 def _explain(arguments: Namespace) -> None:
     if arguments.windows < 0:
-        raise UsageError(f"--windows is {arguments.windows}, expected 0 or more; try --windows 6")
+        raise UsageError(f"--windows is {arguments.windows}, expected 0 or more; try --windows 4")
     output = require_writable(Path(arguments.output))
     import deepda.explain
     from deepda.progress import Progress

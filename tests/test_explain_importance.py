@@ -159,6 +159,7 @@ def test_windows_are_spread_over_the_years_after_the_spin_up(runs) -> None:
     assert found == [9, 16, 23]
 
 
+@pytest.mark.slow
 def test_the_page_holds_every_part(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", INNOVATION)
     page = explain(folder, tmp_path / "out", ["nino34"], window="2002-02-10", place=Place(), number=1)

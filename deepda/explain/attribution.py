@@ -60,7 +60,7 @@ class Account:
         innovations: sum of the integrated gradients.
         presence: what the correction does where observations agree with the background: it knows
             where was observed, not only what.
-        as_run: the target's anomaly with the run's own number of solver steps.
+        as_run: the target's anomaly with the accuracy at which the run's solver stops.
     """
 
     background: float

@@ -27,7 +27,7 @@ from deepda.progress import Progress
 from deepda.report import Picture, Section, Table, write_report
 
 LAGS = 12  # windows before the one that is explained
-WINDOWS = 6  # that importance is measured in
+WINDOWS = 4  # that importance is measured in
 PAGE, FIELDS = "explain.html", "explain.nc"
 
 

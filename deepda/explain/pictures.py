@@ -237,16 +237,16 @@ def _draw_values(
         mesh, ax=axes, orientation="horizontal", aspect=36, pad=pad, shrink=0.9, label=panel.kind.label
     )
     bar.outline.set(edgecolor=LIGHT.coast, linewidth=0.5)
-    marks = _labelled(levels)
-    bar.set_ticks(marks, labels=[_short(mark) for mark in marks])
-    bar.ax.tick_params(length=2, labelsize=7.5)
+    marks, middle = _labelled(levels), f"±{_short(levels[-STEPS])}"
+    bar.set_ticks(marks, labels=[_short(mark) if mark else middle for mark in marks])
+    bar.ax.tick_params(length=2, labelsize=7)
     bar.ax.minorticks_off()
 
 
 def _labelled(levels: NDArray[np.float64]) -> list[float]:
-    """Every second level, counted from the ends."""
-    upper = levels[len(levels) // 2 :][::-1][::2].tolist()
-    return [*(-level for level in upper), *reversed(upper)]
+    """Every second level, counted from the ends, and the middle, where the pale colour is."""
+    upper = levels[len(levels) // 2 :][::-1][:-1:2].tolist()
+    return [*(-level for level in upper), 0.0, *reversed(upper)]
 
 
 def _short(value: float) -> str:

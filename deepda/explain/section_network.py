@@ -66,6 +66,7 @@ def importance_section(found: Losses, finished: Finished) -> Section:
             "are out. Negative: the analysis is better without.",
             corner="group",
         ),
+        _depth_table(found, finished),
         _combination_table(found),
     ]
     how = "; ".join(f"{name}: {what}" for name, what in GROUPS.items())
@@ -96,6 +97,29 @@ def _importance_row(
         "from the full": MILLI * float(lost[:, 0].mean()),
         "alone": MILLI * float(alone[:, 0].mean()),
     }
+
+
+def _depth_table(found: Losses, finished: Finished) -> Table:
+    full = frozenset(NAMES)
+    error = found.of(full)[:, 1:].mean(0)
+    lost = {name: found.of(full - {name})[:, 1:].mean(0) - error for name in NAMES}
+    shapley = {name: found.shapley(name)[:, 1:].mean(0) for name in ("surface", "profiles")}
+    columns = {
+        "error": error,
+        **{f"without {name}": lost[name] for name in NAMES},
+        **{f"{name}, Shapley": shapley[name] for name in shapley},
+    }
+    rows: dict[str, dict[str, Value]] = {
+        f"{depth:.0f} m": {name: MILLI * float(column[level]) for name, column in columns.items()}
+        for level, depth in enumerate(finished.space.grid.depth)
+    }
+    return Table(
+        "importance_by_depth_numbers",
+        rows,
+        "By depth: error with everything (mK), what is lost if one group alone is left out (mK), and "
+        "the Shapley values of the two groups of observations (mK). Means over the windows.",
+        corner="depth",
+    )
 
 
 def _combination_table(found: Losses) -> Table:

@@ -70,18 +70,19 @@ def account_table(studies: Sequence[Study]) -> Table:
         "Anomalies from the season. Background + innovations + presence + rest = analysis. "
         "Innovations: the integrated gradients of all observed cells. Presence: what the correction "
         "does where every observation agrees with the background, for it knows where was observed. "
-        "Rest: of the quadrature. As run: with the run's own number of solver steps; here the solver "
-        "goes on until it has converged. The last two columns split the analysed anomaly, not its "
-        "change.",
+        "Rest: of the quadrature. As run: with the accuracy at which the run's solver stops; here the "
+        "solver goes on until it has converged. The last two columns split the analysed anomaly, not "
+        "its change.",
         corner="target",
+        digits=4,
     )
 
 
 def _balance(found: Study) -> str:
     account, unit = found.account, found.target.unit
     return (
-        f"The observations of this window move it from {account.background:+.3g} to "
-        f"{account.analysis:+.3g} {unit} (anomalies; the truth is {found.truth:+.3g} {unit}); "
+        f"The observations of this window move it from {account.background:+.4g} to "
+        f"{account.analysis:+.4g} {unit} (anomalies; the truth is {found.truth:+.4g} {unit}); "
         f"{int(found.case.seen.sum())} cells are observed."
     )
 
@@ -286,6 +287,7 @@ def _reach_table(found: Study, each: Mapping[str, NDArray[np.float32]], grid: Gr
         "observations lie that remove half, and nine tenths, of what is removed of the variance. A "
         "dash: it does not fall so far before land, surface or floor.",
         corner="correlation",
+        digits=4,
     )
 
 
@@ -298,9 +300,9 @@ def _following_table(found: Study, tracks: Mapping[str, list[tuple[float, float,
     return Table(
         f"{found.target.name}_following",
         dict(sorted(rows.items(), key=lambda row: float(row[0][:-2]))),
-        "Along the equator, where the correlation with the target is above 1/e: depth of its largest "
-        "value, and of the 20 °C isotherm of the background. If influence follows the thermocline, "
-        "both shoal to the east together.",
+        "Along the equator, as far as the correlation with the target is above 1/e: depth of its "
+        "largest value, and of the 20 °C isotherm of the background. If influence follows the "
+        "thermocline, both shoal to the east together.",
         corner="longitude",
     )
 
@@ -326,7 +328,7 @@ def _lag_picture(found: Study, finished: Finished) -> Picture:
         by_lag(
             {"sizes": sums, "net": net},
             _days(found, finished),
-            f"sum of saliency ({found.target.unit} per K)",
+            f"sum ({found.target.unit} per K)",
         ),
         "How long an observation is remembered: saliency to the observations of this window and of "
         "those before it, through the forecasts and analyses in between, summed over all cells: of "
@@ -347,9 +349,7 @@ def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
     ]
     kind = signed(f"saliency ({found.target.unit} per K)")
     panels = [
-        Shown(
-            field, kind, f"{days[lag]:.0f} days before, {grid.depth[level]:.0f} m", largest_of([field])
-        )
+        Shown(field, kind, f"{days[lag]:.0f} days before, {where}", largest_of([field]))
         for field, lag in zip(fields, lags, strict=False)
     ] or [Shown(np.full(grid.shape[1:], np.nan), kind, "no window before")]
     return Picture(

@@ -220,8 +220,8 @@ def following(
 ) -> list[tuple[float, float, float]]:
     """Longitude, depth of the strongest correlation, depth of the 20 °C isotherm (m), cell by cell.
 
-    Along the target's row, through the water around it; of places whose strongest correlation is above
-    1/e only. Empty far from the equator.
+    Along the target's row, from the target to both sides as long as there is water and the strongest
+    correlation is above 1/e. Empty far from the equator.
 
     Args:
         correlation: (L, Y, X) with the target.
@@ -232,14 +232,17 @@ def following(
         return []
     along = xr.DataArray(celsius[:, row], {"depth": grid.depth}, ("depth", "lon"))
     isotherm = isotherm_depth(along).values
-    values = correlation[:, row]
-    found = []
-    for place in _basin(grid.ocean[level, row], column):
-        strongest = int(values[:, place].argmax())
-        if values[strongest, place] > np.exp(-1):
+    values, found = correlation[:, row], []
+    size = grid.shape[2]
+    for steps in (range(size // 2), range(-1, -size // 2, -1)):  # eastwards, then westwards
+        for step in steps:
+            place = (column + step) % size
+            strongest = int(values[:, place].argmax())
+            if not grid.ocean[level, row, place] or values[strongest, place] <= np.exp(-1):
+                break
             depth = _peak(values[:, place], grid.depth, strongest)
             found.append((float(grid.lon[place]), depth, float(isotherm[place])))
-    return found
+    return sorted(found)
 
 
 def _cell(target: Target, grid: Grid) -> tuple[int, int, int]:
@@ -257,14 +260,6 @@ def _fall(values: NDArray, far: NDArray, water: NDArray) -> float:
     at = below[0]
     share = (values[at - 1] - level) / (values[at - 1] - values[at])
     return float(far[at - 1] + share * (far[at] - far[at - 1]))
-
-
-def _basin(water: NDArray[np.bool_], column: int) -> list[int]:
-    """Columns of the water around one, from west to east."""
-    size = water.size
-    west = next((step for step in range(size) if not water[(column - step) % size]), size)
-    east = next((step for step in range(size) if not water[(column + step) % size]), size)
-    return [(column + step) % size for step in range(1 - west, min(east, size - west + 1))]
 
 
 def _peak(values: NDArray, depth: NDArray[np.float64], at: int) -> float:
