@@ -30,7 +30,7 @@ lint: dev
 	$(BIN)/mypy deepda osse reanalysis
 
 docs: dev
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 	@echo "documentation: build/site/index.html"
 
 venv: $(VENV)/.installed

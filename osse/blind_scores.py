@@ -80,24 +80,19 @@ def depth_of_reach(ratio: ArrayLike, depth: ArrayLike, limit: float) -> float | 
 def rows_of(scores: Mapping[str, Any]) -> pd.DataFrame:
     """One row a method, region and depth (m), and for each quarter of the year beside all of it."""
     rows = []
-    for name, regions in scores["rmse"].items():
+    for name in scores["rmse"]:
+        trees = {"rmse_K": scores["rmse"][name]}
+        for key in ("over_climatology", "correlation", "spread_over_error"):
+            trees[key] = scores[key].get(name)
+        for share in ("50%", "90%"):
+            trees[f"coverage_{share[:2]}"] = scores["coverage"].get(name, {}).get(share)
+        for quarter, tree in scores["by_quarter"][name].items():
+            trees[f"over_climatology_{quarter}"] = tree
         for region in scores["regions"]:
             for level, depth in enumerate(scores["depth_m"]):
-
-                def at(
-                    tree: Mapping[str, Any], region: str = region, level: int = level
-                ) -> float | None:
-                    value: float | None = tree[region]["by_depth"][level] if tree else None
-                    return value
-
-                row = {"method": name, "region": region, "depth_m": depth, "rmse_K": at(regions)}
-                for key in ("over_climatology", "correlation", "spread_over_error"):
-                    row[key] = at(scores[key].get(name, {}))
-                for share in ("50%", "90%"):
-                    row[f"coverage_{share[:2]}"] = at(scores["coverage"].get(name, {}).get(share, {}))
-                for quarter, tree in scores["by_quarter"][name].items():
-                    row[f"over_climatology_{quarter}"] = at(tree)
-                rows.append(row)
+                place = {"method": name, "region": region, "depth_m": depth}
+                values = {key: tree and tree[region]["by_depth"][level] for key, tree in trees.items()}
+                rows.append(place | values)
     return pd.DataFrame(rows)
 
 

@@ -188,7 +188,7 @@ def _cycle(
         analysis = mine.mean[0].cpu().numpy() * space.scale
         for name, field in continued.fields(analysis, windows[step]).items():
             tallies[name].add(time, field, true)
-        if thin and step % EVERY == 0:
+        if thin and (step - trained.spinup) % EVERY == 0:
             _add_thinned(thinned, trained, background, mine, windows[step], step, true)
     everything = tallies | (thinned if thin else {})
     return {name: tally.sums() for name, tally in everything.items()}

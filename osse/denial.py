@@ -25,6 +25,7 @@ from osse.tally import Tally, mean_of, number, rmse_of, spread_of
 from osse.trained import Trained, cycled, kept_observations, opened, tables
 from osse.twin import Twin
 
+SAME = 1e-3  # relative difference of errors that rounding in files and another machine may make
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
 
 
@@ -62,6 +63,7 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
         write_whole(output / "denial.nc", lambda path: maps.to_netcdf(path))
         page = osse.denial_report.write(twin.space.grid, scores, maps, output)
         progress.note(f"report: {page}; scores: {output / 'denial.json'}")
+        progress.note(told_of_control(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.denial_report.lines(scores)))
     return scores
 
@@ -86,6 +88,17 @@ def tally(
         own = analysis.mean[0].cpu().numpy() * space.scale
         found.add(twin.windows.middle[step], own, true, space.kelvin(analysis.spread[0]))
     return found.sums()
+
+
+def told_of_control(folder: Path, rmse: float) -> str:
+    """Whether the control, with everything used, is the analysis that the run was scored with."""
+    path = folder / "scores.json"
+    if not path.exists():
+        return f"control {rmse:.4f} K; {folder} has no scores to hold it against"
+    before = json.loads(path.read_text())["rmse"]["analysis"]["all"]
+    if abs(rmse - before) <= SAME * before:
+        return f"control {rmse:.4f} K, as the run was scored"
+    return f"control {rmse:.4f} K, the run was scored {before:.4f} K: by another version of DeepDA"
 
 
 def scores_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> dict[str, Any]:

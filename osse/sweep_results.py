@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, create_trial
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +26,7 @@ from osse.search_space import Dimension, Value, shown
 
 WIDTH = 80  # columns of a terminal
 ENOUGH = 10  # finished trials, before one may ask which setting matters
+BETTER = 0.3  # share of the trials that are set apart from the others
 
 
 class Outcome(Enum):
@@ -104,6 +105,10 @@ def table(results: Sequence[Result], dimensions: Sequence[Dimension]) -> str:
     for r in results:
         if r.outcome in (Outcome.DIVERGED, Outcome.FAILED):
             console.print(f"trial {r.number + 1} {r.outcome.value}: {r.reason}")
+    shares = importance(results, dimensions)
+    if shares:
+        told = ", ".join(f"{key.rpartition('.')[2]} {share:.2f}" for key, share in shares.items())
+        console.print(f"what sets the best {BETTER:.0%} apart (PED-ANOVA): {told}")
     finished = [r for r in results if r.outcome is Outcome.FINISHED]
     if finished:
         console.print(f"best: {_settings(finished[0], dimensions)}", soft_wrap=True)
@@ -112,15 +117,17 @@ def table(results: Sequence[Result], dimensions: Sequence[Dimension]) -> str:
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined,no-any-return]
 
 
-def importance(trials: Sequence[FrozenTrial], dimensions: Sequence[Dimension]) -> dict[str, float]:
-    """How much of the difference between good and other trials each setting explains (PED-ANOVA,
-    Watanabe, Bansal and Hutter 2023); empty with one setting or few finished trials."""
-    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+def importance(results: Sequence[Result], dimensions: Sequence[Dimension]) -> dict[str, float]:
+    """How much of what sets the better trials apart each setting explains (PED-ANOVA, Watanabe, Bansal
+    and Hutter 2023), the most first; empty with one setting or few finished trials."""
+    finished = [r for r in results if r.outcome is Outcome.FINISHED]
     if len(dimensions) < 2 or len(finished) < ENOUGH:
         return {}
     study = optuna.create_study()
-    study.add_trials(finished)
-    evaluator = PedAnovaImportanceEvaluator(target_quantile=0.3)
+    shapes = {dimension.key: dimension.distribution() for dimension in dimensions}
+    for r in finished:
+        study.add_trial(create_trial(params=r.settings, distributions=shapes, value=r.best))
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=BETTER)
     return get_param_importances(study, evaluator=evaluator)
 
 

@@ -38,6 +38,8 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "osse.known_answer": ("run",),
         "osse.denial": ("run",),
         "osse.blind_zone": ("run",),
+        "osse.opponent": ("opponent_of",),
+        "osse.sweep": ("sweep",),
         "reanalysis.run": ("run",),
         "deepda.control": ("prepare_control",),
         "deepda.bench": ("run",),
@@ -46,6 +48,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "deepda.feedback.tables": ("show",),
         "deepda.archive": ("open_archive",),
         "deepda.evaluation": ("evaluate",),
+        "deepda.explain": ("explain", "Place"),
     }.items():
         module = Recorder(name)
         module.calls = []
@@ -150,7 +153,7 @@ def test_a_reanalysis_takes_years_members_and_the_grid_of_its_run(
     run = trained_run(tmp_path / "trained", "grid=gcm")
     words = ["--start", "1990", "--end", "1991", "--run", str(run), "--members", "3"]
     assert main(["reanalysis", *words]) == 0
-    [(config, output, _)] = drivers["reanalysis.run"].calls
+    [(config, output, *_)] = drivers["reanalysis.run"].calls
     years = config.reanalysis
     assert (years.start, years.end, years.members, years.run) == (1990, 1991, 3, str(run))
     assert config.grid.name == "gcm" and output == Path("runs/reanalysis")

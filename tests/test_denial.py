@@ -36,6 +36,7 @@ from deepda.verification import (
     rmse,
     spread_skill,
 )
+from osse.denial import told_of_control
 from osse.denial_report import lines
 from osse.leaving_out import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
 from osse.opponent import FILE
@@ -220,6 +221,13 @@ def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied
     assert loss["all"] == pytest.approx(error["argo"]["all"] / error[CONTROL]["all"] - 1, abs=1e-3)
     assert loss["standard_error"] > 0
     assert scores["loss_of_skill"]["analysis"][CONTROL]["all"] == 0
+
+
+def test_a_run_scored_by_another_version_is_told(tmp_path: Path) -> None:
+    assert "no scores" in told_of_control(tmp_path, 0.05)
+    (tmp_path / "scores.json").write_text(json.dumps({"rmse": {"analysis": {"all": 0.05}}}))
+    assert told_of_control(tmp_path, 0.05001) == "control 0.0500 K, as the run was scored"
+    assert told_of_control(tmp_path, 0.048).endswith("scored 0.0500 K: by another version of DeepDA")
 
 
 def test_rows_are_counted(denied: Path, observed: list[pd.DataFrame]) -> None:

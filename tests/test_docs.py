@@ -65,7 +65,7 @@ def commands_in(text: str) -> list[str]:
     joined = re.sub(r"\s*\\\n\s*", " ", text)
     lines = re.findall(r"^(?: {4}|\$ )?(deepda [^\n]*)$", joined, re.MULTILINE)
     lines = [re.sub(r"\b[NM]\b", "1", re.split(r"\s+#", line)[0]) for line in lines]
-    return [line for line in lines if "..." not in line and "COMMAND" not in line and "`" not in line]
+    return [line for line in lines if not re.search(r"\.\.\.|COMMAND|`|\s\[", line)]
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=named)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 
-from deepda.networks.evidence import DEEP, doublings, gather, windows_of
+from deepda.networks.evidence import DEEP, doublings, extents, gather
 
 SHAPE = (4, 9, 16)  # layers, rows, columns
 SCALES = 3
@@ -41,17 +41,21 @@ def by_scipy(field: NDArray) -> NDArray:
     for scale in range(SCALES):
         wider = smoothed(levels[-1], -1, 2**scale, "wrap")
         levels.append(smoothed(wider, -2, 2**scale, "constant") * ocean)
+    long = []
+    for scale, level in enumerate(levels[1:-1], 1):
+        wider = smoothed(smoothed(level, -1, 2**scale, "wrap"), -1, 2 ** (scale + 1), "wrap")
+        long.append(wider * ocean)
     deep = levels
     for step in DEEP:
         deep = [smoothed(level, -3, step, "constant") for level in deep]
-    return np.stack([*levels[1:], *(level * ocean for level in deep)])
+    return np.stack([*levels[1:], *long, *(level * ocean for level in deep)])
 
 
 def test_windows_are_those_of_repeated_smoothing() -> None:
     innovation, ratio = seen(0)
     found = gather(innovation, ratio, coast(), SCALES)
     confidence = ratio / (1 + ratio)
-    assert found.weight.shape == (2, windows_of(SCALES), *SHAPE)
+    assert found.weight.shape == (2, 1 + len(extents(SCALES)), *SHAPE)
     for part, field in ((found.weight, confidence), (found.told, confidence * innovation)):
         expected = torch.from_numpy(by_scipy(field.numpy())).transpose(0, 1)
         torch.testing.assert_close(part[:, 1:], expected, atol=1e-6, rtol=1e-5)

@@ -12,14 +12,24 @@ from pathlib import Path
 
 import pytest
 
+from deepda.cli import main
 from deepda.config import Config, ConfigError
 from deepda.cycle import DivergenceError
 from deepda.errors import DeepDAError
 from deepda.progress import Progress
 from deepda.training import LEARNING, STATE, Watch
 from osse.known_answer import Size
-from osse.search_space import Dimension, read_space, standing
-from osse.sweep import KNOWN_ANSWER, TWIN, composer, known_answer_courses, require_usable, sweep, trainer
+from osse.search_space import Dimension, Value, read_space, standing
+from osse.sweep import (
+    KNOWN_ANSWER,
+    TWIN,
+    Courses,
+    composer,
+    known_answer_courses,
+    require_usable,
+    sweep,
+    trainer,
+)
 from osse.sweep_results import Outcome, Result, importance, table
 from osse.trials import CSV, ERROR, FIGURE, TRIALS, Search, run
 
@@ -46,6 +56,19 @@ def compose_quickly(words: Sequence[str]) -> Config:
             getattr(config, section), name, float(value) if "e" in value or "." in value else int(value)
         )
     return config
+
+
+@pytest.fixture(autouse=True)
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figure, which takes longer than the trials, but where it is looked at."""
+    if "figure" not in request.node.name:
+        monkeypatch.setattr("osse.trials.figure", lambda results, dimensions: None)
+        monkeypatch.setattr("osse.trials.save", lambda figure, path: None)
+
+
+@cache
+def courses() -> Courses:
+    return known_answer_courses(11, SMALL)
 
 
 def space(*words: str) -> tuple[list[Dimension], list[str]]:
@@ -168,11 +191,15 @@ def test_the_first_trial_is_the_settings_as_they_stand_and_the_best_comes_first(
     assert [int(row["trial"]) - 1 for row in rows] == [r.number for r in results]
     assert float(rows[0]["validation_rmse_K"]) == pytest.approx(results[0].best, abs=1e-6)
     assert float(rows[0][RATE]) == results[0].settings[RATE]
+
+
+def test_the_figure_is_written_and_shows_choices_too(tmp_path: Path) -> None:
+    go(search(f"{RATE}=3e-4..3e-2", f"{BACKPROP}=1,2"), 3, tmp_path, pretend(bowl))
     assert (tmp_path / FIGURE).stat().st_size > 10_000
 
 
 def test_the_table_fits_a_terminal(tmp_path: Path) -> None:
-    wanted = search(f"{RATE}=3e-4..3e-2", "generator.solver_iterations=8..32", f"{BACKPROP}=1..3")
+    wanted = search(f"{RATE}=3e-4..3e-2", "generator.solver_iterations=8..128", f"{BACKPROP}=1..3")
     lines = table(go(wanted, 6, tmp_path, pretend(bowl)), wanted.dimensions).splitlines()
     assert max(map(len, lines[:-1])) <= 80
     assert lines[-1].startswith("best: training.learning_rate=")
@@ -250,20 +277,18 @@ def test_another_sweep_in_the_same_folder_is_refused_and_more_trials_are_not(tmp
         go(search(f"{BACKPROP}=1..7"), 4, tmp_path, pretend(bowl))
 
 
-def test_importance_is_told_of_many_trials_and_finds_what_matters(tmp_path: Path) -> None:
-    from optuna import create_study
-    from optuna.trial import create_trial
-
+def test_importance_is_told_of_many_trials_and_finds_what_matters() -> None:
     wanted = search(f"{RATE}=1e-5..1", "training.patience=1..9")
-    shares = {d.key: d.distribution() for d in wanted.dimensions}
-    study = create_study()
+    results = []
     for number in range(40):
-        values = {RATE: 10 ** (-5 + number / 8), "training.patience": 1 + number * 7 % 9}
-        score = math.log(values[RATE] / 3e-3) ** 2
-        study.add_trial(create_trial(params=values, distributions=shares, value=score))
-    found = importance(study.trials, wanted.dimensions)
+        rate = 10 ** (-5 + number / 8)
+        settings: dict[str, Value] = {RATE: rate, "training.patience": 1 + number * 7 % 9}
+        score = math.log(rate / 3e-3) ** 2
+        results.append(Result(number, settings, Outcome.FINISHED, (score,), 1, 1.0, "", False))
+    found = importance(results, wanted.dimensions)
     assert found[RATE] > 0.7
-    assert importance(study.trials[:5], wanted.dimensions) == {}
+    assert "learning_rate 0." in table(results, wanted.dimensions)
+    assert importance(results[:5], wanted.dimensions) == {}
 
 
 @pytest.fixture(scope="module")
@@ -274,14 +299,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[
 
 
 def tiny(folder: Path) -> tuple[Search, int, Path, Callable[..., None]]:
-    fixed = ("training.updates=5", "training.stretches=2", "generator.solver_iterations=2")
-    courses = known_answer_courses(11, SMALL)
-    return (
-        search(f"{RATE}=1e-3..1e-1", f"{BACKPROP}=1..2", *fixed),
-        4,
-        folder,
-        trainer(courses, None, Progress()),
-    )
+    fixed = ("training.updates=4", "training.stretches=2", "generator.solver_iterations=2")
+    wanted = search(f"{RATE}=1e-3..1e-1", f"{BACKPROP}=1..2", *fixed)
+    return wanted, 3, folder, trainer(courses(), None, Progress())
 
 
 def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
@@ -294,7 +314,7 @@ def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
         def seen(entries: list[dict[str, float]]) -> None:
             nonlocal shown
             shown += 1
-            if shown == 8:  # in the midst of the second trial, before the study is told
+            if shown == 6:  # in the midst of the second trial, before the study is told
                 raise KeyboardInterrupt
             watch(entries)
 
@@ -303,7 +323,7 @@ def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
     with pytest.raises(KeyboardInterrupt):
         go(wanted, trials, folder, until_struck)
     results = go(wanted, trials, folder, train)
-    assert shown == 8
+    assert shown == 6
     whole = uninterrupted[1]
     assert [(r.number, r.settings, r.outcome) for r in results] == [
         (r.number, r.settings, r.outcome) for r in whole
@@ -322,13 +342,12 @@ def test_each_trial_leaves_its_learning_curve_and_its_settings_and_no_weights(
         assert tuple(float(row["validation"]) for row in rows) == result.scores
         assert [int(row["update"]) for row in rows] == list(range(1, len(rows) + 1))
         assert float(rows[-1]["seconds"]) == result.seconds > 0
-        assert "updates: 5" in (kept / "config.yaml").read_text()
+        assert "updates: 4" in (kept / "config.yaml").read_text()
         assert not (kept / STATE).exists()
 
 
 def test_minutes_become_updates_which_a_resumed_trial_keeps(tmp_path: Path) -> None:
-    courses = known_answer_courses(11, SMALL)
-    train = trainer(courses, 0.02, Progress())
+    train = trainer(courses(), 0.02, Progress())
     config = compose(["training.stretches=2", "generator.solver_iterations=2"])
     seen: list[float] = []
     train(config, tmp_path, lambda entries: seen.append(entries[-1]["update"]))
@@ -336,7 +355,7 @@ def test_minutes_become_updates_which_a_resumed_trial_keeps(tmp_path: Path) -> N
     assert f"updates: {seen[-1]:.0f}" in (tmp_path / "config.yaml").read_text()
     (tmp_path / STATE).unlink()
     again: list[float] = []
-    trainer(courses, 60.0, Progress())(config, tmp_path, lambda e: again.append(e[-1]["update"]))
+    trainer(courses(), 60.0, Progress())(config, tmp_path, lambda e: again.append(e[-1]["update"]))
     assert again == seen
 
 
@@ -376,4 +395,37 @@ def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
     assert {row[RATE] for row in rows} == {"1e-3", "1e-1"}
     assert rows[0]["validation_rmse_K"] < rows[1]["validation_rmse_K"]
     made = {path.name for path in tmp_path.iterdir()} - {"log.txt", "control.nc", "cache"}
-    assert made == {CSV, FIGURE, TRIALS, "study.journal", "sweep.json"}
+    assert made == {CSV, TRIALS, "study.journal", "sweep.json"}
+
+
+def test_the_command_line_reaches_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr("osse.sweep.sweep", lambda *words: calls.append(words))
+    space = f"{RATE}=1e-3..1e-2"
+    assert main(["sweep", space]) == 0
+    flags = ["--on", "osse", "--trials", "3", "--minutes", "0.5", "--seed", "2", "--output", "x"]
+    assert main(["sweep", *flags, space, "generator.hidden=8"]) == 0
+    assert main(["sweep", space, "training.updates=20"]) == 0
+    assert calls == [
+        (KNOWN_ANSWER, [space], 12, 1.0, 11, Path("runs/sweep")),
+        (TWIN, [space, "generator.hidden=8"], 3, 0.5, 2, Path("x")),
+        (KNOWN_ANSWER, [space, "training.updates=20"], 12, None, 11, Path("runs/sweep")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--minutes", "1", "training.updates=20"], "--minutes and training.updates both came"),
+        (["--minutes", "0"], "expected a number above 0"),
+        (["--trials", "0"], "expected 1 or more"),
+        (["--seed", "-1"], "expected 0 or more"),
+        (["--on", "mars"], "invalid choice"),
+    ],
+)
+def test_wrong_flags_are_refused_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    assert main(["sweep", f"{BACKPROP}=1,2", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and says in err and err.count("\n") == 1

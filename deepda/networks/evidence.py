@@ -35,13 +35,16 @@ class Evidence:
 
 
 def doublings(longitudes: int) -> int:
-    """How many windows reach from one cell to an eighth of the globe, where the widest one begins."""
+    """How many windows of a layer there are: the widest reaches a quarter of the globe to each side."""
     return max(1, math.ceil(math.log2(longitudes / 4)))
 
 
-def windows_of(scales: int) -> int:
-    """K: the cell itself, `scales` windows of its layer, and each of those with the layers around."""
-    return 2 + 2 * scales
+def extents(scales: int) -> list[int]:
+    """How often each window but the cell itself was doubled, in the order of `gather`.
+
+    Windows of the layer, the same drawn out along latitude circles, and with the layers around.
+    """
+    return [*range(1, scales + 1), *range(2, scales + 1), *range(scales + 1)]
 
 
 def gather(innovation: Tensor, ratio: Tensor, ocean: Tensor, scales: int) -> Evidence:
@@ -52,28 +55,35 @@ def gather(innovation: Tensor, ratio: Tensor, ocean: Tensor, scales: int) -> Evi
         ratio: (B, L, Y, X) background error variance over observation error variance; zero where
             unobserved and on land.
         ocean: (L, Y, X) ones on water; sums pass through water only (narrow land is leapt over).
-        scales: number of windows.
+        scales: number of windows of a layer.
 
     The cell itself counts with its ratio, as in a Kalman filter. All others count with their confidence
     ratio / (1 + ratio): an observation somewhere else, however exact, says no more than that much.
     """
     confidence = ratio / (1 + ratio)
     pair = torch.cat([confidence, confidence * innovation])
-    levels = [pair]
+    levels, long = [pair], []
     for scale in range(scales):
         levels.append(_widened(levels[-1], 2**scale) * ocean)
+    for scale in range(1, scales):  # two doublings ahead in longitude
+        long.append(_along(_along(levels[scale], 2**scale), 2 ** (scale + 1)) * ocean)
     deep = _deepened(torch.cat(levels)) * ocean
     own = torch.cat([ratio, ratio * innovation])
-    parts = torch.stack([own, *levels[1:], *deep.split(len(pair))], dim=1)
+    parts = torch.stack([own, *levels[1:], *long, *deep.split(len(pair))], dim=1)
     return Evidence(*parts.split(len(innovation)))
 
 
 def _widened(field: Tensor, step: int) -> Tensor:
     """1-2-1 along longitude (periodic), then along latitude (nothing beyond the edges)."""
-    across = 0.5 * field + 0.25 * (field.roll(step, -1) + field.roll(-step, -1))
+    across = _along(field, step)
     rows = field.shape[-2]
     padded = functional.pad(across, (0, 0, step, step))
     return 0.5 * across + 0.25 * (padded[..., :rows, :] + padded[..., 2 * step :, :])
+
+
+def _along(field: Tensor, step: int) -> Tensor:
+    """1-2-1 along longitude, periodic."""
+    return 0.5 * field + 0.25 * (field.roll(step, -1) + field.roll(-step, -1))
 
 
 def _deepened(field: Tensor) -> Tensor:

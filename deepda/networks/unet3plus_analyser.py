@@ -12,10 +12,12 @@ Writing w for the confidence in a window, d for what it holds of innovations, g 
     mean     <- mean + sum(g d) / (1 + sum(g w)) + r spread tanh(shift),  r = sum(g w) / (1 + sum(g w))
     variance <- variance / (1 + sum(h w))
 
-The background counts as one observation, so a cell that no observation reaches keeps it exactly. The
-first part of the increment is a weighted mean of innovations and of zero, never more than the largest
-of them; a lone exact observation of one cell is used as in a Kalman filter. Free runs decay, for
-`transition` contracts and the variance has nowhere to go but climatology.
+The background counts as one observation, so a cell that no observation reaches keeps it exactly. Errors
+of neighbours are alike partly in K and partly in spreads, so the sums are of innovations in units of
+the root of the spread: the first part of the increment is a weighted mean of innovations and of zero,
+in these units never more than the largest of them. An observation of the cell itself is used as in
+a Kalman filter. Free runs decay, for `transition` contracts and the variance has nowhere to go but
+climatology.
 
 The memory is the error variance of each cell and layer, and nothing else: it is judged by the
 likelihood at each window. Latent channels would have to be written at one window for the use of
@@ -31,17 +33,19 @@ from torch import Tensor, nn
 
 from deepda.cycle import Belief, Observations
 from deepda.networks.correction import zeroed
-from deepda.networks.evidence import Evidence, doublings, gather, windows_of
+from deepda.networks.evidence import Evidence, doublings, extents, gather
 from deepda.networks.innovation import Statics, time_of_year
 from deepda.networks.transition import advance
 from deepda.networks.unet3plus import UNet3Plus
 from deepda.partial_conv import InnovationStem
 
 HIDDEN = 32  # channels between trunk and head
-GAIN = 4.0  # first guess: how much more an observation of another cell counts than the background
-DROP = 0.3  # the same for the variance: much of what neighbours tell is told by all of them
+NEAR, FAR = 6.0, 2.5  # first guesses: what an observation elsewhere counts, the background one
+DROP = 0.2  # the same for the variance: much of what neighbours tell is told by all of them
+PACE = 3.3  # first guess: how fast variances grow, in units of the forecast's error variance
+CLOSE = 2  # doublings that are near
 REACH = 3.0  # of the logarithm by which a place may change the mixtures
-SHIFT = 1.0  # background spreads that the shift may reach
+SMALLEST = 0.03  # spread below which the unit of increments shrinks no further
 TINY = 1e-6
 
 
@@ -70,15 +74,15 @@ class UNet3PlusAnalyser(nn.Module):
         self.register_buffer("noise", statics.transition.noise)
         self.register_buffer("statics", statics.fields())
         self.register_buffer("calibration", torch.ones(layers, 1, 1))
-        windows = windows_of(self.scales)
-        self.windows = windows
-        self.log_gain = nn.Parameter(_first_guess(GAIN, windows, layers))
-        self.log_drop = nn.Parameter(_first_guess(DROP, windows, layers))
-        self.log_pace = nn.Parameter(torch.ones(layers, 1, 1))
+        self.windows = 1 + len(extents(self.scales))
+        near = [NEAR if doubled <= CLOSE else FAR for doubled in extents(self.scales)]
+        self.log_gain = nn.Parameter(_first_guess([1.0, *near], layers))
+        self.log_drop = nn.Parameter(_first_guess([1.0] + [DROP] * len(near), layers))
+        self.log_pace = nn.Parameter(torch.full((layers, 1, 1), PACE).log())
         self.stem = InnovationStem(layers)
-        inputs = self.stem.out_channels + (3 + windows) * layers + len(self.statics) + 2
+        inputs = self.stem.out_channels + (3 + self.windows) * layers + len(self.statics) + 2
         self.trunk = UNet3Plus(inputs, HIDDEN, statics.ocean.any(0), filters, depth, dropout)
-        self.head = zeroed(nn.Conv2d(HIDDEN, 2 * (windows + layers) + layers, 1))
+        self.head = zeroed(nn.Conv2d(HIDDEN, 2 * (self.windows + layers) + layers, 1))
 
     def fast_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """What learns faster than convolutions: the mixtures where a place does not change them."""
@@ -104,12 +108,13 @@ class UNet3PlusAnalyser(nn.Module):
         precision = observations.precision * self.ocean
         innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
         ratio = precision * background.memory
-        evidence = gather(innovation, ratio, self.ocean, self.scales)
         spread = (background.memory + TINY).sqrt() * self.ocean  # not calibrated
-        size = spread.clamp(min=0.01)
+        unit = spread.clamp(min=SMALLEST).sqrt()
+        departure = innovation / unit
+        evidence = gather(departure, ratio, self.ocean, self.scales)
         features = torch.cat(
             [
-                self.stem(innovation / size, precision, spread),
+                self.stem(departure / unit, precision, spread),
                 (evidence.weight / (1 + evidence.weight)).flatten(1, 2),
                 (background.memory + TINY).log() * self.ocean,
                 spread,
@@ -120,11 +125,9 @@ class UNet3PlusAnalyser(nn.Module):
             dim=1,
         )
         hidden, auxiliary = self.trunk(features)
-        return [self._corrected(background, spread, evidence, part) for part in (hidden, *auxiliary)]
+        return [self._corrected(background, unit, evidence, part) for part in (hidden, *auxiliary)]
 
-    def _corrected(
-        self, background: Belief, spread: Tensor, evidence: Evidence, hidden: Tensor
-    ) -> Belief:
+    def _corrected(self, background: Belief, unit: Tensor, evidence: Evidence, hidden: Tensor) -> Belief:
         """The analysis that the head makes of hidden features."""
         sizes = 2 * [self.windows, self.layers] + [self.layers]
         near, loud, sharp, sure, shift = self.head(hidden).split(sizes, dim=1)
@@ -132,7 +135,7 @@ class UNet3PlusAnalyser(nn.Module):
         total = (gain * evidence.weight).sum(1)
         told = (gain * evidence.told).sum(1) / (1 + total)
         reached = total / (1 + total)
-        mean = background.mean + told + SHIFT * torch.tanh(shift) * spread * reached
+        mean = background.mean + unit * (told + reached * unit * torch.tanh(shift))
         drop = (_mixture(self.log_drop, sharp, sure) * evidence.weight).sum(1)
         variance = background.memory / (1 + drop)
         return Belief(mean, self._spread(variance), variance)
@@ -159,8 +162,6 @@ def _mixture(base_KL11: Tensor, near_BKYX: Tensor, loud_BLYX: Tensor) -> Tensor:
     return base_KL11.exp() * window * layer
 
 
-def _first_guess(others: float, windows: int, layers: int) -> Tensor:
-    """(K, L, 1, 1) log of a mixture: the cell itself as a Kalman filter has it, the others alike."""
-    base = torch.full((windows, layers, 1, 1), others)
-    base[0] = 1.0
-    return base.log()
+def _first_guess(windows: list[float], layers: int) -> Tensor:
+    """(K, L, 1, 1) logarithm of a mixture that is the same in all layers."""
+    return torch.tensor(windows).log().repeat_interleave(layers).view(-1, layers, 1, 1)
