@@ -94,11 +94,11 @@ def told_of_control(folder: Path, rmse: float) -> str:
     """Whether the control, with everything used, is the analysis that the run was scored with."""
     path = folder / "scores.json"
     if not path.exists():
-        return f"control {rmse:.4f} K; {folder} has no scores to hold it against"
+        return f"control {rmse:.5f} K; {folder} has no scores to hold it against"
     before = json.loads(path.read_text())["rmse"]["analysis"]["all"]
     if abs(rmse - before) <= SAME * before:
-        return f"control {rmse:.4f} K, as the run was scored"
-    return f"control {rmse:.4f} K, the run was scored {before:.4f} K: by another version of DeepDA"
+        return f"control {rmse:.5f} K, as the run was scored"
+    return f"control {rmse:.5f} K, the run was scored {before:.5f} K: by another version of DeepDA"
 
 
 def scores_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> dict[str, Any]:

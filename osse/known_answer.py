@@ -40,9 +40,9 @@ from osse.kalman import kalman_filter
 from osse.known_scores import (
     Analyses,
     Case,
-    error_over_spread,
     judge,
     mean_square_error,
+    standardised_error_variance,
     table,
     volume_mean,
     write_fields,
@@ -251,8 +251,8 @@ def train(
         )
         network.set_error_stddev(torch.from_numpy(error))
     if isinstance(network, InnovationAnalyser):
-        told = error_over_spread(analyse(network, validation), validation)
-        network.calibrate(torch.from_numpy(told))
+        told = standardised_error_variance(analyse(network, validation), validation)
+        network.calibrate(torch.from_numpy(np.sqrt(told)))
     weights = sum(parameter.numel() for parameter in network.parameters())
     return Method(
         network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost

@@ -79,13 +79,13 @@ def volume_mean(field: NDArray[np.float64], case: Case) -> float:
     return float((volume * field).sum() / volume.sum())
 
 
-def error_over_spread(found: Analyses, case: Case) -> NDArray[np.float64]:
-    """(depth) root mean square error over that of the stated spread, over the scored windows."""
-    stated = found.variance[case.spinup :].astype(np.float64).mean(axis=0)
-    square = mean_square_error(found.mean, case)
-    volume = case.space.grid.volume
-    ratio: NDArray[np.float64] = np.sqrt((volume * square).sum((1, 2)) / (volume * stated).sum((1, 2)))
-    return ratio
+def standardised_error_variance(found: Analyses, case: Case) -> NDArray[np.float64]:
+    """(depth) mean of (error / predicted standard deviation)^2 over the scored windows; one is right."""
+    ocean = case.space.grid.ocean
+    predicted = found.variance[case.spinup :].astype(np.float64)
+    error = (found.mean - case.truth)[case.spinup :].astype(np.float64)
+    ratio = error**2 / np.where(ocean, predicted, 1)
+    return np.array([ratio[:, level, wet].mean() for level, wet in enumerate(ocean)])
 
 
 def judge(
@@ -123,11 +123,9 @@ def spread(found: Analyses, exact: Analyses, case: Case) -> dict[str, Any]:
     """
     ocean = case.space.grid.ocean
     predicted, best = (part.variance[case.spinup :].astype(np.float64) for part in (found, exact))
-    error = (found.mean - case.truth)[case.spinup :]
-    ratio = error.astype(np.float64) ** 2 / np.where(ocean, predicted, 1)
     levels = range(len(ocean))
     return {
-        "standardised_error_variance": [float(ratio[:, k, ocean[k]].mean()) for k in levels],
+        "standardised_error_variance": standardised_error_variance(found, case).tolist(),
         "correlation_with_exact_variance": {
             "all": _correlation(predicted[:, ocean], best[:, ocean]),
             "by_level": [_correlation(predicted[:, k, ocean[k]], best[:, k, ocean[k]]) for k in levels],

@@ -226,8 +226,8 @@ def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied
 def test_a_run_scored_by_another_version_is_told(tmp_path: Path) -> None:
     assert "no scores" in told_of_control(tmp_path, 0.05)
     (tmp_path / "scores.json").write_text(json.dumps({"rmse": {"analysis": {"all": 0.05}}}))
-    assert told_of_control(tmp_path, 0.05001) == "control 0.0500 K, as the run was scored"
-    assert told_of_control(tmp_path, 0.048).endswith("scored 0.0500 K: by another version of DeepDA")
+    assert told_of_control(tmp_path, 0.05001) == "control 0.05001 K, as the run was scored"
+    assert told_of_control(tmp_path, 0.048).endswith("scored 0.05000 K: by another version of DeepDA")
 
 
 def test_rows_are_counted(denied: Path, observed: list[pd.DataFrame]) -> None:

@@ -16,9 +16,9 @@ from osse.known_answer import DrawnNetwork, Size, analyse, interpolation, observ
 from osse.known_scores import (
     Analyses,
     Case,
-    error_over_spread,
     mean_square_error,
     spread,
+    standardised_error_variance,
     table,
     volume_mean,
 )
@@ -154,7 +154,7 @@ def test_the_spread_that_calibrates_is_the_one_that_is_right_level_by_level(case
     noisy = case.truth + factor * stddev * rng.standard_normal(case.truth.shape)
     noisy[: case.spinup] += 9  # spin-up does not count
     found = Analyses(noisy.astype(np.float32), (stddev**2).astype(np.float32), 0.0)
-    np.testing.assert_allclose(error_over_spread(found, case), [0.5, 2.0], rtol=0.05)
+    np.testing.assert_allclose(standardised_error_variance(found, case), [0.25, 4.0], rtol=0.1)
 
 
 def test_interpolation_can_be_tuned_on_an_ocean_of_full_size() -> None:
