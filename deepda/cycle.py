@@ -86,6 +86,19 @@ def cycle(
         yield background, analysis
 
 
+def inferred(pairs: Iterator[tuple[Belief, Belief]]) -> Iterator[tuple[Belief, Belief]]:
+    """The pairs of a cycle, each made in inference mode, which does not reach what is done between them.
+
+    A generator that kept the mode over its yields would leave it on where two of them are interleaved.
+    """
+    while True:
+        with torch.inference_mode():
+            pair = next(pairs, None)
+        if pair is None:
+            return
+        yield pair
+
+
 class DivergenceError(DeepDAError, RuntimeError):
     """An analysis left physical limits; nothing is clipped silently."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deepda.baselines import OptimalInterpolation
 from deepda.checkpoint import CheckpointError
 from deepda.config import Config, saved_config
-from deepda.cycle import Analyser, Belief, Observations, cycle, require_physical
+from deepda.cycle import Analyser, Belief, Observations, cycle, inferred, require_physical
 from deepda.networks.build import load_analyser
 from deepda.progress import Progress
 from deepda.superobs import superobs
@@ -118,6 +118,6 @@ def cycled(analyser: Analyser, windows: Sequence[Observations]) -> Iterator[tupl
     """
     with torch.inference_mode():
         first = analyser.first_guess(1)
-        for background, analysis in cycle(analyser, first, windows):
-            require_physical(analysis)
-            yield background, analysis
+    for background, analysis in inferred(cycle(analyser, first, windows)):
+        require_physical(analysis)
+        yield background, analysis

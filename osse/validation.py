@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deepda.cycle import Analyser, Belief, Observations, cycle
+from deepda.cycle import Analyser, Belief, Observations, cycle, inferred
 from deepda.state import StateSpace
 from deepda.synthetic import GriddedNetwork, observe_gridded
 from osse.control_data import Control
@@ -77,10 +77,10 @@ class ValidationYears:
         """(step, analysis) of the windows after spin-up."""
         with torch.inference_mode():
             first = analyser.first_guess(1)
-            observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
-            for step, (_, analysis) in enumerate(cycle(analyser, first, observed)):
-                if step >= self.spinup:
-                    yield step, analysis
+        observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
+        for step, (_, analysis) in enumerate(inferred(cycle(analyser, first, observed))):
+            if step >= self.spinup:
+                yield step, analysis
 
     def _square(self, standardised: torch.Tensor) -> NDArray[np.float64]:
         """(L, Y, X) K2."""
