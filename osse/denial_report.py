@@ -152,7 +152,7 @@ def _places(scores: Mapping[str, Any]) -> Section:
             if name != CONTROL
         }
         caption = f"Growth of the error of the {title}, %, all depths."
-        blocks.append(Table(f"loss_by_region_{method}", rows, caption, corner="without", digits=2))
+        blocks.append(Table(f"loss_by_region_{method}", rows, caption, corner="without", digits=3))
     loss = scores["loss_of_skill"]["analysis"]
     shown = [name for name in loss if name not in (*UNBOUNDED, CONTROL)]
     panels = {
