@@ -22,6 +22,7 @@ comes out is NetCDF, and is judged by verification. In that order:
     networks        generators and the discriminator
     stretches       what training sees: pieces of the control run, each with its own network
     training        losses, back-propagation through the cycle, resume
+    background_errors, local_covariance     errors of a trained generator, met and sampled
     cycle           Analyser, and the one loop of the whole system
     smoother        analyses that also learn from later windows
     baselines       climatology, persistence, tuned optimal interpolation: also Analysers

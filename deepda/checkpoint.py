@@ -2,6 +2,7 @@
 
 checkpoint/weights.safetensors   parameters and buffers of the analyser
 checkpoint/model.json            what kind it is, for which grid, and the checksum of its weights
+checkpoint/background_errors.safetensors   what its errors were in training (default generator)
 checkpoint/space.safetensors     climatology and scale of the anomalies
 """
 
@@ -68,7 +69,7 @@ def load_space(folder: Path) -> StateSpace:
     Raises:
         CheckpointError: not there or broken.
     """
-    fields = {name: value.numpy() for name, value in _tensors(folder / SPACE).items()}
+    fields = {name: value.numpy() for name, value in read_tensors(folder / SPACE).items()}
     try:
         edges = (fields["lat_edges"], fields["lon_edges"], fields["depth_edges"])
         grid = Grid(*edges, fields["ocean"] > 0)
@@ -109,7 +110,7 @@ def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         CheckpointError: not there or broken.
     """
-    return {name: tuple(value.shape) for name, value in _tensors(folder / WEIGHTS).items()}
+    return {name: tuple(value.shape) for name, value in read_tensors(folder / WEIGHTS).items()}
 
 
 def load_weights(folder: Path, analyser: nn.Module) -> None:
@@ -118,7 +119,7 @@ def load_weights(folder: Path, analyser: nn.Module) -> None:
     Raises:
         CheckpointError: not there, broken, or of another analyser.
     """
-    weights = _tensors(folder / WEIGHTS)
+    weights = read_tensors(folder / WEIGHTS)
     try:
         analyser.load_state_dict(weights)
     except RuntimeError as error:
@@ -149,7 +150,12 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file of a checkpoint, by name.
+
+    Raises:
+        CheckpointError: not there or broken.
+    """
     try:
         return load_file(path)
     except FileNotFoundError as error:

@@ -182,7 +182,10 @@ class HamGenerator(GeneratorConfig):
 
 @dataclass
 class TrainingConfig:
-    """How long and how the generator learns."""
+    """How long and how the generator learns.
+
+    The last one has a value here because settings that runs of earlier versions wrote lack it.
+    """
 
     updates: int
     stretches: int
@@ -192,8 +195,14 @@ class TrainingConfig:
     validate_every: int
     patience: int
     seed: int
+    error_samples: int = 0
 
     def __post_init__(self) -> None:
+        if self.error_samples < 0 or self.error_samples == 1:
+            raise ConfigError(
+                f"training.error_samples is {self.error_samples}, expected 0 (none) or at least 2; "
+                "write training.error_samples=0 to go without"
+            )
         _require_above_zero("training.learning_rate", self.learning_rate)
         for name in ("updates", "stretches", "backprop", "validate_every", "patience"):
             _require_at_least(f"training.{name}", getattr(self, name), 1)

@@ -15,6 +15,8 @@ from deepda.cycle import Observations
 from deepda.synthetic import observe_gridded
 
 STRETCH = 219  # windows until a stretch ends and another begins from climatology
+Window = tuple[NDArray, NDArray, NDArray, int]  # truth, value, precision (L, Y, X), and season
+Drift = Callable[[int], NDArray[np.float32]]  # by step, what is added to the anomalies (L, Y, X)
 YOUNG, YOUNG_WEIGHT = 30, 0.1  # windows after a cold start, whose few large errors are mostly luck
 
 
@@ -61,7 +63,7 @@ class Stretch:
         self.data, self.seed, self.stream = data, seed, stream
         self.length = min(length, len(data.anomalies))
         self.number, self.age = -1, 0
-        self._windows: Iterator[tuple[NDArray, NDArray, NDArray, int]] = iter(())
+        self._windows: Iterator[Window] = iter(())
 
     def __next__(self) -> tuple[NDArray, NDArray, NDArray, int, bool]:
         """Truth, value, precision (L, Y, X), season, and whether a new stretch begins here."""
@@ -81,19 +83,31 @@ class Stretch:
         for _ in range(age + 1):
             next(self)
 
-    def _draw(self, number: int | None = None) -> Iterator[tuple[NDArray, NDArray, NDArray, int]]:
+    def _draw(self, number: int | None = None) -> Iterator[Window]:
         number = self.number if number is None else number
         data, rng = self.data, np.random.default_rng([self.seed, self.stream, number])
         # The first stretches are of all lengths, so that the streams do not restart together.
         length = self.length if number else int(rng.integers(1, self.length + 1))
         first = int(rng.integers(len(data.anomalies) - length + 1))
         drift = _drift(rng, data, length)
-        precisions = data.network.stretch(length, rng, int(data.season[first]))
-        for step, precision in enumerate(precisions):
-            truth = data.anomalies[first + step] + drift(step)
-            standardised = precision * data.scale**2
-            value = observe_gridded(truth, standardised, rng)
-            yield truth, value, standardised, int(data.season[first + step])
+        yield from observed_stretch(data, rng, first, length, drift)
+
+
+def observed_stretch(
+    data: TrainingData, rng: np.random.Generator, first: int, length: int, drift: Drift
+) -> Iterator[Window]:
+    """Windows first..first + length - 1, observed by a network of their own."""
+    precisions = data.network.stretch(length, rng, int(data.season[first]))
+    for step, precision in enumerate(precisions):
+        truth = data.anomalies[first + step] + drift(step)
+        standardised = precision * data.scale**2
+        value = observe_gridded(truth, standardised, rng)
+        yield truth, value, standardised, int(data.season[first + step])
+
+
+def steady(step: int) -> NDArray[np.float32]:
+    """No drift at all."""
+    return np.zeros(1, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +155,11 @@ class Streams:
         return torch.from_numpy(np.stack(fields)).to(self.device)
 
 
-def _drift(
-    rng: np.random.Generator, data: TrainingData, length: int
-) -> Callable[[int], NDArray[np.float32]]:
+def _drift(rng: np.random.Generator, data: TrainingData, length: int) -> Drift:
     """A slow warming or cooling of large scale, unknown to the control run, for half of the draws."""
     layers, lats, lons = data.scale.shape
     if rng.random() < 0.5:
-        return lambda step: np.zeros(1, np.float32)
+        return steady
     reach = rng.uniform(0.2, 1.0) * layers
     profile = np.exp(-np.arange(layers) / reach)[:, None, None]
     wave = np.cos(2 * np.pi * (np.arange(lons) / lons + rng.random()) * rng.integers(0, 3))

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -25,6 +25,7 @@ from deepda.cycle import Analyser, Belief, Observations, require_physical
 from deepda.networks.discriminator import Discriminator, adversarial_loss, discriminator_loss
 from deepda.networks.dropout import combined, thinned
 from deepda.progress import Progress
+from deepda.settings import TrainingConfig
 from deepda.stretches import Batch, Streams, TrainingData
 
 STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
@@ -100,6 +101,11 @@ class Recipe:
     validate_every: int
     patience: int
     seed: int
+
+    @classmethod
+    def of(cls, settings: TrainingConfig) -> Recipe:
+        """What the settings of a training say of it."""
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
 
 
 class Trainer:

@@ -15,6 +15,7 @@ import yaml
 from torch import nn
 
 import osse.report
+from deepda.background_errors import collect, covariance_of, require_room, save_errors
 from deepda.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.checkpoint import MODEL, load_model, save_checkpoint, write_whole
 from deepda.climatology import Climatology as SeasonalClimatology
@@ -23,6 +24,7 @@ from deepda.config import CONFIG_FILE, Config, ConfigError, dump, saved_config
 from deepda.control import ControlError, open_prepared, prepare_control
 from deepda.cycle import Analyser
 from deepda.info import versions
+from deepda.local_covariance import CovarianceError
 from deepda.networks.build import (
     Generator,
     build_generator,
@@ -251,6 +253,9 @@ def _train(
     with clock.stage("train"):
         history = _trainer(config, control, years, anomalies, generator, output).run(progress)
     analyser.cpu().eval().requires_grad_(False)
+    if isinstance(analyser, InnovationAnalyser):
+        with clock.stage("meet errors"):
+            _meet_errors(config, control, analyser, anomalies, years, checkpoint, progress)
     if isinstance(analyser, Ham2024Analyser):
         error = np.sqrt(years.mean_square_error(analyser)) / space.scale
         analyser.set_error_stddev(torch.from_numpy(error).float())
@@ -262,6 +267,44 @@ def _train(
     return analyser, history
 
 
+def _meet_errors(
+    config: Config,
+    control: Control,
+    analyser: InnovationAnalyser,
+    anomalies: np.ndarray,
+    years: ValidationYears,
+    checkpoint: Path,
+    progress: Progress,
+) -> None:
+    """Give a trained generator the covariance of its errors, where the settings ask for it."""
+    if not config.training.error_samples:
+        return
+    space = years.space
+    try:
+        require_room(space.grid)
+    except CovarianceError as reason:
+        progress.note(f"the generator goes on with its factors alone: {reason}")
+        return
+    data = _training_data(config, control, space, anomalies)
+    errors = collect(analyser, data, config.training.seed, config.training.error_samples, progress)
+    save_errors(errors, space.grid, checkpoint)
+    analyser.remember(covariance_of(errors, space.grid))
+    progress.note(f"with the covariance of its errors: validation RMSE {years.rmse(analyser):.5f} K")
+
+
+def _training_data(
+    config: Config, control: Control, space: StateSpace, anomalies: np.ndarray
+) -> TrainingData:
+    return TrainingData(
+        anomalies,
+        control.season(control.train),
+        config.per_year,
+        space.scale,
+        space.weights,
+        training_network(config, space.grid),
+    )
+
+
 def _trainer(
     config: Config,
     control: Control,
@@ -271,20 +314,12 @@ def _trainer(
     output: Path,
 ) -> Trainer:
     space, device = years.space, device_of(config)
-    data = TrainingData(
-        anomalies,
-        control.season(control.train),
-        config.per_year,
-        space.scale,
-        space.weights,
-        training_network(config, space.grid),
-    )
     return Trainer(
         pupil_of(generator.analyser),
         generator.discriminator.to(device) if config.training.adversarial_weight else None,
         objective_of(generator.analyser),
-        data,
-        Recipe(**vars(config.training)),
+        _training_data(config, control, space, anomalies),
+        Recipe.of(config.training),
         lambda: years.rmse(_as_analyser(generator.analyser)),
         output,
     )

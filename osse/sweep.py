@@ -157,12 +157,12 @@ def trainer(courses: Courses, minutes: float | None, progress: Progress) -> Call
         elif minutes is None:
             updates = config.training.updates
         else:
-            updates = course.affordable(Recipe(**vars(config.training)), 60 * minutes)
+            updates = course.affordable(Recipe.of(config.training), 60 * minutes)
         every = math.ceil(updates / VALIDATIONS)
         config.training = replace(config.training, updates=updates, validate_every=every)
         config.output = str(folder)
         write_whole(folder / CONFIG_FILE, lambda path: path.write_text(dump(config)))
-        course.train(Recipe(**vars(config.training)), progress, folder, watch)
+        course.train(Recipe.of(config.training), progress, folder, watch)
 
     return train
 

@@ -16,6 +16,7 @@ from deepda.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.climatology import Climatology as SeasonalCycle
 from deepda.cycle import Analyser, Belief, Observations, cycle
 from deepda.grid import Grid
+from deepda.local_covariance import LocalCovariance
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
@@ -58,9 +59,17 @@ def away_from_the_start(made: nn.Module) -> Any:
     return made.eval().requires_grad_(False)
 
 
-def innovation(grid: Grid) -> Analyser:
+def innovation(grid: Grid, hidden: int = 4) -> InnovationAnalyser:
     torch.manual_seed(0)
-    return away_from_the_start(InnovationAnalyser(statics_of(grid), hidden=4, levels=1, iterations=20))
+    return away_from_the_start(InnovationAnalyser(statics_of(grid), hidden, levels=1, iterations=20))
+
+
+def remembering(grid: Grid) -> InnovationAnalyser:
+    """The default generator with the covariance of errors that hang together."""
+    made, rng = innovation(grid), np.random.default_rng(5)
+    errors = rng.standard_normal((30, 4)) @ rng.standard_normal((4, grid.ocean.size)) / 2
+    made.remember(LocalCovariance.fit(errors.reshape(30, *grid.shape), grid, 4000.0, 200.0))
+    return made
 
 
 def unet3plus(grid: Grid) -> Analyser:
@@ -74,6 +83,7 @@ ANALYSERS: dict[str, Callable[[Grid], Analyser]] = {
     "oi": optimal_interpolation,
     "ham2024": ham,
     "innovation": innovation,
+    "innovation that remembers": remembering,
     "unet3plus": unet3plus,
 }
 BLIND = {"climatology"}  # never look at observations

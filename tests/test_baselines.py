@@ -12,6 +12,7 @@ from conftest import toy_grid
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepda import local_covariance
 from deepda.baselines import (
     Candidates,
     Climatology,
@@ -20,7 +21,6 @@ from deepda.baselines import (
     OptimalInterpolation,
     Persistence,
     Validation,
-    covariance,
     gaspari_cohn,
     tune,
 )
@@ -109,10 +109,9 @@ def test_fewer_samples_than_cells_still_make_a_covariance(grid: Grid) -> None:
     assert np.sum(eigenvalues > 1e-3) > 50
 
 
-def test_at_most_an_ensemble_of_windows_is_taken(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_windows_are_taken_than_asked_for(grid: Grid) -> None:
     history = ocean_history(grid, np.random.default_rng(2), windows=31)
-    monkeypatch.setattr(covariance, "ENSEMBLE", 11)
-    fewer = LocalCovariance.fit(history, grid, RADIUS, DEPTH_SCALE)
+    fewer = LocalCovariance.fit(history, grid, RADIUS, DEPTH_SCALE, most=11)
     np.testing.assert_allclose(in_flat_order(fewer), dense_covariance(history[::3], grid), atol=2e-6)
 
 
@@ -373,6 +372,6 @@ def test_a_covariance_that_cannot_be_is_refused(
 def test_a_covariance_beyond_memory_is_refused_before_it_is_made(
     grid: Grid, history: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(covariance, "LARGEST", 1000)
+    monkeypatch.setattr(local_covariance, "LARGEST", 1000)
     with pytest.raises(CovarianceError, match="lower radius_km"):
         LocalCovariance.fit(history, grid, RADIUS, DEPTH_SCALE)

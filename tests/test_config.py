@@ -89,6 +89,8 @@ def test_the_only_path_comes_from_the_environment_or_the_override(
         ("training.updates=[1]", "expected a whole number"),
         ("training.learning_rate=nan", "expected a number above 0"),
         ("training.learning_rate=0", "expected a number above 0"),
+        ("training.error_samples=1", "training.error_samples is 1, expected 0 (none) or at least 2"),
+        ("training.error_samples=-5", "training.error_samples is -5, expected 0 (none) or at least 2"),
         ("device=gpu", "expected auto or cpu or cuda"),
         ("per_year=365", "expected 73 or 12"),
         ("control.years=5", "control.years=5"),
@@ -131,6 +133,20 @@ def test_a_run_of_a_version_without_dropout_is_still_read(tmp_path: Path) -> Non
     (run / "config.yaml").write_text("\n".join(kept))
     assert saved_config(run) == load_config("osse", [])
     assert load_config("reanalysis", [], run).generator.dropout == 0.0  # type: ignore[attr-defined]
+
+
+def test_a_run_of_a_version_that_met_no_errors_is_still_read_as_such(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+    lines = (run / "config.yaml").read_text().splitlines()
+    kept = [line for line in lines if "error_samples" not in line]
+    assert len(kept) == len(lines) - 1
+    (run / "config.yaml").write_text("\n".join(kept))
+    assert saved_config(run).training.error_samples == 0
+    assert load_config("osse").training.error_samples > 0
+
+
+def test_no_background_errors_can_be_asked_for() -> None:
+    assert load_config("osse", ["training.error_samples=0"]).training.error_samples == 0
 
 
 @pytest.mark.parametrize("rate", ["1.0", "-0.1"])

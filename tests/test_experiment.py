@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from conftest import toy_grid
 
 import osse.experiment
+from deepda import local_covariance
+from deepda.background_errors import load_errors
+from deepda.checkpoint import load_space
 from deepda.config import Config, ConfigError, load_config
 from deepda.control import ControlError
 from deepda.progress import Progress
@@ -93,6 +99,39 @@ def test_the_report_and_its_figures_are_there(finished: Path) -> None:
     assert "optimal interpolation" in page and page.count("data:image/png") >= 10
     assert 'src="http' not in page and 'href="http' not in page
     assert len(list((finished / "figures").glob("*.png"))) >= 10
+
+
+def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: Path) -> None:
+    checkpoint, asked = finished / "checkpoint", settings().training.error_samples
+    grid = load_space(checkpoint).grid
+    errors = load_errors(checkpoint, grid)
+    assert errors is not None and errors.shape == (asked, *grid.shape)
+    assert 0.2 < np.sqrt(np.mean(errors[:, grid.ocean].astype(float) ** 2)) < 5  # over their spread
+    assert (finished / "log.txt").read_text().count("with the covariance of its errors") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "room", "said"), [(0, 2**31, ""), (9, 1000, "goes on with its factors alone: .* GiB")]
+)
+def test_without_background_errors_the_checkpoint_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, room: int, said: str
+) -> None:
+    """Where none are asked for, or their covariance has no room: the analyser is not even looked at."""
+    monkeypatch.setattr(local_covariance, "LARGEST", room)
+    config, grid = settings(f"training.error_samples={asked}"), toy_grid(np.random.default_rng(0))
+    years, nothing = SimpleNamespace(space=SimpleNamespace(grid=grid)), None
+    with Progress(log=tmp_path / "log.txt") as progress:
+        osse.experiment._meet_errors(
+            config,
+            nothing,  # type: ignore[arg-type]
+            nothing,  # type: ignore[arg-type]
+            np.zeros(0),
+            years,  # type: ignore[arg-type]
+            tmp_path,
+            progress,
+        )
+    assert re.search(said, (tmp_path / "log.txt").read_text())
+    assert load_errors(tmp_path, grid) is None
 
 
 def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from deepda.checkpoint import CheckpointError
+from deepda.config import load_config
 from deepda.cycle import Belief, DivergenceError, require_physical
 from deepda.networks.discriminator import PatchDiscriminator
 from deepda.networks.dropout import thinned
@@ -117,6 +118,13 @@ def test_a_training_with_other_settings_is_refused(tmp_path: Path) -> None:
         trainer(tmp_path).run(progress)
         with pytest.raises(CheckpointError, match="other settings"):
             trainer(tmp_path, learning_rate=1e-3).run(progress)
+
+
+def test_the_number_of_error_samples_is_no_part_of_the_recipe() -> None:
+    """Errors are met once training is over: an unfinished one of an earlier version is resumed."""
+    recipes = [Recipe.of(load_config("osse", [f"training.error_samples={n}"]).training) for n in (0, 9)]
+    assert recipes[0] == recipes[1] and "error_samples" not in vars(recipes[0])
+    assert Recipe.of(load_config("osse", ["training.updates=7"]).training).updates == 7
 
 
 def test_the_best_validated_weights_are_kept(tmp_path: Path) -> None:

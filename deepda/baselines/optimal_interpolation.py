@@ -14,7 +14,7 @@ Units of the climatological standard deviation; shape suffixes as in `deepda.cyc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.baselines.cellwise import climatology_belief
-from deepda.baselines.covariance import Floats, LocalCovariance
 from deepda.cycle import Belief, Observations
 from deepda.grid import Grid
+from deepda.local_covariance import Floats, LocalCovariance, observed_alike
 
 MOST_ITERATIONS = 200  # some 20 are usual
 TINY = np.float32(1e-30)  # keeps a column without misfit from dividing by zero
@@ -110,7 +110,7 @@ class OptimalInterpolation:
         value = self._water(observations.value.expand_as(background.mean))
         misfit = np.where(precision > 0, value - self._water(background.mean), 0)
         increment = np.zeros_like(precision)
-        for members, cells in _alike(precision > 0):
+        for members, cells in observed_alike(precision > 0):
             at = np.ix_(members, cells)
             increment[members] = self._increment(members, cells, misfit[at], precision[at])
         seen = torch.from_numpy((precision > 0).any(axis=1)).to(background.spread.device)
@@ -197,14 +197,3 @@ def conjugate_gradients(
 
 def _squares(columns: Floats) -> Floats:
     return np.asarray(np.einsum("rc,rc->c", columns, columns), np.float32)
-
-
-def _alike(seen_Bn: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """(members, cells) of members that were observed at the same cells; not those without any."""
-    groups: dict[bytes, list[int]] = {}
-    for member, seen in enumerate(seen_Bn):
-        groups.setdefault(seen.tobytes(), []).append(member)
-    for members in groups.values():
-        cells = np.flatnonzero(seen_Bn[members[0]])
-        if cells.size:
-            yield np.array(members), cells

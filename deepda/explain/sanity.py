@@ -73,6 +73,8 @@ def randomised(analyser: Explained, seed: int, parts: Callable[[Explained], nn.M
         parts: which module of the copy is shuffled.
     """
     made = copy.deepcopy(analyser)
+    if parts(made) is made and isinstance(made, InnovationAnalyser):
+        made.forget()  # what it met was learnt too
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in parts(made).parameters():

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deepda.background_errors import covariance_of, load_errors
 from deepda.checkpoint import load_model, load_space, load_weights, shapes_of
 from deepda.grid import Grid, GridError
 from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
@@ -125,6 +126,9 @@ def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Modul
     patterns = shapes_of(checkpoint).get("patterns", (0,))[0]
     analyser = build_generator(settings, space, Lessons.none(space, patterns), seed=0).analyser
     load_weights(checkpoint, analyser)
+    errors = load_errors(checkpoint, space.grid)
+    if errors is not None and isinstance(analyser, InnovationAnalyser):
+        analyser.remember(covariance_of(errors, space.grid))
     return analyser.requires_grad_(False), space
 
 

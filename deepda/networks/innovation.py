@@ -2,8 +2,10 @@
 
 1. Forecast: the local linear model of `transition`; the carried factor variances relax to climatology
    at the pace of the forecast's own error.
-2. Gain: the variational analysis with the covariance of `covariance`, solved by conjugate gradients
-   that gradients pass through; the factor variances shrink with the information received.
+2. Gain: the variational analysis, solved by conjugate gradients that gradients pass through. The
+   background covariance is that of `covariance` (factors), and beside it, once the generator has met
+   its own errors in the training years, their localised sample covariance, with the spread of the
+   factors: a hybrid (Hamill and Snyder 2000). The factor variances shrink with the information received.
 3. Correction: a trunk of convolutions on the partial convolution of the innovations, the increment,
    spread and static fields, added in proportion to the influence of the observations. It starts at
    zero, and without observations it stays there.
@@ -20,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from deepda.cycle import Belief, Observations
+from deepda.local_covariance import LocalCovariance
 from deepda.networks.correction import Correction, influence, zeroed
 from deepda.networks.covariance import (
     Loading,
@@ -29,6 +32,7 @@ from deepda.networks.covariance import (
     conjugate_gradients,
     solve,
 )
+from deepda.networks.sampled import SampledCovariance
 from deepda.networks.transition import Transition, advance, advance_adjoint
 
 LENGTHS = (300.0, 750.0, 1700.0, 4000.0)  # km, first guesses of the correlation lengths
@@ -38,6 +42,7 @@ NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
 SHARPNESS = 0.6  # width of a bump, in distances between bumps
 GEOGRAPHY = 64  # hidden channels of the network that places the factors
 REACH = 1.5  # of the logarithm by which a place may change a factor's variance and pace
+SAMPLED = 0.6  # share of the sampled covariance, once there is one
 TOLERANCE = 0.03  # residual of the solver, relative to the innovations, at which an analysis stands
 TRAINING_TOLERANCE = 0.1  # the same in training: the gradient needs no more
 TINY = 1e-6
@@ -89,6 +94,7 @@ class InnovationAnalyser(nn.Module):
     statics: Tensor
     patterns: Tensor
     calibration: Tensor
+    place: Tensor
 
     def __init__(
         self, statics: Statics, hidden: int, levels: int, iterations: int, dropout: float = 0.0
@@ -128,7 +134,26 @@ class InnovationAnalyser(nn.Module):
             if hidden
             else None
         )
+        self.sampled: SampledCovariance | None = None
+        self.register_buffer("place", torch.ones_like(self.ocean), persistent=False)
         self._structure: Structure | None = None
+
+    def remember(self, errors: LocalCovariance) -> None:
+        """Take the covariance of normalised background errors into that of the background.
+
+        Its diagonal, how much larger errors are at a place than the factors have it, goes into the
+        stated spread as well.
+
+        Args:
+            errors: of background errors over `modelled_spread`.
+        """
+        self.sampled = SampledCovariance(errors)
+        self.place = self.sampled.variance(self.ocean.shape).to(self.ocean)
+
+    def forget(self) -> None:
+        """Go on with the factors alone."""
+        self.sampled = None
+        self.place = torch.ones_like(self.ocean)
 
     def train(self, mode: bool = True) -> InnovationAnalyser:
         """Switch training on or off; what follows from the weights is worked out anew."""
@@ -190,8 +215,9 @@ class InnovationAnalyser(nn.Module):
         """
         equal = (1 + precision * background.spread.square()).rsqrt()
         weighted = equal * precision.sqrt()
-        operator = self._operator(equal.square(), weighted, background.memory)
-        frozen = self._operator(equal.square(), weighted, background.memory, frozen=True)
+        among = self._among(precision.expand_as(innovation))
+        operator = self._operator(equal.square(), weighted, background.memory, among)
+        frozen = self._operator(equal.square(), weighted, background.memory, among, frozen=True)
         solution = solve(operator, frozen, weighted * innovation, *self._accuracy())
         return self.covariance(background, weighted * solution)
 
@@ -202,21 +228,34 @@ class InnovationAnalyser(nn.Module):
         """
         return self.iterations, TRAINING_TOLERANCE if self.training else self.tolerance
 
+    def _among(self, precision: Tensor) -> Operator | None:
+        """Products with the sampled covariance between the observed cells of a window."""
+        return None if self.sampled is None else self.sampled.among(precision > 0)
+
     def _operator(
-        self, diagonal: Tensor, weight: Tensor, variance: Tensor, frozen: bool = False
+        self,
+        diagonal: Tensor,
+        weight: Tensor,
+        variance: Tensor,
+        among: Operator | None,
+        frozen: bool = False,
     ) -> Operator:
         """diag(diagonal) + diag(weight) B diag(weight), with a graph to the parameters unless frozen."""
         known, amplitude = self.structure(), variance.clamp(min=0).sqrt()
         loading, spectrum, scaled = known.loading, known.spectrum, weight * known.scale
+        if among is not None:
+            scaled = scaled * (1 - SAMPLED) ** 0.5
+        shared = weight * self._modelled(variance) * SAMPLED**0.5
         if frozen:
             loading, spectrum, amplitude = loading.detach(), spectrum.detach(), amplitude.detach()
-            diagonal, scaled = diagonal.detach(), scaled.detach()
+            diagonal, scaled, shared = diagonal.detach(), scaled.detach(), shared.detach()
 
         def apply(field: Tensor) -> Tensor:
             smooth = partial(self.correlation.smooth, spectrum=spectrum)
-            return diagonal * field + scaled * apply_covariance(
-                scaled * field, loading, amplitude, smooth
-            )
+            image = scaled * apply_covariance(scaled * field, loading, amplitude, smooth)
+            if among is not None:
+                image = image + shared * among(shared * field)
+            return diagonal * field + image
 
         return apply
 
@@ -248,7 +287,8 @@ class InnovationAnalyser(nn.Module):
         """The spread as it is stated: calibrated, the less the nearer to that of climatology."""
         modelled = self._modelled(variance)
         share = modelled.square().clamp(max=1)
-        return modelled * torch.lerp(self.calibration, torch.ones_like(share), share).sqrt()
+        told = (self.calibration * self.place).expand_as(share)
+        return modelled * torch.lerp(told, torch.ones_like(share), share).sqrt()
 
     def _work_out(self) -> Structure:
         placed = REACH * torch.tanh(self.geography(self.statics[None])[0])
@@ -285,12 +325,16 @@ class InnovationAnalyser(nn.Module):
     def covariance(self, background: Belief, field: Tensor) -> Tensor:
         """B times a field (B, L, Y, X), B the error covariance of the background."""
         known = self.structure()
-        return known.scale * apply_covariance(
+        product = known.scale * apply_covariance(
             known.scale * field,
             known.loading,
             background.memory.clamp(min=0).sqrt(),
             lambda f: self.correlation.smooth(f, known.spectrum),
         )
+        if self.sampled is None:
+            return product
+        spread = self._modelled(background.memory)
+        return torch.lerp(product, spread * self.sampled.product(spread * field), SAMPLED)
 
     def dual(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
         """H' (H B H' + R)^-1 innovation on the grid (B, L, Y, X): `covariance` of it is the increment.
@@ -300,7 +344,8 @@ class InnovationAnalyser(nn.Module):
         precision = precision * self.ocean
         equal = (1 + precision * self._modelled(background.memory).square()).rsqrt()
         weighted = equal * precision.sqrt()
-        operator = self._operator(equal.square(), weighted, background.memory, frozen=True)
+        among = self._among(precision.expand_as(innovation))
+        operator = self._operator(equal.square(), weighted, background.memory, among, frozen=True)
         right = weighted * torch.where(precision > 0, innovation, 0.0)
         with torch.no_grad():
             return weighted * conjugate_gradients(operator, right, *self._accuracy())

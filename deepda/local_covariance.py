@@ -1,4 +1,7 @@
-"""Localised ensemble covariance of a control simulation, as a sparse matrix over the water cells.
+"""Localised ensemble covariance, as a sparse matrix over the water cells.
+
+Of the anomalies of a control simulation it is the static covariance of optimal interpolation; of
+background errors that were met in training it is half of the covariance of the default generator.
 
 B = C_sample o rho(horizontal distance) o rho(vertical distance), o the element-wise (Schur) product.
 rho is the compact correlation of Gaspari and Cohn (1999, QJRMS 125, eq. 4.10). It is positive definite
@@ -23,7 +26,7 @@ from deepda.errors import DeepDAError
 from deepda.grid import EARTH_RADIUS, Grid
 
 Floats = NDArray[np.float32]
-ENSEMBLE = 200  # samples; 183 and 2,190 of 30 years gave the same analysis error within 0.2 %
+ENSEMBLE = 200  # anomalies; 183 and 2,190 of 30 years gave the same analysis error within 0.2 %
 LARGEST = 2 * 1024**3  # bytes of the matrix; tapering twice as far takes four times as much
 AT_ONCE = 256  # columns whose distances to all others are held
 
@@ -52,15 +55,21 @@ class LocalCovariance:
 
     @classmethod
     def fit(
-        cls, anomalies: NDArray[np.float32], grid: Grid, radius_km: float, depth_scale_m: float
+        cls,
+        anomalies: NDArray[np.floating],
+        grid: Grid,
+        radius_km: float,
+        depth_scale_m: float,
+        most: int = ENSEMBLE,
     ) -> LocalCovariance:
         """The localised sample covariance of evenly spaced training windows.
 
         Args:
-            anomalies: (time, depth, lat, lon) standardised, finite in water; at most ENSEMBLE are taken.
+            anomalies: (time, depth, lat, lon) standardised, finite in water.
             grid: the analysis grid.
             radius_km: great-circle distance from which on cells are uncorrelated.
             depth_scale_m: vertical distance of cell centres from which on they are uncorrelated.
+            most: how many windows are taken at most.
 
         Raises:
             CovarianceError: another grid, fewer than two windows, a NaN in water, a reach that is not
@@ -68,8 +77,29 @@ class LocalCovariance:
         """
         _require_reach(radius_km, depth_scale_m)
         geometry = _Columns(grid, radius_km * 1e3, depth_scale_m)
-        ensemble = _ensemble(anomalies, grid, geometry.cells)
+        ensemble = _ensemble(anomalies, grid, geometry.cells, most)
         return cls(geometry.cells, _tapered(ensemble, geometry))
+
+
+def observed_alike(seen_Bn: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """(members, cells) of members that were observed at the same cells; not those without any."""
+    groups: dict[bytes, list[int]] = {}
+    for member, seen in enumerate(seen_Bn):
+        groups.setdefault(seen.tobytes(), []).append(member)
+    for members in groups.values():
+        cells = np.flatnonzero(seen_Bn[members[0]])
+        if cells.size:
+            yield np.array(members), cells
+
+
+def require_room(grid: Grid, radius_km: float, depth_scale_m: float) -> None:
+    """Refuse a grid whose covariance would not fit into memory.
+
+    Raises:
+        CovarianceError: the matrix would be larger than LARGEST.
+    """
+    geometry = _Columns(grid, radius_km * 1e3, depth_scale_m)
+    _require_memory(int(geometry.neighbours().sum()), len(geometry.cells))
 
 
 def gaspari_cohn(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -119,7 +149,7 @@ class _Columns:
 def _tapered(ensemble: Floats, columns: _Columns) -> sparse.csr_array:
     """Rows column by column: products of the ensemble (n, sample), times both tapers."""
     pointers = np.append(0, np.cumsum(columns.neighbours()))
-    _require_memory(int(pointers[-1]) * 8, ensemble.shape[0])
+    _require_memory(int(pointers[-1]), ensemble.shape[0])
     data = np.empty(pointers[-1], np.float32)
     indices = np.empty(pointers[-1], np.int32)
     for column, metres in columns.distances():
@@ -136,14 +166,14 @@ def _tapered(ensemble: Floats, columns: _Columns) -> sparse.csr_array:
     return sparse.csr_array((data, indices, pointers.astype(np.int32)), shape=(size, size))
 
 
-def _ensemble(anomalies: NDArray[np.float32], grid: Grid, cells: NDArray[np.intp]) -> Floats:
+def _ensemble(anomalies: NDArray[np.floating], grid: Grid, cells: NDArray[np.intp], most: int) -> Floats:
     """(n, sample) departures from the sample mean over sqrt(samples - 1)."""
     if anomalies.ndim != 4 or anomalies.shape[1:] != grid.shape or anomalies.shape[0] < 2:
         raise CovarianceError(
             f"anomalies of shape {anomalies.shape} came, expected (time, *{grid.shape}) with at least "
             "two windows; give the training years on the analysis grid"
         )
-    number = min(anomalies.shape[0], ENSEMBLE)
+    number = min(anomalies.shape[0], most)
     chosen = np.linspace(0, anomalies.shape[0] - 1, number).round().astype(int)
     members = np.stack([anomalies[step].ravel()[cells] for step in chosen], axis=1).astype(np.float32)
     if not np.isfinite(members).all():
@@ -171,7 +201,8 @@ def _require_reach(radius_km: float, depth_scale_m: float) -> None:
         raise CovarianceError(f"depth_scale_m is {depth_scale_m:g}, expected above 0; give metres")
 
 
-def _require_memory(needed: int, cells: int) -> None:
+def _require_memory(entries: int, cells: int) -> None:
+    needed = 8 * entries
     if needed > LARGEST:
         raise CovarianceError(
             f"the covariance of {cells} cells needs {needed / 1024**3:.1f} GiB, expected at most "
