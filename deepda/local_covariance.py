@@ -1,7 +1,7 @@
 """Localised ensemble covariance, as a sparse matrix over the water cells.
 
 Of the anomalies of a control simulation it is the static covariance of optimal interpolation; of
-background errors that were met in training it is half of the covariance of the default generator.
+background errors that were met in training it is part of the covariance of the default generator.
 
 B = C_sample o rho(horizontal distance) o rho(vertical distance), o the element-wise (Schur) product.
 rho is the compact correlation of Gaspari and Cohn (1999, QJRMS 125, eq. 4.10). It is positive definite

@@ -243,9 +243,9 @@ class InnovationAnalyser(nn.Module):
         """diag(diagonal) + diag(weight) B diag(weight), with a graph to the parameters unless frozen."""
         known, amplitude = self.structure(), variance.clamp(min=0).sqrt()
         loading, spectrum, scaled = known.loading, known.spectrum, weight * known.scale
-        if among is not None:
-            scaled = scaled * (1 - SAMPLED) ** 0.5
-        shared = weight * self._modelled(variance) * SAMPLED**0.5
+        share = 0.0 if among is None else SAMPLED
+        scaled = scaled * (1 - share) ** 0.5
+        shared = weight * self._modelled(variance) * share**0.5
         if frozen:
             loading, spectrum, amplitude = loading.detach(), spectrum.detach(), amplitude.detach()
             diagonal, scaled, shared = diagonal.detach(), scaled.detach(), shared.detach()
