@@ -12,7 +12,8 @@ from torch import Tensor
 
 from deepda.cycle import Belief, Observations
 from deepda.networks.correction import influence
-from deepda.networks.innovation import InnovationAnalyser, Statics, vertical_shapes
+from deepda.networks.covariance import vertical_shapes
+from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
 
 

@@ -31,6 +31,8 @@ EARTH_RADIUS = 6371.229  # km
 EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave guide's shorter scale
 
 FLATNESS = 1.3  # first guess: lengths are this much larger along latitude circles than the mean
+NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
+SHARPNESS = 0.6  # width of a bump, in distances between bumps
 
 Operator = Callable[[Tensor], Tensor]
 
@@ -145,6 +147,17 @@ class Loading:
     def detach(self) -> Loading:
         """The same loadings, cut from the graph."""
         return Loading(self.shapes.detach(), self.patterns.detach())
+
+
+def vertical_shapes(layers: int) -> Tensor:
+    """(V, L) Gaussian bumps over the layer index: narrow ones close together, wide ones apart."""
+    level = torch.arange(layers, dtype=torch.float32)
+    shapes = []
+    for number in (min(NARROW, layers), min(WIDE, layers)):
+        centre = torch.linspace(0, layers - 1, number)
+        width = SHARPNESS * max((layers - 1) / max(number - 1, 1), 1.0)
+        shapes.append(torch.exp(-0.5 * ((level - centre[:, None]) / width) ** 2))
+    return torch.cat(shapes)
 
 
 def apply_covariance(

@@ -31,6 +31,7 @@ from deepda.networks.covariance import (
     apply_covariance,
     conjugate_gradients,
     solve,
+    vertical_shapes,
 )
 from deepda.networks.sampled import SampledCovariance
 from deepda.networks.transition import Transition, advance, advance_adjoint
@@ -38,8 +39,6 @@ from deepda.networks.transition import Transition, advance, advance_adjoint
 LENGTHS = (300.0, 750.0, 1700.0, 4000.0)  # km, first guesses of the correlation lengths
 PATTERN_LENGTH = 3000.0  # km, first guess of how far a pattern of the control simulation may be trusted
 PATTERN_VARIANCE = 1.0  # first guess, in units of what the patterns explain
-NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
-SHARPNESS = 0.6  # width of a bump, in distances between bumps
 GEOGRAPHY = 64  # hidden channels of the network that places the factors
 REACH = 1.5  # of the logarithm by which a place may change a factor's variance and pace
 SAMPLED = 0.6  # share of the sampled covariance, once there is one
@@ -384,17 +383,6 @@ class Structure:
     kept: Tensor
     spectrum: Tensor
     squared_spectrum: Tensor
-
-
-def vertical_shapes(layers: int) -> Tensor:
-    """(V, L) Gaussian bumps over the layer index: narrow ones close together, wide ones apart."""
-    level = torch.arange(layers, dtype=torch.float32)
-    shapes = []
-    for number in (min(NARROW, layers), min(WIDE, layers)):
-        centre = torch.linspace(0, layers - 1, number)
-        width = SHARPNESS * max((layers - 1) / max(number - 1, 1), 1.0)
-        shapes.append(torch.exp(-0.5 * ((level - centre[:, None]) / width) ** 2))
-    return torch.cat(shapes)
 
 
 def time_of_year(observations: Observations, like: Tensor) -> Tensor:
