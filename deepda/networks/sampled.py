@@ -5,7 +5,6 @@ Shape suffixes: B batch, L layer, Y latitude, X longitude.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -15,8 +14,8 @@ from scipy import sparse
 from torch import Tensor
 
 from deepda.local_covariance import LocalCovariance, observed_alike
+from deepda.networks.covariance import Operator
 
-Operator = Callable[[Tensor], Tensor]
 # Samples, cells, and the covariance between these cells.
 Part = tuple[NDArray[np.intp], NDArray[np.intp], sparse.csr_array]
 ROWS = 500  # of the matrix that are copied at a time: small pieces stay in the cache
