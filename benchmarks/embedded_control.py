@@ -21,11 +21,11 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from deepda.grid import Grid
-from deepda.presets import config_folder
-from deepda.regrid import grid_edges
-from deepda.windows import PENTADS
-from osse.stochastic_ocean import ocean_mask, write_control
+from deepda.geometry.grid import Grid
+from deepda.geometry.regrid import grid_edges
+from deepda.geometry.windows import PENTADS
+from deepda.settings.presets import config_folder
+from osse.ocean.simulate import ocean_mask, write_control
 
 Field = NDArray[np.float32]
 REGIONS = {  # south, north, west, east

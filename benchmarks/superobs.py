@@ -14,12 +14,13 @@ from collections.abc import Callable
 import numpy as np
 from global_land_mask import globe
 
-from deepda.climatology import Climatology
-from deepda.grid import Grid, centres
-from deepda.superobs import superobs
-from deepda.synthetic import GriddedNetwork, observe, observe_gridded, window_rng
-from deepda.windows import PENTADS, windows
-from osse.observing_system import ObservingSystem
+from deepda.assimilation.superobs import superobs
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid, centres
+from deepda.geometry.windows import PENTADS, windows
+from deepda.observations.errors import window_rng
+from deepda.observations.synthetic import GriddedNetwork, observe, observe_gridded
+from osse.observing.observing_system import ObservingSystem
 
 LEVELS = (0, 10, 25, 45, 70, 100, 140, 190, 250, 330, 440, 590, 800)  # m, edges
 

@@ -4,41 +4,35 @@ A control simulation gives a climatology, and anomalies in units of the local st
 Observations, drawn from a known truth (osse) or real and quality-controlled (reanalysis), become
 superobservations: anomaly, error and count by cell and window. The generator joins them with the
 background to an analysis, mean and spread, which is the next background: that is the cycle. What
-comes out is NetCDF, and is judged by verification. In that order:
+comes out is NetCDF, and is judged by verification. In that order, from the ground up;
+a room imports only rooms above it in this list:
 
-    grid            edges of the cells -> centres, area, volume, ocean mask; periodic longitude
-    mesh            the cells of a model: regular, tripolar, displaced pole
-    regrid          from a model's cells to ours: conservative, bilinear; xESMF where installed
-    cf              names, units and calendars of other people's files
+    base            errors, files written whole, progress
+    settings        types and checks of what can be set, the choices in configs/, one tree of values
+    geometry        grid, windows, meshes of models, regridding (xESMF where installed), interval means
+    observations    files in, one table out, one row a value; synthetic observations of a known truth
     control         a model's output -> one prepared file on our grid and windows
-    windows         73 pentads or 12 months a year: where calendars meet
-    climatology     the seasonal cycle, and anomalies from it
-    observations    one table, one row a value, whatever the source
-    quality         named checks, layers of a profile, observation errors
-    synthetic       observe a known truth at given places and times, with errors
-    withholding     platforms left out, to judge by
-    superobs        table -> anomaly, error variance and count by cell and window
-    partial_conv    the observation operator: a convolution that sees only observed cells
-    networks        generators and the discriminator
-    stretches       what training sees: pieces of the control run, each with its own network
-    training        losses, back-propagation through the cycle, resume
-    background_errors, local_covariance     errors of a trained generator, met and sampled
-    cycle           Analyser, and the one loop of the whole system
-    smoother        analyses that also learn from later windows
-    baselines       climatology, persistence, tuned optimal interpolation: also Analysers
-    state           xarray outside, tensors inside: the one place where units change
-    checkpoint, run a trained run on disk, and in Python
+    climatology     the seasonal cycle, the model's own or an observed one, and anomalies from it
+    quality         named checks, layers of a profile, observation errors, withheld platforms
+    assimilation    superobservations, state, the cycle, smoother, covariance, baselines: no learning
+    networks        generators, discriminator, partial convolution: tensors only
+    runs            a trained run on disk, opened, and used in Python
+    training        training in the cycle, sampling of background errors
+    output          CF NetCDF files
     verification    scores against a truth or against withheld observations
     feedback        what became of each observation
-    netcdf          CF files, written whole or not at all
+    figures         maps and curves
+    reports         the self-contained page
     evaluation      the climate of a product: cycle, indices, heat, trends, heatwaves
     explain         what an analysis answers to: saliency, importance of inputs, feature maps
-    figures, report maps and curves; the self-contained page
-    settings, presets, config       what can be set: types, choices, one tree of values
-    errors, progress, info, bench, console, cli     the command line
+    commands        one module a family of commands
+    cli             the table of commands
 
-The drivers `osse` and `reanalysis` import this package, never each other; only `deepda.cli` imports
-them. The public names below are loaded when first used, so that `import deepda` costs nothing.
+The drivers stand on these: `osse` (ocean, observing, twin, known_answer, experiments, sweep) evaluates
+where the truth is known, `reanalysis` cycles through the years with real observations or a twin of
+history. They import this package, never each other; only `deepda.cli` and `deepda.commands` import
+them, when a command is called. The public names below are loaded when first used, so that
+`import deepda` costs nothing.
 """
 
 from __future__ import annotations
@@ -47,25 +41,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepda.climatology import Climatology
-    from deepda.config import Config, load_config, saved_config
-    from deepda.cycle import Analyser, Belief, Observations
-    from deepda.errors import DeepDAError
-    from deepda.grid import Grid
-    from deepda.run import Run, load_run
+    from deepda.assimilation.cycle import Analyser, Belief, Observations
+    from deepda.base.errors import DeepDAError
+    from deepda.climatology.seasonal import Climatology
+    from deepda.geometry.grid import Grid
+    from deepda.runs.run import Run, load_run
+    from deepda.settings.compose import load_config, saved_config
+    from deepda.settings.schema import Config
 
 _HOME = {
-    "Analyser": "deepda.cycle",
-    "Belief": "deepda.cycle",
-    "Climatology": "deepda.climatology",
-    "Config": "deepda.config",
-    "DeepDAError": "deepda.errors",
-    "Grid": "deepda.grid",
-    "Observations": "deepda.cycle",
-    "Run": "deepda.run",
-    "load_config": "deepda.config",
-    "load_run": "deepda.run",
-    "saved_config": "deepda.config",
+    "Analyser": "deepda.assimilation.cycle",
+    "Belief": "deepda.assimilation.cycle",
+    "Climatology": "deepda.climatology.seasonal",
+    "Config": "deepda.settings.schema",
+    "DeepDAError": "deepda.base.errors",
+    "Grid": "deepda.geometry.grid",
+    "Observations": "deepda.assimilation.cycle",
+    "Run": "deepda.runs.run",
+    "load_config": "deepda.settings.compose",
+    "load_run": "deepda.runs.run",
+    "saved_config": "deepda.settings.compose",
 }
 
 __all__ = [

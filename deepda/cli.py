@@ -1,6 +1,6 @@
 """The commands of DeepDA.
 
-With `deepda.osse_commands` the only module that knows the drivers; it imports one when it is called.
+With `deepda.commands.osse` the only module that knows the drivers; it imports one when it is called.
 """
 
 from __future__ import annotations
@@ -13,22 +13,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepda.console import (
-    Command,
-    exit_code,
-    flag_settings,
-    read_command_line,
-    require_writable,
-    split_settings,
-)
-from deepda.evaluate_command import EVALUATE
-from deepda.explain_command import EXPLAIN
-from deepda.observation_commands import FEEDBACK, INGEST, OBSERVATIONS_SHOW
-from deepda.osse_commands import BLIND_ZONE, DENY, KNOWN_ANSWER, OSSE_RUN, SWEEP
+from deepda.base.files import require_writable
+from deepda.commands.console import Command, exit_code, flag_settings, read_command_line, split_settings
+from deepda.commands.evaluate import EVALUATE
+from deepda.commands.explain import EXPLAIN
+from deepda.commands.observations import FEEDBACK, INGEST, OBSERVATIONS_SHOW
+from deepda.commands.osse import BLIND_ZONE, DENY, KNOWN_ANSWER, OSSE_RUN, SWEEP
 
 if TYPE_CHECKING:
-    from deepda.config import Config
-    from deepda.history import OpenOcean
+    from deepda.assimilation.observed_ocean import OpenOcean
+    from deepda.settings.schema import Config
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
 
@@ -71,8 +65,8 @@ def _declare_reanalysis(parser: ArgumentParser) -> None:
 
 
 def _reanalysis(arguments: Namespace) -> None:
-    from deepda.config import load_config
-    from deepda.period import continued, period_settings
+    from deepda.commands.period import continued, period_settings
+    from deepda.settings.compose import load_config
 
     arguments.overrides = [*period_settings(arguments.start, arguments.end), *arguments.overrides]
     overrides = flag_settings(
@@ -85,20 +79,20 @@ def _reanalysis(arguments: Namespace) -> None:
         config = continued(Path(arguments.product), overrides)
     output = require_writable(Path(config.output))
     import reanalysis.run
-    from osse.opponent import opponent_of
+    from osse.twin.optimal_interpolation import opponent_of
 
     reanalysis.run.run(config, output, _ocean_of(config), opponent_of)
 
 
 def _ocean_of(config: Config) -> OpenOcean:
     """Real observations, or the twin of history."""
-    from deepda.settings import IngestedObservations
+    from deepda.settings.schema import IngestedObservations
 
     if isinstance(config.observations, IngestedObservations):
-        from deepda.archive import open_archive
+        from reanalysis.ingested_ocean import open_archive
 
         return open_archive
-    from osse.history import twin_of_history
+    from osse.twin.historical_twin import twin_of_history
 
     return twin_of_history
 
@@ -131,7 +125,8 @@ def _declare_prepare(parser: ArgumentParser) -> None:
 
 
 def _prepare(arguments: Namespace) -> None:
-    from deepda.config import load_config, matching_files
+    from deepda.settings.compose import load_config
+    from deepda.settings.files import matching_files
 
     paths, settings = split_settings(arguments.paths)
     arguments.overrides += settings
@@ -139,9 +134,9 @@ def _prepare(arguments: Namespace) -> None:
     files = matching_files(paths)
     output = Path(arguments.output)
     require_writable(output.parent)
-    from deepda.control import prepare_control
-    from deepda.progress import Progress
-    from deepda.regrid import grid_edges
+    from deepda.base.progress import Progress
+    from deepda.control.prepare import prepare_control
+    from deepda.geometry.regrid import grid_edges
 
     edges = grid_edges(vars(config.grid))
     with Progress(output.with_suffix(".log")) as progress:
@@ -168,13 +163,13 @@ example:
 
 
 def _config_show(arguments: Namespace) -> None:
-    from deepda.config import dump, load_config
+    from deepda.settings.compose import dump, load_config
 
     print(dump(load_config("osse", arguments.overrides)), end="")
 
 
 def _config_check(arguments: Namespace) -> None:
-    from deepda.config import load_config
+    from deepda.settings.compose import load_config
 
     load_config("osse", arguments.overrides)
     print("these settings can be used")
@@ -205,13 +200,13 @@ def _declare_bench(parser: ArgumentParser) -> None:
 
 def _bench(arguments: Namespace) -> None:
     output = require_writable(Path(arguments.output))
-    import deepda.bench
+    import deepda.commands.bench
 
-    deepda.bench.run(output)
+    deepda.commands.bench.run(output)
 
 
 def _info(arguments: Namespace) -> None:
-    from deepda.info import describe_system
+    from deepda.base.info import describe_system
 
     for name, value in describe_system().items():
         print(f"{name:<20}{value}")

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from deepda.cycle import Analyser, Belief, Observations, cycle
+from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle
+from deepda.assimilation.state import StateSpace
+from deepda.assimilation.superobs import superobs
 from deepda.feedback import FeedbackWriter, Fields, check_window, feedback, usable
-from deepda.state import StateSpace
-from deepda.superobs import superobs
 
 OTHERS = ("climatology", "shift", "rows")  # columns of the feedback beside those that it always has
 Disturb = Callable[[Observations, np.datetime64], Observations]

@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.assimilation.state import StateSpace
+from deepda.base.progress import Progress
 from deepda.feedback import feedback_files
-from deepda.grid import Grid
-from deepda.progress import Progress
-from deepda.state import StateSpace
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import Windows, windows
 from deepda.verification import REGIONS, Trend, ocean_weights, region_weights, trend
-from deepda.windows import Windows, windows
 from reanalysis.judge import fields_of
 from reanalysis.references import DEEP, NINO34, SURFACE, UPPER
 from reanalysis.restart import year_file

@@ -13,7 +13,7 @@ import xarray as xr
 from deepda.feedback import read_feedback, withheld_scores
 from deepda.feedback.departures import departures
 from deepda.figures import Panel, counts_by_year, index_series, map_panels, section, series
-from deepda.report import Picture, Section, Table, write_report
+from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
 from reanalysis.climate import Climate, compare, numbers
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deepda.cycle import Observations
+from deepda.assimilation.cycle import Observations
 
 
 class HeldWindows:

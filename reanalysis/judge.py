@@ -15,13 +15,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.grid import Grid
-from deepda.history import ObservedOcean
-from deepda.progress import Progress
-from deepda.state import StateSpace
+from deepda.assimilation.observed_ocean import ObservedOcean
+from deepda.assimilation.state import StateSpace
+from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import Windows, windows
 from deepda.verification import REGIONS, heat_content, ocean_weights, region_weights
 from deepda.verification.climate import RHO, SPECIFIC_HEAT
-from deepda.windows import Windows, windows
 from reanalysis.restart import year_file
 
 HEAT_DEPTH = 700.0  # m, or the bottom of a shallower grid

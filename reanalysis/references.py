@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from deepda.errors import DeepDAError
+from deepda.base.errors import DeepDAError
 
 MISSING = -90.0  # values below are fillers (-99.99)
 MONTHS = 12

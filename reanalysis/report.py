@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.assimilation.observed_ocean import ObservedOcean
+from deepda.assimilation.state import StateSpace
 from deepda.figures import (
     Panel,
     index_series,
@@ -18,9 +20,7 @@ from deepda.figures import (
     series,
     truth_analysis_error,
 )
-from deepda.history import ObservedOcean
-from deepda.report import Picture, Section, Table, write_report
-from deepda.state import StateSpace
+from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
 from reanalysis.judge import Record
 from reanalysis.restart import year_file

@@ -16,10 +16,12 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from deepda.checkpoint import WEIGHTS, checksum, write_whole
-from deepda.config import CONFIG_FILE, Config
-from deepda.cycle import Belief
-from deepda.errors import DeepDAError
+from deepda.assimilation.cycle import Belief
+from deepda.base.errors import DeepDAError
+from deepda.base.files import checksum, write_whole
+from deepda.runs.checkpoint import WEIGHTS
+from deepda.settings.compose import CONFIG_FILE
+from deepda.settings.schema import Config
 
 IDENTITY = "reanalysis.json"
 KEPT = 2  # restart files: should the last one be lost, only a year is made anew

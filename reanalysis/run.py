@@ -9,17 +9,17 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from deepda.checkpoint import write_whole
-from deepda.clock import Clock
-from deepda.config import CONFIG_FILE, Config, dump
-from deepda.cycle import Analyser
-from deepda.history import ObservedOcean, OpenOcean
-from deepda.info import versions
-from deepda.networks.build import device_of, load_analyser
-from deepda.progress import Progress
-from deepda.settings import IngestedObservations
-from deepda.smoother import Smoothable
-from deepda.windows import MONTHS, windows_of_months
+from deepda.assimilation.cycle import Analyser
+from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
+from deepda.assimilation.smoother import Smoothable
+from deepda.base.files import write_whole
+from deepda.base.info import versions
+from deepda.base.progress import Clock, Progress
+from deepda.geometry.windows import MONTHS, windows_of_months
+from deepda.networks.build import device_of
+from deepda.runs.open import load_analyser
+from deepda.settings.compose import CONFIG_FILE, dump
+from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate import read_climate
 from reanalysis.climate_report import OPPONENT, climate_scores, write_climate
 from reanalysis.judge import judge
@@ -51,7 +51,7 @@ def run(
     Args:
         config: `reanalysis` says which years, and which trained run.
         output: folder, made if it is not there.
-        open_ocean: gives the observations, for example `osse.history.twin_of_history`.
+        open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
         open_opponent: gives a method to be judged at withheld observations too; asked only where there
             are some.
 

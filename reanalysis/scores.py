@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.checkpoint import write_whole
+from deepda.base.files import write_whole
 from deepda.verification import trend
 from reanalysis.climate import numbers
 from reanalysis.judge import Record, Series

@@ -23,18 +23,18 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from deepda.cycle import LIMIT, Analyser, Belief, Observations, cycle, require_physical
+from deepda.assimilation.cycle import LIMIT, Analyser, Belief, Observations, cycle, require_physical
+from deepda.assimilation.observed_ocean import ObservedOcean
+from deepda.assimilation.smoother import Smoothable, retrace, smooth
+from deepda.assimilation.state import StateSpace
+from deepda.assimilation.superobs import superobs
+from deepda.base.progress import Progress
 from deepda.feedback import FeedbackWriter
-from deepda.history import ObservedOcean
-from deepda.netcdf import AnalysisWriter, in_background
+from deepda.geometry.windows import Windows, windows
 from deepda.networks.dropout import combined, thinned
 from deepda.networks.innovation import influence
-from deepda.progress import Progress
-from deepda.smoother import Smoothable, retrace, smooth
-from deepda.state import StateSpace
-from deepda.superobs import superobs
-from deepda.synthetic import window_rng
-from deepda.windows import Windows, windows
+from deepda.observations.errors import window_rng
+from deepda.output.netcdf import AnalysisWriter, in_background
 from reanalysis.checking import OTHERS, Checking, RowWindows, Window, tell
 from reanalysis.held import HeldWindows
 from reanalysis.restart import last_finished, save_restart, year_file

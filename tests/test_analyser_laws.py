@@ -12,16 +12,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepda.baselines import Climatology, OptimalInterpolation, Persistence
-from deepda.climatology import Climatology as SeasonalCycle
-from deepda.cycle import Analyser, Belief, Observations, cycle
-from deepda.grid import Grid
-from deepda.local_covariance import LocalCovariance
+from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
+from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle
+from deepda.assimilation.local_covariance import LocalCovariance
+from deepda.assimilation.superobs import superobs
+from deepda.climatology.seasonal import Climatology as SeasonalCycle
+from deepda.geometry.grid import Grid
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
-from deepda.superobs import superobs
 
 PER_YEAR, SEASON, BATCH = 12, 5, 3
 STDDEV = 0.7  # K, of the toy climatology

@@ -1,16 +1,19 @@
-"""The layout keeps its promises: who may import whom, and how long a module may be.
+"""The layout keeps its promises: who may import whom, what the map names, how long a module may be.
 
-`osse` and `reanalysis` import `deepda`, never each other; `deepda` imports neither, except
-the commands, and these only inside functions.
+Rooms of `deepda` import only rooms above them in ROOMS. `osse` and `reanalysis` import `deepda`, never
+each other; `deepda` imports neither, except the commands, and these only inside functions.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+import deepda
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("deepda", "osse", "reanalysis")
@@ -19,8 +22,15 @@ FORBIDDEN = {
     "osse": {"reanalysis"},
     "reanalysis": {"osse"},
 }
-LAZY = ("deepda.cli", "deepda.osse_commands")  # may import the drivers when one is called
-TENSORS_ONLY = ("deepda.networks", "deepda.partial_conv")
+LAZY = ("deepda.cli", "deepda.commands")  # may import the drivers when one is called
+ROOMS = (
+    *("base", "settings", "geometry", "observations", "control", "climatology", "quality"),
+    *("assimilation", "networks", "runs", "training", "output", "verification", "feedback"),
+    *("figures", "reports", "evaluation", "explain", "commands", "cli"),
+)
+BESIDE = {("control", "observations")}  # of one height: neither imports the other
+DRIVER_ROOMS = {"osse": ("ocean", "observing", "twin", "known_answer", "experiments", "sweep")}
+TENSORS_ONLY = "deepda.networks"
 TABLES_AND_FILES = {"xarray", "pandas", "dask", "netCDF4", "omegaconf", "hydra"}
 LONGEST = 400  # lines of a module
 
@@ -64,12 +74,24 @@ def violations(module: str, source: str) -> list[str]:
     found = []
     for name, loading in imports(ast.parse(source), module):
         top = name.split(".")[0]
-        lazily = module in LAZY and not loading
-        if top in FORBIDDEN[module.split(".")[0]] and not lazily:
-            found.append(f"{module} imports {name}")
-        if module.startswith(TENSORS_ONLY) and top in TABLES_AND_FILES:
+        lazily = module.startswith(LAZY) and not loading
+        forbidden = top in FORBIDDEN[module.split(".")[0]] and not lazily
+        if forbidden or upwards(module, name) or (_tensors(module) and top in TABLES_AND_FILES):
             found.append(f"{module} imports {name}")
     return found
+
+
+def upwards(module: str, name: str) -> bool:
+    """Whether a room imports one below it in the list, against the flow."""
+    (package, *inside), (other, *there) = module.split("."), name.split(".")
+    rooms = ROOMS if package == "deepda" else DRIVER_ROOMS.get(package, ())
+    if package != other or not inside or not there or {inside[0], there[0]} - {*rooms}:
+        return False
+    return rooms.index(there[0]) > rooms.index(inside[0]) or (inside[0], there[0]) in BESIDE
+
+
+def _tensors(module: str) -> bool:
+    return module.startswith(TENSORS_ONLY)
 
 
 def test_nobody_imports_against_the_rule() -> None:
@@ -79,17 +101,24 @@ def test_nobody_imports_against_the_rule() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("deepda.grid", "import osse"),
-        ("deepda.grid", "from osse.experiment import run"),
-        ("deepda.grid", "def f():\n    import reanalysis.run"),
-        ("deepda.grid", "from importlib import import_module\nimport_module('osse.report')"),
-        ("deepda.grid", "from .. import osse"),
-        ("deepda.cli", "import osse.experiment"),
+        ("deepda.geometry.grid", "import osse"),
+        ("deepda.geometry.grid", "from osse.twin.run import run"),
+        ("deepda.geometry.grid", "def f():\n    import reanalysis.run"),
+        ("deepda.geometry.grid", "from importlib import import_module\nimport_module('osse.report')"),
+        ("deepda.geometry.grid", "from ... import osse"),
+        ("deepda.cli", "import osse.twin.run"),
         ("deepda.cli", "if True:\n    from reanalysis import run"),
-        ("osse.experiment", "from reanalysis.run import run"),
+        ("deepda.commands.osse", "import osse.twin.run"),
+        ("osse.twin.run", "from reanalysis.run import run"),
         ("reanalysis.run", "class A:\n    import osse"),
         ("deepda.networks.generator", "import xarray as xr"),
-        ("deepda.partial_conv", "from pandas import DataFrame"),
+        ("deepda.networks.partial_conv", "from pandas import DataFrame"),
+        ("osse.ocean.simulate", "from osse.twin import run"),
+        *[
+            (f"deepda.{room}.module", f"def f():\n    from deepda.{later} import thing")
+            for room, later in pairwise(ROOMS)
+        ],
+        ("deepda.control.prepare", "from deepda.observations.table import cells"),
     ],
 )
 def test_the_guard_bites(module: str, source: str) -> None:
@@ -99,11 +128,13 @@ def test_the_guard_bites(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("deepda.cli", "def f():\n    import osse.experiment"),
-        ("osse.experiment", "from deepda.grid import Grid\nfrom . import report"),
+        ("deepda.cli", "def f():\n    import osse.twin.run"),
+        ("deepda.commands.osse", "def f():\n    import osse.twin.run"),
+        ("osse.twin.run", "from deepda.geometry.grid import Grid\nfrom . import report"),
+        ("osse.twin.run", "from osse.ocean.simulate import simulate"),
         ("reanalysis.run", "import deepda"),
-        ("deepda.grid", "import ossein"),
-        ("deepda.control", "import xarray"),
+        ("deepda.geometry.grid", "import ossein"),
+        ("deepda.control.prepare", "import xarray\nfrom deepda.geometry.grid import Grid"),
     ],
 )
 def test_the_guard_lets_pass_what_is_allowed(module: str, source: str) -> None:
@@ -112,9 +143,41 @@ def test_the_guard_lets_pass_what_is_allowed(module: str, source: str) -> None:
 
 def test_the_guard_sees_all_modules() -> None:
     names = set(modules())
-    assert {"deepda.grid", "deepda.cli", "deepda.networks.__init__", "osse.__init__"} <= names
+    assert {"deepda.geometry.grid", "deepda.cli", "deepda.networks.__init__", "osse.__init__"} <= names
+
+
+def rooms_on_disk(package: str) -> set[str]:
+    """Folders and modules that stand directly in a package."""
+    inside = [path for path in (ROOT / package).iterdir() if path.stem not in ("__init__", "__main__")]
+    return {path.stem for path in inside if path.suffix == ".py" or (path / "__init__.py").exists()}
+
+
+def missing_from_the_map(rooms: set[str], told: str) -> set[str]:
+    """Rooms whose name begins no line of the map."""
+    return rooms - {line.split()[0] for line in told.splitlines() if line.startswith("    ")}
+
+
+def test_the_map_names_every_room() -> None:
+    assert missing_from_the_map(rooms_on_disk("deepda"), deepda.__doc__ or "") == set()
+
+
+def test_the_map_names_a_room_that_is_new() -> None:
+    assert missing_from_the_map({"base", "cellar"}, deepda.__doc__ or "") == {"cellar"}
+
+
+def test_every_room_has_its_place_in_the_order_of_imports() -> None:
+    assert rooms_on_disk("deepda") == set(ROOMS)
+    assert rooms_on_disk("osse") == set(DRIVER_ROOMS["osse"])
+
+
+def too_long(sources: dict[str, str]) -> dict[str, int]:
+    """Modules longer than a person reads, with their lines."""
+    return {name: n for name, source in sources.items() if (n := source.count("\n")) > LONGEST}
 
 
 def test_no_module_is_longer_than_a_person_reads() -> None:
-    long = {name: n for name, source in modules().items() if (n := source.count("\n")) > LONGEST}
-    assert long == {}
+    assert too_long(modules()) == {}
+
+
+def test_the_guard_of_length_bites() -> None:
+    assert too_long({"short": "\n" * LONGEST, "long": "\n" * (LONGEST + 1)}) == {"long": LONGEST + 1}

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from test_analyser_laws import STDDEV, innovation
 from torch import Tensor
 
-from deepda.background_errors import LONGEST, YOUNG, collect
-from deepda.cycle import Belief, DivergenceError, Observations
-from deepda.grid import Grid
+from deepda.assimilation.cycle import Belief, DivergenceError, Observations
+from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
 from deepda.networks.innovation import TRAINING_TOLERANCE
-from deepda.progress import Progress
-from deepda.stretches import TrainingData
+from deepda.training.background_errors import LONGEST, YOUNG, collect
+from deepda.training.stretches import TrainingData
 
 Samples = NDArray[np.float16]
 

@@ -12,8 +12,8 @@ from conftest import toy_grid
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda import local_covariance
-from deepda.baselines import (
+from deepda.assimilation import local_covariance
+from deepda.assimilation.baselines import (
     Candidates,
     Climatology,
     CovarianceError,
@@ -24,10 +24,10 @@ from deepda.baselines import (
     gaspari_cohn,
     tune,
 )
-from deepda.baselines.optimal_interpolation import autocorrelation, conjugate_gradients
-from deepda.baselines.tuning import mean_square_error
-from deepda.cycle import Belief, Observations, cycle
-from deepda.grid import EARTH_RADIUS, Grid
+from deepda.assimilation.baselines.optimal_interpolation import autocorrelation, conjugate_gradients
+from deepda.assimilation.baselines.tuning import mean_square_error
+from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.geometry.grid import EARTH_RADIUS, Grid
 
 RADIUS, DEPTH_SCALE = 6000.0, 130.0  # km, m: neither reaches all of the toy ocean
 DAMPING = 0.9

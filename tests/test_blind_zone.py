@@ -13,16 +13,21 @@ import xarray as xr
 from conftest import toy_grid
 from test_denial import PER_YEAR, write_run
 
-import osse.blind_zone
+import osse.experiments.blind_zone
+from deepda.assimilation.cycle import Observations
+from deepda.base.progress import Progress
 from deepda.cli import main
-from deepda.cycle import Observations
-from deepda.grid import Grid
-from deepda.progress import Progress
-from osse.blind_report import lines
-from osse.blind_scores import METHODS, depth_of_reach
-from osse.blind_zone import BlindZoneError, last_seen, seen_above
-from osse.downward import Regression, marching_average, repeat_downward, validated_parts
-from osse.trained import cycled, kept_observations, opened, tables
+from deepda.geometry.grid import Grid
+from osse.experiments.blind_zone import BlindZoneError, last_seen, seen_above
+from osse.experiments.blind_zone_report import lines
+from osse.experiments.blind_zone_scores import METHODS, depth_of_reach
+from osse.experiments.downward_extrapolation import (
+    Regression,
+    marching_average,
+    repeat_downward,
+    validated_parts,
+)
+from osse.experiments.finished_run import cycled, kept_observations, opened, tables
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command has written, of satellites only."""
     output = tmp_path_factory.mktemp("blind")
-    osse.blind_zone.run(run, output)
+    osse.experiments.blind_zone.run(run, output)
     return output
 
 
@@ -219,9 +224,11 @@ def test_dropout_states_intervals_where_the_run_has_any(finished: Path) -> None:
 def test_cut_profiles_are_seen_and_missing_dropout_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("osse.blind_report.write", lambda *parts: None)  # seen in the tests above
+    monkeypatch.setattr(
+        "osse.experiments.blind_zone_report.write", lambda *parts: None
+    )  # seen in the tests above
     run = write_run(tmp_path / "run")
-    scores = osse.blind_zone.run(run, tmp_path, below=60.0)
+    scores = osse.experiments.blind_zone.run(run, tmp_path, below=60.0)
     assert scores["depth_m"][0] < scores["last_level_seen_m"] < scores["depth_m"][-1]
     assert "no dropout" in scores["dropout"]["skipped"] and "dropout" not in scores["coverage"]
 
@@ -250,4 +257,4 @@ def test_an_impossible_depth_is_refused(
 
 def test_a_depth_without_blind_zone_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BlindZoneError, match="is seen still, expected a blind zone"):
-        osse.blind_zone.run(run, tmp_path, below=1e4)
+        osse.experiments.blind_zone.run(run, tmp_path, below=1e4)

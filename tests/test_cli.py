@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from deepda.base.errors import DeepDAError
+from deepda.base.info import bf16_support
 from deepda.cli import COMMANDS, main
-from deepda.config import dump, load_config
-from deepda.console import exit_code
-from deepda.errors import DeepDAError
-from deepda.info import bf16_support
+from deepda.commands.console import exit_code
+from deepda.settings.compose import dump, load_config
 
 
 class Recorder(ModuleType):
@@ -33,20 +33,20 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
     monkeypatch.chdir(tmp_path)
     made = {}
     for name, functions in {
-        "osse.experiment": ("run", "score"),
-        "osse.history": ("twin_of_history",),
-        "osse.known_answer": ("run",),
-        "osse.denial": ("run",),
-        "osse.blind_zone": ("run",),
-        "osse.opponent": ("opponent_of",),
-        "osse.sweep": ("sweep",),
+        "osse.twin.run": ("run", "score"),
+        "osse.twin.historical_twin": ("twin_of_history",),
+        "osse.known_answer.run": ("run",),
+        "osse.experiments.data_denial": ("run",),
+        "osse.experiments.blind_zone": ("run",),
+        "osse.twin.optimal_interpolation": ("opponent_of",),
+        "osse.sweep.run": ("sweep",),
         "reanalysis.run": ("run",),
-        "deepda.control": ("prepare_control",),
-        "deepda.bench": ("run",),
+        "deepda.control.prepare": ("prepare_control",),
+        "deepda.commands.bench": ("run",),
         "deepda.observations.ingest": ("ingest",),
         "deepda.observations.ingested": ("show",),
         "deepda.feedback.tables": ("show",),
-        "deepda.archive": ("open_archive",),
+        "reanalysis.ingested_ocean": ("open_archive",),
         "deepda.evaluation": ("evaluate",),
         "deepda.explain": ("explain", "Place"),
     }.items():
@@ -127,14 +127,14 @@ def test_flags_and_settings_reach_the_driver_in_any_order(drivers: dict[str, Rec
         main(["osse", "run", "training=quick", "--seed", "7", "--output", "a=b, c", "osse.test_years=6"])
         == 0
     )
-    [(config, output, _)] = drivers["osse.experiment"].calls
+    [(config, output, _)] = drivers["osse.twin.run"].calls
     assert (config.seed, config.training.updates, config.osse.test_years) == (7, 80, 6)
     assert output == Path("a=b, c") and output.is_dir()
 
 
 def test_what_is_typed_as_a_setting_wins_over_the_flag(drivers: dict[str, Recorder]) -> None:
     main(["osse", "run", "--seed", "7", "seed=8"])
-    assert drivers["osse.experiment"].calls[0][0].seed == 8
+    assert drivers["osse.twin.run"].calls[0][0].seed == 8
 
 
 def test_a_trained_run_is_scored_on_another_truth(drivers: dict[str, Recorder], tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_trained_run_is_scored_on_another_truth(drivers: dict[str, Recorder], 
     for name in ("b.nc", "a.nc"):
         (tmp_path / name).touch()
     assert main(["osse", "run", "--run", str(run), "--truth", "b.nc", "a.nc", "device=cpu"]) == 0
-    [(scored, truth, output, config, _)] = drivers["osse.experiment"].calls
+    [(scored, truth, output, config, _)] = drivers["osse.twin.run"].calls
     assert (scored, truth, output) == (run, [Path("b.nc"), Path("a.nc")], Path("runs/scored"))
     assert (config.generator.kind, config.device) == ("ham2024", "cpu")
 
@@ -164,7 +164,7 @@ def test_a_control_is_prepared_on_the_named_grid(drivers: dict[str, Recorder]) -
         Path(name).touch()
     words = ["?.nc", "per_year=12", "--grid", "gcm", "--output", "made/control.nc"]
     assert main(["control", "prepare", *words]) == 0
-    [(files, edges, output, options)] = drivers["deepda.control"].calls
+    [(files, edges, output, options)] = drivers["deepda.control.prepare"].calls
     assert (files, output) == ([Path("a.nc"), Path("b.nc")], Path("made/control.nc"))
     assert (edges["lat_edges"][0], edges["lat_edges"].size, options["per_year"]) == (-80, 51, 12)
     assert "control.nc written" in Path("made/control.log").read_text()
@@ -172,7 +172,7 @@ def test_a_control_is_prepared_on_the_named_grid(drivers: dict[str, Recorder]) -
 
 def test_the_known_answer_takes_its_three_flags(drivers: dict[str, Recorder]) -> None:
     main(["osse", "known-answer", "--seed", "3", "--minutes", "0.5", "--output", "known"])
-    assert drivers["osse.known_answer"].calls == [(3, 0.5, Path("known"), {})]
+    assert drivers["osse.known_answer.run"].calls == [(3, 0.5, Path("known"), {})]
 
 
 def test_settings_are_printed_as_they_would_be_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_in_one_line(
     def fill(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "out/analysis.nc")
 
-    monkeypatch.setattr(drivers["osse.experiment"], "run", fill, raising=False)
+    monkeypatch.setattr(drivers["osse.twin.run"], "run", fill, raising=False)
     assert "out/analysis.nc cannot be written, the disk is full" in refusal(capsys, "osse", "run")
 
 

@@ -11,11 +11,11 @@ import xarray as xr
 from test_real_reanalysis import FIRST, LAST, archive, finished, reanalyse, settings
 from test_reanalysis import toy_space, trained
 
-from deepda.archive import open_archive
+from deepda.base.progress import Progress
 from deepda.feedback import read_feedback
 from deepda.figures import counts_by_year
-from deepda.progress import Progress
 from reanalysis.climate import compare, read_climate, used_by_year
+from reanalysis.ingested_ocean import open_archive
 from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, read_references
 
 __all__ = ["archive", "finished", "trained"]  # fixtures

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from deepda.config import ConfigError, dump, load_config, matching_files, quoted, saved_config
-from deepda.presets import config_folder, config_groups
-from deepda.settings import EmbeddedControl, FilesControl
+from deepda.settings.compose import dump, load_config, quoted, saved_config
+from deepda.settings.files import matching_files
+from deepda.settings.presets import config_folder, config_groups
+from deepda.settings.schema import ConfigError, EmbeddedControl, FilesControl
 
 
 def run_folder(tmp_path: Path, *overrides: str) -> Path:

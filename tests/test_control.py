@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 import yaml
 
-from deepda.binning import position
-from deepda.control import ControlError, open_control, open_prepared, prepare_control, sha256
-from deepda.grid import Grid, centres
-from deepda.regrid import grid_edges
-from deepda.windows import LEAP_PENTAD, year_edges
+from deepda.control.binning import position
+from deepda.control.prepare import ControlError, open_control, open_prepared, prepare_control, sha256
+from deepda.geometry.grid import Grid, centres
+from deepda.geometry.regrid import grid_edges
+from deepda.geometry.windows import LEAP_PENTAD, year_edges
 from tests.test_regrid import PRESETS, turned_grid
 
 TARGET = {
@@ -407,8 +407,8 @@ def test_the_size_of_blocks_does_not_change_the_file(
     steps = np.random.default_rng(2).normal(size=360)
     path = regular_file(tmp_path / "a.nc", steps, days(360, 1, "360_day"))
     whole = open_prepared(prepare_control(path, TARGET, tmp_path / "whole.nc"))[1].values
-    monkeypatch.setattr("deepda.control.BLOCK_BYTES", 1)
-    monkeypatch.setattr("deepda.native.CHUNK_BYTES", 1)
+    monkeypatch.setattr("deepda.control.prepare.BLOCK_BYTES", 1)
+    monkeypatch.setattr("deepda.control.model_files.CHUNK_BYTES", 1)
     got = open_prepared(prepare_control(path, TARGET, tmp_path / "small.nc"))[1].values
     np.testing.assert_array_equal(got, whole)
 

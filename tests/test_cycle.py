@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from deepda.baselines import Climatology
-from deepda.cycle import Observations, cycle, inferred
-from deepda.grid import Grid
+from deepda.assimilation.baselines import Climatology
+from deepda.assimilation.cycle import Observations, cycle, inferred
+from deepda.geometry.grid import Grid
 
 
 def test_cycles_side_by_side_leave_inference_mode_to_themselves(grid: Grid) -> None:

@@ -16,19 +16,21 @@ import xarray as xr
 from conftest import toy_grid
 from safetensors.torch import save_file
 
-import osse.denial
-from deepda.checkpoint import CheckpointError, save_checkpoint
+import osse.experiments.data_denial
+from deepda.assimilation.cycle import Analyser
+from deepda.assimilation.state import StateSpace, scale_of
+from deepda.base.errors import CheckpointError
+from deepda.base.progress import Progress
 from deepda.cli import main
-from deepda.climatology import Climatology
-from deepda.config import dump, load_config
-from deepda.cycle import Analyser
-from deepda.grid import Grid
-from deepda.netcdf import AnalysisWriter
-from deepda.networks.build import Lessons, build_generator, load_analyser
+from deepda.climatology.seasonal import Climatology
+from deepda.control.prepared import PreparedWriter
+from deepda.geometry.grid import Grid
+from deepda.networks.build import Lessons, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
-from deepda.prepared import PreparedWriter
-from deepda.progress import Progress
-from deepda.state import StateSpace, scale_of
+from deepda.output.netcdf import AnalysisWriter
+from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.open import load_analyser
+from deepda.settings.compose import dump, load_config
 from deepda.verification import (
     anomaly_correlation,
     interval_coverage,
@@ -36,14 +38,14 @@ from deepda.verification import (
     rmse,
     spread_skill,
 )
-from osse.denial import told_of_control
-from osse.denial_report import lines
-from osse.leaving_out import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
-from osse.opponent import FILE
-from osse.regions import sea_weights
-from osse.tally import Tally, correlation_of, coverage_of, rmse_of, spread_of
-from osse.trained import Trained, cycled, kept_observations, opened, tables
-from osse.twin import analyse
+from osse.experiments.data_denial import told_of_control
+from osse.experiments.data_denial_report import lines
+from osse.experiments.denied_platforms import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
+from osse.experiments.finished_run import Trained, cycled, kept_observations, opened, tables
+from osse.experiments.regions import sea_weights
+from osse.experiments.running_scores import Tally, correlation_of, coverage_of, rmse_of, spread_of
+from osse.twin.optimal_interpolation import FILE
+from osse.twin.twin import analyse
 
 YEARS, PER_YEAR = 6, 12
 
@@ -121,7 +123,7 @@ def observed(trained: Trained) -> list[pd.DataFrame]:
 def denied(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command has written."""
     output = tmp_path_factory.mktemp("denied")
-    osse.denial.run(run, output, "argo, satellite+mooring, everything")
+    osse.experiments.data_denial.run(run, output, "argo, satellite+mooring, everything")
     return output
 
 
@@ -261,12 +263,12 @@ def test_a_run_is_not_written_into(run: Path, denied: Path) -> None:
 
 def test_unknown_platforms_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(DenialError, match=r"'sattelite' came.*did you mean satellite"):
-        osse.denial.run(tmp_path / "no run", tmp_path, "argo,sattelite")
+        osse.experiments.data_denial.run(tmp_path / "no run", tmp_path, "argo,sattelite")
 
 
 def test_platforms_that_the_run_has_not_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(DenialError, match=r"--without drifter came, but this run has .*argo"):
-        osse.denial.run(run, tmp_path, "drifter")
+        osse.experiments.data_denial.run(run, tmp_path, "drifter")
 
 
 def test_defaults_are_each_once_and_joined_words_stay_together() -> None:

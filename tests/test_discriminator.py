@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.networks.discriminator import (
     Ham2024Discriminator,
     PatchDiscriminator,

@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 import deepda
+from deepda.base.errors import UsageError
 from deepda.cli import COMMANDS
-from deepda.console import UsageError, read_command_line
-from deepda.presets import config_groups
+from deepda.commands.console import read_command_line
+from deepda.settings.presets import config_groups
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

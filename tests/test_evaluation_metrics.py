@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from deepda.evaluation.basins import BASINS, basin_weights
+from deepda.base.errors import EvaluationError
 from deepda.evaluation.calendars import month_weights
-from deepda.evaluation.errors import EvaluationError
 from deepda.evaluation.heat import annual_means, basin_heat, heat_trend, surface_area, without_season
 from deepda.evaluation.heatwaves import contingency, heatwave_threshold, in_heatwave
 from deepda.evaluation.maps import decimal_years
@@ -23,11 +22,12 @@ from deepda.evaluation.patterns import (
 )
 from deepda.evaluation.reliability import ReliabilitySums, spread_classes
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase, cycle_of, harmonics
-from deepda.evaluation.thermocline import isotherm_depth
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import windows
 from deepda.verification import heat_content, ocean_weights
+from deepda.verification.basins import BASINS, basin_weights
 from deepda.verification.climate import RHO, SECONDS_PER_DECADE, SPECIFIC_HEAT
-from deepda.windows import windows
+from deepda.verification.thermocline import isotherm_depth
 
 EDGES_4 = np.arange(-90.0, 91, 4.0), np.arange(0.0, 361, 4.0)
 

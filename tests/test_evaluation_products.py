@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from deepda.console import exit_code, read_command_line
-from deepda.evaluate_command import EVALUATE
+from deepda.base.errors import EvaluationError
+from deepda.commands.console import exit_code, read_command_line
+from deepda.commands.evaluate import EVALUATE
 from deepda.evaluation.calendars import Timeline, common_axis
-from deepda.evaluation.errors import EvaluationError
 from deepda.evaluation.page import evaluate
 from deepda.evaluation.product import Product, open_product, require_same_cells, shared_mask
 

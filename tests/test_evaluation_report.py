@@ -21,10 +21,10 @@ from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.seasonal import cycle_of, harmonics
 from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD
-from deepda.grid import Grid
-from deepda.netcdf import AnalysisWriter
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import Windows, windows
+from deepda.output.netcdf import AnalysisWriter
 from deepda.verification import anomaly_correlation, ocean_weights, rmse
-from deepda.windows import Windows, windows
 
 YEARS = (2000, 2002)
 
@@ -140,7 +140,7 @@ def blank_pictures() -> Iterator[None]:
     """Figures are built but not painted: that takes most of the time, and nobody looks at them here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "draw_without_rendering", lambda self: None)
-        patch.setattr("deepda.report.png", lambda figure, theme: theme.paper.encode())
+        patch.setattr("deepda.reports.report.png", lambda figure, theme: theme.paper.encode())
         yield
 
 

@@ -14,14 +14,14 @@ import pytest
 import xarray as xr
 from conftest import toy_grid
 
-import osse.experiment
-from deepda import local_covariance
-from deepda.background_errors import load_errors
-from deepda.checkpoint import load_space
-from deepda.config import Config, ConfigError, load_config
-from deepda.control import ControlError
-from deepda.progress import Progress
-from osse.control_data import share_out, write_embedded
+import osse.twin.run
+from deepda.assimilation import local_covariance
+from deepda.base.progress import Progress
+from deepda.control.prepare import ControlError
+from deepda.runs.checkpoint import load_errors, load_space
+from deepda.settings.compose import load_config
+from deepda.settings.schema import Config, ConfigError
+from osse.twin.control_years import share_out, write_embedded
 
 COARSE = [
     "osse=smoke",
@@ -42,7 +42,7 @@ def settings(*more: str) -> Config:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run."""
     folder = tmp_path_factory.mktemp("run")
-    osse.experiment.run(settings(), folder)
+    osse.twin.run.run(settings(), folder)
     return folder
 
 
@@ -121,7 +121,7 @@ def test_without_background_errors_the_checkpoint_is_as_it_was(
     config, grid = settings(f"training.error_samples={asked}"), toy_grid(np.random.default_rng(0))
     years, nothing = SimpleNamespace(space=SimpleNamespace(grid=grid)), None
     with Progress(log=tmp_path / "log.txt") as progress:
-        osse.experiment._meet_errors(
+        osse.twin.run._meet_errors(
             config,
             nothing,  # type: ignore[arg-type]
             nothing,  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ def test_without_background_errors_the_checkpoint_is_as_it_was(
 def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> None:
     before = json.loads((finished / "scores.json").read_text())
     weights = (finished / "checkpoint" / "weights.safetensors").read_bytes()
-    after = osse.experiment.run(settings(), finished)
+    after = osse.twin.run.run(settings(), finished)
     assert after["rmse"] == before["rmse"]
     assert (finished / "checkpoint" / "weights.safetensors").read_bytes() == weights
 
@@ -147,7 +147,7 @@ def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path
     with Progress() as progress:
         other = write_embedded(tmp_path / "other.nc", config, 3, 77, 0.0, 1, progress)
     (tmp_path / "scored").mkdir()
-    scores = osse.experiment.score(finished, [other], tmp_path / "scored", config)
+    scores = osse.twin.run.score(finished, [other], tmp_path / "scored", config)
     mine = json.loads((finished / "scores.json").read_text())
     assert set(scores["rmse"]) == set(mine["rmse"])
     assert scores["rmse"]["climatology"]["all"] != mine["rmse"]["climatology"]["all"]
@@ -167,7 +167,7 @@ def test_a_truth_with_another_coast_is_refused(finished: Path, tmp_path: Path) -
     changed.to_netcdf(tmp_path / "dry.nc")
     (tmp_path / "scored").mkdir()
     with pytest.raises(ControlError, match="are land in"):
-        osse.experiment.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", config)
+        osse.twin.run.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", config)
 
 
 def test_training_validation_and_test_years_do_not_overlap(finished: Path) -> None:
@@ -185,4 +185,4 @@ def test_more_years_than_there_are_is_refused(finished: Path) -> None:
 @pytest.mark.parametrize("change", ["grid.depth_edges=[0, 20, 60, 150, 250]", "seed=9"])
 def test_other_settings_in_the_folder_of_a_run_are_refused(finished: Path, change: str) -> None:
     with pytest.raises(ConfigError, match="holds a run with"):
-        osse.experiment.run(settings(change), finished)
+        osse.twin.run.run(settings(change), finished)

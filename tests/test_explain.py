@@ -15,9 +15,8 @@ from conftest import toy_grid
 from test_state import space_on
 from torch import Tensor
 
-from deepda.checkpoint import save_checkpoint
-from deepda.config import dump, load_config
-from deepda.cycle import Belief, cycle
+from deepda.assimilation.cycle import Belief, cycle
+from deepda.assimilation.state import StateSpace
 from deepda.explain.attribution import Response, converged, remembered
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
 from deepda.explain.features import encoder_of, feature_maps
@@ -34,15 +33,16 @@ from deepda.explain.study import (
     study,
 )
 from deepda.explain.targets import ExplainError, Place, Target, target
-from deepda.grid import Grid
-from deepda.netcdf import AnalysisWriter
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import windows
 from deepda.networks.build import Lessons, build_generator
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.observations.table import write_table
-from deepda.state import StateSpace
+from deepda.output.netcdf import AnalysisWriter
+from deepda.runs.checkpoint import save_checkpoint
+from deepda.settings.compose import dump, load_config
 from deepda.verification import heat_content, nino34
-from deepda.windows import windows
 
 SHAPE = (4, 10, 14)
 PLATFORMS = ("satellite", "argo", "xbt", "mooring")

@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_superobs import climatology_of, scattered
 
-from deepda.cycle import Belief
+from deepda.assimilation.cycle import Belief
+from deepda.assimilation.state import StateSpace
+from deepda.assimilation.superobs import superobs
 from deepda.feedback import (
     STATES,
     FeedbackError,
@@ -32,14 +34,12 @@ from deepda.feedback import (
 )
 from deepda.feedback.nemo import KINDS, surface_rows
 from deepda.feedback.window import FieldsError
-from deepda.grid import OUTSIDE, Grid
+from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.geometry.windows import windows
 from deepda.observations.fdbk import read_fdbk
 from deepda.observations.reading import QUALITY, ReadOptions
 from deepda.observations.table import PLATFORM_TYPE, PLATFORMS
 from deepda.quality import CHECKS, screen
-from deepda.state import StateSpace
-from deepda.superobs import superobs
-from deepda.windows import windows
 
 START, END = np.datetime64("2008-03-01"), np.datetime64("2008-03-06")
 READ = ReadOptions(keep=("good", "probably_good", "unknown"))

@@ -14,7 +14,7 @@ from deepda.cli import main
 from deepda.feedback import FeedbackWriter, state_of, withheld_scores
 from deepda.feedback.departures import BAND_NAMES, BANDS, Departures, departures, in_box, region_sets
 from deepda.feedback.tables import lines, score_lines
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.observations.table import PLATFORM_TYPE
 from deepda.verification import REGIONS, VerificationError, region_weights
 

@@ -21,8 +21,8 @@ from PIL import Image
 from deepda import figures
 from deepda.figures.maps import coast, equal_earth
 from deepda.figures.style import _wearing
-from deepda.grid import Grid
-from deepda.windows import windows
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import windows
 
 TIMES = windows(2008, 2008).middle
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepda.cycle import Belief, Observations, cycle
-from deepda.grid import Grid
+from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.geometry.grid import Grid
 from deepda.networks.ham2024 import Ham2024, Ham2024Analyser, split
 from deepda.networks.sphere import SphereConvTranspose3d
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from deepda.baselines import Climatology, Persistence
-from deepda.climatology import Climatology as Seasons
-from deepda.cycle import Belief, Observations
-from deepda.grid import Grid
-from deepda.state import StateSpace
-from osse.increments import across_land, increment, nearest_water, single_observations
+from deepda.assimilation.baselines import Climatology, Persistence
+from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.state import StateSpace
+from deepda.climatology.seasonal import Climatology as Seasons
+from deepda.geometry.grid import Grid
+from osse.twin.increments import across_land, increment, nearest_water, single_observations
 
 EDGES = (np.linspace(-88, 88, 23), np.linspace(0, 360, 46), np.array([0.0, 20, 80, 150, 400]))
 

@@ -15,15 +15,16 @@ import pytest
 import xarray as xr
 from test_readers_profiles import write_argo, write_en4, write_wod_ragged
 
+from deepda.base.errors import DeepDAError
 from deepda.cli import main
-from deepda.errors import DeepDAError
+from deepda.commands.observations import show
 from deepda.figures.land import land
 from deepda.observations import ingest as ingest_module
 from deepda.observations import parts, plan
 from deepda.observations.coverage import CELL, Coverage, coverage_from_json
 from deepda.observations.formats import read_observations
 from deepda.observations.ingest import ingest
-from deepda.observations.ingested import read_coverage, read_ingested, show, summary
+from deepda.observations.ingested import read_coverage, read_ingested, summary
 from deepda.observations.manifest import Entry, IngestError, read_manifest
 from deepda.observations.reading import ReadOptions
 from deepda.observations.sources import find_sources

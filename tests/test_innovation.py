@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepda.cycle import Belief, Observations
+from deepda.assimilation.cycle import Belief, Observations
 from deepda.networks.correction import influence
 from deepda.networks.covariance import vertical_shapes
 from deepda.networks.innovation import InnovationAnalyser, Statics

@@ -13,9 +13,9 @@ from test_analyser_laws import member as member_of
 from test_baselines import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from torch import Tensor
 
-from deepda.cycle import Belief, Observations
-from deepda.grid import Grid
-from deepda.local_covariance import LocalCovariance
+from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.local_covariance import LocalCovariance
+from deepda.geometry.grid import Grid
 from deepda.networks.innovation import SAMPLED, InnovationAnalyser
 
 Matrix = NDArray[np.float64]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import solve_discrete_lyapunov
 
-from deepda.grid import Grid
-from osse.kalman import (
+from deepda.geometry.grid import Grid
+from osse.known_answer.kalman import (
     Gaussian,
     Update,
     climate,
@@ -18,7 +18,7 @@ from osse.kalman import (
     observed_windows,
     rts_smoother,
 )
-from osse.linear_ocean import LinearOcean, Network, observe
+from osse.known_answer.linear_ocean import LinearOcean, Network, observe
 
 STEPS = 7
 Arrays = tuple[NDArray, NDArray]

@@ -11,9 +11,10 @@ import pytest
 import torch
 import xarray as xr
 
-from deepda.baselines import Persistence
-from osse.known_answer import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
-from osse.known_scores import (
+from deepda.assimilation.baselines import Persistence
+from osse.known_answer.linear_ocean import LinearOcean, Network
+from osse.known_answer.run import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
+from osse.known_answer.scores import (
     Analyses,
     Case,
     mean_square_error,
@@ -22,7 +23,6 @@ from osse.known_scores import (
     table,
     volume_mean,
 )
-from osse.linear_ocean import LinearOcean, Network
 
 SMALL = Size(control=3, validation=1, spinup=1, test=1, shape=(2, 8, 12))
 NAMES = ("kalman", "deepda", "oi", "ham2024", "persistence", "climatology")

@@ -8,9 +8,16 @@ from conftest import toy_grid
 from scipy import sparse
 from scipy.linalg import solve_discrete_lyapunov
 
-from deepda.grid import EARTH_RADIUS, Grid
-from osse.kalman import stationary_covariance
-from osse.linear_ocean import STEP_SECONDS, LinearOcean, Network, Physics, observe, transition_matrix
+from deepda.geometry.grid import EARTH_RADIUS, Grid
+from osse.known_answer.covariance_algebra import stationary_covariance
+from osse.known_answer.linear_ocean import (
+    STEP_SECONDS,
+    LinearOcean,
+    Network,
+    Physics,
+    observe,
+    transition_matrix,
+)
 
 SMALL = (3, 8, 14)
 FOREVER = np.inf  # days of damping: none

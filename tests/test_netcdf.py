@@ -18,9 +18,10 @@ import xarray as xr
 from compliance_checker.runner import CheckSuite
 from conftest import toy_grid
 
-from deepda.grid import Grid
-from deepda.netcdf import AnalysisWriter, FieldError, OutputError, in_background
-from deepda.windows import windows
+from deepda.base.errors import OutputError
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import windows
+from deepda.output.netcdf import AnalysisWriter, FieldError, in_background
 
 EVERYTHING = ("thetao", "thetao_background", "thetao_stddev", "thetao_observation_influence")
 ACDD = {"id": "run-1", "date_created": "2026-01-02T03:04:05Z", "config": {"b": 1, "a": [2, 3]}}

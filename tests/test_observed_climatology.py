@@ -12,12 +12,12 @@ import xarray as xr
 from conftest import toy_grid
 from scipy.integrate import quad
 
-from deepda.climatology import ClimatologyError
-from deepda.climatology_files import LEVITUS_SHAPE, Months, read_months, read_surface
-from deepda.grid import Grid
-from deepda.interval_means import DAYS, curve_weights, interval_means, seasons_from_months
+from deepda.climatology.files import LEVITUS_SHAPE, Months, read_months, read_surface
+from deepda.climatology.observed import ObservedClimatology, grown
+from deepda.climatology.seasonal import ClimatologyError
+from deepda.geometry.grid import Grid
+from deepda.geometry.interval_means import DAYS, curve_weights, interval_means, seasons_from_months
 from deepda.observations.reading import ObservationError
-from deepda.observed_climatology import ObservedClimatology, grown
 
 EDGES = np.concatenate([[0.0], np.cumsum(DAYS)])
 
@@ -239,8 +239,8 @@ def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
 
 @pytest.mark.data
 def test_levitus_and_sst_of_the_test_data_cover_the_model_grid(data_root: Path) -> None:
-    from deepda.config import load_config
-    from deepda.regrid import grid_edges
+    from deepda.geometry.regrid import grid_edges
+    from deepda.settings.compose import load_config
 
     edges = grid_edges(vars(load_config("osse", ["control=gcm"]).grid))
     grid = Grid(**edges, ocean=np.ones((12, 50, 90), bool))

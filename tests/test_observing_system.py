@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 from conftest import toy_grid
 
-from deepda.climatology import Climatology
-from deepda.grid import Grid
+from deepda.assimilation.superobs import superobs
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import windows
+from deepda.observations.errors import ERRORS, ErrorModel
+from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
 from deepda.observations.table import cells, require_table
-from deepda.superobs import superobs
-from deepda.synthetic import ERRORS, Blackouts, ErrorModel, GriddedNetwork, in_ocean, observe
-from deepda.windows import windows
-from osse.observing_system import ObservingSystem, ObservingSystemError, RandomNetwork
-from osse.platforms import ARGO, LINES
+from osse.observing.observing_system import ObservingSystem, ObservingSystemError, RandomNetwork
+from osse.observing.platforms import ARGO, LINES
 
 SCALE = 0.2
 HISTORY = windows(1981, 2025)

@@ -52,7 +52,7 @@ def test_the_unpacked_wheel_finds_its_own_settings_from_any_folder(wheel: Path, 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     ask = (
-        "from deepda.presets import config_folder; from deepda.cli import main\n"
+        "from deepda.settings.presets import config_folder; from deepda.cli import main\n"
         "print(config_folder()); main(['config', 'show', 'control=gcm'])"
     )
     done = subprocess.run(

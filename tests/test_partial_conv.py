@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepda.partial_conv import FAINT, InnovationStem, NormalisedConv2d, PartialConv3d, confidence
+from deepda.networks.partial_conv import (
+    FAINT,
+    InnovationStem,
+    NormalisedConv2d,
+    PartialConv3d,
+    confidence,
+)
 
 
 def fields(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deepda import progress as module
-from deepda.progress import Progress
+from deepda.base import progress as module
+from deepda.base.progress import Progress
 
 
 class Terminal(io.StringIO):

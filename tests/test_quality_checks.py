@@ -12,8 +12,8 @@ from conftest import toy_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepda.climatology import Climatology
-from deepda.grid import Grid
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid
 from deepda.quality import climate, places, ranges, sensors, shapes
 from deepda.quality.casts import Casts, by_cast
 from deepda.quality.screening import CHECKS, Context, QualityError, Screened, screen, screen_in

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
+from deepda.observations.errors import ERRORS
 from deepda.quality.background import (
     LEVEL,
     PASSED,
@@ -23,7 +24,6 @@ from deepda.quality.errors import (
     representativeness_from_control,
     with_errors,
 )
-from deepda.synthetic import ERRORS
 
 
 def test_the_probability_is_bayes_rule() -> None:

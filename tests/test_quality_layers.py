@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.quality import layers
 from deepda.quality.casts import Casts, by_cast
 from deepda.quality.layers import at_depths, layer_values, to_layers

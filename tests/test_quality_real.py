@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepda.climatology import Climatology
-from deepda.grid import Grid
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid
 from deepda.observations.argo import read_greylist
 from deepda.observations.formats import read_observations
 from deepda.quality.casts import by_cast

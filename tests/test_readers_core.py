@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepda.observations.errors import ERRORS
 from deepda.observations.formats import format_of, read_observations
 from deepda.observations.guard import Guard
 from deepda.observations.ncfile import ARGO, decode_times, digits, qualities
@@ -37,7 +38,6 @@ from deepda.observations.seawater import (
     pressure_of,
 )
 from deepda.observations.table import require_table
-from deepda.synthetic import ERRORS
 
 NOW = np.datetime64("2020-06-01T00:00:00")
 

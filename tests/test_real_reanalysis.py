@@ -14,20 +14,20 @@ import torch
 import xarray as xr
 from test_reanalysis import checksums, toy_space, trained
 
-from deepda.archive import NO_LAYER, IngestedOcean, open_archive
-from deepda.baselines import Climatology as ClimatologyAnalyser
+from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
+from deepda.assimilation.cycle import Analyser, Belief, Observations
+from deepda.base.errors import UsageError
+from deepda.base.progress import Progress
 from deepda.cli import main
-from deepda.config import Config, load_config, saved_config
-from deepda.console import UsageError
-from deepda.cycle import Analyser, Belief, Observations
+from deepda.commands.period import continued, period_settings
 from deepda.feedback import read_feedback
+from deepda.geometry.windows import season_of, windows, windows_of_months
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError
-from deepda.period import continued, period_settings
-from deepda.progress import Progress
-from deepda.settings import ConfigError
-from deepda.windows import season_of, windows, windows_of_months
+from deepda.settings.compose import load_config, saved_config
+from deepda.settings.schema import Config, ConfigError
 from reanalysis.checking import Checking, RowWindows, Window
+from reanalysis.ingested_ocean import NO_LAYER, IngestedOcean, open_archive
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
 

@@ -21,19 +21,21 @@ from compliance_checker.runner import CheckSuite
 from conftest import toy_grid
 from numpy.typing import NDArray
 
-from deepda.checkpoint import save_checkpoint
-from deepda.climatology import Climatology
-from deepda.config import Config, dump, load_config
-from deepda.cycle import Belief, Observations
-from deepda.grid import Grid
-from deepda.netcdf import AnalysisWriter
+from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.state import StateSpace, scale_of
+from deepda.base.progress import Progress
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import windows
 from deepda.networks.build import Lessons, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
-from deepda.progress import Progress
-from deepda.state import StateSpace, scale_of
-from deepda.synthetic import observe, window_rng
-from deepda.windows import windows
-from osse.history import HistoryError, twin_of_history
+from deepda.observations.errors import window_rng
+from deepda.observations.synthetic import observe
+from deepda.output.netcdf import AnalysisWriter
+from deepda.runs.checkpoint import save_checkpoint
+from deepda.settings.compose import dump, load_config
+from deepda.settings.schema import Config
+from osse.twin.historical_twin import HistoryError, twin_of_history
 from reanalysis.judge import Record, Series, judge
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
 from reanalysis.run import run
@@ -483,7 +485,7 @@ def test_no_truth_no_scores(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def coarse() -> StateSpace:
     """A 12 degree ocean of three layers: the embedded ocean fits it in a second."""
-    from osse.stochastic_ocean import ocean_mask
+    from osse.ocean.simulate import ocean_mask
 
     lat, lon, depth = np.arange(-90, 91, 12.0), np.arange(0, 361, 12.0), np.array([0, 20, 100, 400.0])
     whole = Grid(lat, lon, depth, np.ones((3, lat.size - 1, lon.size - 1), bool))

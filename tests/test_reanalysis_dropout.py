@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from test_reanalysis import ToyOcean, checksums, network, reanalyse, toy_space
 
-from deepda.checkpoint import save_checkpoint
-from deepda.config import dump, load_config
+from deepda.runs.checkpoint import save_checkpoint
+from deepda.settings.compose import dump, load_config
 
 GENERATORS = {
     "innovation": ("generator.patterns=0", "generator.hidden=6", "generator.levels=1"),

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from test_reanalysis import MONTHS, ToyOcean, checksums, reanalyse, toy_space, trained
 
-from deepda.config import load_config
-from deepda.cycle import Observations
-from deepda.settings import ConfigError
+from deepda.assimilation.cycle import Observations
+from deepda.settings.compose import load_config
+from deepda.settings.schema import ConfigError
 from reanalysis.held import HeldWindows
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import lag_of

@@ -11,9 +11,9 @@ import yaml
 from scipy.spatial.transform import Rotation
 from shapely.geometry import Polygon, box
 
-from deepda.axes import horizontal_cells, horizontal_names
-from deepda.grid import EARTH_RADIUS, Grid, GridError, centres
-from deepda.mesh import (
+from deepda.control.axes import horizontal_cells, horizontal_names
+from deepda.geometry.grid import EARTH_RADIUS, Grid, GridError, centres
+from deepda.geometry.mesh import (
     Curvilinear,
     Regular,
     as_regular,
@@ -22,7 +22,7 @@ from deepda.mesh import (
     regular_from_centres,
     unit_vectors,
 )
-from deepda.regrid import grid_edges, outlines, remap
+from deepda.geometry.regrid import grid_edges, outlines, remap
 from tests.conftest import toy_grid
 
 PRESETS = Path(__file__).parents[1] / "configs" / "grid"

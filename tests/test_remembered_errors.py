@@ -22,16 +22,17 @@ from test_analyser_laws import (
     statics_of,
 )
 
-from deepda import local_covariance
-from deepda.background_errors import FILE, covariance_of, load_errors, require_room, save_errors
-from deepda.checkpoint import CheckpointError, save_checkpoint
-from deepda.climatology import Climatology
-from deepda.grid import Grid
-from deepda.local_covariance import CovarianceError
-from deepda.networks.build import Lessons, build_generator, load_analyser
+from deepda.assimilation import local_covariance
+from deepda.assimilation.local_covariance import CovarianceError, covariance_of, require_sample_room
+from deepda.assimilation.state import StateSpace
+from deepda.base.errors import CheckpointError
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid
+from deepda.networks.build import Lessons, build_generator
 from deepda.networks.innovation import InnovationAnalyser
-from deepda.settings import InnovationGenerator
-from deepda.state import StateSpace
+from deepda.runs.checkpoint import ERRORS_FILE, load_errors, save_checkpoint, save_errors
+from deepda.runs.open import load_analyser
+from deepda.settings.schema import InnovationGenerator
 
 Samples = NDArray[np.float16]
 GENERATOR = InnovationGenerator("innovation", hidden=4, levels=1, patterns=3, solver_iterations=30)
@@ -50,7 +51,7 @@ def test_room_is_refused_before_errors_are_met_as_it_is_after(
     matrix = covariance_of(drawn_errors(grid), grid).matrix
     needed = matrix.data.nbytes + matrix.indices.nbytes
     monkeypatch.setattr(local_covariance, "LARGEST", needed - short_of)
-    for attempt in (lambda: require_room(grid), lambda: covariance_of(drawn_errors(grid), grid)):
+    for attempt in (lambda: require_sample_room(grid), lambda: covariance_of(drawn_errors(grid), grid)):
         with pytest.raises(CovarianceError, match="cells needs") if short_of else nullcontext():
             attempt()
 
@@ -62,7 +63,7 @@ def test_errors_come_back_as_they_were_saved(grid: Grid, tmp_path: Path) -> None
     found = load_errors(tmp_path / "new", grid)
     assert found is not None and found.dtype == np.float16
     assert np.array_equal(found, errors)
-    assert [file.name for file in (tmp_path / "new").iterdir()] == [FILE]
+    assert [file.name for file in (tmp_path / "new").iterdir()] == [ERRORS_FILE]
 
 
 def test_where_none_were_saved_there_are_none(grid: Grid, tmp_path: Path) -> None:
@@ -71,9 +72,9 @@ def test_where_none_were_saved_there_are_none(grid: Grid, tmp_path: Path) -> Non
 
 def test_a_broken_file_is_refused(grid: Grid, tmp_path: Path) -> None:
     save_errors(drawn_errors(grid), grid, tmp_path)
-    whole = (tmp_path / FILE).read_bytes()
+    whole = (tmp_path / ERRORS_FILE).read_bytes()
     for broken in (whole[: len(whole) // 2], b"", b"not tensors"):
-        (tmp_path / FILE).write_bytes(broken)
+        (tmp_path / ERRORS_FILE).write_bytes(broken)
         with pytest.raises(CheckpointError, match=r"is broken .*; restore it or train again"):
             load_errors(tmp_path, grid)
 
@@ -88,7 +89,7 @@ def test_errors_of_a_coast_with_one_cell_moved_are_refused(grid: Grid, tmp_path:
 
 
 def test_a_file_that_holds_something_else_is_refused(grid: Grid, tmp_path: Path) -> None:
-    save_file({"weights": torch.zeros(3)}, tmp_path / FILE, metadata={"grid": grid.checksum})
+    save_file({"weights": torch.zeros(3)}, tmp_path / ERRORS_FILE, metadata={"grid": grid.checksum})
     with pytest.raises(CheckpointError, match=r"holds \['weights'\].*expected errors"):
         load_errors(tmp_path, grid)
 

@@ -13,8 +13,8 @@ import pytest
 from lxml import html
 
 from deepda import figures
-from deepda.netcdf import OutputError
-from deepda.report import Picture, Section, Table, score_rows, write_report
+from deepda.base.errors import OutputError
+from deepda.reports.report import Picture, Section, Table, score_rows, write_report
 
 ROWS = {
     "all": {"analysis": 0.05361, "oi": 0.06412, "observations": 0.01},

@@ -12,12 +12,14 @@ from conftest import toy_grid
 from test_state import space_on
 
 from deepda import load_run
-from deepda.checkpoint import CheckpointError, save_checkpoint
-from deepda.config import ConfigError, dump, load_config
-from deepda.grid import GridError
+from deepda.base.errors import CheckpointError
+from deepda.geometry.grid import GridError
 from deepda.networks.build import Lessons, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
-from deepda.run import Run
+from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.run import Run
+from deepda.settings.compose import dump, load_config
+from deepda.settings.schema import ConfigError
 
 
 @pytest.fixture

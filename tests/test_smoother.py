@@ -13,13 +13,13 @@ from test_innovation import analyser, believed, observed
 from test_kalman import Case, tiny_observations, tiny_ocean
 from torch import Tensor
 
-from deepda.cycle import Belief, Observations, cycle
+from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.assimilation.smoother import TRUST, Smoothable, Step, retrace, smooth
+from deepda.geometry.windows import PENTADS
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition, advance, advance_adjoint
-from deepda.smoother import TRUST, Smoothable, Step, retrace, smooth
-from deepda.windows import PENTADS
-from osse.kalman import rts_smoother
-from osse.linear_ocean import LinearOcean, Network, observe
+from osse.known_answer.kalman import rts_smoother
+from osse.known_answer.linear_ocean import LinearOcean, Network, observe
 
 SEEDS = range(3)
 

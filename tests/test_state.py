@@ -10,7 +10,12 @@ import pytest
 import torch
 from conftest import toy_grid
 
-from deepda.checkpoint import (
+from deepda.assimilation.state import StateSpace, scale_of
+from deepda.assimilation.superobs import superobs
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid
+from deepda.observations.synthetic import observe
+from deepda.runs.checkpoint import (
     MODEL,
     SPACE,
     WEIGHTS,
@@ -20,11 +25,6 @@ from deepda.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from deepda.climatology import Climatology
-from deepda.grid import Grid
-from deepda.state import StateSpace, scale_of
-from deepda.superobs import superobs
-from deepda.synthetic import observe
 
 
 def space_on(grid: Grid, seed: int = 0) -> StateSpace:

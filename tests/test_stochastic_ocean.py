@@ -12,18 +12,18 @@ import xarray as xr
 import yaml
 from scipy import ndimage
 
-from deepda.grid import EARTH_RADIUS, Grid
-from deepda.netcdf import OutputError
-from deepda.presets import config_folder
-from deepda.regrid import grid_edges
-from osse import ocean_dynamics as dynamics
-from osse import stochastic_ocean
-from osse.el_nino import RechargeOscillator, patterns
-from osse.ocean_climate import FREEZING, OceanClimate, climate, thermocline_depth
-from osse.ocean_forcing import warming_pattern
-from osse.ocean_geography import SMALLEST_SEA, landmasses, ocean_mask
-from osse.ocean_physics import FREEZING_POINT, HEAT_CAPACITY, Physics, assemble
-from osse.stochastic_ocean import OceanError, simulate, write_control
+from deepda.base.errors import OutputError
+from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.regrid import grid_edges
+from deepda.settings.presets import config_folder
+from osse.ocean import dynamics as dynamics
+from osse.ocean import simulate as stochastic_ocean
+from osse.ocean.climate import FREEZING, OceanClimate, climate, thermocline_depth
+from osse.ocean.el_nino import RechargeOscillator, patterns
+from osse.ocean.forcing import warming_pattern
+from osse.ocean.geography import SMALLEST_SEA, landmasses, ocean_mask
+from osse.ocean.physics import FREEZING_POINT, HEAT_CAPACITY, Physics, assemble
+from osse.ocean.simulate import OceanError, simulate, write_control
 from tests.conftest import toy_grid
 
 YEARS = 10

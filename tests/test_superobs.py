@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepda.climatology import Climatology
-from deepda.grid import OUTSIDE, Grid
+from deepda.assimilation.superobs import REASONS, USED, SuperObs, SuperobsError, superobs
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.table import TableError
-from deepda.superobs import REASONS, USED, SuperObs, SuperobsError, superobs
 
 SEASON = 5
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from deepda.assimilation.cycle import DivergenceError
+from deepda.base.errors import DeepDAError
+from deepda.base.progress import Progress
 from deepda.cli import main
-from deepda.config import Config, ConfigError
-from deepda.cycle import DivergenceError
-from deepda.errors import DeepDAError
-from deepda.progress import Progress
-from deepda.training import LEARNING, STATE, Watch
-from osse.known_answer import Size
-from osse.search_space import Dimension, Value, read_space, standing
-from osse.sweep import (
+from deepda.settings.schema import Config, ConfigError
+from deepda.training.trainer import LEARNING, STATE, Watch
+from osse.known_answer.run import Size
+from osse.sweep.results import Outcome, Result, importance, table
+from osse.sweep.run import (
     KNOWN_ANSWER,
     TWIN,
     Courses,
@@ -30,8 +30,8 @@ from osse.sweep import (
     sweep,
     trainer,
 )
-from osse.sweep_results import Outcome, Result, importance, table
-from osse.trials import CSV, ERROR, FIGURE, TRIALS, Search, run
+from osse.sweep.search_space import Dimension, Value, read_space, standing
+from osse.sweep.trials import CSV, ERROR, FIGURE, TRIALS, Search, run
 
 RATE, BACKPROP = "training.learning_rate", "training.backprop"
 SMALL = Size(control=2, validation=1, shape=(2, 8, 12))
@@ -62,8 +62,8 @@ def compose_quickly(words: Sequence[str]) -> Config:
 def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """No figure, which takes longer than the trials, but where it is looked at."""
     if "figure" not in request.node.name:
-        monkeypatch.setattr("osse.trials.figure", lambda results, dimensions: None)
-        monkeypatch.setattr("osse.trials.save", lambda figure, path: None)
+        monkeypatch.setattr("osse.sweep.trials.figure", lambda results, dimensions: None)
+        monkeypatch.setattr("osse.sweep.trials.save", lambda figure, path: None)
 
 
 @cache
@@ -400,7 +400,7 @@ def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
 
 def test_the_command_line_reaches_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []
-    monkeypatch.setattr("osse.sweep.sweep", lambda *words: calls.append(words))
+    monkeypatch.setattr("osse.sweep.run.sweep", lambda *words: calls.append(words))
     space = f"{RATE}=1e-3..1e-2"
     assert main(["sweep", space]) == 0
     flags = ["--on", "osse", "--trials", "3", "--minutes", "0.5", "--seed", "2", "--output", "x"]

@@ -7,21 +7,19 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from deepda.grid import Grid
-from deepda.observations.table import require_table
-from deepda.synthetic import (
-    ERRORS,
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import windows
+from deepda.observations.errors import ERRORS, ErrorModel, window_rng
+from deepda.observations.synthetic import (
     Blackouts,
     Clouds,
-    ErrorModel,
     GriddedNetwork,
     SyntheticError,
     in_ocean,
     observe,
     observe_gridded,
-    window_rng,
 )
-from deepda.windows import windows
+from deepda.observations.table import require_table
 
 START = np.datetime64("2008-02-25T00:00:00")
 DAYS = np.timedelta64(1, "D")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from deepda.grid import OUTSIDE, Grid
+from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.table import (
     PLATFORMS,
     REQUIRED,

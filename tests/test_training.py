@@ -11,17 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from deepda.checkpoint import CheckpointError
-from deepda.config import load_config
-from deepda.cycle import Belief, DivergenceError, require_physical
+from deepda.assimilation.cycle import Belief, DivergenceError, require_physical
+from deepda.base.errors import CheckpointError
+from deepda.base.progress import Progress
 from deepda.networks.discriminator import PatchDiscriminator
 from deepda.networks.dropout import thinned
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import Transition
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
-from deepda.progress import Progress
-from deepda.stretches import Streams, Stretch, TrainingData
-from deepda.training import Recipe, Trainer, likelihood, mean_square
+from deepda.settings.compose import load_config
+from deepda.training.stretches import Streams, Stretch, TrainingData
+from deepda.training.trainer import Recipe, Trainer, likelihood, mean_square
 
 SHAPE = (3, 8, 12)
 

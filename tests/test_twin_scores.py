@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from osse.scoring import consistency
+from osse.twin.scores import consistency
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -11,14 +11,15 @@ from test_analyser_laws import SEASON, drawn, statics_of, unet3plus
 from test_state import space_on
 from torch import Tensor
 
-from deepda.checkpoint import save_checkpoint
-from deepda.config import load_config
-from deepda.cycle import Belief, Observations, cycle
-from deepda.grid import Grid
-from deepda.networks.build import Lessons, build_generator, load_analyser, objective_of
+from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.geometry.grid import Grid
+from deepda.networks.build import Lessons, build_generator
 from deepda.networks.dropout import thinned
 from deepda.networks.unet3plus_analyser import SMALLEST, UNet3PlusAnalyser
-from deepda.training import DeeplySupervised, likelihood
+from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.open import load_analyser
+from deepda.settings.compose import load_config
+from deepda.training.trainer import DeeplySupervised, likelihood, objective_of
 
 PER_YEAR = 12
 

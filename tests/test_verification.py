@@ -14,9 +14,9 @@ from scipy import integrate, stats
 from scipy.signal import periodogram
 
 import deepda.verification as v
-from deepda.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.windows import windows
 from deepda.verification.spectra import ocean_stretches
-from deepda.windows import windows
 
 TIMES = windows(2008, 2008).middle
 

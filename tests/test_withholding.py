@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepda.observations.table import PLATFORM_TYPE
-from deepda.withholding import WithholdingError, draw_of, is_named, withheld
+from deepda.quality.withholding import WithholdingError, draw_of, is_named, withheld
 
 NAMES = st.text("ABCQ0123456789 -_", max_size=9)
 
@@ -44,7 +44,7 @@ def test_the_draw_of_a_platform_never_changes() -> None:
 
 
 def test_another_process_with_another_hash_seed_agrees() -> None:
-    code = "from deepda.withholding import draw_of; print(repr(draw_of('Q5900001', 3)))"
+    code = "from deepda.quality.withholding import draw_of; print(repr(draw_of('Q5900001', 3)))"
     draws = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True

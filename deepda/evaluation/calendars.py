@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from deepda.axes import ControlError
-from deepda.binning import COVERED, LONGEST, step_positions, window_weights
-from deepda.evaluation.errors import EvaluationError
-from deepda.mesh import Floats, overlap
-from deepda.prepared import MONTH_LENGTHS
-from deepda.windows import MONTHS, PENTADS, Windows, windows
+from deepda.base.errors import EvaluationError
+from deepda.control.axes import ControlError
+from deepda.control.binning import COVERED, LONGEST, step_positions, window_weights
+from deepda.control.prepared import MONTH_LENGTHS
+from deepda.geometry.mesh import Floats, overlap
+from deepda.geometry.windows import MONTHS, PENTADS, Windows, windows
 
 FEWEST_YEARS = 2  # of one year alone no anomaly from the seasonal cycle is left
 STANDARD = ("standard", "gregorian", "proleptic_gregorian")

@@ -12,7 +12,7 @@ from deepda.evaluation.calendars import month_weights
 from deepda.evaluation.gather import Comparison, Frame, Record
 from deepda.evaluation.product import Product
 from deepda.feedback.departures import Departures
-from deepda.windows import MONTHS, windows
+from deepda.geometry.windows import MONTHS, windows
 
 FEWEST_TREND = 5  # years that a trend is told of
 

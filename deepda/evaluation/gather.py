@@ -16,16 +16,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from deepda.evaluation.basins import basin_weights
+from deepda.base.progress import Progress
 from deepda.evaluation.calendars import Axis
 from deepda.evaluation.product import MEMBERS, STDDEV, Product
 from deepda.evaluation.reliability import Reliability, ReliabilitySums
 from deepda.evaluation.seasonal import fit_weights, harmonic_basis
-from deepda.evaluation.thermocline import isotherm_depth
-from deepda.grid import Grid
-from deepda.progress import Progress
+from deepda.geometry.grid import Grid
 from deepda.verification import VerificationError, region_weights, weighted_mean, zonal_spectrum
+from deepda.verification.basins import basin_weights
 from deepda.verification.scores import Box
+from deepda.verification.thermocline import isotherm_depth
 
 SAMPLED = 60  # windows of which spectra, densities and ranks are made
 EQUATOR = Box(-2, 2, 0, 360)

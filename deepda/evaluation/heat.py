@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from deepda.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import EARTH_RADIUS, Grid
 from deepda.verification import Trend, VerificationError, trend
 from deepda.verification.climate import RHO, SECONDS_PER_DECADE, SPECIFIC_HEAT
 

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.windows import PENTADS
+from deepda.geometry.windows import PENTADS
 
 PERCENTILE = 90.0
 POOLED, SMOOTHED = 1, 3  # pentads on either side

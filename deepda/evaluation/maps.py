@@ -27,7 +27,7 @@ from deepda.figures.maps import (
     seam_of,
 )
 from deepda.figures.style import LIGHT, WIDTH, canvas
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 
 EVALUATED: Mapping[str, Kind] = {
     "mean": KINDS["temperature"],

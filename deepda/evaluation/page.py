@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from deepda.base.errors import EvaluationError
+from deepda.base.progress import Progress
 from deepda.evaluation.calendars import common_axis
-from deepda.evaluation.errors import EvaluationError
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import Comparison, Frame, Record, gather
 from deepda.evaluation.product import (
@@ -29,8 +30,7 @@ from deepda.evaluation.section_fields import (
 from deepda.evaluation.section_heatwaves import heatwave_section
 from deepda.evaluation.section_uncertainty import observation_section, reliability_section
 from deepda.feedback.departures import departures
-from deepda.progress import Progress
-from deepda.report import Section, Table, Value, write_report
+from deepda.reports.report import Section, Table, Value, write_report
 
 SEED = 1  # of ties of ranks
 SECTIONS: Sequence[Callable[[Findings], Section | None]] = (

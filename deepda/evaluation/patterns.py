@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from deepda.evaluation.errors import EvaluationError
-from deepda.grid import Grid
+from deepda.base.errors import EvaluationError
+from deepda.geometry.grid import Grid
 from deepda.verification import VerificationError, region_weights, weighted_mean
 from deepda.verification.scores import Box
 

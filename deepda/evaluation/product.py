@@ -16,14 +16,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from deepda.axes import ControlError
-from deepda.control import open_control
+from deepda.base.errors import EvaluationError
+from deepda.control.axes import ControlError
+from deepda.control.model_files import Native, find_files, open_native
+from deepda.control.prepare import open_control
 from deepda.evaluation.calendars import Axis, Timeline
-from deepda.evaluation.errors import EvaluationError
 from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, is_own
-from deepda.grid import Grid
-from deepda.mesh import Regular
-from deepda.native import Native, find_files, open_native
+from deepda.geometry.grid import Grid
+from deepda.geometry.mesh import Regular
 
 __all__ = ["EvaluationError", "Product", "open_product", "same_cells"]
 
@@ -155,7 +155,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _variable(path: Path) -> str | None:
-    """A name that `deepda.native` does not look for by itself."""
+    """A name that `deepda.control.model_files` does not look for by itself."""
     options: dict[str, Any] = {"engine": "zarr"} if path.is_dir() else {}
     try:
         with xr.open_dataset(path, decode_times=False, decode_timedelta=False, **options) as dataset:

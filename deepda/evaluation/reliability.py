@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.verification import ocean_weights, rank_histogram
 
 CLASSES = 10  # of spread, each with as many values

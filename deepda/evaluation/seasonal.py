@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.climatology import HARMONICS
+from deepda.climatology.seasonal import HARMONICS
 
 
 def harmonic_basis(season: NDArray[np.intp], per_year: int) -> NDArray[np.float64]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from deepda.base.errors import EvaluationError
 from deepda.evaluation.charts import modes_chart, over_time
-from deepda.evaluation.errors import EvaluationError
 from deepda.evaluation.findings import FEWEST_TREND, Findings
 from deepda.evaluation.heat import (
     EARTH,
@@ -28,8 +28,8 @@ from deepda.evaluation.patterns import (
     leading_modes,
     pattern_correlation,
 )
-from deepda.grid import Grid
-from deepda.report import Picture, Section, Table, Value
+from deepda.geometry.grid import Grid
+from deepda.reports.report import Picture, Section, Table, Value
 from deepda.verification import VerificationError, region_weights, trend, weighted_mean
 from deepda.verification.climate import SECONDS_PER_DECADE
 from deepda.verification.scores import REGIONS

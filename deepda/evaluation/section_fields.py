@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from deepda.evaluation.basins import BASINS
 from deepda.evaluation.charts import densities, over_time
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import correlation, sampled
 from deepda.evaluation.maps import MapPanel, maps, same_limits, zonal_sections
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase
 from deepda.figures import profile_curves, spectra
-from deepda.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section, Table, Value
 from deepda.verification import weighted_mean
+from deepda.verification.basins import BASINS
 
 FAINT = 0.25  # K: of a smaller amplitude the phase is noise and not drawn
 EXCESS = (-50.0, 50.0)  # %: beyond it the reference hardly varies

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import xarray as xr
 
-from deepda.evaluation.basins import BASINS
 from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
 from deepda.evaluation.maps import MapPanel, maps, same_limits
-from deepda.report import Picture, Section, Table, Value
+from deepda.geometry.windows import PENTADS
+from deepda.reports.report import Picture, Section, Table, Value
 from deepda.verification import weighted_mean
-from deepda.windows import PENTADS
+from deepda.verification.basins import BASINS
 
 ADVISED = 30  # years of a baseline (Hobday et al. 2016)
 ROWS = 20  # of latitude worked on at once

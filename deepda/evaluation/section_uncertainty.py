@@ -8,7 +8,7 @@ from deepda.evaluation.maps import MapPanel, maps, same_limits
 from deepda.feedback.departures import BAND_NAMES, KEPT_STATES, Departures, Sums
 from deepda.figures import rank_bars, spread_skill_by_depth
 from deepda.observations.table import PLATFORMS
-from deepda.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section, Table, Value
 
 TITLES = {"used": "assimilated", "withheld": "withheld from the analysis"}
 

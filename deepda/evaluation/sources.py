@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.axes import ControlError, find_times
-from deepda.evaluation.errors import EvaluationError
-from deepda.grid import Grid
-from deepda.mesh import Regular
-from deepda.native import Native, require_sound
+from deepda.base.errors import EvaluationError
+from deepda.control.axes import ControlError, find_times
+from deepda.control.model_files import Native, require_sound
+from deepda.geometry.grid import Grid
+from deepda.geometry.mesh import Regular
 
 OWN = ("thetao", "lat_bnds", "lon_bnds", "depth_bnds", "ocean")  # in every file of DeepDA
 TOUCH = 1e-3  # degrees or m: neighbours meet
@@ -173,7 +173,7 @@ class Remapped:
 
     @classmethod
     def of(cls, thetao: xr.DataArray, edges: Mapping[str, NDArray[np.float64]]) -> Remapped:
-        """From what `deepda.control.open_control` gives on these edges."""
+        """From what `deepda.control.prepare.open_control` gives on these edges."""
         ocean = np.isfinite(thetao[0].values)
         grid = Grid(edges["lat_edges"], edges["lon_edges"], edges["depth_edges"], ocean)
         both = [thetao[name].values for name in ("time_begin", "time_end") if name in thetao.coords]

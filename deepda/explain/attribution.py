@@ -29,7 +29,7 @@ import torch
 from captum.attr import IntegratedGradients, Saliency
 from torch import Tensor
 
-from deepda.cycle import Belief, Observations
+from deepda.assimilation.cycle import Belief, Observations
 from deepda.explain.cases import Case, Explained
 from deepda.explain.targets import Target
 from deepda.networks.innovation import InnovationAnalyser

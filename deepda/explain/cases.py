@@ -17,16 +17,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.cycle import Belief, Observations
+from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.state import StateSpace
+from deepda.assimilation.superobs import USED, SuperObs, superobs
+from deepda.base.progress import Progress
 from deepda.explain.targets import ExplainError
+from deepda.geometry.windows import Windows, season_of, windows
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.observations.table import in_window, read_table
-from deepda.progress import Progress
-from deepda.run import load_run
-from deepda.state import StateSpace
-from deepda.superobs import USED, SuperObs, superobs
-from deepda.windows import Windows, season_of, windows
+from deepda.runs.run import load_run
 
 ROWS, TRUTH, ANALYSIS = "observations.parquet", "truth.nc", "analysis.nc"
 Explained = InnovationAnalyser | UNet3PlusAnalyser
@@ -170,7 +170,7 @@ def _case(finished: Finished, step: int, background: Belief) -> Case:
 def share_of_rows(case: Case) -> NDArray[np.float64]:
     """(row) weight of each row in the superobservation of its cell; zero for rows not used.
 
-    The weights of the rows of a cell sum to one, see `deepda.superobs`.
+    The weights of the rows of a cell sum to one, see `deepda.assimilation.superobs`.
     """
     used = case.found.reason == USED
     precision = np.where(used, case.table["error"].to_numpy(float) ** -2.0, 0.0)

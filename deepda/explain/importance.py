@@ -22,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.cycle import Belief, Observations
+from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.superobs import superobs
+from deepda.base.progress import Progress
 from deepda.explain.cases import Case, Explained, Finished
-from deepda.progress import Progress
-from deepda.superobs import superobs
 
 SURFACE = ("satellite", "ship", "drifter")  # platforms that see the surface only
 GROUPS: Mapping[str, str] = {

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from deepda.checkpoint import write_whole
-from deepda.config import saved_config
+from deepda.base.files import write_whole
+from deepda.base.progress import Progress
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished
 from deepda.explain.importance import losses
 from deepda.explain.section_network import (
@@ -23,8 +23,8 @@ from deepda.explain.section_sanity import sanity_of, sanity_section
 from deepda.explain.section_targets import account_table, target_section
 from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target
-from deepda.progress import Progress
-from deepda.report import Picture, Section, Table, write_report
+from deepda.reports.report import Picture, Section, Table, write_report
+from deepda.settings.compose import saved_config
 
 LAGS = 12  # windows before the one that is explained
 WINDOWS = 4  # that importance is measured in

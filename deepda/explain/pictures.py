@@ -28,7 +28,7 @@ from deepda.figures.maps import (
     seam_of,
 )
 from deepda.figures.style import LAND_MESH, LIGHT, canvas
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 
 PANEL = 4.1  # inches
 ROUND = (1.0, 2.0, 5.0)  # of each decade a colour begins

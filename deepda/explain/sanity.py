@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from deepda.assimilation.state import StateSpace
 from deepda.explain.attribution import Response
 from deepda.explain.cases import Explained
 from deepda.explain.importance import restated
 from deepda.networks.build import Lessons, build_generator
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.transition import Transition
-from deepda.settings import GeneratorConfig
-from deepda.state import StateSpace
+from deepda.settings.schema import GeneratorConfig
 
 DRAWS = 3
 STRONGEST = 100  # cells

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from deepda.base.progress import Progress
 from deepda.explain.cases import Case, Finished
 from deepda.explain.features import feature_maps, known_fields, resemblance
 from deepda.explain.importance import GROUPS, NAMES, Losses
@@ -14,8 +15,7 @@ from deepda.explain.pictures import Shown, bars, by_depth, largest_of, maps, sig
 from deepda.explain.study import Study, removed_by_platform
 from deepda.explain.targets import Target
 from deepda.networks.innovation import InnovationAnalyser
-from deepda.progress import Progress
-from deepda.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section, Table, Value
 
 MILLI = 1e3  # mK per K
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from deepda.base.progress import Progress
 from deepda.explain.cases import Finished
 from deepda.explain.pictures import Shown, bars, largest_of, maps, signed
 from deepda.explain.sanity import (
@@ -24,9 +25,8 @@ from deepda.explain.sanity import (
 )
 from deepda.explain.study import Study
 from deepda.networks.innovation import InnovationAnalyser
-from deepda.progress import Progress
-from deepda.report import Picture, Section, Table, Value
-from deepda.settings import GeneratorConfig
+from deepda.reports.report import Picture, Section, Table, Value
+from deepda.settings.schema import GeneratorConfig
 
 RANDOM = "all weights random"
 

@@ -19,8 +19,8 @@ from deepda.explain.pictures import (
     signed,
 )
 from deepda.explain.study import Study, by_platform, distances, following, reach
-from deepda.grid import Grid
-from deepda.report import Picture, Section, Table, Value
+from deepda.geometry.grid import Grid
+from deepda.reports.report import Picture, Section, Table, Value
 
 DEEPER = 2.0  # times the depth of the place: the third of the maps
 NOT_CAUSE = (

@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.evaluation.thermocline import isotherm_depth
 from deepda.explain.attribution import (
     Account,
     Response,
@@ -24,9 +23,10 @@ from deepda.explain.attribution import (
 )
 from deepda.explain.cases import Case, Explained, Finished, share_of_rows
 from deepda.explain.targets import Target
-from deepda.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import EARTH_RADIUS, Grid
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.observations.table import PLATFORMS
+from deepda.verification.thermocline import isotherm_depth
 
 NEAR_EQUATOR = 12.0  # degrees: up to here a section is set against the 20 °C isotherm
 

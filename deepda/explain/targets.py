@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.errors import DeepDAError
-from deepda.grid import Grid
+from deepda.base.errors import DeepDAError
+from deepda.geometry.grid import Grid
 from deepda.verification.climate import RHO, SPECIFIC_HEAT
 from deepda.verification.scores import REGIONS, region_weights
 

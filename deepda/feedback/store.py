@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from deepda.errors import DeepDAError
+from deepda.base.errors import DeepDAError
 from deepda.feedback.nemo import KINDS, fdbk_name, surface_rows, write_fdbk
 
 FOLDER, FDBK, PART = "feedback", "fdbk", "part.parquet"

@@ -1,9 +1,9 @@
 """The observations of one window against the background and the analysis of that window.
 
 The equivalent of an observation is the value of the cell that it lies in: superobservations are taken
-from the climatology of their cell (`deepda.superobs`), so this is the operator that the analysis was
-made with. What an observation differs from its cell for its place in it is part of its `error`; an
-interpolation would count that part twice.
+from the climatology of their cell (`deepda.assimilation.superobs`), so this is the operator that the
+analysis was made with. What an observation differs from its cell for its place in it is part of its
+`error`; an interpolation would count that part twice.
 
 A row is in one of three states: used, withheld (passed every check, kept from the analysis), or
 rejected for `reason`. The order of calls, all of which keep every row and its place:
@@ -25,16 +25,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.errors import DeepDAError
-from deepda.grid import OUTSIDE, Grid
+from deepda.base.errors import DeepDAError
+from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.table import cells
 from deepda.quality.background import LEVEL, PROFILE, REASONS, background_check, prior_of
 from deepda.quality.casts import cast_numbers, platforms
-from deepda.withholding import withheld
+from deepda.quality.withholding import withheld
 
 if TYPE_CHECKING:
-    from deepda.cycle import Belief
-    from deepda.state import StateSpace
+    from deepda.assimilation.cycle import Belief
+    from deepda.assimilation.state import StateSpace
 
 STATES = ("used", "withheld", "rejected")
 USED, WITHHELD, REJECTED = range(len(STATES))
@@ -85,7 +85,7 @@ def with_rejected(kept: pd.DataFrame, rejected: pd.DataFrame) -> pd.DataFrame:
 
 
 def withhold(table: pd.DataFrame, share: float, *, seed: int = 0) -> pd.DataFrame:
-    """The table with `withheld`: True for a share of the platforms (`deepda.withholding`)."""
+    """The table with `withheld`: True for a share of the platforms (`deepda.quality.withholding`)."""
     return table.assign(withheld=withheld(table, share, seed=seed))
 
 

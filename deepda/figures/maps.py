@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.figures.style import LAND_MESH, LIGHT, WIDTH, canvas
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 
 SEAM = 25.0  # degrees east: the map is cut there, through Africa, so that every ocean is whole
 Ends = Literal["neither", "both", "min", "max"]

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepda.background_errors import covariance_of, load_errors
-from deepda.checkpoint import load_model, load_space, load_weights, shapes_of
-from deepda.grid import Grid, GridError
+from deepda.assimilation.state import StateSpace
+from deepda.geometry.grid import Grid, GridError
 from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
-from deepda.settings import (
+from deepda.settings.schema import (
     Config,
     GeneratorConfig,
     HamGenerator,
     InnovationGenerator,
     UNet3PlusGenerator,
 )
-from deepda.state import StateSpace
-from deepda.training import Objective, likelihood, mean_square
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,25 +109,3 @@ def require_equal_longitudes(grid: Grid) -> None:
             f"cells are {widths.min():g} to {widths.max():g} degrees of longitude wide, expected one "
             "width; choose another grid and run `deepda control prepare`"
         )
-
-
-def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Module, StateSpace]:
-    """A trained analyser, ready to analyse, and the space it works in.
-
-    Raises:
-        CheckpointError: not there, broken, or of other settings.
-    """
-    space = load_space(checkpoint)
-    load_model(checkpoint, space.grid)
-    patterns = shapes_of(checkpoint).get("patterns", (0,))[0]
-    analyser = build_generator(settings, space, Lessons.none(space, patterns), seed=0).analyser
-    load_weights(checkpoint, analyser)
-    errors = load_errors(checkpoint, space.grid)
-    if errors is not None and isinstance(analyser, InnovationAnalyser):
-        analyser.remember(covariance_of(errors, space.grid))
-    return analyser.requires_grad_(False), space
-
-
-def objective_of(analyser: nn.Module) -> Objective:
-    """What training makes small; the published network states no spread that could be judged."""
-    return mean_square if isinstance(analyser, Ham2024Analyser) else likelihood

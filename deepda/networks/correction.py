@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from deepda.cycle import Belief
+from deepda.assimilation.cycle import Belief
+from deepda.networks.partial_conv import InnovationStem
 from deepda.networks.trunk import PyramidTrunk
-from deepda.partial_conv import InnovationStem
 
 TINY = 1e-6
 

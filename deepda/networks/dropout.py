@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepda.cycle import Belief, Observations
+from deepda.assimilation.cycle import Belief, Observations
 
 
 class MonteCarloDropout(nn.Module):

@@ -1,10 +1,10 @@
 """What the observations say to each cell, from near and far: sums over windows that widen by doubling.
 
-The normalised convolution of `deepda.partial_conv` with windows of all sizes: sums of innovations and
-sums of confidence, kept apart, so that a network may mix them with weights of its own before it
-divides the one by the other. Each window is the one before, smoothed by 1-2-1 with twice the step ("à
-trous", Shensa 1992, doi 10.1109/78.157290): a few products a cell whatever the reach, exact zeros
-beyond it, and rolling the globe rolls the sums.
+The normalised convolution of `deepda.networks.partial_conv` with windows of all sizes: sums of
+innovations and sums of confidence, kept apart, so that a network may mix them with weights of its own
+before it divides the one by the other. Each window is the one before, smoothed by 1-2-1 with twice the
+step ("à trous", Shensa 1992, doi 10.1109/78.157290): a few products a cell whatever the reach, exact
+zeros beyond it, and rolling the globe rolls the sums.
 
 Shape suffixes: B batch, K window, L layer, Y latitude, X longitude.
 """

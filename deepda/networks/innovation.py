@@ -21,8 +21,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from deepda.cycle import Belief, Observations
-from deepda.local_covariance import LocalCovariance
+from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.networks.correction import Correction, influence, zeroed
 from deepda.networks.covariance import (
     Loading,

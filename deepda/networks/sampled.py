@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from deepda.local_covariance import LocalCovariance, observed_alike
+from deepda.assimilation.local_covariance import LocalCovariance, observed_alike
 from deepda.networks.covariance import Operator
 
 # Samples, cells, and the covariance between these cells.

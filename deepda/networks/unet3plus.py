@@ -3,7 +3,7 @@
 Every decoder scale takes features of all scales: max-pooled from finer encoders, bilinear from
 coarser decoders, each brought to `filters` channels and concatenated ("3Net+" of King et al.,
 AIES-D-23-0063.1). Adapted here to a periodic longitude, to land, and to the innovation form: the
-observations come in through `deepda.partial_conv.InnovationStem`. Departures from the paper:
+observations come in through `deepda.networks.partial_conv.InnovationStem`. Departures from the paper:
 
 * coarser decoders are brought to `filters` channels *before* they are up-sampled: same weights, a
   small part of the cost (the bottleneck has 16 x filters channels);

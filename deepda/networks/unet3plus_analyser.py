@@ -31,13 +31,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from deepda.cycle import Belief, Observations
+from deepda.assimilation.cycle import Belief, Observations
 from deepda.networks.correction import zeroed
 from deepda.networks.evidence import Evidence, doublings, extents, gather
 from deepda.networks.innovation import Statics, time_of_year
+from deepda.networks.partial_conv import InnovationStem
 from deepda.networks.transition import advance
 from deepda.networks.unet3plus import UNet3Plus
-from deepda.partial_conv import InnovationStem
 
 HIDDEN = 32  # channels between trunk and head
 NEAR, FAR = 6.0, 2.5  # first guesses: what an observation elsewhere counts, the background one

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepda.base.progress import Progress
 from deepda.observations.coverage import Coverage
 from deepda.observations.formats import read_parts
 from deepda.observations.guard import Guard
@@ -44,7 +45,6 @@ from deepda.observations.reading import (
 )
 from deepda.observations.sources import find_sources
 from deepda.observations.workers import open_workers
-from deepda.progress import Progress
 
 MOST_VALUES = 2_000_000  # cells of a gridded product that are held at once
 LOG, LOCK = "ingest.log", ".lock"

@@ -13,32 +13,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from deepda.observations.coverage import Coverage, coverage_table
-from deepda.observations.manifest import NAME, STATUSES, Entry, IngestError, read_manifest
+from deepda.observations.manifest import NAME, STATUSES, Entry, IngestError
 from deepda.observations.parts import JOURNAL, OBSERVATIONS, SCHEMA, read_journal
 
 FIGURE = "coverage.png"
 WIDTH = 79  # columns of a terminal, less one
 TOLD = 8  # files that the summary names; the manifest has them all
-
-
-def show(folder: Path) -> int:
-    """Print the summary of an ingested folder and draw its coverage into FIGURE.
-
-    Returns:
-        Files that were not taken.
-
-    Raises:
-        IngestError: no ingested folder.
-    """
-    from deepda.figures.coverage import coverage_figure
-    from deepda.figures.style import save
-
-    entries, coverage = read_manifest(folder), read_coverage(folder)
-    print("\n".join(summary(entries, coverage, folder)))
-    if coverage.platforms:
-        save(coverage_figure(coverage), folder / FIGURE)
-        print(f"figure: {folder / FIGURE}")
-    return sum(entry.trouble for entry in entries)
 
 
 def read_coverage(folder: Path) -> Coverage:

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
-from deepda.errors import DeepDAError
+from deepda.base.errors import DeepDAError
 
 NAME = "manifest.csv"
 STATUSES = {

@@ -22,7 +22,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.errors import DeepDAError
+from deepda.base.errors import DeepDAError
+from deepda.observations.errors import ERRORS
 from deepda.observations.seawater import (
     Salinity,
     constant_salinity,
@@ -31,7 +32,6 @@ from deepda.observations.seawater import (
     pressure_of,
 )
 from deepda.observations.table import COLUMNS, PLATFORM_TYPE
-from deepda.synthetic import ERRORS
 
 QUALITIES = ("good", "probably_good", "unknown", "suspect", "bad")  # from best to worst
 QUALITY = pd.CategoricalDtype(list(QUALITIES), ordered=True)

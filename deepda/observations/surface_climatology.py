@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from deepda.geometry.windows import MONTHS
 from deepda.observations.reading import ZERO_CELSIUS, ObservationError
 from deepda.observations.t30 import read_t30_climatology
-from deepda.windows import MONTHS
 
 NAMES = ("sst", "SST", "tos", "t_an", "temperature")
 LATS, LONS = ("lat", "latitude", "Y"), ("lon", "longitude", "X")

@@ -16,8 +16,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.errors import DeepDAError
-from deepda.grid import OUTSIDE, Grid
+from deepda.base.errors import DeepDAError
+from deepda.geometry.grid import OUTSIDE, Grid
 
 PLATFORMS = ("satellite", "argo", "xbt", "ctd", "mooring", "ship", "drifter", "other")
 PLATFORM_TYPE = pd.CategoricalDtype(list(PLATFORMS))

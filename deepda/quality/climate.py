@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.climatology import Climatology
-from deepda.grid import OUTSIDE, Grid
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.quality.background import REJECTED, prior_of, probability_of_gross_error
 from deepda.quality.casts import Casts, platforms
 

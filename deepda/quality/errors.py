@@ -1,9 +1,10 @@
 """Standard deviation of the error of an observation: its instrument, and what a place tells of a cell.
 
-Instruments and a first guess of representativeness by platform are `deepda.synthetic.ERRORS` (with their
-sources); this puts a representativeness in its place that knows the ocean: from a control run, or
-from the climatological standard deviation. It is part of the error because the analysis stands for means
-over cells and windows (Janjic et al. 2018, QJRMS 144; Oke and Sakov 2008, JTECH 25).
+Instruments and a first guess of representativeness by platform are
+`deepda.observations.synthetic.ERRORS` (with their sources); this puts a representativeness in its place
+that knows the ocean: from a control run, or from the climatological standard deviation. It is part of
+the error because the analysis stands for means over cells and windows (Janjic et al. 2018, QJRMS 144;
+Oke and Sakov 2008, JTECH 25).
 
 Variance from differences. Let a field be a random walk within a cell (or window) of width h, with
 E[(x(s + d) - x(s))^2] = q d. A place drawn in the cell differs from the mean of the cell by a variance
@@ -22,9 +23,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.grid import OUTSIDE, Grid
+from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.observations.errors import ERRORS, ErrorModel
 from deepda.quality.casts import platforms
-from deepda.synthetic import ERRORS, ErrorModel
 
 Array = NDArray[np.float64]
 HIDDEN = 0.25  # share of the mean square difference between neighbours: (q h / 6) / (2 q h / 3)

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.quality.casts import BEYOND, Casts, by_cast, chunks
 
 Array = NDArray[np.float64]

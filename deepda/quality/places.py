@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.grid import OUTSIDE, Grid
+from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.reading import FUTURE, OLDEST
 from deepda.observations.table import COLUMNS
 from deepda.quality.casts import platforms

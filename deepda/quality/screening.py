@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.climatology import Climatology
-from deepda.errors import DeepDAError
-from deepda.grid import Grid
+from deepda.base.errors import DeepDAError
+from deepda.climatology.seasonal import Climatology
+from deepda.geometry.grid import Grid
 from deepda.quality import climate, duplicates, places, ranges, sensors, shapes, tracks
 from deepda.quality.casts import by_cast
 

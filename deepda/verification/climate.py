@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import t as student
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.verification.guards import VerificationError
 from deepda.verification.scores import REGIONS, region_weights, weighted_mean
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from deepda.errors import DeepDAError
+from deepda.base.errors import DeepDAError
 
 TOLERANCE = 1e-4  # degrees and m: coordinates of one grid that went through float32
 

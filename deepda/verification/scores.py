@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.verification.guards import (
     VerificationError,
     require_finite,

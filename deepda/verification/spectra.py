@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import detrend
 from scipy.signal.windows import hann
 
-from deepda.grid import Grid
+from deepda.geometry.grid import Grid
 from deepda.verification.guards import VerificationError
 
 

@@ -60,7 +60,7 @@ def command_reference() -> str:
 
 def settings_reference() -> str:
     """The files of values as they are, comments included."""
-    from deepda.presets import config_folder, config_groups
+    from deepda.settings.presets import config_folder, config_groups
 
     folder = config_folder()
     parts = [_yaml("Top level", folder / "config.yaml")]

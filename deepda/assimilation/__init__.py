@@ -1,0 +1,1 @@
+"""The method without learning: superobservations, state, cycle, smoother, covariance, baselines."""

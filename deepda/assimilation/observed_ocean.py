@@ -1,0 +1,73 @@
+"""What an analysis of history reads: an ocean that was observed, whoever observed it.
+
+The twin of history (`osse.twin.historical_twin`) and archives of real observations are both
+ObservedOceans; the reanalysis cannot tell them apart, except that of a twin the truth is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.assimilation.state import StateSpace
+from deepda.base.progress import Progress
+from deepda.climatology.seasonal import Climatology
+from deepda.settings.schema import Config
+
+
+class ObservedOcean(Protocol):
+    """Observations of some years of the ocean."""
+
+    @property
+    def years(self) -> range:
+        """Calendar years that can be asked for."""
+        ...
+
+    @property
+    def climatology(self) -> Climatology:
+        """What anomalies of these observations are taken from, on the analysis grid."""
+        ...
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Where the observations come from and what identifies them; kept in every file made of them."""
+        ...
+
+    @property
+    def fallible(self) -> bool:
+        """Whether a value may be wrong beyond its error: then each is checked against the background.
+
+        What became of each row is then kept too; `table` has `reason` and `withheld`.
+        """
+        ...
+
+    @property
+    def edition(self) -> str:
+        """Which state of the observations it is; another one may hold more of them. Kept in files."""
+        ...
+
+    def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        """The observation table of the window [start, end), the same whenever it is asked for.
+
+        Asked for from one thread at a time, not always the same one. No observations: no rows.
+        """
+        ...
+
+    def truth(self, start: np.datetime64, end: np.datetime64) -> NDArray[np.float32] | None:
+        """(depth, lat, lon) degC of the window, NaN on land; None where the truth is not known."""
+        ...
+
+
+class OpenOcean(Protocol):
+    """How an ObservedOcean is come by."""
+
+    def __call__(
+        self, config: Config, space: StateSpace, folder: Path, progress: Progress
+    ) -> ObservedOcean:
+        """The ocean of these settings on the grid of `space`; `folder` may keep what was made."""
+        ...

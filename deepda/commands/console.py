@@ -1,0 +1,191 @@
+"""How a command line is read, and how an end of any kind is told: the exit code and one sentence.
+
+0 done, 1 a bug (with traceback) or input of which a part was not taken (with a summary), 2 a refusal
+(one sentence), 130 interrupted. The commands themselves are in `deepda.cli`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+from deepda.base.errors import DeepDAError, UsageError
+from deepda.settings.presets import config_groups
+
+REFUSED, INTERRUPTED = 2, 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        words: as typed after `deepda`, such as "osse run".
+        summary: one line for the list of commands.
+        act: does it; an exit code other than 0 may be returned.
+        declare: adds its flags to a parser.
+        details: shown in its help below the summary, as written.
+        settings: groups of settings that matter to it, listed in its help. A command that has
+            some takes KEY=VALUE, given to `act` as `arguments.overrides`.
+    """
+
+    words: str
+    summary: str
+    act: Callable[[argparse.Namespace], int | None]
+    declare: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    details: str = ""
+    settings: tuple[str, ...] = ()
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that refuses in one sentence and can list settings."""
+
+    def __init__(self, *, settings: tuple[str, ...] = (), **options: object) -> None:
+        self.settings = settings
+        super().__init__(
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse with what it could not understand."""
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def format_help(self) -> str:
+        """Help, with the groups of settings where the command takes any."""
+        text = super().format_help()
+        return text + _settings_help(self.settings) if self.settings else text
+
+    def flags(self) -> list[str]:
+        """The flags that may be given."""
+        return [flag for action in self._actions for flag in action.option_strings]
+
+
+def read_command_line(
+    commands: Sequence[Command], words: Sequence[str], version: str, description: str
+) -> argparse.Namespace:
+    """The arguments of the command that `words` name; `arguments.command` is the command.
+
+    Raises:
+        UsageError: unknown command, flag or value.
+    """
+    parser = _build(commands, version, description)
+    arguments, rest = parser.parse_known_args(list(words))
+    if not hasattr(arguments, "command"):
+        arguments.parser.error("a command is missing")
+    flags = [word for word in rest if word.startswith("-")]
+    if flags:
+        near = get_close_matches(flags[0], arguments.parser.flags(), 1)
+        hint = f", did you mean {near[0]}" if near else ""
+        arguments.parser.error(f"there is no flag {flags[0]}{hint}")
+    if rest and not arguments.command.settings:
+        arguments.parser.error(f"{rest[0]!r} is one word too many")
+    arguments.overrides = [*getattr(arguments, "overrides", []), *rest]
+    return arguments
+
+
+def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(paths, settings) of words behind a flag that takes several paths."""
+    settings = [word for word in words if "=" in word and not Path(word).exists()]
+    return [word for word in words if word not in settings], settings
+
+
+def exit_code(act: Callable[[], int | None]) -> int:
+    """Do it; tell refusals, full disks and interrupts in one sentence on stderr."""
+    try:
+        return act() or 0
+    except KeyboardInterrupt:
+        return _tell("interrupted; run the same command again to resume", INTERRUPTED)
+    except DeepDAError as error:
+        return _tell(str(error), REFUSED)
+    except OSError as error:
+        if error.errno not in DISK_TROUBLE:
+            raise
+        where = error.filename if error.filename is not None else "a file of the output"
+        return _tell(f"{where} {DISK_TROUBLE[error.errno]}", REFUSED)
+
+
+DISK_TROUBLE = {
+    errno.ENOSPC: "cannot be written, the disk is full; free some space or choose another --output",
+    errno.EDQUOT: "cannot be written, your quota is used up; free some space or choose another --output",
+    errno.EROFS: "cannot be written, the disk is read-only; choose another place with --output",
+    errno.EACCES: "may not be opened; change its permissions or choose another place",
+    errno.EPERM: "may not be changed; change its permissions or choose another place",
+}
+
+
+def _tell(sentence: str, code: int) -> int:
+    print("deepda:", " ".join(sentence.split()), file=sys.stderr)
+    return code
+
+
+def _build(commands: Sequence[Command], version: str, description: str) -> Parser:
+    width = max(len(command.words) for command in commands)
+    listing = "\n".join(f"  {command.words:<{width}} {command.summary}" for command in commands)
+    top = Parser(
+        prog="deepda",
+        usage="deepda COMMAND [flags] [KEY=VALUE ...]",
+        description=f"{description}\n\ncommands:\n{listing}",
+        epilog="`deepda COMMAND --help` explains the flags and shows examples.",
+    )
+    top.add_argument("--version", action="version", version=f"deepda {version}")
+    groups = {"": _subparsers(top, argparse.SUPPRESS)}
+    for command in commands:
+        _add(groups, command)
+    return top
+
+
+def _add(groups: dict[str, argparse._SubParsersAction[Parser]], command: Command) -> None:
+    group, _, name = command.words.rpartition(" ")
+    if group not in groups:
+        groups[group] = _subparsers(groups[""].add_parser(group), None)
+    parser = groups[group].add_parser(
+        name,
+        help=command.summary,
+        description=f"{command.summary}.\n\n{command.details}".strip(),
+        settings=command.settings,
+    )
+    command.declare(parser)
+    if command.settings:
+        parser.add_argument(
+            "overrides", nargs="*", metavar="KEY=VALUE", default=[], help="settings, see below"
+        )
+    parser.set_defaults(command=command, parser=parser)
+
+
+def _subparsers(parser: Parser, listed: str | None) -> argparse._SubParsersAction[Parser]:
+    parser.set_defaults(parser=parser)
+    return parser.add_subparsers(metavar="COMMAND", prog=parser.prog, parser_class=Parser, help=listed)
+
+
+def _settings_help(groups: Sequence[str]) -> str:
+    choices = config_groups()
+    lines = [f"  {group}={'|'.join(choices[group])}" for group in groups]
+    return "\n".join(
+        [
+            "\nsettings:",
+            *lines,
+            "  and single values such as seed=7; `deepda config show` prints them all.",
+            "",
+        ]
+    )
+
+
+def flag_settings(arguments: argparse.Namespace, **keys: str) -> list[str]:
+    """Flags as overrides (flag name = dotted key), before those that were typed."""
+    from deepda.settings.compose import quoted
+
+    given = {key: getattr(arguments, flag) for flag, key in keys.items()}
+    values = [
+        f"{key}={value if isinstance(value, int) else quoted(value)}"
+        for key, value in given.items()
+        if value is not None
+    ]
+    return [*values, *arguments.overrides]

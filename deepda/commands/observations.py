@@ -1,0 +1,135 @@
+"""The commands `deepda observations ...`: files in, and what has become of them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepda.base.files import require_writable
+from deepda.commands.console import Command
+
+if TYPE_CHECKING:
+    from deepda.observations.reading import ReadOptions
+
+
+def _declare_ingest(parser: ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, Argo GDAC trees")
+    parser.add_argument("--output", metavar="DIR", required=True, help="folder to make or to add to")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (one a core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="dask cluster to work on")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file in trouble")
+    parser.add_argument("--climatology", metavar="FILE", help="that SST anomalies in PATH depart from")
+    parser.add_argument("--first-month", metavar="YYYY-MM", help="of files in PATH without dates")
+
+
+def _ingest(arguments: Namespace) -> int:
+    from deepda.base.errors import UsageError
+    from deepda.settings.files import matching_files
+
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
+    if arguments.workers is not None and arguments.scheduler is not None:
+        raise UsageError("--workers and --scheduler came, expected one: a cluster has its own workers")
+    paths = matching_files(arguments.paths)
+    output = require_writable(Path(arguments.output))
+    from deepda.observations.ingest import ingest
+
+    told = _told(arguments)
+    ingest(
+        paths,
+        output,
+        options=lambda _: told,
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+        strict=arguments.strict,
+    )
+    return 1 if show(output) else 0
+
+
+def _told(arguments: Namespace) -> ReadOptions:
+    """What the flags say of all files of this call."""
+    from deepda.observations.reading import ReadOptions
+    from deepda.observations.surface_climatology import read_surface_climatology
+
+    given = arguments.climatology
+    climatology = None if given is None else read_surface_climatology(Path(given))
+    return ReadOptions(climatology=climatology, start=arguments.first_month)
+
+
+def _declare_folder(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="folder that DeepDA wrote")
+
+
+def _observations_show(arguments: Namespace) -> None:
+    show(Path(arguments.folder))
+
+
+def _feedback(arguments: Namespace) -> None:
+    from deepda.feedback.tables import show
+
+    show(Path(arguments.folder))
+
+
+INGEST = Command(
+    "observations ingest",
+    "Read observation files into Parquet, with a manifest",
+    _ingest,
+    _declare_ingest,
+    """\
+Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, moorings,
+gridded SST, CSV, Parquet. manifest.csv says what became of each file and why.
+An interrupted run is resumed by the same command. The exit code is 1 if a file
+could not be taken. Files that need to be told their climatology or first month
+come in a call of their own, with the same --output.
+
+examples:
+  deepda observations ingest gdac/ en4/ floats.csv --output obs
+  deepda observations ingest kaplan.nc --climatology sst_1951-80.nc --output obs
+  deepda observations ingest 'en4/*.nc' --output obs --scheduler tcp://node:8786""",
+)
+OBSERVATIONS_SHOW = Command(
+    "observations show",
+    "Print and draw what an ingested folder holds",
+    _observations_show,
+    _declare_folder,
+    """\
+Rows by platform type, files by status, and coverage.png: maps and years.
+
+example:
+  deepda observations show obs""",
+)
+FEEDBACK = Command(
+    "observations feedback",
+    "Print how far observations were from the analysis",
+    _feedback,
+    _declare_folder,
+    """\
+O-B and O-A by platform, depth, region and year, for used and for withheld
+observations, and why the others were rejected.
+
+example:
+  deepda observations feedback runs/reanalysis""",
+)
+
+
+def show(folder: Path) -> int:
+    """Print the summary of an ingested folder and draw its coverage into FIGURE.
+
+    Returns:
+        Files that were not taken.
+
+    Raises:
+        IngestError: no ingested folder.
+    """
+    from deepda.figures.coverage import coverage_figure
+    from deepda.figures.style import save
+    from deepda.observations.ingested import FIGURE, read_coverage, summary
+    from deepda.observations.manifest import read_manifest
+
+    entries, coverage = read_manifest(folder), read_coverage(folder)
+    print("\n".join(summary(entries, coverage, folder)))
+    if coverage.platforms:
+        save(coverage_figure(coverage), folder / FIGURE)
+        print(f"figure: {folder / FIGURE}")
+    return sum(entry.trouble for entry in entries)

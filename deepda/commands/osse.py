@@ -1,0 +1,240 @@
+"""The commands of the twin experiment: `deepda osse ...`.
+
+Like `deepda.cli` it may import a driver, osse, when a command is called.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from deepda.base.files import require_writable
+from deepda.commands.console import Command, flag_settings, split_settings
+
+# Nothing else may be imported here at the top: `deepda --help` answers within a second.
+
+
+# osse run
+
+
+def _declare_osse_run(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/osse)")
+    parser.add_argument("--seed", type=int, metavar="N", help="every random draw follows from it (1)")
+    parser.add_argument("--run", metavar="DIR", help="score this trained run instead of training")
+    parser.add_argument("--truth", nargs="+", metavar="PATH", help="with --run: files of another truth")
+
+
+def _osse_run(arguments: Namespace) -> None:
+    from deepda.base.errors import UsageError
+    from deepda.settings.compose import load_config
+    from deepda.settings.files import matching_files
+
+    if (arguments.run is None) != (arguments.truth is None):
+        raise UsageError(
+            "--run DIR and --truth PATH... come together: which run, and which truth to score"
+        )
+    truth, settings = split_settings(arguments.truth or [])
+    arguments.overrides += settings
+    overrides = flag_settings(arguments, output="output", seed="seed")
+    run = None if arguments.run is None else Path(arguments.run)
+    if run is not None and arguments.output is None:
+        overrides.insert(0, "output=runs/scored")
+    config = load_config("osse", overrides, run)
+    files = matching_files(truth)
+    output = require_writable(Path(config.output))
+    import osse.twin.run
+
+    if run is None:
+        osse.twin.run.run(config, output)
+    else:
+        osse.twin.run.score(run, files, output, config)
+
+
+OSSE_RUN = Command(
+    "osse run",
+    "Train on a control simulation, prove it on a twin ocean",
+    _osse_run,
+    _declare_osse_run,
+    """\
+Draws truth and observations from years that training never saw, compares with
+climatology, persistence and optimal interpolation, and writes report.html,
+scores.json, NetCDF files and the trained network. An interrupted run is
+resumed by the same command.
+
+examples:
+  deepda osse run
+  deepda osse run --output runs/first training=quick
+  deepda osse run control=gcm data.root=/data
+  deepda osse run --run runs/osse --truth 'other_model_*.nc'""",
+    settings=("control", "generator", "grid", "observations", "osse", "training"),
+)
+
+
+# sweep
+
+
+def _declare_sweep(parser: ArgumentParser) -> None:
+    parser.add_argument("--trials", type=int, default=12, metavar="N", help="in all (12)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="of training a trial (1)")
+    parser.add_argument("--on", choices=("known-answer", "osse"), default="known-answer",
+                        help="what is trained and judged (known-answer)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=11, metavar="N", help="of everything drawn (11)")
+    parser.add_argument("--output", metavar="DIR", default="runs/sweep", help="(%(default)s)")
+
+
+def _sweep(arguments: Namespace) -> int | None:
+    from deepda.settings.schema import ConfigError
+
+    words, minutes = arguments.overrides, arguments.minutes
+    timed = not any(word.startswith("training.updates=") for word in words)
+    if minutes is not None and not timed:
+        raise ConfigError("--minutes and training.updates both came, expected one; leave one out")
+    minutes = (1.0 if minutes is None else minutes) if timed else None
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise ConfigError(f"--minutes is {minutes:g}, expected a number above 0; try --minutes 1")
+    for flag, value, least in (("trials", arguments.trials, 1), ("seed", arguments.seed, 0)):
+        if value < least:
+            raise ConfigError(f"--{flag} is {value}, expected {least} or more; give another --{flag}")
+    import osse.sweep.run
+
+    output = Path(arguments.output)
+    return osse.sweep.run.sweep(arguments.on, words, arguments.trials, minutes, arguments.seed, output)
+
+
+SWEEP = Command(
+    "sweep",
+    "Search for better settings, judged on validation years",
+    _sweep,
+    _declare_sweep,
+    """\
+Settings with several values are searched over, the others hold for all trials:
+  KEY=A,B,C   one of these
+  KEY=A..B    from A to B: whole numbers where the setting is one, and on a
+              logarithmic scale where B is ten times A or more
+The first trial is the settings as they stand, where these are among them. Each
+is validated five times and ended early where it is worse than the median. The
+same command goes on with an interrupted sweep; --trials may grow. Writes
+sweep.csv, sweep.png, and a folder with learning.csv and config.yaml a trial.
+
+examples:
+  deepda sweep training.learning_rate=5e-4..1e-2 training.backprop=1..3
+  deepda sweep --on osse --minutes 5 generator.hidden=0,16,32 training=quick
+  deepda sweep generator=innovation,ham2024 --trials 2 --minutes 3""",
+    settings=("generator", "training"),
+)
+
+
+# osse known-answer
+
+
+def _declare_known_answer(parser: ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="geometry, masks and noise (1)")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="of training (10)")
+    parser.add_argument("--output", metavar="DIR", default="runs/known-answer", help="(%(default)s)")
+
+
+def _known_answer(arguments: Namespace) -> None:
+    from deepda.base.errors import UsageError
+
+    if not 0 < arguments.minutes < float("inf"):
+        raise UsageError(
+            f"--minutes is {arguments.minutes:g}, expected a number above 0; try --minutes 10"
+        )
+    if arguments.seed < 0:
+        raise UsageError(f"--seed is {arguments.seed}, expected 0 or more; try --seed 1")
+    output = require_writable(Path(arguments.output))
+    import osse.known_answer.run
+
+    osse.known_answer.run.run(arguments.seed, arguments.minutes, output)
+
+
+KNOWN_ANSWER = Command(
+    "osse known-answer",
+    "Measure all methods against the exact Kalman filter",
+    _known_answer,
+    _declare_known_answer,
+    """\
+On a small linear ocean whose best possible analysis is known. Writes
+scores.json and the fields to check it.
+
+example:
+  deepda osse known-answer --seed 3 --minutes 10 --output runs/known-3""",
+)
+
+
+# osse deny
+
+
+def _declare_deny(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--run", metavar="DIR", default="runs/osse", help="the trained run (%(default)s)"
+    )
+    parser.add_argument("--output", metavar="DIR", default="runs/denial", help="(%(default)s)")
+    parser.add_argument("--without", metavar="A,B,...", help="what to leave out, see below")
+
+
+def _deny(arguments: Namespace) -> None:
+    output = require_writable(Path(arguments.output))
+    import osse.experiments.data_denial
+
+    osse.experiments.data_denial.run(Path(arguments.run), output, arguments.without)
+
+
+DENY = Command(
+    "osse deny",
+    "What each observing system is worth to a trained run",
+    _deny,
+    _declare_deny,
+    """\
+Cycles a trained run again through its own test years, without training, with
+kinds of platforms left out, and optimal interpolation with the same data.
+Writes report.html, denial.json, denial.csv and maps in denial.nc.
+
+--without takes platform types (satellite, argo, xbt, ctd, mooring, ship,
+drifter, other), half-argo (half of the floats), ships (xbt, ctd, ship),
+profiles (all but satellites) and everything; each is one experiment, + joins
+those that go together. By default argo, half-argo, mooring, ships, satellite,
+profiles, everything, as far as the run has them.
+
+examples:
+  deepda osse deny --run runs/osse
+  deepda osse deny --run runs/osse --without argo,mooring,argo+mooring""",
+)
+
+
+# osse blind-zone
+
+
+def _declare_blind_zone(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--run", metavar="DIR", default="runs/osse", help="the trained run (%(default)s)"
+    )
+    parser.add_argument("--output", metavar="DIR", default="runs/blind-zone", help="(%(default)s)")
+    parser.add_argument(
+        "--below", type=float, metavar="DEPTH", help="m: keep profiles down to here (no profiles at all)"
+    )
+
+
+def _blind_zone(arguments: Namespace) -> None:
+    output = require_writable(Path(arguments.output))
+    import osse.experiments.blind_zone
+
+    osse.experiments.blind_zone.run(Path(arguments.run), output, arguments.below)
+
+
+BLIND_ZONE = Command(
+    "osse blind-zone",
+    "How far down a trained run continues the surface",
+    _blind_zone,
+    _declare_blind_zone,
+    """\
+Cycles a trained run again through its own test years, without training, with
+satellites only, or with profiles cut below a depth. Held against optimal
+interpolation with the same data, regression on the last level seen, repeating
+it downward, a marching average, and climatology. Writes report.html,
+blind_zone.json, blind_zone.csv and maps in blind_zone.nc.
+
+examples:
+  deepda osse blind-zone --run runs/osse
+  deepda osse blind-zone --run runs/osse --below 100 --output runs/blind-100""",
+)

@@ -1,0 +1,1 @@
+"""Model output brought to the analysis grid and its windows."""

@@ -1,0 +1,1 @@
+"""Cells, windows and the maps between them: grid, meshes of models, regridding, interval means."""

@@ -1,0 +1,1 @@
+"""CF NetCDF files, written whole or not at all."""

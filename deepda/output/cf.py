@@ -1,0 +1,252 @@
+"""What stands in an analysis file: variables, coordinates and attributes after CF-1.11 and ACDD-1.3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.windows import PENTADS, Windows
+
+FILL = np.float32(1e20)  # the fill value of the CMIP archives
+CHUNK_BYTES = 4 * 2**20  # one window in one chunk up to this size, then a few levels a chunk
+EPOCH = np.datetime64("1950-01-01", "s")
+STANDARD_NAMES = "CF Standard Name Table v93"
+
+Attribute = str | int | float | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One line of the table of what a file may hold.
+
+    Attributes:
+        quantum: values are rounded to its multiples, a power of two, so that they compress; in the
+            units of the variable and far below what is known of it.
+        per_member: has the dimension `realization` in a file of members.
+        attributes: CF attributes.
+    """
+
+    quantum: float
+    per_member: bool
+    attributes: Mapping[str, str]
+
+
+_POTENTIAL_TEMPERATURE = {
+    "standard_name": "sea_water_potential_temperature",
+    "units": "degC",
+    "units_metadata": "temperature: on_scale",
+}
+VARIABLES: Mapping[str, Variable] = {
+    "thetao": Variable(2.0**-10, True, _POTENTIAL_TEMPERATURE | {"long_name": "potential temperature"}),
+    "thetao_background": Variable(
+        2.0**-10,
+        True,
+        _POTENTIAL_TEMPERATURE
+        | {"long_name": "potential temperature forecast, before the observations"},
+    ),
+    "thetao_stddev": Variable(
+        2.0**-12,
+        False,
+        {
+            "standard_name": "sea_water_potential_temperature standard_error",
+            "long_name": "standard deviation of the error of the potential temperature",
+            "units": "K",
+            "units_metadata": "temperature: difference",
+        },
+    ),
+    "thetao_observation_influence": Variable(
+        2.0**-8,
+        False,
+        {
+            "long_name": "share of the analysis that comes from the observations of the window",
+            "units": "1",
+            "comment": "0: the analysis is the background; 1: it follows the observations alone",
+        },
+    ),
+}
+_ANCILLARY = ("thetao_stddev", "thetao_observation_influence")
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """Everything in a file but its fields.
+
+    Attributes:
+        grid, windows: the coordinates.
+        variables: names out of VARIABLES.
+        members: size of `realization`, 0 for none.
+        attributes: global attributes; they win over the derived ones, mappings become JSON.
+    """
+
+    grid: Grid
+    windows: Windows
+    variables: tuple[str, ...]
+    members: int
+    attributes: Mapping[str, Attribute]
+
+    def write(self, file: netCDF4.Dataset) -> None:
+        """Define dimensions, coordinates, bounds and (still empty) fields in an open file."""
+        file.setncatts(self._global_attributes())
+        if self.members:
+            file.createDimension("realization", self.members)
+            member = {
+                "standard_name": "realization",
+                "long_name": "member of the ensemble",
+                "units": "1",
+            }
+            _put(file, "realization", ("realization",), np.arange(self.members, dtype=np.int32), member)
+        file.createDimension("time", len(self.windows))
+        for name, size in zip(("depth", "lat", "lon"), self.grid.shape, strict=True):
+            file.createDimension(name, size)
+        file.createDimension("bnds", 2)
+        _put_time(file, self.windows)
+        _put_grid(file, self.grid)
+        for name in self.variables:
+            self._declare(file, name)
+
+    def _declare(self, file: netCDF4.Dataset, name: str) -> None:
+        depth, lat, lon = self.grid.shape
+        levels = max(1, min(depth, CHUNK_BYTES // (4 * lat * lon)))
+        lead = ("realization",) if self.members and VARIABLES[name].per_member else ()
+        variable = file.createVariable(
+            name,
+            "f4",
+            (*lead, "time", "depth", "lat", "lon"),
+            fill_value=FILL,
+            compression="zlib",
+            complevel=1,
+            chunk_cache=1,  # byte: no chunk fits, else all would be compressed at closing, none before
+            chunksizes=(1,) * (len(lead) + 1) + (levels, lat, lon),
+        )
+        variable.set_auto_maskandscale(False)
+        variable.setncatts(self._field_attributes(name))
+
+    def _field_attributes(self, name: str) -> dict[str, str]:
+        variable = VARIABLES[name]
+        rounding = (
+            f"rounded to multiples of 2^{np.log2(variable.quantum):.0f} {variable.attributes['units']}"
+        )
+        known = [other for other in _ANCILLARY if other in self.variables and name == "thetao"]
+        return {
+            **variable.attributes,
+            "comment": "; ".join(filter(None, [variable.attributes.get("comment"), rounding])),
+            **({"ancillary_variables": " ".join(known)} if known else {}),
+            "cell_methods": "area: mean where sea depth: mean time: mean",
+            "cell_measures": "area: areacello",
+            "grid_mapping": "crs",
+            "coverage_content_type": "modelResult",
+        }
+
+    def _global_attributes(self) -> dict[str, Any]:
+        written = " ".join(
+            filter(None, [str(self.attributes.get("date_created", "")), "written by DeepDA"])
+        )
+        derived: dict[str, Attribute] = {
+            "Conventions": "CF-1.11, ACDD-1.3",
+            "title": "Global ocean potential temperature analysis by DeepDA",
+            "summary": "Gap-free potential temperature of the ocean on a regular grid, every few days",
+            "keywords": "EARTH SCIENCE > OCEANS > OCEAN TEMPERATURE > POTENTIAL TEMPERATURE",
+            "keywords_vocabulary": "GCMD Science Keywords",
+            "standard_name_vocabulary": STANDARD_NAMES,
+            "source": "DeepDA, a network trained on a control simulation, cycled with observations",
+            "history": written,
+            "cdm_data_type": "Grid",
+            "processing_level": "4",
+            **_covered_space(self.grid),
+            **_covered_time(self.windows),
+            "grid_checksum": self.grid.checksum,
+            # xarray's convention: they stay single when years are opened together
+            "coordinates": "time_bnds lat_bnds lon_bnds depth_bnds areacello ocean crs",
+        }
+        return {
+            name: json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
+            for name, value in (derived | dict(self.attributes)).items()
+        }
+
+
+def _put(
+    file: netCDF4.Dataset,
+    name: str,
+    dims: tuple[str, ...],
+    value: ArrayLike,
+    attributes: Mapping[str, Any],
+) -> None:
+    variable = file.createVariable(name, np.asarray(value).dtype, dims)
+    variable.setncatts(attributes)
+    variable[...] = value
+
+
+def _put_time(file: netCDF4.Dataset, windows: Windows) -> None:
+    attributes = {
+        "standard_name": "time",
+        "long_name": "middle of the assimilation window",
+        "units": "days since 1950-01-01 00:00:00",
+        "units_metadata": "leap_seconds: none",
+        "calendar": "standard",
+        "axis": "T",
+        "bounds": "time_bnds",
+        "comment": "windows are half-open: their start belongs to them, their end to the next",
+        "coverage_content_type": "coordinate",
+    }
+    bounds = np.stack([_days(windows.start), _days(windows.end)], axis=1)
+    _put(file, "time", ("time",), _days(windows.middle), attributes)
+    _put(file, "time_bnds", ("time", "bnds"), bounds, {})
+
+
+def _put_grid(file: netCDF4.Dataset, grid: Grid) -> None:
+    coords = grid.coords()
+    for name, variable in coords.variables.items():
+        content = "coordinate" if name in coords.coords else "referenceInformation"
+        described = {"coverage_content_type": content} if "units" in variable.attrs else {}
+        attributes = {"long_name": str(name), **variable.attrs, **described} if described else {}
+        _put(file, str(name), tuple(map(str, variable.dims)), variable.values, attributes)
+    sphere = {"grid_mapping_name": "latitude_longitude", "earth_radius": EARTH_RADIUS}
+    _put(file, "crs", (), np.int32(0), sphere)
+
+
+def _days(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    return (times.astype("datetime64[s]") - EPOCH) / np.timedelta64(86400, "s")
+
+
+def _covered_space(grid: Grid) -> dict[str, Attribute]:
+    """ACDD extent: of the cells, not of their centres."""
+    (south, north), (west, east), (top, bottom) = (
+        (float(edges[0]), float(edges[-1]))
+        for edges in (grid.lat_edges, grid.lon_edges, grid.depth_edges)
+    )
+    ring = [(south, west), (north, west), (north, east), (south, east), (south, west)]
+    return {
+        "geospatial_bounds": f"POLYGON (({', '.join(f'{lat:g} {lon:g}' for lat, lon in ring)}))",
+        "geospatial_bounds_crs": "EPSG:4326",
+        "geospatial_bounds_vertical_crs": "EPSG:5831",
+        "geospatial_lat_min": south,
+        "geospatial_lat_max": north,
+        "geospatial_lat_units": "degrees_north",
+        "geospatial_lat_resolution": f"{np.diff(grid.lat_edges).mean():.4g} degrees",
+        "geospatial_lon_min": west,
+        "geospatial_lon_max": east,
+        "geospatial_lon_units": "degrees_east",
+        "geospatial_lon_resolution": f"{np.diff(grid.lon_edges).mean():.4g} degrees",
+        "geospatial_vertical_min": top,
+        "geospatial_vertical_max": bottom,
+        "geospatial_vertical_units": "m",
+        "geospatial_vertical_resolution": f"{grid.thickness.min():.4g} to {grid.thickness.max():.4g} m",
+        "geospatial_vertical_positive": "down",
+    }
+
+
+def _covered_time(windows: Windows) -> dict[str, Attribute]:
+    days = int((windows.end[-1] - windows.start[0]) / np.timedelta64(1, "D"))
+    return {
+        "time_coverage_start": f"{windows.start[0]}Z",
+        "time_coverage_end": f"{windows.end[-1]}Z",
+        "time_coverage_duration": f"P{days}D",
+        "time_coverage_resolution": "P5D" if windows.per_year == PENTADS else "P1M",
+    }

@@ -1,0 +1,182 @@
+"""A trained run on disk: safetensors and JSON, nothing that is executed on loading.
+
+checkpoint/weights.safetensors   parameters and buffers of the analyser
+checkpoint/model.json            what kind it is, for which grid, and the checksum of its weights
+checkpoint/background_errors.safetensors   what its errors were in training (default generator)
+checkpoint/space.safetensors     climatology and scale of the anomalies
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from deepda.climatology.seasonal import Climatology
+from deepda.base.errors import CheckpointError
+from deepda.base.files import checksum, write_whole
+from deepda.geometry.grid import Grid
+from deepda.assimilation.state import StateSpace
+
+WEIGHTS, MODEL, SPACE = "weights.safetensors", "model.json", "space.safetensors"
+ERRORS_FILE, ERRORS_TENSOR = "background_errors.safetensors", "errors"
+
+
+def save_checkpoint(
+    folder: Path, analyser: nn.Module, space: StateSpace, about: Mapping[str, Any]
+) -> None:
+    """Write an analyser and the space that it works in.
+
+    Args:
+        folder: made if it is not there.
+        analyser: whose state is kept.
+        space: grid, climatology and scale.
+        about: how to build the analyser again (`build`), kept as JSON.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in analyser.state_dict().items()}
+    write_whole(folder / WEIGHTS, lambda path: save_file(weights, path))
+    grid = space.grid
+    fields = {
+        "mean": space.climatology.mean,
+        "stddev": space.climatology.stddev,
+        "scale": space.scale,
+        "ocean": grid.ocean.astype(np.uint8),
+        "lat_edges": grid.lat_edges,
+        "lon_edges": grid.lon_edges,
+        "depth_edges": grid.depth_edges,
+    }
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(field)) for name, field in fields.items()}
+    write_whole(folder / SPACE, lambda path: save_file(tensors, path))
+    model = {**about, "grid": grid.checksum, "weights": checksum(folder / WEIGHTS)}
+    write_whole(folder / MODEL, lambda path: path.write_text(json.dumps(model, indent=2) + "\n"))
+
+
+def load_space(folder: Path) -> StateSpace:
+    """Grid, climatology and scale of a checkpoint.
+
+    Raises:
+        CheckpointError: not there or broken.
+    """
+    fields = {name: value.numpy() for name, value in read_tensors(folder / SPACE).items()}
+    try:
+        edges = (fields["lat_edges"], fields["lon_edges"], fields["depth_edges"])
+        grid = Grid(*edges, fields["ocean"] > 0)
+        return StateSpace(grid, Climatology(fields["mean"], fields["stddev"]), fields["scale"])
+    except KeyError as error:
+        raise CheckpointError(
+            f"{folder / SPACE} has no {error}, expected a checkpoint of this version; train again"
+        ) from error
+
+
+def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
+    """What `save_checkpoint` was told about the analyser.
+
+    Raises:
+        CheckpointError: not there, broken, or made for another grid.
+    """
+    path = folder / MODEL
+    try:
+        model = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
+            "or name its folder with --run DIR"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); restore it or train again") from error
+    if model.get("grid") != grid.checksum:
+        raise CheckpointError(
+            f"{folder} was trained on grid {model.get('grid')}, this one is {grid.checksum}; "
+            "use the run's own grid, or train on this one"
+        )
+    return model
+
+
+def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight of a checkpoint, by name.
+
+    Raises:
+        CheckpointError: not there or broken.
+    """
+    return {name: tuple(value.shape) for name, value in read_tensors(folder / WEIGHTS).items()}
+
+
+def load_weights(folder: Path, analyser: nn.Module) -> None:
+    """Fill an analyser with the weights of a checkpoint.
+
+    Raises:
+        CheckpointError: not there, broken, or of another analyser.
+    """
+    weights = read_tensors(folder / WEIGHTS)
+    try:
+        analyser.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise CheckpointError(
+            f"{folder / WEIGHTS} does not fit the analyser ({first}); "
+            "use the generator settings that it was trained with"
+        ) from error
+    analyser.eval()
+
+
+
+
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file of a checkpoint, by name.
+
+    Raises:
+        CheckpointError: not there or broken.
+    """
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
+            "or name its folder with --run DIR"
+        ) from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is broken ({error}); restore it or train again") from error
+
+
+
+def save_errors(errors: NDArray[np.float16], grid: Grid, folder: Path) -> None:
+    """Write the samples (N, L, Y, X) beside the weights, water cells only."""
+    tensors = {ERRORS_TENSOR: torch.from_numpy(np.ascontiguousarray(errors[:, grid.ocean]))}
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"grid": grid.checksum}
+    write_whole(folder / ERRORS_FILE, lambda partial: save_file(tensors, partial, metadata=about))
+
+
+def load_errors(folder: Path, grid: Grid) -> NDArray[np.float16] | None:
+    """The samples (N, L, Y, X) of a checkpoint, zero on land; None if it was trained without.
+
+    Raises:
+        CheckpointError: broken, or of another grid.
+    """
+    path = folder / ERRORS_FILE
+    if not path.exists():
+        return None
+    tensors = read_tensors(path)
+    with safe_open(path, "pt") as file:
+        of = (file.metadata() or {}).get("grid")
+    if of != grid.checksum or ERRORS_TENSOR not in tensors:
+        raise CheckpointError(
+            f"{path} holds {sorted(tensors)} of grid {of}, expected {ERRORS_TENSOR} of grid {grid.checksum}; "
+            "restore the file that was written with the weights beside it, or train again"
+        )
+    errors = np.zeros((len(tensors[ERRORS_TENSOR]), *grid.shape), np.float16)
+    errors[:, grid.ocean] = tensors[ERRORS_TENSOR].numpy()
+    return errors

@@ -1,0 +1,1 @@
+"""What can be set: types and checks, choices, one tree of values."""

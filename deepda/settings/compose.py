@@ -1,0 +1,243 @@
+"""Settings from words: YAML holds the values, `deepda.settings.schema` their types and checks.
+
+load_config("osse", ["training=quick", "seed=7"])      what a command shall do
+saved_config(Path("runs/osse"))                        what a run has done
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import get_type_hints
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from deepda.settings.presets import config_folder, config_groups
+from deepda.settings.schema import VARIANTS, Config, ConfigError, require_one_of
+
+__all__ = ["Config", "ConfigError", "dump", "load_config", "quoted", "saved_config"]
+
+CONFIG_FILE = "config.yaml"  # in the folder of a run
+BOUND = ("grid", "per_year", "generator")  # a trained network works with these only
+INHERITED = ("control", "observations", "training", "osse")  # from the run, unless an override says
+
+TYPE_NAMES = {
+    "<class 'int'>": "a whole number",
+    "int | None": "a whole number or null",
+    "<class 'float'>": "a number",
+    "<class 'str'>": "text",
+    "list[str]": "a list of texts",
+}
+
+
+def load_config(command: str, overrides: Sequence[str] = (), run: Path | None = None) -> Config:
+    """The settings of a command: the values in configs/, then `overrides` in hydra's grammar.
+
+    Args:
+        command: "osse" or "reanalysis"; it names the default output folder.
+        overrides: "key=value" or "group=choice"; unknown keys are refused.
+        run: folder of a trained run; its grid, windows a year and generator are taken over, and
+            its control, observations, training and osse sections where no override names them.
+
+    Raises:
+        ConfigError: with the nearest known key where one was mistyped.
+    """
+    settings = compose_settings([f"command={command}", *overrides])
+    if run is not None:
+        _take_over(settings, overrides, run)
+    return _checked(settings)
+
+
+def saved_config(run: Path, overrides: Sequence[str] = ()) -> Config:
+    """The settings that a run was made with, from its folder, with `overrides` ("key=value").
+
+    Raises:
+        ConfigError: no settings there, or not those of this version.
+    """
+    settings = _saved_settings(run)
+    if overrides:
+        known = set(_keys(settings))
+        for override in map(_parse, overrides):
+            _require_setting(override.key_or_group, known)
+            _change(settings, override)
+    return _checked(settings)
+
+
+def dump(config: Config) -> str:
+    """All settings as YAML; `saved_config` reads them back."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def quoted(value: object) -> str:
+    """A value as hydra's grammar takes it literally, whatever characters it holds."""
+    text = str(value)
+    return "'" + re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), text) + "'"
+
+
+def compose_settings(overrides: Sequence[str]) -> DictConfig:
+    """The values in configs/ with `overrides` applied and every interpolation resolved.
+
+    Raises:
+        ConfigError: an override that names no setting or no choice, or cannot be read.
+    """
+    groups = config_groups()
+    parsed = [_parse(text) for text in overrides]
+    choices = [override for override in parsed if override.key_or_group in groups]
+    for override in choices:
+        _require_choice(override.key_or_group, f"{override.value()!s}", groups[override.key_or_group])
+    settings = _compose([str(override.input_line) for override in choices])
+    known = {*_keys(settings), *groups}
+    for override in parsed:
+        _require_setting(override.key_or_group, known)
+        if override not in choices:
+            _change(settings, override)
+    try:
+        OmegaConf.resolve(settings)
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            f"a setting refers to what is not there ({_first_line(error)}); write a plain value"
+        ) from error
+    return settings
+
+
+def _saved_settings(run: Path) -> DictConfig:
+    path = run / CONFIG_FILE
+    try:
+        settings = OmegaConf.load(path)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"no {CONFIG_FILE} in {run}, expected the folder of a trained run; "
+            "run `deepda osse run` first, or name its folder with --run DIR"
+        ) from error
+    except Exception as error:  # YAML has many ways to be broken
+        raise ConfigError(f"{path} cannot be read as YAML ({_first_line(error)}); restore it") from error
+    if not isinstance(settings, DictConfig):
+        raise ConfigError(f"{path} holds no settings, expected those that a run wrote; restore it")
+    return settings
+
+
+def _take_over(settings: DictConfig, overrides: Sequence[str], run: Path) -> None:
+    saved = _saved_settings(run)
+    given = {re.split(r"[.=]", text)[0]: text for text in overrides}
+    for name in BOUND:
+        if name in given and settings.get(name) != saved.get(name):
+            raise ConfigError(
+                f"{given[name]} is not what the network in {run} was trained with; "
+                "leave it out, or train another run with it"
+            )
+    for name in (*BOUND, *INHERITED):
+        if name in saved and name not in given:
+            settings[name] = saved[name]
+
+
+def _checked(settings: DictConfig) -> Config:
+    schema = OmegaConf.structured(Config)
+    for group, variants in VARIANTS.items():
+        kind = OmegaConf.select(settings, f"{group}.kind")
+        require_one_of(f"{group}.kind", kind, tuple(variants))
+        schema[group] = OmegaConf.structured(variants[kind])
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(schema, settings))
+    except OmegaConfBaseException as error:
+        raise ConfigError(_in_plain_words(error, settings)) from error
+    assert isinstance(config, Config)
+    return config
+
+
+def _in_plain_words(error: OmegaConfBaseException, settings: DictConfig) -> str:
+    key = error.full_key
+    if not key:
+        return f"a setting is of the wrong kind ({_first_line(error)}); compare `deepda config show`"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{key} has no value, expected one; write {key}=VALUE"
+    hints = get_type_hints(error.object_type) if isinstance(error.object_type, type) else {}
+    if hints and str(error.key) not in hints:
+        return f"{key} is no setting of this version, expected one of {', '.join(hints)}; remove it"
+    expected = TYPE_NAMES.get(str(hints.get(str(error.key))), "another kind of value")
+    value = OmegaConf.select(settings, key, throw_on_resolution_failure=False)
+    return f"{key} is {value}, expected {expected}; write {key}=VALUE"
+
+
+def _compose(choices: Sequence[str]) -> DictConfig:
+    try:
+        with initialize_config_dir(str(config_folder().resolve()), version_base="1.3"):
+            return compose("config", list(choices))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(
+            f"the choices {', '.join(choices)} do not go together ({_first_line(error)}); "
+            "change one of them"
+        ) from error
+
+
+def _change(settings: DictConfig, override: Override) -> None:
+    value = override.value()
+    try:
+        OmegaConf.update(settings, override.key_or_group, value, merge=isinstance(value, dict))
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            f"{override.input_line} does not fit ({_first_line(error)}); "
+            f"`deepda config show` prints what {override.key_or_group} holds"
+        ) from error
+
+
+def _parse(text: str) -> Override:
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise ConfigError(
+            f"the setting {text!r} cannot be read, expected KEY=VALUE; "
+            "quote a value with special signs twice: KEY='\"a, b\"'"
+        ) from error
+    if override.is_sweep_override():
+        raise ConfigError(f"{text} gives several values, expected one; run the command once for each")
+    if override.is_delete() or override.is_add() or override.is_force_add():
+        raise ConfigError(
+            f"{text} adds or removes a setting, expected KEY=VALUE; change one that is there"
+        )
+    return override
+
+
+def _require_choice(group: str, choice: str, choices: Sequence[str]) -> None:
+    if choice not in choices:
+        raise ConfigError(
+            f"{group}={choice} does not exist{_nearest(choice, choices)}; "
+            f"choose one of {', '.join(choices)}"
+        )
+
+
+def _require_setting(key: str, known: set[str]) -> None:
+    if key not in known:
+        raise ConfigError(
+            f"there is no setting {key!r}{_nearest(key, known)}; `deepda config show` prints all of them"
+        )
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """ ", did you mean X?" where something known looks like it, by full name or by its last part."""
+    known = sorted(known)
+    by_last_part = {name.rpartition(".")[2]: name for name in reversed(known)}
+    near = difflib.get_close_matches(word, known, 1) or [
+        by_last_part[part]
+        for part in difflib.get_close_matches(word.rpartition(".")[2], by_last_part, 1)
+    ]
+    return f", did you mean {near[0]}" if near else ""
+
+
+def _keys(settings: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all settings and sections."""
+    for key in settings:
+        yield f"{prefix}{key!s}"
+        if isinstance(section := settings._get_node(key), DictConfig):
+            yield from _keys(section, f"{prefix}{key!s}.")
+
+
+def _first_line(error: Exception) -> str:
+    """What an error of another library says, without the details below it."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,362 @@
+"""What can be set, of what type, within which limits; the values are in configs/, with their meaning.
+
+Where variants have different fields (control, observations, generator), `kind` names the variant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deepda.base.errors import DeepDAError
+
+
+class ConfigError(DeepDAError, ValueError):
+    """Settings that cannot be used; the message says what came and what to do."""
+
+
+@dataclass
+class DataConfig:
+    """Where the files of a user lie."""
+
+    root: str
+
+
+@dataclass
+class GridConfig:
+    """Cell edges of the analysis grid: degrees north, degrees east, m (positive down).
+
+    Each is a list of numbers, or start, stop (included) and step.
+    """
+
+    name: str
+    lat_edges: Any
+    lon_edges: Any
+    depth_edges: Any
+
+    def __post_init__(self) -> None:
+        for name in ("lat_edges", "lon_edges", "depth_edges"):
+            _require_edges(f"grid.{name}", getattr(self, name))
+
+
+@dataclass
+class ControlConfig:
+    """The control simulation that is learnt from."""
+
+    kind: str
+
+
+@dataclass
+class EmbeddedControl(ControlConfig):
+    """The stochastic ocean that comes with DeepDA; warming in K per decade at the surface."""
+
+    years: int
+    seed: int
+    warming: float
+
+    def __post_init__(self) -> None:
+        _require_at_least("control.years", self.years, 3)
+        _require_at_least("control.seed", self.seed, 0)
+
+
+@dataclass
+class FilesControl(ControlConfig):
+    """Files of a model run; names may hold * and ?."""
+
+    paths: list[str]
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ConfigError("control.paths is empty; write control.paths=[FILE,...]")
+
+
+@dataclass
+class ObservationsConfig:
+    """The synthetic observing system of the twin experiment."""
+
+    kind: str
+
+
+@dataclass
+class HistoricalObservations(ObservationsConfig):
+    """The observing system as it grew."""
+
+    first_year: int
+    last_year: int
+    size: float
+
+    def __post_init__(self) -> None:
+        _require_order("observations.first_year", self.first_year, "last_year", self.last_year)
+        _require_above_zero("observations.size", self.size)
+
+
+@dataclass
+class RandomObservations(ObservationsConfig):
+    """Cells drawn at random; errors are standard deviations in K."""
+
+    surface: float
+    columns: float
+    surface_error: float
+    profile_error: float
+
+    def __post_init__(self) -> None:
+        _require_fraction("observations.surface", self.surface)
+        _require_fraction("observations.columns", self.columns)
+        _require_above_zero("observations.surface_error", self.surface_error)
+        _require_above_zero("observations.profile_error", self.profile_error)
+
+
+@dataclass
+class IngestedObservations(ObservationsConfig):
+    """Real observations: the folder of `deepda observations ingest`, and what they are compared with."""
+
+    folder: str
+    climatology: list[str]
+    surface_climatology: str | None
+    greylist: str | None
+    representativeness: float
+    withheld: float
+
+    def __post_init__(self) -> None:
+        if not self.climatology:
+            raise ConfigError(
+                "observations.climatology is empty, expected a monthly climatology of the observed "
+                "ocean; write observations.climatology=[PATH,...]"
+            )
+        _require_above_zero("observations.representativeness", self.representativeness)
+        _require_fraction("observations.withheld", self.withheld)
+
+
+@dataclass
+class GeneratorConfig:
+    """The network that makes the analysis."""
+
+    kind: str
+
+
+@dataclass
+class InnovationGenerator(GeneratorConfig):
+    """Forecast plus a gain applied to the innovations.
+
+    The last one has a value here because settings that runs of earlier versions wrote lack it.
+    """
+
+    hidden: int
+    levels: int
+    patterns: int
+    solver_iterations: int
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_at_least("generator.hidden", self.hidden, 0)
+        _require_at_least("generator.patterns", self.patterns, 0)
+        _require_at_least("generator.levels", self.levels, 0)
+        _require_at_least("generator.solver_iterations", self.solver_iterations, 1)
+        _require_dropout(self.dropout)
+        if self.dropout and not self.hidden:
+            raise ConfigError(
+                f"generator.dropout is {self.dropout:g} but generator.hidden is 0, expected a "
+                "correction trunk to drop channels of; write generator.hidden=32 or generator.dropout=0"
+            )
+
+
+@dataclass
+class UNet3PlusGenerator(GeneratorConfig):
+    """U-Net 3+ says how far each place listens to the innovations around it."""
+
+    filters: int
+    depth: int
+    dropout: float
+
+    def __post_init__(self) -> None:
+        _require_at_least("generator.filters", self.filters, 1)
+        _require_at_least("generator.depth", self.depth, 1)
+        _require_dropout(self.dropout)
+
+
+@dataclass
+class HamGenerator(GeneratorConfig):
+    """The published network; its size is the published one."""
+
+
+@dataclass
+class TrainingConfig:
+    """How long and how the generator learns.
+
+    The last one has a value here because settings that runs of earlier versions wrote lack it.
+    """
+
+    updates: int
+    stretches: int
+    backprop: int
+    learning_rate: float
+    adversarial_weight: float
+    validate_every: int
+    patience: int
+    seed: int
+    error_samples: int = 0
+
+    def __post_init__(self) -> None:
+        if self.error_samples < 0 or self.error_samples == 1:
+            raise ConfigError(
+                f"training.error_samples is {self.error_samples}, expected 0 (none) or at least 2; "
+                "write training.error_samples=0 to go without"
+            )
+        _require_above_zero("training.learning_rate", self.learning_rate)
+        for name in ("updates", "stretches", "backprop", "validate_every", "patience"):
+            _require_at_least(f"training.{name}", getattr(self, name), 1)
+        _require_at_least("training.adversarial_weight", self.adversarial_weight, 0)
+        _require_at_least("training.seed", self.seed, 0)
+
+
+@dataclass
+class OsseConfig:
+    """How the years of the control simulation are shared out; train_years None is all the rest."""
+
+    train_years: int | None
+    validation_years: int
+    test_years: int
+    label_year: int
+    spinup: int
+
+    def __post_init__(self) -> None:
+        for name in ("train_years", "validation_years", "test_years"):
+            years = getattr(self, name)
+            if years is not None:
+                _require_at_least(f"osse.{name}", years, 1)
+        _require_at_least("osse.spinup", self.spinup, 0)
+
+
+@dataclass
+class ReanalysisConfig:
+    """Which years are analysed, with which trained run; warming of the twin in K per decade.
+
+    The last four have a value here because settings that runs of earlier versions wrote lack them.
+    """
+
+    start: int
+    end: int
+    members: int
+    run: str
+    warming: float
+    smoother: bool = False
+    lag: float = 90.0
+    months: int = 12
+    references: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_order("reanalysis.start", self.start, "end", self.end)
+        _require_at_least("reanalysis.members", self.members, 1)
+        _require_at_least("reanalysis.lag", self.lag, 0)
+        if not 1 <= self.months <= 12:
+            raise ConfigError(
+                f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
+            )
+
+
+@dataclass
+class Config:
+    """Everything that a command of DeepDA can be told."""
+
+    command: str
+    output: str
+    seed: int
+    device: str
+    per_year: int
+    data: DataConfig
+    grid: GridConfig
+    control: ControlConfig
+    observations: ObservationsConfig
+    generator: GeneratorConfig
+    training: TrainingConfig
+    osse: OsseConfig
+    reanalysis: ReanalysisConfig
+
+    def __post_init__(self) -> None:
+        if not self.output:
+            raise ConfigError("output is empty, expected a folder; name one with --output DIR")
+        _require_at_least("seed", self.seed, 0)
+        require_one_of("device", self.device, ("auto", "cpu", "cuda"))
+        require_one_of("per_year", self.per_year, (73, 12))
+        scored = self.osse.test_years * self.per_year
+        if self.osse.spinup >= scored:
+            raise ConfigError(
+                f"osse.spinup is {self.osse.spinup} windows but osse.test_years has only {scored}; "
+                "shorten the one or lengthen the other"
+            )
+        if isinstance(self.control, EmbeddedControl):
+            self._require_enough_years(self.control.years)
+
+    def _require_enough_years(self, years: int) -> None:
+        shares = (self.osse.train_years or 1, self.osse.validation_years, self.osse.test_years)
+        if sum(shares) > years:
+            raise ConfigError(
+                f"{' + '.join(map(str, shares))} years to train, validate and test came, "
+                f"expected no more than control.years={years}; raise that or lower osse.*_years"
+            )
+
+
+VARIANTS: dict[str, dict[str, type]] = {
+    "control": {"embedded": EmbeddedControl, "files": FilesControl},
+    "observations": {
+        "historical": HistoricalObservations,
+        "random": RandomObservations,
+        "ingested": IngestedObservations,
+    },
+    "generator": {
+        "innovation": InnovationGenerator,
+        "unet3plus": UNet3PlusGenerator,
+        "ham2024": HamGenerator,
+    },
+}
+
+
+def _require_at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ConfigError(
+            f"{name} is {value:g}, expected at least {least:g}; write {name}={least:g} or more"
+        )
+
+
+def _require_above_zero(name: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ConfigError(f"{name} is {value:g}, expected a number above 0; give another {name}=")
+
+
+def _require_fraction(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ConfigError(
+            f"{name} is {value:g}, expected a fraction from 0 to 1; divide per cent by 100"
+        )
+
+
+def _require_dropout(rate: float) -> None:
+    if not 0 <= rate < 1:
+        raise ConfigError(
+            f"generator.dropout is {rate:g}, expected a share of channels from 0 to below 1; "
+            "0 switches it off"
+        )
+
+
+def require_one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
+    if value not in choices:
+        raise ConfigError(
+            f"{name} is {value}, expected {' or '.join(map(str, choices))}; choose one of them"
+        )
+
+
+def _require_edges(name: str, value: Any) -> None:
+    numbers = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(numbers, list) or not all(type(n) in (int, float) for n in numbers):
+        raise ConfigError(
+            f"{name} is {value}, expected a list of numbers, or start, stop and step; "
+            "look at configs/grid for examples"
+        )
+
+
+def _require_order(first: str, start: int, last: str, end: int) -> None:
+    if end < start:
+        raise ConfigError(
+            f"{first} is {start} but {last} is {end}, expected {last} not before the start; swap them"
+        )

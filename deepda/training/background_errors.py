@@ -1,0 +1,93 @@
+"""The background errors that a trained generator makes where the truth is known: the training years.
+
+A generator learns from single cells how large its errors are and how far they reach. How they hang
+together along a coast, across a current, down a thermocline, is then read off its errors
+themselves, as weather centres do with ensembles of differences (Parrish and Derber 1992; Hamill and
+Snyder 2000); only that here the truth is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepda.assimilation.cycle import Observations, require_physical
+from deepda.base.progress import Progress
+from deepda.networks.innovation import TRAINING_TOLERANCE, InnovationAnalyser
+from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
+
+LONGEST = 40  # samples of a stretch; neighbours are alike, other stretches tell more
+EVERY = 2  # windows between samples of a stretch
+YOUNG = 40  # windows of a stretch whose errors are still those of its cold start
+STREAM = 1_000_000  # of random numbers, and the next ones: not those of the training
+LEAST_SPREAD = 1e-3  # on land
+
+
+def collect(
+    analyser: InnovationAnalyser, data: TrainingData, seed: int, number: int, progress: Progress
+) -> NDArray[np.float16]:
+    """Cycle through stretches of the training years, and keep how far the backgrounds are off.
+
+    Args:
+        analyser: trained.
+        data: truth and networks; its drifts are left out.
+        seed: of networks and observation errors.
+        number: of samples.
+        progress: told of the windows.
+
+    Returns:
+        (number, L, Y, X) background minus truth over the modelled spread, zero on land.
+
+    Raises:
+        DivergenceError: an analysis ran away.
+    """
+    young = min(YOUNG, len(data.anomalies) // 3)
+    each = max(1, min(LONGEST, number, (len(data.anomalies) - young) // EVERY))
+    steps = young + EVERY * each
+    streams = _streams(data, seed, ceil(number / each), min(steps, len(data.anomalies)))
+    found: list[NDArray[np.float16]] = []
+    accurate, analyser.tolerance = analyser.tolerance, TRAINING_TOLERANCE
+    try:
+        analyser.eval()
+        errors = _errors(analyser, streams, data.per_year)
+        for step, error in enumerate(progress.track(errors, "Meeting background errors", total=steps)):
+            if step >= young and (step - young) % EVERY == 0:
+                found.append(error.half().cpu().numpy())
+    finally:
+        analyser.tolerance = accurate
+        analyser.eval()  # what was worked out in inference mode cannot carry gradients
+    return np.concatenate(found)[:number]
+
+
+def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Iterator[Window]]:
+    """Stretches that share out the training years, each observed by a network of its own."""
+    firsts = np.linspace(0, len(data.anomalies) - steps, number).round().astype(int)
+    return [
+        observed_stretch(data, np.random.default_rng([seed, STREAM, k]), int(first), steps, steady)
+        for k, first in enumerate(firsts)
+    ]
+
+
+def _errors(
+    analyser: InnovationAnalyser, streams: list[Iterator[Window]], per_year: int
+) -> Iterator[Tensor]:
+    """(stream, L, Y, X) background errors over their spread, window by window."""
+    device = analyser.ocean.device
+    with torch.inference_mode():
+        analysis = analyser.first_guess(len(streams))
+    for windows in zip(*streams, strict=True):
+        fields = [torch.from_numpy(np.stack(field)).to(device) for field in zip(*windows, strict=True)]
+        truth, value, precision, season = fields
+        observed = Observations(value, precision, season, per_year)
+        with torch.inference_mode():
+            background = analyser.forecast(analysis, observed.season)
+            analysis = analyser.analyse(background, observed)
+            require_physical(analysis)
+            spread = analyser.modelled_spread(background).clamp(min=LEAST_SPREAD)
+            error = (background.mean - truth) / spread * analyser.ocean
+        yield error

@@ -1,0 +1,363 @@
+"""Training in the cycle: stretches of the control simulation run in parallel, each with its own
+observing network, and the gradient is followed through a few windows at a time.
+
+A Kalman gain that is best at each window is best for all that follow, and the spread is judged at
+each window too; so short truncation loses little (docs/ablation.md has the measured scores).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from deepda.assimilation.cycle import Analyser, Belief, Observations, require_physical
+from deepda.base.errors import CheckpointError
+from deepda.base.files import write_whole
+from deepda.base.progress import Progress
+from deepda.networks.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from deepda.networks.dropout import combined, thinned
+from deepda.networks.ham2024 import Ham2024Analyser
+from deepda.settings.schema import TrainingConfig
+from deepda.training.stretches import Batch, Streams, TrainingData
+
+STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
+LEARNING = "learning.csv"  # its learning curve, beside it
+CLIP = 0.1  # norm of the gradient
+AVERAGE = 0.02  # share of the newest weights in their moving average
+WARM_UP = 20  # updates
+SPEEDS = (6.0, 15.0, 1.0)  # learning rates of covariance, its lengths, and convolutions, relative
+SMALLEST_VARIANCE = 1e-5
+
+
+Objective = Callable[[Belief, Belief, Tensor, Tensor], Tensor]
+History = list[dict[str, float]]  # update, loss, validation (K), seconds, at each validation
+Watch = Callable[[History], None]
+
+
+def likelihood(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
+    """(B) negative log likelihood of the truth under background and analysis, mean over layers.
+
+    A proper score: it is least where the mean is the best estimate and the spread its real error.
+    """
+    layers = (weights.sum((1, 2)) > 0).sum()
+    total = truth.new_zeros(len(truth))
+    for belief in (background, analysis):
+        variance = belief.spread.square() + SMALLEST_VARIANCE
+        score = 0.5 * (variance.log() + (belief.mean - truth).square() / variance)
+        total = total + (weights * score).sum((1, 2, 3)) / layers
+    return total
+
+
+def mean_square(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
+    """(B) mean square error of the analysis, layers alike: the loss of Ham et al. (2024)."""
+    layers = (weights.sum((1, 2)) > 0).sum()
+    return (weights * (analysis.mean - truth).square()).sum((1, 2, 3)) / layers
+
+
+@runtime_checkable
+class DeeplySupervised(Protocol):
+    """An Analyser whose coarser scales make analyses of their own in training (deep supervision)."""
+
+    def analyses(self, background: Belief, observations: Observations) -> list[Belief]:
+        """What `analyse` gives, then the analyses of coarser scales."""
+        ...
+
+
+def analyses_of(analyser: Analyser, background: Belief, observations: Observations) -> list[Belief]:
+    """The analyses that training judges, all alike; the cycle goes on from the first."""
+    if isinstance(analyser, DeeplySupervised):
+        return analyser.analyses(background, observations)
+    return [analyser.analyse(background, observations)]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        updates: number of updates; the learning rate falls to zero along them.
+        stretches: parallel streams.
+        backprop: windows through which the gradient is followed.
+        learning_rate: of Adam.
+        adversarial_weight: of the discriminator's judgement.
+        validate_every: updates between validations.
+        patience: validations without a gain before training stops.
+        seed: of truth, network, errors.
+    """
+
+    updates: int
+    stretches: int
+    backprop: int
+    learning_rate: float
+    adversarial_weight: float
+    validate_every: int
+    patience: int
+    seed: int
+
+    @classmethod
+    def of(cls, settings: TrainingConfig) -> Recipe:
+        """What the settings of a training say of it."""
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+
+
+class Trainer:
+    """Trains an Analyser that is a torch module; saves itself and resumes bit for bit.
+
+    Args:
+        analyser: the module; `renew()` is called after each change of its weights.
+        discriminator: judges increments; None without adversarial part.
+        objective: what is to be small.
+        data, recipe: see there.
+        validate: score of the present (averaged) weights, smaller is better.
+        folder: where the state of the training is kept, and its learning curve.
+        watch: is shown the history after each validation, and may end the training by raising.
+    """
+
+    def __init__(
+        self,
+        analyser: nn.Module,
+        discriminator: nn.Module | None,
+        objective: Objective,
+        data: TrainingData,
+        recipe: Recipe,
+        validate: Callable[[], float],
+        folder: Path,
+        watch: Watch = lambda history: None,
+    ) -> None:
+        self.analyser, self.discriminator, self.objective = analyser, discriminator, objective
+        self.recipe, self.validate, self.folder, self.watch = recipe, validate, folder, watch
+        self.device = next(analyser.parameters()).device
+        self.weights = data.weights.to(self.device)
+        self.streams = Streams(data, recipe.seed, recipe.stretches, self.device)
+        self.optimiser = torch.optim.Adam(parameter_groups(analyser, recipe.learning_rate))
+        self.critic = (
+            torch.optim.Adam(discriminator.parameters(), lr=recipe.learning_rate)
+            if discriminator
+            else None
+        )
+        self.average = {name: value.detach().clone() for name, value in self._named()}
+        self.best = {name: value.clone() for name, value in self.average.items()}
+        self.belief: Belief | None = None
+        self.done, self.stale, self.best_score = 0, 0, math.inf
+        self.history: History = []
+        self.begin = 0.0
+
+    def run(self, progress: Progress) -> History:
+        """Train to the end; leaves the best validated weights in the analyser.
+
+        Raises:
+            DivergenceError: an analysis ran away.
+        """
+        self._resume()
+        before = self.history[-1].get("seconds", 0.0) if self.history else 0.0
+        self.begin = time.perf_counter() - before
+        remaining = range(self.done, self.recipe.updates)
+        for _ in progress.track(remaining, "Training", total=len(remaining)):
+            loss = self._update()
+            self.done += 1
+            if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.updates:
+                self._validate(loss, progress)
+                self._save()
+                write_learning(self.history, self.folder / LEARNING)
+                self.watch(self.history)
+                if self.stale > self.recipe.patience:
+                    progress.note(f"no gain in {self.stale} validations: training ends early")
+                    break
+        self._load(self.best)
+        return self.history
+
+    def _update(self) -> float:
+        self.analyser.train()
+        self._set_rate()
+        belief = self.belief.detach() if self.belief is not None else None
+        total = torch.zeros((), device=self.device)
+        masks = [combined(self.recipe.seed, self.done, n) for n in range(self.recipe.stretches)]
+        with thinned(self.analyser, masks):
+            for _ in range(self.recipe.backprop):
+                belief, loss = self._window(belief, self.streams.next())
+                total = total + loss / self.recipe.backprop
+        assert belief is not None
+        self.optimiser.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(self.analyser.parameters(), CLIP)
+        self.optimiser.step()
+        self._renew()
+        share = max(AVERAGE, 1 / (self.done + 2))
+        for name, value in self._named():
+            self.average[name].lerp_(value.detach(), share)
+        self.belief = belief.detach()
+        require_physical(self.belief)
+        return float(total.detach())
+
+    def _window(self, belief: Belief | None, batch: Batch) -> tuple[Belief, Tensor]:
+        analyser: Analyser = self.analyser  # type: ignore[assignment]
+        first = analyser.first_guess(len(batch.fresh))
+        belief = first if belief is None else _restart(belief, first, batch.fresh)
+        background = analyser.forecast(belief, batch.observations.season)
+        analyses = analyses_of(analyser, background, batch.observations)
+        judged = [self.objective(background, one, batch.truth, self.weights) for one in analyses]
+        analysis, loss = analyses[0], (batch.weight * torch.stack(judged).mean(0)).sum()
+        if self.discriminator is not None and self.recipe.adversarial_weight > 0:
+            loss = loss + self.recipe.adversarial_weight * self._judge(background, analysis, batch)
+        return analysis, loss
+
+    def _judge(self, background: Belief, analysis: Belief, batch: Batch) -> Tensor:
+        """Train the discriminator on this window, then ask it about the analysis."""
+        assert self.discriminator is not None and self.critic is not None
+        judge: Discriminator = self.discriminator  # type: ignore[assignment]
+        seen = batch.observations.seen.to(batch.truth.dtype)
+        before = background.mean.detach()
+        true_logits = judge(batch.truth, before, seen)
+        candidate = judge(analysis.mean.detach(), before, seen)
+        self.critic.zero_grad()
+        discriminator_loss(true_logits, candidate, judge.patch_weight).backward()
+        self.critic.step()
+        self.discriminator.requires_grad_(False)
+        verdict = adversarial_loss(judge(analysis.mean, before, seen), judge.patch_weight)
+        self.discriminator.requires_grad_(True)
+        return verdict
+
+    def _set_rate(self) -> None:
+        rise = min(1.0, (self.done + 1) / WARM_UP)
+        fall = 0.5 * (1 + math.cos(math.pi * self.done / self.recipe.updates)) + 0.01
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["full"] * rise * fall
+
+    def _validate(self, loss: float, progress: Progress) -> None:
+        present = {name: value.detach().clone() for name, value in self._named()}
+        self._load(self.average)
+        self.analyser.eval()
+        score = self.validate()
+        if score < self.best_score:
+            self.best_score, self.stale = score, 0
+            self.best = {name: value.clone() for name, value in self.average.items()}
+        else:
+            self.stale += 1
+        self._load(present)
+        seconds = round(time.perf_counter() - self.begin, 1)
+        entry = {"update": self.done, "loss": loss, "validation": score, "seconds": seconds}
+        self.history.append(entry)
+        progress.note(f"update {self.done}: loss {loss:.4f}, validation RMSE {score:.5f} K")
+
+    def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
+        return self.analyser.named_parameters()
+
+    def _load(self, values: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self._named():
+                value.copy_(values[name])
+        self._renew()
+
+    def _renew(self) -> None:
+        renew = getattr(self.analyser, "renew", None)
+        if callable(renew):
+            renew()
+
+    def _save(self) -> None:
+        tensors = {f"present.{n}": v.detach() for n, v in self._named()}
+        tensors |= {f"average.{n}": v for n, v in self.average.items()}
+        tensors |= {f"best.{n}": v for n, v in self.best.items()}
+        tensors |= _moments("adam", self.optimiser)
+        if self.discriminator is not None and self.critic is not None:
+            tensors |= {f"critic.{n}": v for n, v in self.discriminator.state_dict().items()}
+            tensors |= _moments("judge", self.critic)
+        assert self.belief is not None
+        tensors |= {f"belief.{n}": getattr(self.belief, n) for n in ("mean", "spread", "memory")}
+        state = {
+            "recipe": vars(self.recipe),
+            "done": self.done,
+            "stale": self.stale,
+            "best_score": self.best_score,
+            "places": self.streams.places(),
+            "history": self.history,
+        }
+        clean = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
+        write_whole(
+            self.folder / STATE,
+            lambda path: save_file(clean, path, metadata={"state": json.dumps(state)}),
+        )
+
+    def _resume(self) -> None:
+        path = self.folder / STATE
+        if not path.exists():
+            return
+        with safe_open(path, "pt") as file:
+            state = json.loads((file.metadata() or {})["state"])
+        if state["recipe"] != vars(self.recipe):
+            raise CheckpointError(
+                f"{path} holds a training with other settings, expected {vars(self.recipe)}; "
+                "choose another --output, or remove that folder"
+            )
+        tensors = {name: value.to(self.device) for name, value in load_file(path).items()}
+        self._load(_under("present", tensors))
+        self.average, self.best = _under("average", tensors), _under("best", tensors)
+        _restore_moments("adam", self.optimiser, tensors)
+        if self.discriminator is not None and self.critic is not None:
+            self.discriminator.load_state_dict(_under("critic", tensors))
+            _restore_moments("judge", self.critic, tensors)
+        self.belief = Belief(**_under("belief", tensors))
+        self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
+        self.history = state["history"]
+        self.streams.rewind(state["places"])
+
+
+def write_learning(history: Sequence[dict[str, float]], path: Path) -> None:
+    """The learning curve as CSV: a row a validation (error in K; seconds since training began)."""
+    columns = ("update", "loss", "validation", "seconds")
+    rows = [columns, *([str(entry.get(column, "")) for column in columns] for entry in history)]
+    write_whole(path, lambda partial: partial.write_text("".join(",".join(row) + "\n" for row in rows)))
+
+
+def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:
+    """Adam's groups: the few numbers of a covariance learn faster than convolutions."""
+    choose = getattr(analyser, "fast_parameters", None)
+    groups = choose() if callable(choose) else ([], [])
+    known = {id(parameter) for group in groups for parameter in group}
+    slow = [parameter for parameter in analyser.parameters() if id(parameter) not in known]
+    return [
+        {"params": params, "lr": learning_rate * speed, "full": learning_rate * speed}
+        for params, speed in zip((*groups, slow), SPEEDS, strict=True)
+        if params
+    ]
+
+
+def _restart(belief: Belief, first: Belief, fresh: Tensor) -> Belief:
+    new = fresh[:, None, None, None]
+    return Belief(
+        torch.where(new, first.mean, belief.mean),
+        torch.where(new, first.spread, belief.spread),
+        torch.where(new, first.memory, belief.memory),
+    )
+
+
+def _moments(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    states = optimiser.state_dict()["state"]
+    return {f"{prefix}.{i}.{n}": torch.as_tensor(v) for i, s in states.items() for n, v in s.items()}
+
+
+def _restore_moments(prefix: str, optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _under(prefix, tensors).items():
+        index, key = name.split(".")
+        state.setdefault(int(index), {})[key] = value.cpu() if key == "step" else value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = prefix + "."
+    return {name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)}
+
+
+def objective_of(analyser: nn.Module) -> Objective:
+    """What training makes small; the published network states no spread that could be judged."""
+    return mean_square if isinstance(analyser, Ham2024Analyser) else likelihood

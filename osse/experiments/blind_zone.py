@@ -1,0 +1,241 @@
+"""`deepda osse blind-zone`: how far down can the surface be continued?
+
+A trained run sees satellites only (or no profile below a depth) through its own test years. What it
+makes of the blind zone is held against optimal interpolation with the same observations, cycled alike,
+and against ways that continue the last level seen without cycling.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+import osse.experiments.blind_zone_report
+from deepda.assimilation.cycle import Belief, Observations
+from deepda.base.errors import DeepDAError
+from deepda.base.files import write_whole
+from deepda.base.progress import Progress
+from deepda.networks.dropout import dropouts, monte_carlo_spread
+from deepda.quality.casts import platforms
+from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
+from osse.experiments.downward_extrapolation import (
+    Regression,
+    marching_average,
+    repeat_downward,
+    validated_parts,
+)
+from osse.experiments.finished_run import Trained, cycled, kept_observations, opened, tables
+from osse.experiments.regions import sea_weights
+from osse.experiments.running_scores import Tally
+
+PARTS = (1, 4, 12)  # of the year, for the regression to choose from
+PASSES, EVERY = 20, 6  # thinned networks a window, and how many windows apart
+
+
+class BlindZoneError(DeepDAError, ValueError):
+    """A depth that leaves no blind zone, or nothing to see it by."""
+
+
+def seen_above(table: pd.DataFrame, below: float | None) -> NDArray[np.bool_]:
+    """(row) True for satellites, and for profiles down to `below` m where it is given."""
+    kept: NDArray[np.bool_] = platforms(table) == "satellite"
+    return kept if below is None else kept | (table["depth"].to_numpy(float) <= below)
+
+
+def run(folder: Path, output: Path, below: float | None = None) -> dict[str, Any]:
+    """The experiment on a run; writes blind_zone.json, .csv, .nc and report.html.
+
+    Args:
+        folder: of the run; nothing is written there.
+        output: folder of the results.
+        below: m; profiles are cut there. None leaves out all of them.
+
+    Raises:
+        DeepDAError: a run that cannot be used, or a depth that makes no sense.
+    """
+    if below is not None and not 0 <= below < np.inf:
+        raise BlindZoneError(
+            f"--below is {below:g} m, expected a depth of 0 or more, positive down; "
+            "try --below 100, or leave it out for satellites only"
+        )
+    with Progress(log=output / "log.txt") as progress, opened(folder, output, progress) as trained:
+        grid = trained.twin.space.grid
+        windows = tables(trained.twin, progress)
+        found, rows = kept_observations(trained.twin, windows, lambda table: seen_above(table, below))
+        last = last_seen(found, grid.depth)
+        progress.note(f"seen down to {grid.depth[last]:.0f} m; blind below")
+        regression, tried = _regression(trained, last)
+        sums = _cycle(trained, found, last, regression, progress)
+        scores = {
+            **_about(trained, below, last),
+            "rows": {"kept": rows, "denied": sum(map(len, windows)) - rows},
+            "regression": {"mean_square_by_parts_of_the_year": tried, "parts": len(regression.slope)},
+            "dropout": _dropout_told(trained, "dropout" in sums),
+            **scores_of(sums, last),
+        }
+        text = json.dumps(scores, indent=1) + "\n"
+        write_whole(output / "blind_zone.json", lambda path: path.write_text(text))
+        write_whole(output / "blind_zone.csv", lambda path: rows_of(scores).to_csv(path, index=False))
+        maps = maps_of(sums)
+        write_whole(output / "blind_zone.nc", lambda path: maps.to_netcdf(path))
+        page = osse.experiments.blind_zone_report.write(grid, scores, maps, output)
+        progress.note(f"report: {page}; scores: {output / 'blind_zone.json'}")
+    print("\n".join(osse.experiments.blind_zone_report.lines(scores)))
+    return scores
+
+
+def last_seen(windows: Sequence[Observations], depth: NDArray[np.floating]) -> int:
+    """Index of the deepest level with an observation in any window.
+
+    Raises:
+        BlindZoneError: nothing is seen, or the deepest level of all is.
+    """
+    seen = np.any([window.seen[0].flatten(1).any(1).numpy() for window in windows], axis=0)
+    if not seen.any():
+        raise BlindZoneError(
+            "no observation is left, expected satellites; choose another run or --below"
+        )
+    last = int(np.flatnonzero(seen)[-1])
+    if last == len(depth) - 1:
+        raise BlindZoneError(
+            f"the deepest level, {depth[-1]:.0f} m, is seen still, expected a blind zone below; "
+            "give a smaller --below"
+        )
+    return last
+
+
+def _regression(trained: Trained, last: int) -> tuple[Regression, dict[int, float]]:
+    """Fitted on the training years; into how many parts of the year is chosen on validation years."""
+    control, space = trained.control, trained.twin.space
+
+    def validation() -> Iterator[NDArray[np.float32]]:
+        for year in control.years(control.validation):
+            season = control.season(year)
+            yield from space.standardise(control.thetao[year].values, season).numpy()
+
+    season = control.season(control.train)
+    per_year = space.climatology.per_year
+    fitted = {n: Regression.fit(trained.anomalies, season, per_year, last, n) for n in PARTS}
+    scores = validated_parts(fitted, validation())
+    return fitted[min(scores, key=lambda parts: scores[parts])], scores
+
+
+@dataclass(frozen=True, eq=False)
+class Continued:
+    """The ways that continue the last level seen, of one window.
+
+    Attributes:
+        last: index of the last level seen.
+        ocean: (L, Y, X).
+        scale: (L, Y, X) K.
+        regression: fitted on the training years.
+    """
+
+    last: int
+    ocean: NDArray[np.bool_]
+    scale: NDArray[np.float32]
+    regression: Regression
+
+    def fields(
+        self, analysis: NDArray[np.floating], observed: Observations
+    ) -> dict[str, NDArray[np.floating]]:
+        """Anomalies (L, Y, X) K by method: down to the last level the analysis, below what it implies.
+
+        Only `regression_of_observations` takes the last level from that window's values alone.
+        """
+        last, season = self.last, int(observed.season[0])
+        implied = self.regression.below(analysis[last] / self.scale[last], season) * self.scale
+        value, precision = (field[0, last].numpy() for field in (observed.value, observed.precision))
+        alone = self.regression.of_observations(value, precision, season) * self.scale
+        implied[: last + 1], alone[:last] = analysis[: last + 1], analysis[:last]
+        return {
+            "regression": implied,
+            "regression_of_observations": alone,
+            "repeat_downward": repeat_downward(analysis, self.ocean, last),
+            "marching_average": marching_average(analysis, self.ocean, last),
+            "climatology": np.zeros_like(analysis),
+        }
+
+
+def _cycle(
+    trained: Trained,
+    windows: Sequence[Observations],
+    last: int,
+    regression: Regression,
+    progress: Progress,
+) -> dict[str, xr.Dataset]:
+    """Sums of all methods after spin-up, by name."""
+    twin, space = trained.twin, trained.twin.space
+    weights = sea_weights(space.grid)
+    tallies = {name: Tally(space.grid, weights, name in STATED) for name in METHODS}
+    thinned = {name: Tally(space.grid, weights, True) for name in ("dropout", "dropout_and_spread")}
+    thin = bool(dropouts(trained.analyser))  # type: ignore[arg-type]
+    continued = Continued(last, space.grid.ocean, space.scale, regression)
+    both = zip(cycled(trained.analyser, windows), cycled(trained.oi, windows), strict=True)
+    for step, ((background, mine), (_, theirs)) in enumerate(
+        progress.track(both, "Cycling", total=len(windows))
+    ):
+        if step < trained.spinup:
+            continue
+        time, season = twin.windows.middle[step], int(twin.windows.season[step])
+        true = twin.truth[step].values - space.climatology.mean[season]
+        for name, belief in zip(STATED, (mine, theirs), strict=True):
+            stddev = space.kelvin(belief.spread[0])
+            tallies[name].add(time, belief.mean[0].cpu().numpy() * space.scale, true, stddev)
+        analysis = mine.mean[0].cpu().numpy() * space.scale
+        for name, field in continued.fields(analysis, windows[step]).items():
+            tallies[name].add(time, field, true)
+        if thin and (step - trained.spinup) % EVERY == 0:
+            _add_thinned(thinned, trained, background, mine, windows[step], step, true)
+    everything = tallies | (thinned if thin else {})
+    return {name: tally.sums() for name, tally in everything.items()}
+
+
+def _add_thinned(
+    tallies: Mapping[str, Tally],
+    trained: Trained,
+    background: Belief,
+    analysis: Belief,
+    observed: Observations,
+    step: int,
+    true: NDArray[np.floating],
+) -> None:
+    """Count the analyses of thinned networks: their scatter alone, and with the carried spread."""
+    space, time = trained.twin.space, trained.twin.windows.middle[step]
+    seed = trained.config.seed + step
+    mean, scatter = monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
+    own = mean[0].numpy() * space.scale
+    both = (scatter.square() + analysis.spread.square()).sqrt()
+    floor = 1e-6  # K: a cell that no pass changes states no error at all
+    for name, spread in zip(("dropout", "dropout_and_spread"), (scatter, both), strict=True):
+        tallies[name].add(time, own, true, np.maximum(space.kelvin(spread[0]), floor))
+
+
+def _dropout_told(trained: Trained, done: bool) -> dict[str, Any]:
+    if done:
+        return {"passes": PASSES, "every_windows": EVERY}
+    return {"skipped": f"the generator of {trained.folder} has no dropout (generator.dropout=0)"}
+
+
+def _about(trained: Trained, below: float | None, last: int) -> dict[str, Any]:
+    twin, spinup = trained.twin, trained.spinup
+    return {
+        "run": str(trained.folder),
+        "seed": trained.config.seed,
+        "below_m": below,
+        "last_level_seen_m": float(twin.space.grid.depth[last]),
+        "spinup_windows": spinup,
+        "scored_windows": len(twin.windows) - spinup,
+        "scored_from": str(twin.windows.start[spinup].astype("datetime64[D]")),
+        "scored_to": str(twin.windows.end[-1].astype("datetime64[D]")),
+        "depth_m": [float(depth) for depth in twin.space.grid.depth],
+        "regions": [str(name) for name in sea_weights(twin.space.grid)["region"].values],
+    }

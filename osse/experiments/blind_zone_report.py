@@ -1,0 +1,279 @@
+"""What the blind-zone experiment found: a page, and a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from deepda.figures.maps import Panel, map_panels
+from deepda.geometry.grid import Grid
+from deepda.reports.report import Picture, Section, Table, Value, write_report
+from osse.experiments.blind_zone_scores import REACHES
+from osse.experiments.charts import depth_panels
+
+TITLES = {
+    "analysis": "analysis", "oi": "oi", "regression": "regression", "regression_of_observations":
+    "regression of observations", "repeat_downward": "repeat downward", "marching_average":
+    "marching average", "climatology": "climatology", "dropout": "dropout alone",
+    "dropout_and_spread": "dropout and spread",
+}  # fmt: skip
+COLUMNS = {
+    "analysis": "analysis", "oi": "oi", "regression": "regr", "regression_of_observations": "regr-obs",
+    "repeat_downward": "REP", "marching_average": "MAR",
+}  # fmt: skip
+SHOWN = tuple(name for name in TITLES if name in COLUMNS)
+SEAS = ("tropical Pacific", "North Pacific", "tropical Atlantic", "North Atlantic", "Indian Ocean",
+        "Southern Ocean")  # fmt: skip
+MAPPED = (50.0, 150.0, 300.0)  # m
+OVER = "error over that of climatology (1)"
+CAPTIONS = {
+    "ratio": "Error over that of climatology. The lines: half of the variance is still explained "
+    "(0.71), and climatology does as well (1). Beyond the right one it would be better to say "
+    "nothing.",
+    "correlation": "Correlation with the true anomalies over places and windows; a wrong amplitude "
+    "does not spoil it.",
+    "rmse": "Root mean square error, K.",
+    "reach": "Depth (m) at which the error first rises to climatology's, and to half of its variance; "
+    "'bottom' where it stays below.",
+    "sea": "The same by sea.",
+    "seas": "Error over that of climatology in the whole blind zone.",
+    "quarter": "The analysis by quarter of the year: what the surface tells of the water below changes "
+    "with the depth of mixing.",
+    "coverage": "Share of truths in the stated central intervals: honest on the line of the interval, "
+    "overconfident left of it.",
+    "spread": "Stated spread over error; 1 is honest.",
+}
+
+
+def lines(scores: Mapping[str, Any]) -> list[str]:
+    """The table within 80 columns: error over climatology's by depth, and how deep each way reaches."""
+    ratio, shares = scores["over_climatology"], scores["coverage"]["analysis"]
+    head = "".join(f"{title:>9}" for title in COLUMNS.values())
+    out = [
+        f"Error over that of climatology, {scores['scored_from']} to {scores['scored_to']}; "
+        f"seen to {scores['last_level_seen_m']:.0f} m",
+        "50 %, 90 %: share of truths within these intervals of the analysis",
+        "",
+        f"{'depth (m)':<10}{head}{'50 %':>6}{'90 %':>6}",
+    ]
+    for level, depth in enumerate(scores["depth_m"]):
+        values = "".join(f"{_text(ratio[name]['global']['by_depth'][level]):>9}" for name in COLUMNS)
+        held = "".join(f"{_percent(shares[key]['global']['by_depth'][level]):>6}" for key in shares)
+        out.append(f"{depth:<10.0f}{values}{held}")
+    pooled = "".join(f"{_text(ratio[name]['global']['all']):>9}" for name in COLUMNS)
+    out += [
+        f"{'all blind':<10}{pooled}",
+        "",
+        "reaches down to (m), globally; - is the bottom of the grid:",
+    ]
+    for what in REACHES:
+        values = "".join(f"{_depth(scores['reach_m'][name]['global'][what]):>9}" for name in COLUMNS)
+        out.append(f"{'climatol.' if REACHES[what] == 1 else 'half var.':<10}{values}")
+    return out
+
+
+def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path) -> Path:
+    """`report.html`, with PNG and CSV files in `figures`.
+
+    Args:
+        grid: of the maps.
+        scores: as in blind_zone.json.
+        maps: as in blind_zone.nc.
+        output: folder.
+    """
+    seen = (
+        "satellites only"
+        if scores["below_m"] is None
+        else f"satellites, profiles to {scores['below_m']:g} m"
+    )
+    half = scores["reach_m"]["analysis"]["global"]["half the variance"]
+    pooled = scores["over_climatology"]
+    return write_report(
+        output / "report.html",
+        "How far down can the surface be continued?",
+        [_depths(scores), _seas(scores), _seasons(scores), _maps(grid, maps), _intervals(scores)],
+        summary=(
+            f"A trained run analyses its own test years with {seen}. REP repeats the analysed "
+            "anomaly (K) of the last level seen in all levels below, not limited to the mixed "
+            "layer. MAR takes, level by level, the mean of the water among the nine cells above. "
+            "The regression multiplies the analysed anomaly of the last level by coefficients of "
+            "each cell and part of the year, fitted on the training years; that of observations "
+            "uses the values of one window alone, zero in gaps. Optimal interpolation (oi) is "
+            "cycled with the same observations."
+        ),
+        facts={
+            "seen": seen,
+            "blind zone, analysis": f"{pooled['analysis']['global']['all']:.2f} of climatology",
+            "blind zone, optimal interpolation": f"{pooled['oi']['global']['all']:.2f}",
+            "half the variance down to": "the bottom" if half is None else f"{half:.0f} m",
+        },
+        footer=f"deepda osse blind-zone --run {scores['run']}; seed {scores['seed']}; "
+        f"{scores['scored_windows']} windows from {scores['scored_from']} to {scores['scored_to']}",
+        beside=output / "figures",
+    )
+
+
+def _curves(tree: Mapping[str, Any], region: str, names: Sequence[str] = SHOWN) -> dict[str, Any]:
+    """Values by depth of some methods in a region, without regions that have no water."""
+    curves = {TITLES[name]: tree[name][region]["by_depth"] for name in names}
+    return curves if any(value is not None for curve in curves.values() for value in curve) else {}
+
+
+def _panels(curves: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {title: one for title, one in curves.items() if one}
+
+
+def _depths(scores: Mapping[str, Any]) -> Section:
+    panels = {OVER: _curves(scores["over_climatology"], "global"),
+              "correlation of anomalies (1)": _curves(scores["correlation"], "global")}  # fmt: skip
+    ratio = depth_panels(
+        {"": panels[OVER]},
+        scores["depth_m"],
+        OVER,
+        marks=tuple(REACHES.values()),
+        limits=(0.0, 1.6),
+    )
+    agreement = depth_panels(
+        {"": panels["correlation of anomalies (1)"]},
+        scores["depth_m"],
+        "correlation of anomalies (1)",
+        limits=(-0.1, 1.0),
+    )
+    rows: dict[str, dict[str, Value]] = {
+        TITLES[name]: {
+            f"{what}, {region} (m)": _deep(scores["reach_m"][name][region][what])
+            for region in ("global", "tropical Pacific", "North Atlantic", "Southern Ocean")
+            for what in REACHES
+        }
+        for name in SHOWN
+    }
+    return Section(
+        "How deep",
+        [
+            Picture("over_climatology", ratio, CAPTIONS["ratio"]),
+            Picture("correlation", agreement, CAPTIONS["correlation"]),
+            Table("rmse", _rmse_rows(scores), CAPTIONS["rmse"], corner="depth", best="smallest"),
+            Table("reach", rows, CAPTIONS["reach"]),
+        ],
+    )
+
+
+def _rmse_rows(scores: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
+    trees = {TITLES[name]: tree["global"] for name, tree in scores["rmse"].items()}
+    rows: dict[str, dict[str, Value]] = {
+        "blind zone": {name: tree["all"] for name, tree in trees.items()}
+    }
+    for level, depth in enumerate(scores["depth_m"]):
+        rows[f"{depth:.0f} m"] = {name: tree["by_depth"][level] for name, tree in trees.items()}
+    return rows
+
+
+def _seas(scores: Mapping[str, Any]) -> Section:
+    panels = _panels({sea: _curves(scores["over_climatology"], sea) for sea in SEAS})
+    figure = depth_panels(panels, scores["depth_m"], OVER, marks=(1.0,), limits=(0.0, 1.6))
+    rows = {
+        sea: {TITLES[name]: scores["over_climatology"][name][sea]["all"] for name in SHOWN}
+        for sea in ("global", *SEAS)
+    }
+    return Section(
+        "Where",
+        [
+            Picture("over_climatology_by_sea", figure, CAPTIONS["sea"], wide=True),
+            Table("by_sea", rows, CAPTIONS["seas"], best="smallest"),
+        ],
+    )
+
+
+def _seasons(scores: Mapping[str, Any]) -> Section:
+    quarters = scores["by_quarter"]["analysis"]
+    panels: dict[str, dict[str, Any]] = {}
+    for sea in SEAS:
+        curves = {name: tree[sea]["by_depth"] for name, tree in quarters.items()}
+        if any(value is not None for curve in curves.values() for value in curve):
+            panels[sea] = curves
+    figure = depth_panels(
+        panels, scores["depth_m"], f"analysis: {OVER}", marks=(1.0,), limits=(0.0, 1.6)
+    )
+    picture = Picture("over_climatology_by_quarter", figure, CAPTIONS["quarter"], wide=True)
+    return Section("When", [picture])
+
+
+def _maps(grid: Grid, maps: xr.Dataset) -> Section:
+    blocks = []
+    for level in sorted({int(np.abs(grid.depth - depth).argmin()) for depth in MAPPED}):
+        reference = maps["rmse"].sel(analyser="climatology").values[level]
+        panels = []
+        for name in ("analysis", "regression"):
+            error = maps["rmse"].sel(analyser=name).values[level]
+            ratio = error / np.where(reference > 0, reference, np.nan)
+            panels.append(Panel(100 * (ratio - 1), "gain", TITLES[name].capitalize(), (-100.0, 100.0)))
+        where = f"{grid.depth[level]:.0f} m"
+        figure = map_panels(panels, grid, level=level, columns=2)
+        caption = f"At {where}: blue where it is better than climatology, red where it is worse."
+        blocks.append(Picture(f"map_{where.replace(' ', '')}", figure, caption, wide=True))
+    return Section("Maps", blocks)
+
+
+def _intervals(scores: Mapping[str, Any]) -> Section:
+    stated = list(scores["coverage"])
+    panels = {
+        f"{level[:-1]} % interval": {
+            TITLES[name]: [_hundred(v) for v in scores["coverage"][name][level]["global"]["by_depth"]]
+            for name in stated
+        }
+        for level in ("50%", "90%")
+    }
+    figure: Figure = depth_panels(
+        panels,
+        scores["depth_m"],
+        "share of truths inside (%)",
+        marks=dict(zip(panels, (50.0, 90.0), strict=True)),
+        limits=(0.0, 100.0),
+    )
+    rows: dict[str, dict[str, Value]] = {
+        f"{depth:.0f} m": {
+            TITLES[name]: scores["spread_over_error"][name]["global"]["by_depth"][level]
+            for name in stated
+        }
+        for level, depth in enumerate(scores["depth_m"])
+    }
+    told = scores["dropout"]
+    text = (
+        f"Monte-Carlo dropout: left out, since {told['skipped']}."
+        if "skipped" in told
+        else f"Monte-Carlo dropout: {told['passes']} thinned networks from the same background, every "
+        f"{told['every_windows']} windows; their scatter alone, and joined with the carried spread."
+    )
+    return Section(
+        "Does it know?",
+        [
+            Picture("coverage", figure, CAPTIONS["coverage"], wide=True),
+            Table("spread_over_error", rows, CAPTIONS["spread"], corner="depth", best="nearest 1"),
+        ],
+        text,
+    )
+
+
+def _hundred(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _deep(value: float | None) -> Value:
+    return "bottom" if value is None else value
+
+
+def _text(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f}"
+
+
+def _depth(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"

@@ -1,0 +1,224 @@
+"""What the observing-system experiments found: a page, and a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from deepda.figures.maps import Panel, map_panels
+from deepda.geometry.grid import Grid
+from deepda.reports.report import Picture, Section, Table, Value, write_report
+from osse.experiments.charts import depth_panels, growth_scatter
+from osse.experiments.denied_platforms import CONTROL
+
+DEEP = 150.0  # m, near the thermocline
+SHORT = {"tropical Pacific": "tPac", "North Pacific": "NPac", "tropical Atlantic": "tAtl",
+         "North Atlantic": "NAtl", "Indian Ocean": "Ind", "Southern Ocean": "SOc"}  # fmt: skip
+NAMES = {"analysis": "analysis", "oi": "optimal interpolation"}
+UNBOUNDED = ("everything", "profiles")  # so dear that they would dwarf the others in one figure
+CAPTIONS = {
+    "table": "Volume-weighted over all depths. ±: standard error of the loss, a jackknife over half "
+    "years.",
+    "loss": "Growth of the error by depth; a system matters where its curve is far to the right. "
+    "Where it matters at depths that it does not measure, the method has carried its values "
+    "there.",
+    "rmse": "The error itself. Between the curve of all data and that without everything "
+    "(climatology) lies what observations are worth.",
+    "growth": "Each mark is a depth. On the line the stated spread grows as the error does; below it "
+    "the analysis does not notice what it has lost.",
+    "spread": "Stated spread over error, all depths; 1 is honest, below 1 overconfident.",
+}
+
+
+def lines(scores: Mapping[str, Any]) -> list[str]:
+    """The table within 80 columns: what is left out, and what that costs."""
+    out = [
+        f"Growth of the error, %, {scores['scored_from']} to {scores['scored_to']}: volume-weighted,",
+        "all depths; +-: standard error over half years; spr/err: 1 is honest",
+        "",
+        f"{'without':<11}{'denied':>7}{'RMSE':>7}{'all':>6}{'+-':>5}{'oi':>6}{'spr/err':>8}"
+        + "".join(f"{short:>5}" for short in SHORT.values()),
+    ]
+    loss, rows = scores["loss_of_skill"], scores["rows"]
+    for name in scores["rmse"]["analysis"]:
+        mine, count = loss["analysis"][name], rows[name]
+        denied = count["denied"] / max(count["kept"] + count["denied"], 1)
+        out.append(
+            f"{name:<11.11}{100 * denied:>6.0f}%{scores['rmse']['analysis'][name]['all']:>7.4f}"
+            f"{_percent(mine['all']):>6}{_percent(mine['standard_error']).lstrip('+'):>5}"
+            f"{_percent(loss['oi'][name]['all']):>6}"
+            f"{scores['spread_over_error']['analysis'][name]['all']:>8.2f}"
+            + "".join(f"{_percent(mine['by_region'][region]['all']):>5}" for region in SHORT)
+        )
+    return out
+
+
+def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path) -> Path:
+    """`report.html`, with PNG and CSV files in `figures`.
+
+    Args:
+        grid: of the maps.
+        scores: as in denial.json.
+        maps: as in denial.nc.
+        output: folder.
+    """
+    dearest = _dearest(scores)
+    return write_report(
+        output / "report.html",
+        "What is each observing system worth?",
+        [_worth(scores), _places(scores), _maps(grid, maps), _honesty(scores)],
+        summary=(
+            "A trained run analyses its own test years again with kinds of platforms left out: same "
+            "truth, same values of what is kept, same weights; optimal interpolation gets the same "
+            "data. The loss of skill is how much the error grows. It says what this method makes of "
+            "this network in this ocean; the real one has eddies and errors that the twin has not."
+        ),
+        facts={
+            "analysis, all data": f"{scores['rmse']['analysis'][CONTROL]['all']:.4f} K",
+            "optimal interpolation, all data": f"{scores['rmse']['oi'][CONTROL]['all']:.4f} K",
+            "dearest single system": dearest,
+            "scored windows": str(scores["scored_windows"]),
+        },
+        footer=f"deepda osse deny --run {scores['run']}; seed {scores['seed']}",
+        beside=output / "figures",
+    )
+
+
+def _dearest(scores: Mapping[str, Any]) -> str:
+    loss = scores["loss_of_skill"]["analysis"]
+    single = {name: one["all"] for name, one in loss.items() if name not in (*UNBOUNDED, CONTROL)}
+    if not single:
+        return "–"
+    worst = max(single, key=lambda name: single[name])
+    return f"{worst}, +{single[worst]:.0%}"
+
+
+def _worth(scores: Mapping[str, Any]) -> Section:
+    rows: dict[str, dict[str, Value]] = {}
+    for name, count in scores["rows"].items():
+        row: dict[str, Value] = {"rows denied": count["denied"]}
+        for method, title in NAMES.items():
+            row |= {
+                f"{title}, RMSE (K)": scores["rmse"][method][name]["all"],
+                f"{title}, loss (%)": _hundred(scores["loss_of_skill"][method][name]["all"]),
+                f"{title}, ± (%)": _hundred(scores["loss_of_skill"][method][name]["standard_error"]),
+            }
+        rows[name] = row
+    return Section(
+        "What it costs to do without",
+        [
+            Table("loss", rows, CAPTIONS["table"], corner="without"),
+            Picture("loss_by_depth", _loss_by_depth(scores), CAPTIONS["loss"], wide=True),
+            Picture("rmse_by_depth", _rmse_by_depth(scores), CAPTIONS["rmse"], wide=True),
+        ],
+    )
+
+
+def _loss_by_depth(scores: Mapping[str, Any]) -> Any:
+    panels = {
+        NAMES[method]: {
+            name: [_hundred(value) for value in one["by_depth"]]
+            for name, one in found.items()
+            if name not in (*UNBOUNDED, CONTROL)
+        }
+        for method, found in scores["loss_of_skill"].items()
+    }
+    return depth_panels(panels, scores["depth_m"], "growth of the error (%)", marks=(0.0,))
+
+
+def _rmse_by_depth(scores: Mapping[str, Any]) -> Any:
+    panels = {
+        NAMES[method]: {name: found[name]["by_depth"] for name in _control_last(found)}
+        for method, found in scores["rmse"].items()
+    }
+    return depth_panels(panels, scores["depth_m"], "root mean square error (K)", limits=(0.0, None))
+
+
+def _control_last(names: Iterable[str]) -> list[str]:
+    """So that a denial wears the same colour in all figures."""
+    return sorted(names, key=lambda name: name == CONTROL)
+
+
+def _places(scores: Mapping[str, Any]) -> Section:
+    blocks = []
+    for method, title in NAMES.items():
+        rows = {
+            name: {region: _hundred(one["by_region"][region]["all"]) for region in scores["regions"]}
+            for name, one in scores["loss_of_skill"][method].items()
+            if name != CONTROL
+        }
+        caption = f"Growth of the error of the {title}, %, all depths."
+        blocks.append(Table(f"loss_by_region_{method}", rows, caption, corner="without", digits=3))
+    loss = scores["loss_of_skill"]["analysis"]
+    shown = [name for name in loss if name not in (*UNBOUNDED, CONTROL)]
+    panels = {
+        region: {
+            name: [_hundred(v) for v in loss[name]["by_region"][region]["by_depth"]] for name in shown
+        }
+        for region in SHORT
+    }
+    panels = {region: curves for region, curves in panels.items() if _any(curves)}
+    figure = depth_panels(panels, scores["depth_m"], "growth of the error (%)", marks=(0.0,))
+    caption = "Growth of the error of the analysis by sea and depth."
+    return Section("Where", [*blocks, Picture("loss_by_region", figure, caption, wide=True)])
+
+
+def _any(curves: Mapping[str, list[float | None]]) -> bool:
+    return any(value is not None for curve in curves.values() for value in curve)
+
+
+def _maps(grid: Grid, maps: xr.Dataset) -> Section:
+    rmse = maps["rmse"].sel(analyser="analysis")
+    shown = [name for name in rmse["without"].values.tolist() if name not in (CONTROL, "everything")]
+    blocks = []
+    for level in sorted({0, int(np.abs(grid.depth - DEEP).argmin())}):
+        error = {name: rmse.sel(without=name).values[level] for name in (CONTROL, *shown)}
+        growth = {name: error[name] - error[CONTROL] for name in shown}
+        panels = [Panel(error[CONTROL], "rmse", "Error with all data")]
+        panels += [Panel(field, "growth", f"without {name}") for name, field in growth.items()]
+        where = f"{grid.depth[level]:.0f} m"
+        caption = (
+            f"Root mean square error at {where} with all data, and by how much it grows without a "
+            "system; each map has its own colours. Blue: less data did better, by chance."
+        )
+        figure = map_panels(panels, grid, level=level, columns=2)
+        blocks.append(Picture(f"growth_{where.replace(' ', '')}", figure, caption, wide=True))
+    return Section("Maps", blocks)
+
+
+def _honesty(scores: Mapping[str, Any]) -> Section:
+    loss, growth = (scores[key]["analysis"] for key in ("loss_of_skill", "spread_growth"))
+    points = {}
+    for name in loss:
+        pairs = zip(loss[name]["by_depth"], growth[name]["by_depth"], strict=True)
+        there = [(1 + a, 1 + b) for a, b in pairs if a is not None and b is not None]
+        if name != CONTROL and there:
+            error, spread = zip(*there, strict=True)
+            points[name] = (error, spread)
+    rows = {
+        name: {
+            f"{title}, {region}": scores["spread_over_error"][method][name]["by_region"][region]["all"]
+            for method, title in NAMES.items()
+            for region in ("global", "tropical Pacific", "Southern Ocean")
+        }
+        for name in loss
+    }
+    return Section(
+        "Does it know that it knows less?",
+        [
+            Picture("growth_of_spread", growth_scatter(points), CAPTIONS["growth"]),
+            Table("spread_over_error", rows, CAPTIONS["spread"], corner="without"),
+        ],
+    )
+
+
+def _hundred(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:+.0f}" if abs(value) < 10 else f"{100 * value:.0f}"

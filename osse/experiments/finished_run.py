@@ -1,0 +1,124 @@
+"""A finished run, opened again: cycled through its own test years once more, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from deepda.assimilation.baselines import OptimalInterpolation
+from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle, inferred, require_physical
+from deepda.assimilation.superobs import superobs
+from deepda.base.errors import CheckpointError
+from deepda.base.progress import Progress
+from deepda.runs.open import load_analyser
+from deepda.settings.compose import saved_config
+from deepda.settings.schema import Config
+from osse.twin.control_years import Control, fit_space, share_out
+from osse.twin.optimal_interpolation import FILE, load_interpolation
+from osse.twin.run import twin_of_test_years
+from osse.twin.twin import Twin
+
+Keep = Callable[[pd.DataFrame], NDArray[np.bool_]]  # (row) True where an observation is used
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A finished run and what it was scored on.
+
+    Attributes:
+        folder: of the run.
+        config: its settings.
+        analyser: its generator with the best weights.
+        oi: its tuned opponent.
+        control: its control simulation and how the years were shared out.
+        anomalies: (time, L, Y, X) standardised, of the training years; on disk.
+        twin: truth and observations of the test years.
+    """
+
+    folder: Path
+    config: Config
+    analyser: Analyser
+    oi: OptimalInterpolation
+    control: Control
+    anomalies: NDArray[np.float32]
+    twin: Twin
+
+    @property
+    def spinup(self) -> int:
+        """Windows of the test years that do not count."""
+        return self.config.osse.spinup
+
+
+@contextmanager
+def opened(run: Path, scratch: Path, progress: Progress) -> Iterator[Trained]:
+    """Open a run; nothing is written into its folder.
+
+    Args:
+        run: folder of `deepda osse run`.
+        scratch: folder for the anomalies of the training years, which are removed at the end.
+        progress: told of the reading.
+
+    Raises:
+        ConfigError, CheckpointError, ControlError: it is not there, not finished or of another version.
+    """
+    config = saved_config(run)
+    module, space = load_analyser(run / "checkpoint", config.generator)
+    for needed in (run / "control.nc", run / "checkpoint" / FILE):
+        if not needed.exists():
+            raise CheckpointError(
+                f"no {needed}, expected the folder of a finished run; finish it with `deepda osse run`, "
+                "or name another one with --run DIR"
+            )
+    control = share_out(run / "control.nc", config)
+    with TemporaryDirectory(prefix=".anomalies-", dir=scratch) as cache:
+        _, anomalies = fit_space(control, Path(cache) / "anomalies.npy", progress)
+        oi = load_interpolation(anomalies, space.grid, run / "checkpoint")
+        twin = twin_of_test_years(config, control, space)
+        analyser: Analyser = module  # type: ignore[assignment]
+        yield Trained(run, config, analyser, oi, control, anomalies, twin)
+
+
+def tables(twin: Twin, progress: Progress) -> list[pd.DataFrame]:
+    """The observation tables of all windows, as the run had them."""
+    steps = range(len(twin.windows))
+    return [twin.table(step) for step in progress.track(steps, "Observing the truth", len(steps))]
+
+
+def kept_observations(
+    twin: Twin, windows: Sequence[pd.DataFrame], keep: Keep
+) -> tuple[list[Observations], int]:
+    """Superobservations of the rows that are kept, window by window, and the number of these rows.
+
+    Args:
+        twin: whose windows.
+        windows: a table each.
+        keep: chooses rows; values and errors of those kept are the same whatever else is left out.
+    """
+    space, found, rows = twin.space, [], 0
+    for table, season in zip(windows, twin.windows.season, strict=True):
+        kept = table[keep(table)]
+        rows += len(kept)
+        one = superobs(kept, space.grid, int(season), space.climatology)
+        found.append(space.observations(one, int(season)))
+    return found, rows
+
+
+def cycled(analyser: Analyser, windows: Sequence[Observations]) -> Iterator[tuple[Belief, Belief]]:
+    """(background, analysis) of each window, from climatology on.
+
+    Raises:
+        DivergenceError: an analysis left physical limits.
+    """
+    with torch.inference_mode():
+        first = analyser.first_guess(1)
+    for background, analysis in inferred(cycle(analyser, first, windows)):
+        require_physical(analysis)
+        yield background, analysis

@@ -1,0 +1,1 @@
+"""All methods against the exact Kalman filter of a small linear ocean."""

@@ -1,0 +1,200 @@
+"""The exact Kalman filter and fixed-interval smoother of a linear ocean: the best there is.
+
+No method that sees the same past can have a smaller mean-square error than the filter, and none that
+sees past and future a smaller one than the smoother. Float64 and dense over the n ocean cells; speed
+comes from the sparse transition and from solving in the space of the m observed cells.
+
+Symbols: x state, P its error covariance, M transition, Q noise covariance, H picks the observed
+cells, R (diagonal) observation error covariance, S = H P H' + R = L L', K = P H' inv(S).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from osse.known_answer.covariance_algebra import Floats, congruence, symmetric
+
+if TYPE_CHECKING:
+    from osse.known_answer.linear_ocean import LinearOcean
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """What is known of the state: `mean` (n) K and `covariance` (n, n) K2."""
+
+    mean: Floats
+    covariance: Floats
+
+
+class Window(NamedTuple):
+    """Observations of one window: their cells (m), values (m) K and error variances (m) K2."""
+
+    cells: NDArray[np.intp]
+    value: Floats
+    variance: Floats
+
+
+class KalmanStep(NamedTuple):
+    """Forecast and analysis of one window; (depth, lat, lon), K and K2, zero on land."""
+
+    forecast_mean: Floats
+    forecast_variance: Floats
+    analysis_mean: Floats
+    analysis_variance: Floats
+
+
+class Smoothed(NamedTuple):
+    """The smoother's answer; (steps, depth, lat, lon), K and K2, zero on land."""
+
+    mean: Floats
+    variance: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """One analysis step, and what the backward pass needs of it."""
+
+    forecast: Gaussian
+    window: Window
+
+    @cached_property
+    def analysis(self) -> Gaussian:
+        """x + K d and P - K H P, written with inv(L) so that the covariance stays symmetric."""
+        reduction = self._whitened.T @ self._whitened
+        return Gaussian(
+            self.forecast.mean + self._whitened.T @ self._misfit, self.forecast.covariance - reduction
+        )
+
+    def adjoint(self, later: Gaussian) -> Gaussian:
+        """Backward step of Bierman (1973, Automatica 9, 503-511) across the analysis.
+
+        With C = I - K H: lambda <- C' lambda - H' inv(S) d and Lambda <- C' Lambda C + H' inv(S) H.
+        """
+        seen = self.window.cells
+        gain = solve_triangular(self._root, self._whitened, lower=True, trans="T").T
+        whitener = solve_triangular(self._root, np.eye(seen.size), lower=True)
+        mean = later.mean.copy()
+        mean[seen] -= gain.T @ later.mean + whitener.T @ self._misfit
+        matrix = later.covariance.copy()
+        matrix[:, seen] -= later.covariance @ gain
+        matrix[seen] -= gain.T @ matrix
+        matrix[np.ix_(seen, seen)] += whitener.T @ whitener
+        return Gaussian(mean, matrix)
+
+    @cached_property
+    def _root(self) -> Floats:
+        seen = self.window.cells
+        spread = self.forecast.covariance[np.ix_(seen, seen)] + np.diag(self.window.variance)
+        return np.linalg.cholesky(spread).astype(np.float64, copy=False)
+
+    @cached_property
+    def _whitened(self) -> Floats:
+        return solve_triangular(self._root, self.forecast.covariance[self.window.cells], lower=True)
+
+    @cached_property
+    def _misfit(self) -> Floats:
+        innovation = self.window.value - self.forecast.mean[self.window.cells]
+        return solve_triangular(self._root, innovation, lower=True)
+
+
+def climate(ocean: LinearOcean) -> Gaussian:
+    """What is known before any observation, at any time: mean zero, stationary covariance."""
+    return Gaussian(np.zeros(ocean.size), ocean.climatological_covariance)
+
+
+def forecast(ocean: LinearOcean, analysis: Gaussian) -> Gaussian:
+    """The next window's state: M x and M P M' + Q."""
+    covariance = congruence(ocean.transition, analysis.covariance) + ocean.noise_covariance
+    return Gaussian(ocean.transition @ analysis.mean, symmetric(covariance))
+
+
+def kalman_filter(ocean: LinearOcean, value: NDArray, error: NDArray) -> Iterator[KalmanStep]:
+    """Yield forecast and analysis of each window, starting from climate (Kalman 1960).
+
+    Args:
+        ocean: the model that made the truth.
+        value: (steps, depth, lat, lon) K; not read where `error` is infinite.
+        error: (steps, depth, lat, lon) K standard deviation; inf where nothing was observed.
+
+    Raises:
+        ValueError: arrays that do not fit the grid, an error that is not positive, an observation on
+            land or without a finite value.
+    """
+    for update in _cycle(ocean, climate(ocean), observed_windows(ocean, value, error)):
+        known = (update.forecast, update.analysis)
+        yield KalmanStep(
+            *(ocean.to_field(part) for each in known for part in (each.mean, each.covariance.diagonal()))
+        )
+
+
+def rts_smoother(ocean: LinearOcean, value: NDArray, error: NDArray) -> Smoothed:
+    """Mean and variance of each window given all windows, before and after.
+
+    Equal to Rauch, Tung and Striebel (1965), in the modified Bryson-Frazier form, which inverts no
+    covariance of the state. Forecasts are kept every sqrt(steps) windows and made again between, so
+    that about 2 sqrt(steps) covariances are in memory. Arguments and errors as in `kalman_filter`.
+    """
+    windows = observed_windows(ocean, value, error)
+    stretch = ceil(sqrt(len(windows)))
+    kept = [u.forecast for i, u in enumerate(_cycle(ocean, climate(ocean), windows)) if i % stretch == 0]
+    later = Gaussian(np.zeros(ocean.size), np.zeros((ocean.size, ocean.size)))
+    mean, variance = np.zeros((2, len(windows), ocean.size))
+    for start in reversed(range(0, len(windows), stretch)):
+        forecasts = [u.forecast for u in _cycle(ocean, kept.pop(), windows[start : start + stretch])]
+        while forecasts:
+            step = start + len(forecasts) - 1
+            known = forecasts.pop()
+            later = Update(known, windows[step]).adjoint(later)
+            mean[step] = known.mean - known.covariance @ later.mean
+            variance[step] = known.covariance.diagonal() - _diagonal_of_congruence(known, later)
+            later = _before(ocean, later)
+    return Smoothed(ocean.to_field(mean), ocean.to_field(variance))
+
+
+def observed_windows(ocean: LinearOcean, value: NDArray, error: NDArray) -> list[Window]:
+    """Gridded observations as one list of values a window; arguments and errors of `kalman_filter`."""
+    if value.shape != error.shape or value.shape[1:] != ocean.grid.shape:
+        raise ValueError(
+            f"values {value.shape} and errors {error.shape} came, expected (steps, depth, lat, lon) "
+            f"on the grid {ocean.grid.shape}; pass one run, without a batch dimension"
+        )
+    seen = ~np.isposinf(error)
+    if (seen & ~ocean.grid.ocean).any():
+        raise ValueError("observations on land came, expected an infinite error there; mask them first")
+    if not (error[seen] > 0).all() or not np.isfinite(value[seen]).all():
+        raise ValueError(
+            "an observation has a value that is not finite or an error that is not positive; "
+            "give it an infinite error to leave it out"
+        )
+    return [_window(*pair) for pair in zip(ocean.to_cells(value), ocean.to_cells(error), strict=True)]
+
+
+def _window(value: Floats, error: Floats) -> Window:
+    cells = np.flatnonzero(~np.isposinf(error))
+    return Window(cells, value[cells].astype(float), error[cells].astype(float) ** 2)
+
+
+def _cycle(ocean: LinearOcean, known: Gaussian, windows: Iterable[Window]) -> Iterator[Update]:
+    for window in windows:
+        update = Update(known, window)
+        yield update
+        known = forecast(ocean, update.analysis)
+
+
+def _before(ocean: LinearOcean, later: Gaussian) -> Gaussian:
+    """The adjoint variables carried one window back: M' lambda and M' Lambda M."""
+    back = ocean.transition.T.tocsr()
+    return Gaussian(back @ later.mean, symmetric(congruence(back, later.covariance)))
+
+
+def _diagonal_of_congruence(known: Gaussian, later: Gaussian) -> Floats:
+    """Diagonal of P Lambda P: what the observations from here on take off the forecast variance."""
+    return np.einsum("ij,ij->i", known.covariance @ later.covariance, known.covariance)

@@ -1,0 +1,380 @@
+"""A small linear stochastic ocean: the system whose best possible analysis is known.
+
+x(t + 1) = M x(t) + w(t),  w ~ N(0, Q): temperature anomalies (K) on a drawn globe, one step a window of
+five days. M and Q are explicit, so the exact Kalman filter (`osse.known_answer.kalman`) is the limit
+for every method. The state vector holds the ocean cells in the order of `np.flatnonzero(grid.ocean)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+from scipy.special import ndtri
+
+from deepda.geometry.grid import EARTH_RADIUS, Grid
+from osse.known_answer.covariance_algebra import stationary_covariance
+
+STEP_SECONDS = 5 * 86_400.0  # one pentad
+LAND_SHARE = 0.2, 0.4  # of the area of the drawn globe
+SURFACE_STDDEV = 0.7  # K, climatological, mean over the surface cells
+NUGGET = 0.02  # share of the noise variance without any correlation: keeps Q well conditioned
+BUMPS, BUMP_RADIANS = 120, 0.35  # of smooth random fields: continents and patches of 2,000 km
+SAMPLES_AT_ONCE = 1024  # noise columns drawn together: one fast product, little memory
+
+Floats = NDArray[np.float64]
+Link = tuple[NDArray[np.intp], NDArray[np.intp], Floats]  # receiving cell, giving cell, rate (1/s)
+
+
+@dataclass(frozen=True, eq=False)
+class Physics:
+    """What moves and fades an anomaly.
+
+    Attributes:
+        zonal_speed: (depth, lat) m/s, positive eastward.
+        diffusivity: (depth) m2/s, horizontal.
+        exchange: (depth - 1) m2/s, vertical diffusivity between neighbouring levels.
+        damping_days: (depth) e-folding time of the damping.
+    """
+
+    zonal_speed: Floats
+    diffusivity: Floats
+    exchange: Floats
+    damping_days: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class LinearOcean:
+    """The model: geometry, one-step transition, noise, and the climate that follows from them.
+
+    Attributes:
+        grid: cells; n of them are ocean.
+        transition: (n, n) sparse, M, one window ahead.
+        noise_covariance: (n, n) K2, Q, of the noise added in each window.
+        climatological_covariance: (n, n) K2, stationary solution of P = M P M' + Q.
+    """
+
+    grid: Grid
+    transition: sparse.csr_array
+    noise_covariance: Floats
+    climatological_covariance: Floats
+
+    @classmethod
+    def draw(cls, seed: int, shape: tuple[int, int, int] | None = None) -> LinearOcean:
+        """An ocean from a seed; `shape` is (depth, lat, lon), drawn from 3x18x36 .. 4x24x48 if None.
+
+        Raises:
+            ValueError: a shape so fine that the flow would cross a cell within one window.
+        """
+        rng = np.random.default_rng(seed)
+        grid = _draw_grid(rng, shape or _draw_shape(rng))
+        physics = _draw_physics(rng, grid)
+        transition = transition_matrix(grid, physics)
+        noise = _draw_noise_covariance(rng, grid, physics)
+        climate = stationary_covariance(transition, noise)
+        surface = int(grid.ocean[0].sum())
+        scale = (SURFACE_STDDEV / np.sqrt(np.diag(climate)[:surface]).mean()) ** 2
+        return cls(grid, transition, scale * noise, scale * climate)
+
+    @property
+    def size(self) -> int:
+        """Number n of ocean cells."""
+        return self.transition.shape[0]
+
+    @cached_property
+    def stddev(self) -> Floats:
+        """(depth, lat, lon) climatological standard deviation, K, zero on land."""
+        return self.to_field(np.sqrt(np.diag(self.climatological_covariance)))
+
+    def to_field(self, cells: NDArray) -> NDArray:
+        """(..., n) cell values on the grid (..., depth, lat, lon), zero on land."""
+        field = np.zeros((*cells.shape[:-1], *self.grid.shape), cells.dtype)
+        field[..., self.grid.ocean] = cells
+        return field
+
+    def to_cells(self, field: NDArray) -> NDArray:
+        """(..., depth, lat, lon) field as ocean cell values (..., n); land is dropped."""
+        return field[..., self.grid.ocean]
+
+    def simulate(self, steps: int, rng: np.random.Generator, batch: int = 1) -> NDArray[np.float32]:
+        """(batch, steps, depth, lat, lon) K: independent runs, stationary at once; land is zero."""
+        step_matrix = self.transition.astype(np.float32)
+        states = np.empty((steps, self.size, batch), np.float32)
+        at_once = max(1, SAMPLES_AT_ONCE // batch)
+        state = _colour(self._climate_root, rng, 1, batch)[:, 0]
+        for step in range(steps):
+            states[step] = state
+            if step % at_once == 0:
+                noise = _colour(self._noise_root, rng, at_once, batch)
+            state = step_matrix @ state + noise[:, step % at_once]
+        return self.to_field(states.transpose(2, 0, 1))
+
+    @cached_property
+    def _climate_root(self) -> NDArray[np.float32]:
+        return np.linalg.cholesky(self.climatological_covariance).astype(np.float32)
+
+    @cached_property
+    def _noise_root(self) -> NDArray[np.float32]:
+        return np.linalg.cholesky(self.noise_covariance).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Where and how well the ocean is seen: a surface with drifting gaps, and a few profiles.
+
+    Attributes:
+        grid: cells.
+        coverage: mean share of the surface seen in a window.
+        surface_error: (lat, lon) K, typical error of a surface value.
+        profile_share: chance of a column to hold a profile in a window.
+        profile_error: (depth) K, typical error of a profile value.
+        gap_memory: correlation of the gaps from one window to the next, following their drift.
+        gap_drift: cells eastward a window.
+        gap_cells: (lat, lon) standard deviations of the smoothing that shapes the gaps.
+        error_scatter: standard deviation of the logarithm of a single value's error.
+    """
+
+    grid: Grid
+    coverage: float
+    surface_error: Floats
+    profile_share: float
+    profile_error: Floats
+    gap_memory: float
+    gap_drift: int
+    gap_cells: tuple[float, float]
+    error_scatter: float = 0.2
+
+    @classmethod
+    def draw(cls, ocean: LinearOcean, seed: int) -> Network:
+        """A network from a seed: near 60 % of the surface within 0.3 K, 3 % of columns within 0.15 K."""
+        rng = np.random.default_rng([seed, 1])  # a stream apart from the ocean's own
+        grid = ocean.grid
+        depth, lat, lon = grid.shape
+        surface = smooth_field(rng, _positions(grid.with_ocean(np.ones(grid.shape, bool)))[: lat * lon])
+        return cls(
+            grid=grid,
+            coverage=rng.uniform(0.55, 0.65),
+            surface_error=0.3 * np.exp(0.2 * surface).reshape(lat, lon),
+            profile_share=rng.uniform(0.02, 0.04),
+            profile_error=np.full(depth, 0.15),
+            gap_memory=rng.uniform(0.8, 0.9),
+            gap_drift=int(rng.integers(1, 3)),
+            gap_cells=(lat / 10, lon / 12),
+        )
+
+    def draw_masks(self, steps: int, rng: np.random.Generator, batch: int = 1) -> NDArray[np.float32]:
+        """(batch, steps, depth, lat, lon) error standard deviation, K; inf where nothing is observed.
+
+        A surface value and a profile in one cell count as one value of the summed precision.
+        """
+        _, lat, lon = self.grid.shape
+        precision = np.zeros((batch, steps, *self.grid.shape))
+        clear = self._draw_clear(steps, rng, batch)
+        precision[:, :, 0] = clear / (self._scatter(rng, clear.shape) * self.surface_error) ** 2
+        profile = rng.random((batch, steps, 1, lat, lon)) < self.profile_share
+        error = self._scatter(rng, precision.shape) * self.profile_error[:, None, None]
+        precision += profile / error**2
+        precision *= self.grid.ocean
+        with np.errstate(divide="ignore"):
+            return (1 / np.sqrt(precision)).astype(np.float32)
+
+    def _scatter(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+        return np.exp(self.error_scatter * rng.standard_normal(shape))
+
+    def _draw_clear(self, steps: int, rng: np.random.Generator, batch: int) -> NDArray[np.bool_]:
+        _, lat, lon = self.grid.shape
+        along_lat = _unit_smoother(lat, self.gap_cells[0], periodic=False)
+        along_lon = _unit_smoother(lon, self.gap_cells[1], periodic=True)
+        fresh = along_lat @ rng.standard_normal((steps, batch, lat, lon)) @ along_lon.T
+        cloud = [fresh[0]]
+        for step in range(1, steps):
+            drifted = np.roll(cloud[-1], self.gap_drift, axis=-1)
+            cloud.append(self.gap_memory * drifted + np.sqrt(1 - self.gap_memory**2) * fresh[step])
+        return np.stack(cloud, axis=1) < ndtri(self.coverage)
+
+
+def observe(
+    truth: NDArray[np.float32], error: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Truth plus independent Gaussian errors of the given standard deviation; NaN where that is inf."""
+    seen = np.isfinite(error)
+    noise = rng.standard_normal(truth.shape, np.float32) * np.where(seen, error, 0)
+    return np.where(seen, truth + noise, np.float32(np.nan))
+
+
+def transition_matrix(grid: Grid, physics: Physics) -> sparse.csr_array:
+    """(n, n) one explicit step: upwind zonal advection, diffusion, vertical exchange, then damping.
+
+    Advection is in advective form, so that a constant stays constant beside a coast; diffusion and
+    exchange are in flux form and conserve heat. Nothing crosses a face that has land on a side. All
+    entries are >= 0 and each row sums to its level's damping factor, so the spectral radius is < 1.
+
+    Raises:
+        ValueError: the step is unstable (Courant number above one).
+    """
+    links = [*_zonal(grid, physics), *_meridional(grid, physics), *_vertical(grid, physics)]
+    receiver, giver, rate = (np.concatenate(parts) for parts in zip(*links, strict=True))
+    level = np.nonzero(grid.ocean)[0]
+    given = sparse.coo_array((STEP_SECONDS * rate, (receiver, giver)), shape=(level.size,) * 2).tocsr()
+    kept = 1 - given.sum(axis=1)
+    if kept.min() < -1e-9:
+        raise ValueError(
+            f"a cell gives away {1 - kept.min():.2f} of its content in one step, expected at most 1; "
+            "use a coarser grid, slower flow or less diffusion"
+        )
+    fading = np.exp(-STEP_SECONDS / (86_400 * physics.damping_days))[level]
+    return sparse.csr_array(sparse.diags_array(fading) @ (given + sparse.diags_array(kept)))
+
+
+def smooth_field(rng: np.random.Generator, points: Floats) -> Floats:
+    """A random field of mean 0 and variance 1 over (n, 3) unit vectors: a sum of round bumps."""
+    centre = rng.standard_normal((BUMPS, 3))
+    centre /= np.linalg.norm(centre, axis=1, keepdims=True)
+    field = np.exp((points @ centre.T - 1) / BUMP_RADIANS**2) @ rng.standard_normal(BUMPS)
+    return (field - field.mean()) / field.std()
+
+
+def _draw_shape(rng: np.random.Generator) -> tuple[int, int, int]:
+    lon = int(rng.choice([36, 40, 44, 48]))
+    return int(rng.integers(3, 5)), lon // 2, lon
+
+
+def _draw_grid(rng: np.random.Generator, shape: tuple[int, int, int]) -> Grid:
+    depth, lat, lon = shape
+    heights = 1 + 0.2 * np.sin(np.linspace(0, 2 * np.pi, lat) + rng.uniform(0, 2 * np.pi))
+    grid = Grid(
+        lat_edges=_edges(-80, 80, heights),
+        lon_edges=np.linspace(0, 360, lon + 1),
+        depth_edges=_edges(0, rng.uniform(600, 900), 1.8 ** np.arange(depth)),
+        ocean=np.ones(shape, bool),
+    )
+    while True:
+        ocean = _draw_ocean(rng, grid)
+        land = 1 - (ocean[0] * grid.area).sum() / grid.area.sum()
+        if LAND_SHARE[0] <= land <= LAND_SHARE[1]:
+            return grid.with_ocean(ocean)
+
+
+def _edges(first: float, last: float, widths: NDArray) -> Floats:
+    return first + (last - first) * np.append(0, np.cumsum(widths)) / widths.sum()
+
+
+def _draw_ocean(rng: np.random.Generator, grid: Grid) -> NDArray[np.bool_]:
+    """Continents above a level of a smooth relief, shelves around them; lakes are filled."""
+    depth, lat, lon = grid.shape
+    relief = smooth_field(rng, _positions(grid)[: lat * lon]).reshape(lat, lon)
+    land = rng.uniform(0.22, 0.36) + 0.05 * np.arange(depth)
+    ocean = np.stack([relief < np.quantile(relief, 1 - share) for share in land])
+    return ocean & _largest_basin(grid.with_ocean(np.broadcast_to(ocean[0], grid.shape)))
+
+
+def _largest_basin(grid: Grid) -> NDArray[np.bool_]:
+    """(lat, lon) True in the largest water body of the surface."""
+    pairs = [_pairs(grid, axis)[:2] for axis in (1, 2)]
+    first, second = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+    size = int(grid.ocean.sum())
+    links = sparse.coo_array((np.ones(first.size), (first, second)), shape=(size, size))
+    body = csgraph.connected_components(links, directed=False)[1][: int(grid.ocean[0].sum())]
+    basin = np.zeros(grid.shape[1:], bool)
+    basin[grid.ocean[0]] = body == np.bincount(body).argmax()
+    return basin
+
+
+def _draw_physics(rng: np.random.Generator, grid: Grid) -> Physics:
+    """Trades and westerlies fading downward; damping from weeks at the surface to a year below."""
+    depth = grid.shape[0]
+    belts = -np.cos(np.pi * grid.lat / rng.uniform(35, 50)) * np.cos(np.deg2rad(grid.lat))
+    fading = np.geomspace(1, rng.uniform(0.4, 0.7), depth)
+    return Physics(
+        zonal_speed=rng.uniform(0.6, 1.0) * fading[:, None] * belts,
+        diffusivity=rng.uniform(2e3, 6e3) * fading,
+        exchange=rng.uniform(6e-4, 1.2e-3, depth - 1),
+        damping_days=np.geomspace(rng.uniform(50, 70), 365, depth),
+    )
+
+
+def _draw_noise_covariance(rng: np.random.Generator, grid: Grid, physics: Physics) -> Floats:
+    """Weather (broad, shallow) and eddies (small, deep), stronger here and weaker there, plus a nugget.
+
+    The Gaussian is taken of the chord, not of the great circle: the latter is not positive definite
+    on the sphere (Gneiting 2013, Bernoulli 19, 1327-1349); at these distances the two hardly differ.
+    """
+    points, level = _positions(grid), np.nonzero(grid.ocean)[0]
+    chord = EARTH_RADIUS * np.sqrt(np.clip(2 - 2 * points @ points.T, 0, None))
+    apart = np.abs(grid.depth[level][:, None] - grid.depth[level])
+    weather = rng.uniform(0.4, 0.7)
+    correlation = weather * _gaussian(chord, rng.uniform(2.5e6, 3.5e6)) * np.exp(-apart / 200)
+    correlation += (1 - weather) * _gaussian(chord, rng.uniform(1.2e6, 1.8e6)) * np.exp(-apart / 600)
+    correlation *= 1 - NUGGET
+    correlation[np.diag_indices_from(correlation)] = 1
+    lost = 1 - np.exp(-2 * STEP_SECONDS / (86_400 * physics.damping_days))  # variance a step must refill
+    amplitude = np.sqrt(lost)[level] * np.exp(0.3 * smooth_field(rng, points))
+    return amplitude[:, None] * correlation * amplitude
+
+
+def _gaussian(distance: Floats, scale: float) -> Floats:
+    return np.exp(-0.5 * (distance / scale) ** 2)
+
+
+def _positions(grid: Grid) -> Floats:
+    """(n, 3) unit vectors of the ocean cells."""
+    _, row, column = np.nonzero(grid.ocean)
+    lat, lon = np.deg2rad(grid.lat[row]), np.deg2rad(grid.lon[column])
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+
+
+def _pairs(grid: Grid, axis: int) -> tuple[NDArray, NDArray, tuple[NDArray, ...]]:
+    """Numbers of neighbouring ocean cells along an axis, and (depth, lat, lon) indices of the first."""
+    number = np.full(grid.shape, -1)
+    number[grid.ocean] = np.arange(int(grid.ocean.sum()))
+    after = np.roll(number, -1, axis)
+    if axis != 2:  # longitude alone is periodic
+        after[(slice(None),) * axis + (-1,)] = -1
+    index = np.nonzero((number >= 0) & (after >= 0))
+    return number[index], after[index], index
+
+
+def _zonal(grid: Grid, physics: Physics) -> list[Link]:
+    west, east, (k, j, i) = _pairs(grid, axis=2)
+    widths = np.deg2rad(np.diff(grid.lon_edges))
+    after = (i + 1) % widths.size
+    face = EARTH_RADIUS * np.deg2rad(np.diff(grid.lat_edges))[j]
+    gap = EARTH_RADIUS * np.cos(np.deg2rad(grid.lat[j])) * 0.5 * (widths[i] + widths[after])
+    mixing = physics.diffusivity[k] * face / gap
+    flow = physics.zonal_speed[k, j] * face
+    return [
+        (east, west, (np.maximum(flow, 0) + mixing) / grid.area[j, after]),
+        (west, east, (np.maximum(-flow, 0) + mixing) / grid.area[j, i]),
+    ]
+
+
+def _meridional(grid: Grid, physics: Physics) -> list[Link]:
+    south, north, (k, j, i) = _pairs(grid, axis=1)
+    parallel = np.cos(np.deg2rad(grid.lat_edges[j + 1])) * np.deg2rad(np.diff(grid.lon_edges))[i]
+    mixing = physics.diffusivity[k] * parallel / np.deg2rad(np.diff(grid.lat))[j]
+    return [(north, south, mixing / grid.area[j + 1, i]), (south, north, mixing / grid.area[j, i])]
+
+
+def _vertical(grid: Grid, physics: Physics) -> list[Link]:
+    upper, lower, (k, _, _) = _pairs(grid, axis=0)
+    mixing = physics.exchange[k] / np.diff(grid.depth)[k]
+    return [(lower, upper, mixing / grid.thickness[k + 1]), (upper, lower, mixing / grid.thickness[k])]
+
+
+def _colour(
+    root: NDArray[np.float32], rng: np.random.Generator, steps: int, batch: int
+) -> NDArray[np.float32]:
+    """(n, steps, batch) Gaussian vectors with covariance root root'."""
+    white = rng.standard_normal((root.shape[1], steps * batch), np.float32)
+    return (root @ white).reshape(-1, steps, batch)
+
+
+def _unit_smoother(size: int, scale: float, periodic: bool) -> Floats:
+    """(size, size) Gaussian smoothing whose rows have norm one: white noise in, unit variance out."""
+    apart = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
+    weights = _gaussian(np.minimum(apart, size - apart) if periodic else apart, scale)
+    return weights / np.linalg.norm(weights, axis=1, keepdims=True)

@@ -1,0 +1,1 @@
+"""The embedded stochastic ocean: a control simulation without any download."""

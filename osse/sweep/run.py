@@ -1,0 +1,188 @@
+"""`deepda sweep`: search over settings of generator and training, judged on validation years alone.
+
+It runs on the known answer or on the twin experiment; no trial sees the test years of either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from torch import nn
+
+from deepda.assimilation.cycle import Analyser
+from deepda.base.files import require_writable, write_whole
+from deepda.base.progress import Progress
+from deepda.networks.build import Generator, Lessons, build_generator, device_of, number_of_patterns
+from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
+from deepda.settings.schema import Config, ConfigError
+from deepda.training.course import VALIDATIONS, Course
+from deepda.training.stretches import TrainingData
+from deepda.training.trainer import Recipe, Watch
+from osse.known_answer import run as known_answer
+from osse.known_answer.linear_ocean import LinearOcean, Network
+from osse.sweep.results import Outcome, table
+from osse.sweep.search_space import read_space
+from osse.sweep.trials import CSV, FIGURE, TRIALS, Search, require_same_search, run
+from osse.twin.control_years import fit_space, learn, prepare, share_out
+from osse.twin.twin import training_network, validation_network
+from osse.twin.validation_years import ValidationYears
+
+KNOWN_ANSWER, TWIN = "known-answer", "osse"
+FREE = ("generator", "training")  # sections that the known answer reads
+Courses = Callable[[Config], Course]
+
+
+def sweep(
+    on: str, words: Sequence[str], trials: int, minutes: float | None, seed: int, output: Path
+) -> int:
+    """Do the trials and print the table; everything else is written into `output`.
+
+    Args:
+        on: "known-answer" or "osse".
+        words: KEY=VALUE, some with several values.
+        trials: in the end, those of earlier calls included.
+        minutes: of training a trial; None where `training.updates` says how long.
+        seed: of the experiment, the weights and the proposals.
+        output: folder.
+
+    Returns:
+        The exit code: 1 where no trial finished.
+
+    Raises:
+        DeepDAError: words that cannot be understood, or another sweep in the folder.
+    """
+    compose = composer(on, seed)
+    dimensions, fixed = read_space(words, compose)
+    require_usable(on, fixed)
+    require_writable(output)
+    search = Search(on, seed, minutes, tuple(dimensions), tuple(fixed))
+    require_same_search(search, output)
+    with Progress(log=output / "log.txt") as progress:
+        for dimension in dimensions:
+            progress.note(dimension.describe())
+        if on == KNOWN_ANSWER:
+            courses = known_answer_courses(seed)
+        else:
+            courses = twin_courses(compose(fixed), output, progress)
+        objective = trainer(courses, minutes, progress)
+        results = run(search, trials, output, compose, objective, progress)
+    print(table(results, dimensions))
+    print(f"{output / CSV}, {output / FIGURE} and {output / TRIALS} written")
+    return int(not any(result.outcome is Outcome.FINISHED for result in results))
+
+
+def composer(on: str, seed: int) -> Callable[[Sequence[str]], Config]:
+    """How KEY=VALUE words become a configuration: on the known answer its own defaults come first."""
+
+    def compose(words: Sequence[str]) -> Config:
+        defaults = _known_defaults(words) if on == KNOWN_ANSWER else []
+        return load_config("osse", [f"seed={seed}", *defaults, *words])
+
+    return compose
+
+
+def require_usable(on: str, words: Sequence[str]) -> None:
+    """Refuse fixed settings that nothing would read.
+
+    Raises:
+        ConfigError: one of them came.
+    """
+    for word in words:
+        key = word.partition("=")[0]
+        if key in ("seed", "output"):
+            raise ConfigError(f"{word} came, expected --{key}; write it as a flag")
+        if key == "training.validate_every":
+            raise ConfigError(
+                f"{word} came, but each trial is validated {VALIDATIONS} times, so that trials can be "
+                "compared on the way; leave it out"
+            )
+        if on == KNOWN_ANSWER and key.partition(".")[0] not in FREE:
+            raise ConfigError(
+                f"{word} means nothing to the known answer; leave it out, or add --on osse"
+            )
+
+
+def known_answer_courses(seed: int, size: known_answer.Size | None = None) -> Courses:
+    """Trainings on the control run of the known answer, judged on its validation years."""
+    ocean = LinearOcean.draw(seed, size.shape if size else None)
+    network = Network.draw(ocean, seed)
+    training, validation = known_answer.studied(ocean, network, seed, size or known_answer.Size())
+    anomalies = training / validation.space.scale
+    return lambda config: known_answer.course(config.generator, anomalies, validation, network, seed)
+
+
+def twin_courses(config: Config, output: Path, progress: Progress) -> Courses:
+    """Trainings of `deepda osse run`, judged on its validation years.
+
+    Raises:
+        DeepDAError: settings, files or control simulation that cannot be used.
+    """
+    control = share_out(prepare(config, output, progress), config)
+    space, anomalies = fit_space(control, output / "cache" / "anomalies.npy", progress)
+    network, season = training_network(config, space.grid), control.season(control.train)
+    data = TrainingData(anomalies, season, config.per_year, space.scale, space.weights, network)
+    years = ValidationYears(control, space, validation_network(config, space.grid), config.seed)
+
+    @cache
+    def lessons(patterns: int) -> Lessons:
+        return learn(anomalies, space, patterns)
+
+    def course(config: Config) -> Course:
+        def build() -> Generator:
+            known = lessons(number_of_patterns(config.generator))
+            made = build_generator(config.generator, space, known, config.seed)
+            device = device_of(config)
+            return Generator(made.analyser.to(device), made.discriminator.to(device))
+
+        return Course(build, data, lambda network: years.rmse(_as_analyser(network)))
+
+    return course
+
+
+def trainer(courses: Courses, minutes: float | None, progress: Progress) -> Callable[..., None]:
+    """The objective of a sweep: train for some minutes, or for `training.updates`.
+
+    The settings are written into the folder of the trial, with the number of updates; a trial that is
+    resumed takes it from there.
+    """
+
+    def train(config: Config, folder: Path, watch: Watch) -> None:
+        course = courses(config)
+        if (folder / CONFIG_FILE).exists():
+            updates = saved_config(folder).training.updates
+        elif minutes is None:
+            updates = config.training.updates
+        else:
+            updates = course.affordable(Recipe.of(config.training), 60 * minutes)
+        every = math.ceil(updates / VALIDATIONS)
+        config.training = replace(config.training, updates=updates, validate_every=every)
+        config.output = str(folder)
+        write_whole(folder / CONFIG_FILE, lambda path: path.write_text(dump(config)))
+        course.train(Recipe.of(config.training), progress, folder, watch)
+
+    return train
+
+
+def _known_defaults(words: Sequence[str]) -> list[str]:
+    chosen = [word.partition("=")[2] for word in words if word.startswith("generator=")]
+    kind = chosen[-1] if chosen else known_answer.OURS.kind
+    settings = {
+        "training.stretches": known_answer.STRETCHES,
+        "training.backprop": known_answer.BACKPROP,
+        "training.learning_rate": known_answer.RATE,
+        "training.patience": 1000,
+    }
+    if kind == known_answer.OURS.kind:
+        ours = {name: value for name, value in vars(known_answer.OURS).items() if name != "kind"}
+        settings |= {f"generator.{name}": value for name, value in ours.items()}
+    if kind == known_answer.HAM.kind:
+        settings["training.adversarial_weight"] = known_answer.HAM_ADVERSARIAL
+    return [f"{key}={value}" for key, value in settings.items()]
+
+
+def _as_analyser(module: nn.Module) -> Analyser:
+    return module  # type: ignore[return-value]

@@ -1,0 +1,239 @@
+"""The trials of a sweep: proposed, watched, ended early where hopeless, and gone on with.
+
+Each is proposed by optuna from those before it and from the seed, the first being the settings as they
+stand. Everything is in the output folder, so that a sweep that was interrupted ends as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.pruners import MedianPruner
+from optuna.samplers import TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from deepda.assimilation.cycle import DivergenceError
+from deepda.base.files import write_whole
+from deepda.base.progress import Progress
+from deepda.figures.style import save
+from deepda.settings.schema import Config, ConfigError
+from deepda.training.trainer import STATE, History, Watch
+from osse.sweep.results import Outcome, Result, best_score, figure, results_of, write_csv
+from osse.sweep.search_space import Compose, Dimension, Value, standing
+
+JOURNAL, SEARCH, TRIALS = "study.journal", "sweep.json", "trials"
+CSV, FIGURE = "sweep.csv", "sweep.png"
+ERROR = "error.txt"  # in the folder of a trial that failed: where in the code
+RANDOM_TRIALS = 5  # before the sampler learns from what it has seen
+COMPLETE_TRIALS = 3  # before a trial is held against the median of those before it
+FIRST_PRUNING = 2  # validation at which that begins
+ATTEMPTS = 20  # at a proposal that has not been tried
+
+
+class PrunedError(Exception):
+    """A trial that is worse than others were at the same share of their training."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched, and how trials are judged.
+
+    Attributes:
+        on: "known-answer" or "osse".
+        seed: of the experiment, the weights and the proposals.
+        minutes: of training a trial; None where `training.updates` is set.
+        dimensions: what is searched over.
+        fixed: KEY=VALUE of all trials.
+    """
+
+    on: str
+    seed: int
+    minutes: float | None
+    dimensions: tuple[Dimension, ...]
+    fixed: tuple[str, ...]
+
+
+Objective = Callable[[Config, Path, Watch], None]
+
+
+def run(
+    search: Search,
+    trials: int,
+    output: Path,
+    compose: Compose,
+    objective: Objective,
+    progress: Progress,
+) -> list[Result]:
+    """Do trials until there are so many; sweep.csv is written after each, sweep.png in the end.
+
+    Args:
+        search: what is searched.
+        trials: in the end, those of earlier calls included.
+        output: folder; one process at a time.
+        compose: a configuration from KEY=VALUE words.
+        objective: trains with a configuration in a folder and shows the history of its validations.
+        progress: is told.
+
+    Returns:
+        The results, best first.
+
+    Raises:
+        ConfigError: the folder holds another sweep.
+    """
+    require_same_search(search, output)
+    study = _open(output)
+    default = standing(search.dimensions, search.fixed, compose)
+    while (number := _begin(study, search, trials, default)) is not None:
+        _one_trial(study, number, search, trials, output, compose, objective, progress)
+        write_csv(results_of(study.get_trials(), default), search.dimensions, output / CSV)
+    results = results_of(study.get_trials(), default)
+    save(figure(results, search.dimensions), output / FIGURE)
+    return results
+
+
+def require_same_search(search: Search, output: Path) -> None:
+    """Write what is searched, or refuse to go on with another search in the same folder."""
+    path = output / SEARCH
+    now = json.loads(json.dumps(asdict(search)))
+    before = json.loads(path.read_text()) if path.exists() else now
+    for name in now:
+        if before[name] != now[name]:
+            raise ConfigError(
+                f"{output} holds a sweep with {name} {_told(name, before[name])}, now "
+                f"{_told(name, now[name])} came; choose another --output, or remove that folder"
+            )
+    text = json.dumps(now, indent=1) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text))
+
+
+def _told(name: str, value: Any) -> str:
+    if name != "dimensions":
+        return str(value)
+    read = (Dimension(**{**parts, "choices": tuple(parts["choices"])}) for parts in value)
+    return f"({'; '.join(dimension.describe() for dimension in read)})"
+
+
+def _open(output: Path) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(output / JOURNAL))),
+        pruner=MedianPruner(COMPLETE_TRIALS, FIRST_PRUNING),
+        study_name="sweep",
+        load_if_exists=True,
+    )
+
+
+def _begin(study: optuna.Study, search: Search, trials: int, default: dict[str, Value]) -> int | None:
+    """The number of the next trial, an interrupted one first; None where all are done."""
+    done = study.get_trials()
+    interrupted = [trial.number for trial in done if trial.state == TrialState.RUNNING]
+    if interrupted:
+        return interrupted[0]
+    if not any(trial.state == TrialState.WAITING for trial in done):
+        tried = [trial.params for trial in done]
+        if len(tried) >= min(trials, _combinations(search)):
+            return None
+        study.enqueue_trial(default if default and not done else propose(done, search))
+    return study.ask(_distributions(search.dimensions)).number
+
+
+def propose(done: Sequence[FrozenTrial], search: Search) -> dict[str, Value]:
+    """Settings to try next, which follow from the trials that are done and the seed alone."""
+    tried = [trial.params for trial in done]
+    for attempt in range(ATTEMPTS):
+        seed = np.random.SeedSequence([search.seed, len(done), attempt]).generate_state(1)[0]
+        sampler = TPESampler(n_startup_trials=RANDOM_TRIALS, seed=int(seed))
+        scratch = optuna.create_study(sampler=sampler)
+        scratch.add_trials(done)
+        asked = scratch.ask(_distributions(search.dimensions)).params
+        values = {d.key: d.rounded(asked[d.key]) for d in search.dimensions}
+        if values not in tried:
+            return values
+    rng = np.random.default_rng([search.seed, len(done)])
+    while values in tried and len(tried) < _combinations(search) < math.inf:
+        values = {d.key: d.drawn(rng) for d in search.dimensions}
+    return values
+
+
+def _combinations(search: Search) -> float:
+    return math.prod(dimension.size for dimension in search.dimensions)
+
+
+def _distributions(
+    dimensions: Sequence[Dimension],
+) -> dict[str, optuna.distributions.BaseDistribution]:
+    return {dimension.key: dimension.distribution() for dimension in dimensions}
+
+
+def _one_trial(
+    study: optuna.Study,
+    number: int,
+    search: Search,
+    trials: int,
+    output: Path,
+    compose: Compose,
+    objective: Objective,
+    progress: Progress,
+) -> None:
+    """Train, and write into the study what became of it."""
+    frozen = study.get_trials(deepcopy=False)[number]
+    trial = Trial(study, frozen._trial_id)  # as it was when interrupted
+    words = [d.setting(frozen.params[d.key]) for d in search.dimensions]
+    progress.note(f"trial {number + 1} of {trials}: {' '.join(words)}")
+    folder = output / TRIALS / f"{number:03d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    outcome, reason = Outcome.FINISHED, ""
+    try:
+        objective(compose([*search.fixed, *words]), folder, lambda history: _watch(trial, history))
+    except PrunedError as error:
+        outcome, reason = Outcome.PRUNED, str(error)
+    except DivergenceError as error:
+        outcome, reason = Outcome.DIVERGED, str(error)
+    except OSError:
+        raise  # a full disk is no property of the settings
+    except Exception as error:  # whatever it is, other settings may work
+        outcome, reason = Outcome.FAILED, f"{type(error).__name__}: {error}"
+        (folder / ERROR).write_text(traceback.format_exc())
+    _tell(study, trial, outcome, reason, progress)
+    (folder / STATE).unlink(missing_ok=True)
+
+
+def _watch(trial: Trial, history: History) -> None:
+    """Tell the study of validations that it does not know; end the training where it is hopeless."""
+    known = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+    for step, entry in enumerate(history, start=1):
+        if step not in known:
+            trial.report(entry["validation"], step)
+    last = history[-1]
+    if not np.isfinite(last["validation"]):
+        raise DivergenceError(
+            f"the validation error is {last['validation']} K at update {last['update']:.0f}"
+        )
+    trial.set_user_attr("seconds", last["seconds"])
+    trial.set_user_attr("updates", last["update"])
+    if trial.should_prune():
+        raise PrunedError(f"worse than the median at validation {len(history)}")
+
+
+def _tell(study: optuna.Study, trial: Trial, outcome: Outcome, reason: str, progress: Progress) -> None:
+    best = best_score(study.get_trials(deepcopy=False)[trial.number])
+    if outcome is Outcome.FINISHED and best is None:
+        outcome, reason = Outcome.FAILED, "it was never validated"
+    trial.set_user_attr("outcome", outcome.value)
+    trial.set_user_attr("reason", " ".join(reason.split()))
+    if outcome is Outcome.FINISHED:
+        study.tell(trial, best)
+    else:  # the sampler keeps away from what diverged, and learns nothing from what failed
+        study.tell(trial, state=TrialState.FAIL if outcome is Outcome.FAILED else TrialState.PRUNED)
+    score = f", best validation RMSE {best:.5f} K" if best is not None else ""
+    progress.note(f"trial {trial.number + 1} {outcome.value}{score}{': ' * bool(reason)}{reason}")

@@ -1,0 +1,164 @@
+"""The control simulation of an experiment: made once, its years shared out, its anomalies at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.assimilation.state import StateSpace, scale_of
+from deepda.base.progress import Progress
+from deepda.climatology.seasonal import Climatology
+from deepda.control.prepare import open_prepared, prepare_control
+from deepda.geometry.grid import Grid
+from deepda.geometry.regrid import grid_edges
+from deepda.networks.build import Lessons
+from deepda.networks.patterns import leading_patterns
+from deepda.networks.transition import Transition
+from deepda.settings.files import matching_files
+from deepda.settings.schema import Config, ConfigError, EmbeddedControl, FilesControl
+from osse.ocean.simulate import ocean_mask, write_control
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A prepared control simulation and which of its years serve what.
+
+    The years are contiguous blocks in time, training first, so that nothing leaks through
+    autocorrelation from validation or test years into training.
+
+    Attributes:
+        grid: of the file.
+        thetao: (time, depth, lat, lon) degC, lazy, with `season` and `year` along time.
+        train, validation, test: slices of time.
+    """
+
+    grid: Grid
+    thetao: xr.DataArray
+    train: slice
+    validation: slice
+    test: slice
+
+    def season(self, part: slice) -> NDArray[np.intp]:
+        """(time) season of the windows of a part."""
+        return self.thetao["season"].values[part]
+
+    def years(self, part: slice) -> list[slice]:
+        """The part, year by year."""
+        per_year = int(self.thetao["season"].max()) + 1
+        return [slice(first, first + per_year) for first in range(part.start, part.stop, per_year)]
+
+
+def prepare(config: Config, output: Path, progress: Progress) -> Path:
+    """The prepared control file of a run; made unless it is there.
+
+    Raises:
+        ControlError, OceanError, ConfigError: the control simulation cannot be had.
+    """
+    path = output / "control.nc"
+    if path.exists():
+        progress.note(f"control simulation: {path} is there and is used again")
+        return path
+    edges = grid_edges(vars(config.grid))
+    control = config.control
+    if isinstance(control, FilesControl):
+        return prepare_control(
+            matching_files(control.paths), edges, path, per_year=config.per_year, progress=progress
+        )
+    assert isinstance(control, EmbeddedControl)
+    return write_embedded(path, config, control.years, control.seed, control.warming, 1, progress)
+
+
+def write_embedded(
+    path: Path,
+    config: Config,
+    years: int,
+    seed: int,
+    warming: float,
+    first_year: int,
+    progress: Progress,
+) -> Path:
+    """The embedded stochastic ocean on the configured grid, as a prepared control file."""
+    shape = embedded_grid(config)
+    steps = iter(progress.track(range(years), "Simulating the embedded ocean", total=years))
+
+    def told(done: int, total: int) -> None:
+        if done > total - years:  # the years before are spin-up
+            next(steps, None)
+
+    write_control(path, shape, years, seed, warming, first_year, config.per_year, progress=told)
+    next(steps, None)
+    return path
+
+
+def embedded_grid(config: Config) -> Grid:
+    """The configured grid with the real coastlines of the embedded ocean."""
+    edges = grid_edges(vars(config.grid))
+    shape = tuple(len(edges[name]) - 1 for name in ("depth_edges", "lat_edges", "lon_edges"))
+    grid = Grid(**edges, ocean=np.ones(shape, bool))
+    return grid.with_ocean(ocean_mask(grid))
+
+
+def share_out(path: Path, config: Config) -> Control:
+    """Open a prepared control file and share out its years.
+
+    Raises:
+        ConfigError: it has fewer years than are wanted.
+    """
+    grid, thetao = open_prepared(path)
+    osse, per_year = config.osse, config.per_year
+    available = thetao.sizes["time"] // per_year
+    held_out = osse.validation_years + osse.test_years
+    train = available - held_out if osse.train_years is None else osse.train_years
+    if train < 1 or train + held_out > available:
+        raise ConfigError(
+            f"the control simulation has {available} years, expected at least "
+            f"{max(train, 1) + held_out} (train, validation, test); lower osse.*_years"
+        )
+    edges = np.cumsum([available - held_out - train, train, osse.validation_years, osse.test_years])
+    parts = [slice(int(a) * per_year, int(b) * per_year) for a, b in pairwise(edges)]
+    return Control(grid, thetao, *parts)
+
+
+def fit_space(
+    control: Control, cache: Path, progress: Progress
+) -> tuple[StateSpace, NDArray[np.float32]]:
+    """Climatology and scale of the training years, and their standardised anomalies on disk.
+
+    Args:
+        control: the simulation.
+        cache: file for the anomalies; memory-mapped, so that no more than a year is in memory.
+
+    Returns:
+        The space, and the anomalies (time, L, Y, X).
+    """
+    part = control.train
+    shape = (part.stop - part.start, *control.grid.shape)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    fields = np.lib.format.open_memmap(cache, mode="w+", dtype=np.float32, shape=shape)
+    years = control.years(part)
+    for year in progress.track(years, "Reading the training years", total=len(years)):
+        fields[year.start - part.start : year.stop - part.start] = control.thetao[year].values
+    season = control.season(part)
+    climatology = Climatology.fit(fields, season, int(season.max()) + 1)
+    space = StateSpace(control.grid, climatology, scale_of(climatology, control.grid))
+    for year in years:
+        piece = slice(year.start - part.start, year.stop - part.start)
+        fields[piece] = space.standardise(fields[piece], season[piece]).numpy()
+    return space, fields
+
+
+def learn(anomalies: NDArray[np.float32], space: StateSpace, patterns: int) -> Lessons:
+    """The local linear forecast of the training years, and so many of their leading patterns."""
+    ocean, per_year = torch.from_numpy(space.grid.ocean), space.climatology.per_year
+    pieces = (
+        torch.from_numpy(np.array(anomalies[first : first + per_year + 1]))
+        for first in range(0, len(anomalies) - 1, per_year)
+    )
+    transition = Transition.fit(pieces, ocean, torch.from_numpy(space.scale))
+    return Lessons(transition, leading_patterns(anomalies, space.weights, patterns))

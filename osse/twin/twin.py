@@ -1,0 +1,209 @@
+"""The twin: a truth that is known, observed as history was, analysed by every method alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.assimilation.cycle import Analyser, Observations, cycle, require_physical
+from deepda.assimilation.state import StateSpace
+from deepda.assimilation.superobs import SuperObs, superobs
+from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import Windows
+from deepda.networks.innovation import influence
+from deepda.observations.errors import ERRORS, ErrorModel, window_rng
+from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
+from deepda.observations.table import compact
+from deepda.output.netcdf import AnalysisWriter, in_background
+from deepda.settings.schema import Config, ConfigError, HistoricalObservations, RandomObservations
+from osse.observing.observing_system import ObservingSystem, PlaceNetwork, RandomNetwork
+
+NETWORK_OF_TEST = 1_000  # added to the seed: training must not know the network that it is tested on
+
+
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """A truth and who observes it.
+
+    Attributes:
+        space: grid and climatology of the truth, scale of the control run.
+        truth: (time, depth, lat, lon) degC.
+        windows: the calendar windows that the truth plays.
+        network: places and times of the observations.
+        errors: by platform.
+        seed: of the errors.
+    """
+
+    space: StateSpace
+    truth: xr.DataArray
+    windows: Windows
+    network: PlaceNetwork
+    errors: Mapping[str, ErrorModel]
+    seed: int
+
+    def table(self, step: int) -> pd.DataFrame:
+        """The observation table of a window; the same whenever it is asked for."""
+        start, end = self.windows.start[step], self.windows.end[step]
+        places = self.network.places(start, end)
+        places = places[in_ocean(self.space.grid, places)]
+        rng = window_rng(self.seed, "observation errors", start)
+        return observe(self.truth[step].values, self.space.grid, places, rng, self.errors)
+
+    @cached_property
+    def found(self) -> list[SuperObs]:
+        """The superobservations of all windows, made once for all methods."""
+        return [
+            superobs(self.table(step), self.space.grid, int(season), self.space.climatology)
+            for step, season in enumerate(self.windows.season)
+        ]
+
+    def observations(self, step: int, device: torch.device) -> Observations:
+        """The superobservations of a window, as an Analyser reads them."""
+        return self.space.observations(self.found[step], int(self.windows.season[step]), device)
+
+
+def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, Mapping[str, ErrorModel]]:
+    """The observing network of the settings, and the errors of its platforms.
+
+    Raises:
+        ConfigError: the settings name real observations.
+    """
+    chosen = config.observations
+    if isinstance(chosen, RandomObservations):
+        profile = ErrorModel(chosen.profile_error, surface=0.0, deep=0.0)
+        errors = {**dict.fromkeys(ERRORS, profile)}
+        errors["satellite"] = ErrorModel(chosen.surface_error, surface=0.0, deep=0.0)
+        return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
+    if not isinstance(chosen, HistoricalObservations):
+        raise ConfigError(
+            f"observations={chosen.kind} came, expected synthetic ones to train and to prove skill on; "
+            "leave it out here and write it behind `deepda reanalysis`"
+        )
+    return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
+
+
+def training_network(config: Config, grid: Grid) -> GriddedNetwork:
+    """What training is observed by: the same kind of network, other draws."""
+    network, errors = draw_network(config, grid, config.seed)
+    chosen = config.observations
+    if isinstance(chosen, RandomObservations):
+        return GriddedNetwork(grid, network, per_year=config.per_year, errors=errors)
+    assert isinstance(chosen, HistoricalObservations)
+    return GriddedNetwork(grid, network, chosen.first_year, chosen.last_year, config.per_year, errors)
+
+
+def validation_network(config: Config, grid: Grid) -> GriddedNetwork:
+    """What the validation years are observed by: the calendar years of the test, without blackouts."""
+    network, errors = draw_network(config, grid, config.seed)
+    first = config.osse.label_year
+    last = first + config.osse.validation_years - 1
+    whole = Blackouts(satellite=(0.0, 1.0), profiles=(0.0, 1.0))
+    return GriddedNetwork(grid, network, first, last, config.per_year, errors, whole)
+
+
+def write_observations(twin: Twin, path: Path, progress: Progress) -> int:
+    """All observations of the twin as one Parquet table; returns the number of rows."""
+    rows, writer = 0, None
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        for step in progress.track(range(len(twin.windows)), "Observing the truth", len(twin.windows)):
+            table = compact(twin.table(step))
+            table = table.astype({"platform_type": str, "platform_id": str})
+            batch = pa.Table.from_pandas(table, preserve_index=False)
+            writer = writer or pq.ParquetWriter(partial, batch.schema, compression="zstd")
+            writer.write_table(batch)
+            rows += len(table)
+    finally:
+        if writer is not None:
+            writer.close()
+    partial.replace(path)
+    return rows
+
+
+def write_truth(twin: Twin, path: Path, attributes: Mapping[str, str]) -> None:
+    """The truth in the layout of the analyses."""
+    with in_background(
+        AnalysisWriter(path, twin.space.grid, twin.windows, variables=("thetao",), attributes=attributes)
+    ) as out:
+        for step in range(len(twin.windows)):
+            out.write(step, twin.truth[step].values)
+
+
+def superobservations(twin: Twin) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(time, depth, lat, lon) superobservations of all windows, degC, and their errors, K; NaN: none."""
+    values, errors = np.full((2, *twin.truth.shape), np.nan, np.float32)
+    for step, season in enumerate(twin.windows.season):
+        found = twin.found[step]
+        values[step] = found.anomaly + twin.space.climatology.mean[season]
+        errors[step] = np.where(found.count > 0, np.sqrt(found.error_variance), np.nan)
+    return values, errors
+
+
+def analyse(
+    twin: Twin,
+    analyser: Analyser,
+    path: Path,
+    attributes: Mapping[str, str],
+    progress: Progress,
+    title: str,
+    full: bool,
+) -> float:
+    """Cycle an analyser through the twin into a file; returns the milliseconds a cycle.
+
+    Args:
+        twin, analyser: who analyses what.
+        path: NetCDF file.
+        attributes: global attributes of the file.
+        progress, title: told as `title`.
+        full: write background, spread and influence beside the analysis.
+    """
+    variables = ("thetao", "thetao_background", "thetao_stddev", "thetao_observation_influence")
+    space, steps = twin.space, len(twin.windows)
+    written = variables if full else variables[:1]
+    writer = AnalysisWriter(path, space.grid, twin.windows, variables=written, attributes=attributes)
+    with torch.inference_mode(), in_background(writer) as out:
+        device = analyser.first_guess(1).mean.device
+        windows = (twin.observations(step, device) for step in range(steps))
+        pairs = Stopwatch(cycle(analyser, analyser.first_guess(1), windows))
+        for step, (background, analysis) in enumerate(progress.track(pairs, title, total=steps)):
+            require_physical(analysis)
+            season = int(twin.windows.season[step])
+            extra: dict[str, NDArray] = {}
+            if full:
+                share = influence(background.spread[0], analysis.spread[0])
+                extra = {
+                    "stddev": space.kelvin(analysis.spread[0]),
+                    "influence": share.cpu().numpy(),
+                    "background": space.celsius(background.mean[0], season),
+                }
+            out.write(step, space.celsius(analysis.mean[0], season), **extra)
+    return 1e3 * pairs.seconds / steps
+
+
+class Stopwatch:
+    """An iterator that knows how long its items took to come."""
+
+    def __init__(self, items: Iterator) -> None:
+        self._items, self.seconds = items, 0.0
+
+    def __iter__(self) -> Stopwatch:
+        return self
+
+    def __next__(self):  # type: ignore[no-untyped-def]
+        start = perf_counter()
+        try:
+            return next(self._items)
+        finally:
+            self.seconds += perf_counter() - start

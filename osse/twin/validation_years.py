@@ -1,0 +1,87 @@
+"""The validation years: where weights, and the opponent's parameters, are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle, inferred
+from deepda.assimilation.state import StateSpace
+from deepda.observations.synthetic import GriddedNetwork, observe_gridded
+from osse.twin.control_years import Control
+
+WINDOWS = 146  # two years: enough to rank, short enough to be asked often
+
+
+class ValidationYears:
+    """Truth and observations of the first validation windows; the same at every call.
+
+    Attributes:
+        space: grid and climatology of the training years.
+        truth: (T, L, Y, X) standardised.
+        spinup: windows that are not scored.
+    """
+
+    def __init__(self, control: Control, space: StateSpace, network: GriddedNetwork, seed: int) -> None:
+        part = control.validation
+        steps = min(WINDOWS, part.stop - part.start)
+        part = slice(part.start, part.start + steps)
+        self.season, self.space = control.season(part), space
+        self.truth = space.standardise(control.thetao[part].values, self.season)
+        self.spinup = steps // 2
+        rng = np.random.default_rng([seed, 1])
+        stretch = network.stretch(steps, rng, int(self.season[0]))
+        self.precision = [precision * space.scale**2 for precision in stretch]
+        self.value = [
+            observe_gridded(truth.numpy(), precision, rng)
+            for truth, precision in zip(self.truth, self.precision, strict=True)
+        ]
+
+    def observations(self, step: int, device: torch.device) -> Observations:
+        """Superobservations of a window, a batch of one."""
+        return Observations(
+            torch.from_numpy(self.value[step])[None].to(device),
+            torch.from_numpy(self.precision[step])[None].to(device),
+            torch.tensor([int(self.season[step])], device=device),
+            self.space.climatology.per_year,
+        )
+
+    def rmse(self, analyser: Analyser) -> float:
+        """Error of the analyses after spin-up, volume-weighted, K."""
+        volume = self.space.grid.volume / self.space.grid.volume.sum()
+        return float(np.sqrt((volume * self.mean_square_error(analyser)).sum()))
+
+    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L) root mean square error of the analyses over that of their spread, volume-weighted."""
+        error, spread = np.zeros((2, *self.space.grid.shape))
+        for step, analysis in self._analyses(analyser):
+            error += self._square(analysis.mean[0].cpu() - self.truth[step])
+            spread += self._square(analysis.spread[0].cpu())
+        volume = self.space.grid.volume
+        spread_of_layer = (volume * spread).sum((1, 2))
+        wet = spread_of_layer > 0
+        ratio = (volume * error).sum((1, 2)) / np.where(wet, spread_of_layer, 1)
+        return np.where(wet, np.sqrt(ratio), 1.0)
+
+    def mean_square_error(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L, Y, X) K2, over the windows after spin-up."""
+        total = np.zeros(self.space.grid.shape)
+        for step, analysis in self._analyses(analyser):
+            total += self._square(analysis.mean[0].cpu() - self.truth[step])
+        return total / (len(self.truth) - self.spinup)
+
+    def _analyses(self, analyser: Analyser) -> Iterator[tuple[int, Belief]]:
+        """(step, analysis) of the windows after spin-up."""
+        with torch.inference_mode():
+            first = analyser.first_guess(1)
+        observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
+        for step, (_, analysis) in enumerate(inferred(cycle(analyser, first, observed))):
+            if step >= self.spinup:
+                yield step, analysis
+
+    def _square(self, standardised: torch.Tensor) -> NDArray[np.float64]:
+        """(L, Y, X) K2."""
+        return (standardised.numpy() * self.space.scale).astype(np.float64) ** 2

@@ -1,0 +1,201 @@
+"""An ingested folder of real observations as an `ObservedOcean`.
+
+    rows of a window --quality control--> kept --layers, errors--> values --superobs--> the analysis
+                            |                      |
+                            +-- reason             +-- withheld by platform
+
+Every ingested row of a window is in its table: as itself with a reason, or behind a value, whose column
+`rows` says for how many rows it stands. The sum of `rows` is the number of rows ingested.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.assimilation.state import StateSpace
+from deepda.base.progress import Progress
+from deepda.climatology.files import read_months, read_surface
+from deepda.climatology.observed import ObservedClimatology
+from deepda.climatology.seasonal import Climatology
+from deepda.feedback.window import with_rejected, withhold
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import season_of
+from deepda.observations.argo import read_greylist
+from deepda.observations.ingested import read_ingested
+from deepda.observations.manifest import NAME as MANIFEST
+from deepda.observations.manifest import IngestError
+from deepda.observations.parts import OBSERVATIONS
+from deepda.quality import Context, screen_in, to_layers
+from deepda.quality.casts import cast_numbers
+from deepda.quality.errors import representativeness_from_climatology, with_errors
+from deepda.settings.files import matching_files
+from deepda.settings.schema import Config, ConfigError, IngestedObservations
+
+NO_LAYER = "no_layer"  # a cast that gives a value in no layer: too few levels, too far apart, too deep
+# Gridded products interpolate: cells side by side come from the same measurements and err alike. Of
+# the standard deviation of their error this share is common to the values of an analysed cell.
+SHARED = 0.9
+YEAR_FOLDER = re.compile(r"year=(\d+)")
+
+
+class IngestedOcean:
+    """The ocean that an ingested folder saw.
+
+    Args:
+        folder: of `deepda observations ingest`.
+        context: of quality control.
+        normal: climatology of the observations.
+        representativeness: (depth, lat, lon) K.
+        withheld: share of the platforms that the analysis must not see.
+        about: where observations and climatology come from.
+
+    Raises:
+        IngestError: no ingested folder, or an empty one.
+    """
+
+    fallible = True
+
+    def __init__(
+        self,
+        folder: Path,
+        context: Context,
+        normal: ObservedClimatology,
+        representativeness: NDArray[np.float64],
+        withheld: float,
+        about: Mapping[str, Any],
+    ) -> None:
+        assert context.climatology is not None
+        self._folder, self._context, self._withheld = folder, context, withheld
+        self._normal = normal
+        self._representativeness = representativeness
+        self.years = years_of(folder)
+        self.climatology: Climatology = context.climatology
+        self.about = about
+        self.edition = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+
+    def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        """All rows of the window [start, end): values in layers, and rejected rows with their reason.
+
+        Columns beside those of the observation table: `reason` ("" is kept), `withheld`, `count`,
+        `rows`, `shared_error`, and `shift` (K): what the climatology says is between a value's own place
+        and time and its cell and window; it is in `temperature`.
+        """
+        rows = read_ingested(self._folder, start, end)
+        found = screen_in(self._context, rows)
+        grid = self._context.grid
+        values, without = _values(found.kept, grid)
+        values = self._placed(with_errors(values, grid, self._representativeness), start, end)
+        rejected = pd.concat([found.rejected.astype({"reason": str}), without]).assign(rows=np.int32(1))
+        table = with_rejected(values, rejected)
+        _require_balanced(len(rows), table)
+        return withhold(table.assign(shared_error=_shared(table)), self._withheld)
+
+    def _placed(self, values: pd.DataFrame, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        """Values moved from their place and time to their cell and window, by the climatology."""
+        lat, lon = (np.asarray(values[name], float) for name in ("lat", "lon"))
+        level = self._context.grid.locate(lat, lon, values["depth"])[0]
+        middle = start + (end - start) // 2
+        season = season_of(middle, self._normal.per_year)
+        shift = self._normal.shift(values["time"].to_numpy(), level, lat, lon, (middle, season))
+        moved = (values["temperature"].to_numpy(float) + shift).astype(np.float32)
+        return values.assign(temperature=moved, shift=shift.astype(np.float32))
+
+    def truth(self, start: np.datetime64, end: np.datetime64) -> None:
+        """Nobody knows it."""
+        return None
+
+
+def open_archive(config: Config, space: StateSpace, folder: Path, progress: Progress) -> IngestedOcean:
+    """The ingested folder of the settings, on the grid of a trained run.
+
+    Anomalies are taken from the observed climatology. What quality control holds for usual, and what
+    a single place tells of its cell, follows from the variability of the control run (`space.scale`).
+
+    Raises:
+        ConfigError: the settings name synthetic observations, or files that are not there.
+        IngestError, ClimatologyError, ObservationError: a folder or files that cannot be used.
+    """
+    chosen = config.observations
+    if not isinstance(chosen, IngestedObservations):
+        raise ConfigError(
+            f"observations of the kind {chosen.kind} came, expected ingested ones; write "
+            "observations=ingested observations.folder=DIR"
+        )
+    months = read_months(matching_files(chosen.climatology))
+    surface = (
+        None if chosen.surface_climatology is None else read_surface(Path(chosen.surface_climatology))
+    )
+    normal = ObservedClimatology.of(months, surface, space.grid, config.per_year)
+    climatology = Climatology(normal.mean, np.where(space.grid.ocean, space.scale, np.nan))
+    listed = None if chosen.greylist is None else read_greylist(Path(chosen.greylist))
+    # Dates to come were rejected at the ingest. Not the clock: the same whenever it is asked.
+    now = np.datetime64(f"{years_of(Path(chosen.folder))[-1] + 1}-01-01", "s")
+    ocean = IngestedOcean(
+        Path(chosen.folder),
+        Context(space.grid, now, climatology, listed),
+        normal,
+        representativeness_from_climatology(space.scale, chosen.representativeness),
+        chosen.withheld,
+        {
+            "source": "observations ingested from files",
+            "climatology_sha256": months.sha256,
+            "surface_climatology_sha256": "" if surface is None else surface.sha256,
+            "greylist_sha256": _sha256(chosen.greylist),
+        },
+    )
+    progress.note(f"observations: {chosen.folder}, years {ocean.years[0]}-{ocean.years[-1]}")
+    return ocean
+
+
+def years_of(folder: Path) -> range:
+    """First to last year with observations of an ingested folder.
+
+    Raises:
+        IngestError: there is none.
+    """
+    names = (YEAR_FOLDER.fullmatch(path.name) for path in (folder / OBSERVATIONS).glob("year=*"))
+    years = [int(name[1]) for name in names if name]
+    if not years or not (folder / MANIFEST).exists():
+        raise IngestError(
+            f"{folder} holds no ingested observations, expected {OBSERVATIONS}/ and {MANIFEST}; run "
+            "`deepda observations ingest`, and name its folder with observations.folder=DIR"
+        )
+    return range(min(years), max(years) + 1)
+
+
+def _values(kept: pd.DataFrame, grid: Grid) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Values in layers, with the number of rows behind them, and rows of casts that give none."""
+    cast = cast_numbers(kept)
+    values = to_layers(kept.assign(behind=cast), grid)
+    size = np.bincount(cast, minlength=1)
+    number = values["behind"].to_numpy()
+    given = np.bincount(number, minlength=size.size)
+    order = values.groupby("behind").cumcount().to_numpy()
+    share, rest = np.divmod(size[number], given[number])
+    values = values.assign(rows=(share + (order < rest)).astype(np.int32)).drop(columns="behind")
+    return values, kept[given[cast] == 0].assign(reason=NO_LAYER)
+
+
+def _shared(table: pd.DataFrame) -> NDArray[np.float32]:
+    gridded = (table["platform_type"] == "satellite").to_numpy()
+    return np.where(gridded, SHARED * table["error"].to_numpy(np.float32), np.float32(0))
+
+
+def _require_balanced(rows_in: int, table: pd.DataFrame) -> None:
+    if rows_in != int(table["rows"].sum()):
+        raise AssertionError(
+            f"{rows_in} rows were ingested, {int(table['rows'].sum())} are accounted for: layers lost "
+            "or made rows"
+        )
+
+
+def _sha256(path: str | None) -> str:
+    return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
