@@ -1,0 +1,88 @@
+"""Units as files spell them, by the registry of cf-xarray (pint with CF's and UDUNITS' names).
+
+A unit that is not known, or that measures something else, is refused and never taken for the usual
+one; what an absent unit means is for the caller to decide, and to say.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepda.base.errors import DeepDAError
+
+# Spellings that registries refuse or misread: "deg F" is a degree times a farad to them.
+_DEGREES = re.compile(
+    r"(?:deg(?:ree)?s?)?[\s_.]*(c(?:el[sc]ius|entigrade)?|f(?:ahrenheit)?|k(?:elvins?)?|r(?:ankine)?)"
+)
+_SCALES = {"c": "degC", "f": "degF", "k": "kelvin", "r": "degR"}
+_SYMBOLS = str.maketrans({"\N{DEGREE SIGN}": "deg", "\N{MASCULINE ORDINAL INDICATOR}": "deg"})
+
+
+class UnitError(DeepDAError, ValueError):
+    """A unit that is unknown, or measures another quantity; the message says what was expected."""
+
+
+def convert(values: ArrayLike, units: str, target: str) -> NDArray[np.float64]:
+    """Values in another unit.
+
+    Args:
+        values: numbers of any shape.
+        units: as the file spells it: "kPa", "deg F", "degrees_Celsius", "radians", "decibars".
+        target: the unit wanted, such as "degC", "dbar", "m", "degrees", "1".
+
+    Raises:
+        UnitError: `units` is no unit, or not one of what `target` measures.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    source, wanted = _parsed(units, target), _parsed(target, target)
+    if source == wanted:
+        return numbers
+    return np.asarray(_registry().Quantity(numbers, source).to(wanted).magnitude, dtype=np.float64)
+
+
+@cache
+def _parsed(units: str, target: str) -> Any:
+    registry = _registry()
+    wanted = registry.Unit(_plain(target, target))
+    try:
+        unit = registry.Unit(_plain(units, target))
+    except Exception:  # pint raises errors of many families for what it cannot parse
+        unit = None
+    if unit is None or not units.strip() or not _alike(unit, wanted):
+        raise UnitError(
+            f"the unit is {units!r}, expected one that converts to {target}; "
+            "correct the units in the file or convert the values"
+        )
+    return unit
+
+
+def _plain(units: str, target: str) -> str:
+    """The spelling of `units` that the registry reads as it is meant."""
+    text = units.strip().translate(_SYMBOLS)
+    scale = _DEGREES.fullmatch(text.lower())
+    if scale and _DEGREES.fullmatch(target.lower()):
+        return _SCALES[scale[1][0]]
+    return text if text in _registry() else text.lower()
+
+
+def _alike(unit: Any, wanted: Any) -> bool:
+    """Whether two units measure the same; angles and plain ratios differ, though both are numbers."""
+    angular = {str(part) for part in (unit, wanted) if _is_angle(part)}
+    both = _is_angle(unit) == _is_angle(wanted)
+    return unit.dimensionality == wanted.dimensionality and (both or not angular)
+
+
+def _is_angle(unit: Any) -> bool:
+    return any(word in str(unit) for word in ("degree", "radian", "turn")) and not unit.dimensionality
+
+
+@cache
+def _registry() -> Any:
+    from cf_xarray.units import units  # half a second, and few files need it
+
+    return units
