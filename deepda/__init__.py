@@ -41,7 +41,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepda.assimilation.cycle import Analyser, Belief, Observations
+    from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
     from deepda.base.errors import DeepDAError
     from deepda.climatology.seasonal import Climatology
     from deepda.geometry.grid import Grid
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Analyser": "deepda.assimilation.cycle",
-    "Belief": "deepda.assimilation.cycle",
+    "StateEstimate": "deepda.assimilation.cycle",
     "Climatology": "deepda.climatology.seasonal",
     "Config": "deepda.settings.schema",
     "DeepDAError": "deepda.base.errors",
@@ -65,13 +65,13 @@ _HOME = {
 
 __all__ = [
     "Analyser",
-    "Belief",
     "Climatology",
     "Config",
     "DeepDAError",
     "Grid",
     "Observations",
     "Run",
+    "StateEstimate",
     "load_config",
     "load_run",
     "saved_config",

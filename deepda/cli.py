@@ -79,9 +79,9 @@ def _reanalysis(arguments: Namespace) -> None:
         config = continued(Path(arguments.product), overrides)
     output = require_writable(Path(config.output))
     import reanalysis.run
-    from osse.twin.optimal_interpolation import opponent_of
+    from osse.twin.optimal_interpolation import tuned_interpolation_of
 
-    reanalysis.run.run(config, output, _ocean_of(config), opponent_of)
+    reanalysis.run.run(config, output, _ocean_of(config), tuned_interpolation_of)
 
 
 def _ocean_of(config: Config) -> OpenOcean:

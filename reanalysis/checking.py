@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.feedback import FeedbackWriter, Fields, check_window, feedback, usable
@@ -56,15 +56,15 @@ class Checking:
         self._analyser, self._space, self._disturb = analyser, space, disturb
         self._device = analyser.first_guess(1).mean.device
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """As the analyser."""
         return self._analyser.first_guess(batch)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """As the analyser."""
         return self._analyser.forecast(analysis, season.to(self._device))
 
-    def analyse(self, background: Belief, window: Window) -> Belief:
+    def analyse(self, background: StateEstimate, window: Window) -> StateEstimate:
         """Check the rows against the background (of the unperturbed member), then analyse."""
         space, season = self._space, int(window.season)
         mean, spread = space.celsius(background.mean[0], season), space.kelvin(background.spread[0])
@@ -76,8 +76,8 @@ class Checking:
         window.observations = Observations(value, precision, at, seen.per_year)
         return self._analyser.analyse(background, window.observations)
 
-    def passed(self, analysis: Belief, windows: Iterable[Window]) -> Iterator[Observations]:
-        """What is used of each window in the cycle that starts from a belief."""
+    def passed(self, analysis: StateEstimate, windows: Iterable[Window]) -> Iterator[Observations]:
+        """What is used of each window in the cycle that starts from a estimate."""
         drawn: list[Window] = []
         noted = (drawn.append(window) or window for window in windows)  # type: ignore[func-returns-value]
         for _ in cycle(self, analysis, noted):  # type: ignore[arg-type]
@@ -117,7 +117,11 @@ class RowWindows:
 
 
 def tell(
-    writer: FeedbackWriter, window: Window, space: StateSpace, background: Belief, analysis: Belief
+    writer: FeedbackWriter,
+    window: Window,
+    space: StateSpace,
+    background: StateEstimate,
+    analysis: StateEstimate,
 ) -> None:
     """Write what the system made of each row of a window."""
     season = int(window.season)

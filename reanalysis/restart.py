@@ -1,7 +1,7 @@
 """What a folder of a reanalysis is of, and the state from which it goes on after an interruption.
 
 reanalysis.json              settings, weights and observations: whose the folder is
-restart_YYYY.safetensors     belief at the end of a year; the last two are kept
+restart_YYYY.safetensors     estimate at the end of a year; the last two are kept
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from deepda.assimilation.cycle import Belief
+from deepda.assimilation.cycle import StateEstimate
 from deepda.base.errors import DeepDAError
 from deepda.base.files import checksum, write_whole
 from deepda.runs.checkpoint import WEIGHTS
@@ -86,17 +86,17 @@ def year_file(folder: Path, year: int) -> Path:
     return folder / f"thetao_{year:04d}.nc"
 
 
-def save_restart(folder: Path, year: int, belief: Belief, identity: str) -> None:
-    """Keep the belief at the end of a year, and forget all but the last two."""
-    fields = {name: getattr(belief, name).cpu().contiguous() for name in FIELDS}
+def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str) -> None:
+    """Keep the estimate at the end of a year, and forget all but the last two."""
+    fields = {name: getattr(estimate, name).cpu().contiguous() for name in FIELDS}
     about = {"identity": identity, "year": str(year)}
     write_whole(_restart_file(folder, year), lambda part: save_file(fields, part, metadata=about))
     for old in _restarts(folder)[KEPT:]:
         old.unlink()
 
 
-def last_finished(folder: Path, years: range, identity: str) -> tuple[int, Belief] | None:
-    """The last year of `years` after which the cycle can go on, and the belief at its end.
+def last_finished(folder: Path, years: range, identity: str) -> tuple[int, StateEstimate] | None:
+    """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
     Only if the files of all years up to it are there. None: begin at the beginning.
     """
@@ -109,14 +109,14 @@ def last_finished(folder: Path, years: range, identity: str) -> tuple[int, Belie
     return None
 
 
-def _read(path: Path, identity: str) -> tuple[int, Belief] | None:
-    """Year and belief of a restart file; None where it is broken or of another reanalysis."""
+def _read(path: Path, identity: str) -> tuple[int, StateEstimate] | None:
+    """Year and estimate of a restart file; None where it is broken or of another reanalysis."""
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
             if about.get("identity") != identity:
                 return None
-            return int(about["year"]), Belief(*(file.get_tensor(name) for name in FIELDS))
+            return int(about["year"]), StateEstimate(*(file.get_tensor(name) for name in FIELDS))
     except (SafetensorError, OSError, KeyError):
         return None
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from deepda.runs.open import load_analyser
 from torch import nn
 
 from deepda.assimilation.cycle import Analyser
@@ -17,7 +18,6 @@ from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
-from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, dump
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate import read_climate
@@ -32,16 +32,16 @@ from reanalysis.years import Reanalysis
 DAYS_OF_YEAR = 365  # five days a pentad
 
 
-class OpenOpponent(Protocol):
-    """How the opponent of a trained run is come by."""
+class OpenBaseline(Protocol):
+    """How the baseline of a trained run is come by."""
 
     def __call__(self, run: Path, config: Config, cache: Path, progress: Progress) -> Analyser:
-        """The opponent, tuned as `run` has it; `cache` may be used meanwhile."""
+        """The baseline, tuned as `run` has it; `cache` may be used meanwhile."""
         ...
 
 
 def run(
-    config: Config, output: Path, open_ocean: OpenOcean, open_opponent: OpenOpponent | None = None
+    config: Config, output: Path, open_ocean: OpenOcean, open_opponent: OpenBaseline | None = None
 ) -> dict[str, Any]:
     """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
 
@@ -86,9 +86,9 @@ def run(
             reanalysis.run(years, progress)
         progress.note(f"{output}/thetao_{years[0]}.nc to thetao_{years[-1]}.nc written")
         if open_opponent is not None and withholds(config):
-            with clock.stage("opponent"):
-                opponent = open_opponent(Path(chosen.run), config, output / OPPONENT, progress)
-                _cycle_opponent(reanalysis, opponent, identity, years, progress)
+            with clock.stage("baseline"):
+                baseline = open_opponent(Path(chosen.run), config, output / OPPONENT, progress)
+                _cycle_baseline(reanalysis, baseline, identity, years, progress)
         return _judged(reanalysis, years, chosen.references, clock, progress)
 
 
@@ -98,9 +98,9 @@ def withholds(config: Config) -> bool:
     return isinstance(chosen, IngestedObservations) and chosen.withheld > 0
 
 
-def _cycle_opponent(
+def _cycle_baseline(
     reanalysis: Reanalysis,
-    opponent: Analyser,
+    baseline: Analyser,
     identity: dict[str, Any],
     years: range,
     progress: Progress,
@@ -112,7 +112,7 @@ def _cycle_opponent(
     mine = claim(folder, identity | {"method": OPPONENT})
     other = replace(
         reanalysis,
-        analyser=opponent,
+        analyser=baseline,
         members=1,
         folder=folder,
         attributes=dict(reanalysis.attributes) | title,

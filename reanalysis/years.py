@@ -23,7 +23,14 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from deepda.assimilation.cycle import LIMIT, Analyser, Belief, Observations, cycle, require_physical
+from deepda.assimilation.cycle import (
+    LIMIT,
+    Analyser,
+    Observations,
+    StateEstimate,
+    cycle,
+    require_physical,
+)
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.smoother import Smoothable, retrace, smooth
 from deepda.assimilation.state import StateSpace
@@ -108,10 +115,10 @@ class Reanalysis:
             OutputError: a file cannot be written.
         """
         first = years[0]
-        belief = first_guess(self.analyser, self.members, self.seed)
+        estimate = first_guess(self.analyser, self.members, self.seed)
         if (finished := last_finished(self.folder, years, self.identity)) is not None:
             first = finished[0] + 1
-            belief = _placed(finished[1], belief.mean.device)
+            estimate = _placed(finished[1], estimate.mean.device)
             progress.note(f"{years[0]}-{finished[0]} are finished; going on after them")
         if first > years[-1]:
             return
@@ -123,12 +130,12 @@ class Reanalysis:
         with torch.inference_mode(), thinning, ThreadPoolExecutor(1) as pool:
             made = ahead(pool, lambda step: self._window(left, step), range(number))
             told = progress.track(made, f"Analysing {first}-{years[-1]}", total=number)
-            source = self._source(told, number, belief)
+            source = self._source(told, number, estimate)
             for year in range(first, years[-1] + 1):
                 whole = year < years[-1] or last == per_year
-                belief = self._year(year, per_year if whole else last, belief, source)
+                estimate = self._year(year, per_year if whole else last, estimate, source)
                 if whole:
-                    save_restart(self.folder, year, belief, self.identity)
+                    save_restart(self.folder, year, estimate, self.identity)
             next(told, None)  # there is none: now the progress is told to be done
 
     def _window(self, span: Windows, step: int) -> Window | Observations:
@@ -151,21 +158,21 @@ class Reanalysis:
         scale = torch.from_numpy(self.space.scale)
         return (LARGEST / scale).clamp(min=LIMIT) if self.ocean.fallible else 0 * scale + LIMIT
 
-    def _source(self, made: Iterator[Any], number: int, belief: Belief) -> Source:
+    def _source(self, made: Iterator[Any], number: int, estimate: StateEstimate) -> Source:
         """Windows as the filter or the smoother asks for them."""
-        device = belief.mean.device
+        device = estimate.mean.device
         if not self.ocean.fallible:
             return Source(self.analyser, HeldWindows(made, number, device))
         checking, rows = Checking(self.analyser, self.space, self._disturbed), RowWindows(made)
         if self.lag is None:
             return Source(cast(Analyser, checking), rows, rows)
         # The check needs the background of each window, so the filter goes ahead of the smoother.
-        return Source(self.analyser, HeldWindows(checking.passed(belief, rows), number, device), rows)
+        return Source(self.analyser, HeldWindows(checking.passed(estimate, rows), number, device), rows)
 
-    def _year(self, year: int, number: int, belief: Belief, source: Source) -> Belief:
-        """Write the file of the first windows of a year; returns the belief at their end."""
+    def _year(self, year: int, number: int, estimate: StateEstimate, source: Source) -> StateEstimate:
+        """Write the file of the first windows of a year; returns the estimate at their end."""
         span = windows(year, year, self.space.climatology.per_year).first(number)
-        device, end = belief.mean.device, belief
+        device, end = estimate.mean.device, estimate
         limit = self._limit().to(device)
         writer = AnalysisWriter(
             year_file(self.folder, year),
@@ -178,7 +185,7 @@ class Reanalysis:
         with in_background(writer) as out, ExitStack() as stack:
             rows = source.rows
             told = None if rows is None else stack.enter_context(FeedbackWriter(self.folder, OTHERS))
-            for place, background, analysis, best in self._analyses(number, belief, source):
+            for place, background, analysis, best in self._analyses(number, estimate, source):
                 require_physical(analysis, limit)
                 require_physical(best, limit)
                 if rows is not None and told is not None:
@@ -197,22 +204,22 @@ class Reanalysis:
         return _placed(end, device)
 
     def _analyses(
-        self, number: int, belief: Belief, source: Source
-    ) -> Iterator[tuple[int, Belief, Belief, Belief]]:
+        self, number: int, estimate: StateEstimate, source: Source
+    ) -> Iterator[tuple[int, StateEstimate, StateEstimate, StateEstimate]]:
         """Place, background, analysis and what is written of the next windows.
 
         What is written is the analysis, or smoothed; the smoother yields the last window first.
         """
         if self.lag is None:
             seen = (source.windows[place] for place in range(number))
-            pairs = cycle(source.method, belief, seen)  # type: ignore[arg-type]
+            pairs = cycle(source.method, estimate, seen)  # type: ignore[arg-type]
             for place, (background, analysis) in enumerate(pairs):
                 yield place, background, analysis, analysis
             return
         observed = source.windows
         assert isinstance(self.analyser, Smoothable) and isinstance(observed, HeldWindows)
         known = min(number + self.lag, len(observed))
-        steps = retrace(self.analyser, belief, known, observed.__getitem__)
+        steps = retrace(self.analyser, estimate, known, observed.__getitem__)
         backwards = zip(reversed(range(known)), smooth(self.analyser, steps), strict=True)
         for place, (step, smoothed) in backwards:
             if place < number:
@@ -231,7 +238,7 @@ def ahead(pool: Executor, make: Callable[[Item], Made], items: Iterable[Item]) -
         yield pending.result()
 
 
-def first_guess(analyser: Analyser, members: int, seed: int) -> Belief:
+def first_guess(analyser: Analyser, members: int, seed: int) -> StateEstimate:
     """The analyser's first guess; members after the first depart from it by its spread, smoothly."""
     guess = analyser.first_guess(members)
     departure = np.zeros(tuple(guess.mean.shape), np.float32)
@@ -244,7 +251,7 @@ def first_guess(analyser: Analyser, members: int, seed: int) -> Belief:
         )
         departure[member] = pattern / pattern.std()
     shift = torch.from_numpy(departure).to(guess.mean) * guess.spread
-    return Belief(guess.mean + shift, guess.spread, guess.memory)
+    return StateEstimate(guess.mean + shift, guess.spread, guess.memory)
 
 
 def thinned_members(analyser: Analyser, members: int, seed: int) -> AbstractContextManager[None]:
@@ -275,7 +282,7 @@ def perturbed(observations: Observations, members: int, seed: int, start: np.dat
     return Observations(value, precision, observations.season, observations.per_year)
 
 
-def _placed(belief: Belief, device: torch.device) -> Belief:
-    """The belief on a device, its fields contiguous in memory."""
-    fields = (belief.mean, belief.spread, belief.memory)
-    return Belief(*(field.to(device).contiguous() for field in fields))
+def _placed(estimate: StateEstimate, device: torch.device) -> StateEstimate:
+    """The estimate on a device, its fields contiguous in memory."""
+    fields = (estimate.mean, estimate.spread, estimate.memory)
+    return StateEstimate(*(field.to(device).contiguous() for field in fields))

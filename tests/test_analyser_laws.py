@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
-from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
 from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.assimilation.superobs import superobs
 from deepda.climatology.seasonal import Climatology as SeasonalCycle
@@ -118,7 +118,7 @@ def without_observations(observations: Observations) -> Observations:
 
 
 @torch.no_grad()
-def background_of(analyser: Analyser, ocean: Tensor, batch: int = BATCH) -> Belief:
+def background_of(analyser: Analyser, ocean: Tensor, batch: int = BATCH) -> StateEstimate:
     """A background that has seen something: two windows from the first guess, then a forecast."""
     analysis = analyser.first_guess(batch)
     for seed in (1, 2):
@@ -127,11 +127,13 @@ def background_of(analyser: Analyser, ocean: Tensor, batch: int = BATCH) -> Beli
 
 
 @torch.no_grad()
-def analysed(analyser: Analyser, background: Belief, observations: Observations) -> Belief:
+def analysed(analyser: Analyser, background: StateEstimate, observations: Observations) -> StateEstimate:
     return analyser.analyse(background, observations)
 
 
-def assert_same(one: Belief, other: Belief, rtol: float = 1e-4, atol: float = 1e-5) -> None:
+def assert_same(
+    one: StateEstimate, other: StateEstimate, rtol: float = 1e-4, atol: float = 1e-5
+) -> None:
     for part in ("mean", "spread", "memory"):
         expected = getattr(other, part)
         torch.testing.assert_close(getattr(one, part), expected, rtol=rtol, atol=atol)
@@ -204,22 +206,22 @@ def test_observations_on_land_are_ignored(analyser: Analyser, ocean: Tensor) -> 
 
 def test_nothing_on_land(analyser: Analyser, ocean: Tensor) -> None:
     background = background_of(analyser, ocean)
-    for belief in (
+    for estimate in (
         analyser.first_guess(BATCH),
         background,
         analysed(analyser, background, drawn(ocean, 3)),
     ):
-        assert not belief.mean[:, ~ocean].any()
-        assert not belief.spread[:, ~ocean].any()
-        assert bool((belief.spread[:, ocean] > 0).all())
+        assert not estimate.mean[:, ~ocean].any()
+        assert not estimate.spread[:, ~ocean].any()
+        assert bool((estimate.spread[:, ocean] > 0).all())
 
 
 def test_dims_and_type_are_kept(analyser: Analyser, ocean: Tensor) -> None:
     background = background_of(analyser, ocean)
-    for belief in (background, analysed(analyser, background, drawn(ocean, 3))):
-        assert belief.mean.shape == belief.spread.shape == (BATCH, *ocean.shape)
-        assert belief.memory.shape == analyser.first_guess(BATCH).memory.shape
-        assert belief.mean.dtype == belief.spread.dtype == torch.float32
+    for estimate in (background, analysed(analyser, background, drawn(ocean, 3))):
+        assert estimate.mean.shape == estimate.spread.shape == (BATCH, *ocean.shape)
+        assert estimate.memory.shape == analyser.first_guess(BATCH).memory.shape
+        assert estimate.mean.dtype == estimate.spread.dtype == torch.float32
 
 
 def test_members_of_a_batch_are_independent(analyser: Analyser, ocean: Tensor) -> None:
@@ -244,9 +246,9 @@ def test_what_is_given_is_not_written_into(analyser: Analyser, ocean: Tensor) ->
         torch.testing.assert_close(field, copy, rtol=0, atol=0)
 
 
-def member(belief: Belief, number: int) -> Belief:
+def member(estimate: StateEstimate, number: int) -> StateEstimate:
     one = slice(number, number + 1)
-    return Belief(belief.mean[one], belief.spread[one], belief.memory[one])
+    return StateEstimate(estimate.mean[one], estimate.spread[one], estimate.memory[one])
 
 
 def table_of(grid: Grid) -> pd.DataFrame:

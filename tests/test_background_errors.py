@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from test_analyser_laws import STDDEV, innovation
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, DivergenceError, Observations
+from deepda.assimilation.cycle import DivergenceError, Observations, StateEstimate
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.innovation import TRAINING_TOLERANCE
@@ -61,19 +61,19 @@ class Counter:
     def eval(self) -> None:
         """There is nothing to switch."""
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         nothing = torch.zeros(batch, *self.ocean.shape)
-        return Belief(nothing, nothing, nothing - 1)
+        return StateEstimate(nothing, nothing, nothing - 1)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         age = analysis.memory + 1
-        return Belief(age, age, age)
+        return StateEstimate(age, age, age)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         self.tolerances.add(self.tolerance)
         return replace(background, mean=torch.zeros_like(background.mean))
 
-    def modelled_spread(self, background: Belief) -> Tensor:
+    def modelled_spread(self, background: StateEstimate) -> Tensor:
         return self.spread.expand_as(background.mean) * self.ocean
 
 

@@ -1,4 +1,4 @@
-"""The opponents: against dense algebra, closed forms, and their own tuning table."""
+"""The baselines: against dense algebra, closed forms, and their own tuning table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from deepda.assimilation.baselines import (
 )
 from deepda.assimilation.baselines.optimal_interpolation import autocorrelation, conjugate_gradients
 from deepda.assimilation.baselines.tuning import mean_square_error
-from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import EARTH_RADIUS, Grid
 
 RADIUS, DEPTH_SCALE = 6000.0, 130.0  # km, m: neither reaches all of the toy ocean
@@ -223,14 +223,14 @@ def test_without_observations_optimal_interpolation_returns_to_climatology(
 ) -> None:
     """Mean and spread relax at the rate of the damping, as a first-order autoregression must."""
     ocean = torch.from_numpy(grid.ocean).float()
-    start = Belief(2.0 * ocean[None], 0.1 * ocean[None], torch.zeros(1, 0, *grid.shape[1:]))
-    belief = start
+    start = StateEstimate(2.0 * ocean[None], 0.1 * ocean[None], torch.zeros(1, 0, *grid.shape[1:]))
+    estimate = start
     for _ in range(3):
-        belief = analyser.forecast(belief, SEASON)
+        estimate = analyser.forecast(estimate, SEASON)
     kept = (analyser.damping**3)[:, None, None]
-    torch.testing.assert_close(belief.mean[0], 2.0 * kept * ocean)
+    torch.testing.assert_close(estimate.mean[0], 2.0 * kept * ocean)
     expected = (0.01 * kept**2 + 1 - kept**2).sqrt() * ocean
-    torch.testing.assert_close(belief.spread[0], expected)
+    torch.testing.assert_close(estimate.spread[0], expected)
 
 
 def test_persistence_inserts_by_precision_in_its_own_cell() -> None:
@@ -238,7 +238,7 @@ def test_persistence_inserts_by_precision_in_its_own_cell() -> None:
     ocean = torch.ones(2, 3, 4, dtype=torch.bool)
     persistence = Persistence(ocean)
     field = torch.full((1, 2, 3, 4), 2.0)
-    background = Belief(field, torch.ones_like(field), torch.zeros(1, 0, 3, 4))
+    background = StateEstimate(field, torch.ones_like(field), torch.zeros(1, 0, 3, 4))
     value, precision = torch.full_like(field, torch.nan), torch.zeros_like(field)
     value[0, 1, 2, 3], precision[0, 1, 2, 3] = 6.0, 1 / 3
     analysis = persistence.analyse(background, Observations(value, precision, SEASON, 73))

@@ -38,7 +38,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "osse.known_answer.run": ("run",),
         "osse.experiments.data_denial": ("run",),
         "osse.experiments.blind_zone": ("run",),
-        "osse.twin.optimal_interpolation": ("opponent_of",),
+        "osse.twin.optimal_interpolation": ("tuned_interpolation_of",),
         "osse.sweep.run": ("sweep",),
         "reanalysis.run": ("run",),
         "deepda.control.prepare": ("prepare_control",),

@@ -14,6 +14,7 @@ import pytest
 import torch
 import xarray as xr
 from conftest import toy_grid
+from deepda.runs.open import load_analyser
 from safetensors.torch import save_file
 
 import osse.experiments.data_denial
@@ -25,11 +26,10 @@ from deepda.cli import main
 from deepda.climatology.seasonal import Climatology
 from deepda.control.prepared import PreparedWriter
 from deepda.geometry.grid import Grid
-from deepda.networks.build import Lessons, build_generator
+from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
-from deepda.runs.open import load_analyser
 from deepda.settings.compose import dump, load_config
 from deepda.verification import (
     anomaly_correlation,
@@ -86,8 +86,10 @@ def write_run(folder: Path, dropout: float = 0.0) -> Path:
     space = StateSpace(grid, climatology, scale_of(climatology, grid))
     weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
     weight[0] = 0.8 * torch.from_numpy(grid.ocean)
-    lessons = Lessons(Transition(weight, torch.full(grid.shape, 0.4)), torch.zeros(0, *grid.shape))
-    made = build_generator(config.generator, space, lessons, 0).analyser
+    statistics = ControlStatistics(
+        Transition(weight, torch.full(grid.shape, 0.4)), torch.zeros(0, *grid.shape)
+    )
+    made = build_generator(config.generator, space, statistics, 0).analyser
     with torch.no_grad():  # an untrained correction is zero, and no dropout would change anything
         for parameter in (p for name, p in made.named_parameters() if name.startswith("correction")):
             parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
@@ -160,12 +162,12 @@ def test_denying_everything_gives_the_free_forecast(trained: Trained, observed: 
     windows, rows = kept_observations(trained.twin, observed, Denial(("everything",)).keep)
     assert rows == 0
     for analyser in (trained.analyser, trained.oi):
-        belief = analyser.first_guess(1)
+        estimate = analyser.first_guess(1)
         for window, (background, analysis) in zip(windows, cycled(analyser, windows), strict=True):
-            belief = analyser.forecast(belief, window.season)
-            assert torch.equal(background.mean, belief.mean)
-            torch.testing.assert_close(analysis.mean, belief.mean)
-            torch.testing.assert_close(analysis.spread, belief.spread)
+            estimate = analyser.forecast(estimate, window.season)
+            assert torch.equal(background.mean, estimate.mean)
+            torch.testing.assert_close(analysis.mean, estimate.mean)
+            torch.testing.assert_close(analysis.spread, estimate.spread)
 
 
 @pytest.mark.parametrize("word", ["argo", "satellite", "mooring", "ships", "profiles", HALF_ARGO])

@@ -15,7 +15,7 @@ from conftest import toy_grid
 from test_state import space_on
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, cycle
+from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.explain.attribution import Response, converged, remembered
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
@@ -35,7 +35,7 @@ from deepda.explain.study import (
 from deepda.explain.targets import ExplainError, Place, Target, target
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
-from deepda.networks.build import Lessons, build_generator
+from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.observations.table import write_table
@@ -96,8 +96,8 @@ def write_run(folder: Path, settings: list[str]) -> Path:
     torch.manual_seed(3)
     patterns = 0.3 * torch.randn(3, *grid.shape) if "generator.patterns=3" in settings else None
     noise = Transition(weight, torch.full(grid.shape, 0.02))
-    lessons = Lessons(noise, torch.zeros(0, *grid.shape) if patterns is None else patterns)
-    made = build_generator(config.generator, space, lessons, 0).analyser
+    statistics = ControlStatistics(noise, torch.zeros(0, *grid.shape) if patterns is None else patterns)
+    made = build_generator(config.generator, space, statistics, 0).analyser
     size = 0.02 if settings is UNET else 0.1
     with torch.no_grad():
         for parameter in made.parameters():
@@ -144,9 +144,9 @@ def doubled(response: Response) -> Response:
     """In double precision, so that small differences can be taken."""
     case = response.case
     before, seen = case.background, case.observations
-    belief = Belief(before.mean.double(), before.spread.double(), before.memory.double())
+    estimate = StateEstimate(before.mean.double(), before.spread.double(), before.memory.double())
     values = replace(seen, value=seen.value.double(), precision=seen.precision.double())
-    double = replace(case, background=belief, observations=values)
+    double = replace(case, background=estimate, observations=values)
     analyser = response.analyser.double().eval()
     if isinstance(analyser, InnovationAnalyser):
         analyser.iterations, analyser.tolerance = 1000, 1e-9
@@ -488,7 +488,7 @@ def test_the_published_network_is_refused(tmp_path: Path) -> None:
     grid = even_grid()
     config = load_config("osse", ["generator=ham2024", "per_year=12", "osse.spinup=2"])
     space = space_on(grid)
-    made = build_generator(config.generator, space, Lessons.none(space), 0).analyser
+    made = build_generator(config.generator, space, ControlStatistics.none(space), 0).analyser
     save_checkpoint(tmp_path / "checkpoint", made, space, {})
     (tmp_path / "config.yaml").write_text(dump(config))
     with pytest.raises(ExplainError, match="innovation or unet3plus"):

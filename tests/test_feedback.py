@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_superobs import climatology_of, scattered
 
-from deepda.assimilation.cycle import Belief
+from deepda.assimilation.cycle import StateEstimate
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.feedback import (
@@ -126,10 +126,10 @@ def test_used_rows_are_those_that_superobservations_were_made_of(
     scale = np.ones(grid.shape, np.float32)
     space = StateSpace(grid, climatology, scale)
     zero = torch.zeros(1, *grid.shape)
-    belief = Belief(zero, zero + 0.5, zero[:, :0])
+    estimate = StateEstimate(zero, zero + 0.5, zero[:, :0])
     table = withhold(window_table(grid, rng), 0.2)
     table = table.assign(reason=rng.choice(["", "", "spike"], len(table)))
-    out = feedback(table, grid, Fields.of(space, 3, belief, belief))
+    out = feedback(table, grid, Fields.of(space, 3, estimate, estimate))
     found = superobs(usable(table), grid, 3, climatology)
     np.testing.assert_array_equal(out["used"][state_of(table) == 0], found.cell != OUTSIDE)
     assert out["used"].sum() == found.count.sum()
@@ -142,8 +142,8 @@ def test_a_belief_becomes_degrees_and_kelvin_of_the_member_asked_for(
     space = StateSpace(grid, climatology_of(grid, rng), np.full(grid.shape, 2.0, np.float32))
     mean = torch.from_numpy(rng.normal(size=(2, *grid.shape)).astype(np.float32))
     spread = torch.full((2, *grid.shape), 0.25)
-    belief = Belief(mean, spread, mean[:, :0])
-    fields = Fields.of(space, 4, belief, Belief(mean + 1, spread, mean[:, :0]), member=1)
+    estimate = StateEstimate(mean, spread, mean[:, :0])
+    fields = Fields.of(space, 4, estimate, StateEstimate(mean + 1, spread, mean[:, :0]), member=1)
     expected = space.climatology.mean[4] + 2 * mean[1].numpy()
     np.testing.assert_allclose(fields.background, np.where(grid.ocean, expected, np.nan), rtol=1e-6)
     np.testing.assert_allclose((fields.analysis - fields.background)[grid.ocean], 2.0, atol=1e-5)

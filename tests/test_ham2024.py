@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import Grid
 from deepda.networks.ham2024 import Ham2024, Ham2024Analyser, split
 from deepda.networks.sphere import SphereConvTranspose3d
@@ -144,7 +144,7 @@ def test_forecast_is_persistence_and_each_analysis_the_next_background(ocean: Te
 def test_first_guess_is_climatology_with_its_spread(ocean: Tensor) -> None:
     prior = torch.full(ocean.shape, 0.9).where(ocean, torch.nan)
     guess = Ham2024Analyser(ocean, prior).first_guess(3)
-    assert isinstance(guess, Belief) and guess.memory.shape == (3, 0, *ocean.shape[1:])
+    assert isinstance(guess, StateEstimate) and guess.memory.shape == (3, 0, *ocean.shape[1:])
     assert not guess.mean.any() and torch.equal(guess.spread[2], 0.9 * ocean)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepda.assimilation.baselines import Climatology, Persistence
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.state import StateSpace
 from deepda.climatology.seasonal import Climatology as Seasons
 from deepda.geometry.grid import Grid
@@ -36,14 +36,14 @@ class Blunt:
     def __init__(self, ocean: np.ndarray) -> None:
         self.ocean = torch.from_numpy(ocean)
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         zero = torch.zeros(batch, *self.ocean.shape)
-        return Belief(zero, zero + 1, zero[:, :0])
+        return StateEstimate(zero, zero + 1, zero[:, :0])
 
-    def forecast(self, analysis: Belief, season: torch.Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: torch.Tensor) -> StateEstimate:
         return analysis
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         misfit = (observations.value - background.mean)[observations.seen].mean()
         return replace(background, mean=background.mean + 0.5 * misfit)
 

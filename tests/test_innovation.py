@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.correction import influence
 from deepda.networks.covariance import vertical_shapes
 from deepda.networks.innovation import InnovationAnalyser, Statics
@@ -50,11 +50,11 @@ def observed(made: InnovationAnalyser, seed: int, batch: int = 2, share: float =
     return Observations(torch.randn(shape) * (precision > 0), precision, torch.tensor([3] * batch), 73)
 
 
-def believed(made: InnovationAnalyser, seed: int, batch: int = 2) -> Belief:
+def believed(made: InnovationAnalyser, seed: int, batch: int = 2) -> StateEstimate:
     torch.manual_seed(seed + 200)
     first = made.first_guess(batch)
     mean = torch.randn_like(first.mean) * made.ocean
-    return made.forecast(Belief(mean, first.spread, 0.3 * first.memory), torch.tensor([2]))
+    return made.forecast(StateEstimate(mean, first.spread, 0.3 * first.memory), torch.tensor([2]))
 
 
 SEEDS = range(3)
@@ -91,7 +91,9 @@ def test_members_of_a_batch_do_not_see_each_other() -> None:
     both = made.analyse(background, seen).mean
     for member in range(2):
         alone = made.analyse(
-            Belief(*(getattr(background, n)[member : member + 1] for n in ("mean", "spread", "memory"))),
+            StateEstimate(
+                *(getattr(background, n)[member : member + 1] for n in ("mean", "spread", "memory"))
+            ),
             Observations(
                 seen.value[member : member + 1], seen.precision[member : member + 1], seen.season[:1], 73
             ),
@@ -109,7 +111,7 @@ def test_rolling_longitude_rolls_the_analysis_on_an_all_ocean_globe(turn: int) -
         return field.roll(turn, -1)
 
     turned = made.analyse(
-        Belief(rolled(background.mean), rolled(background.spread), rolled(background.memory)),
+        StateEstimate(rolled(background.mean), rolled(background.spread), rolled(background.memory)),
         Observations(rolled(seen.value), rolled(seen.precision), seen.season, 73),
     )
     torch.testing.assert_close(
@@ -181,25 +183,25 @@ def test_the_stated_spread_is_the_diagonal_of_the_covariance() -> None:
 def test_variances_grow_back_to_climatology_without_observations() -> None:
     made = analyser(5)
     first = made.first_guess(1)
-    belief = Belief(first.mean, first.spread, 0.01 * first.memory)
+    estimate = StateEstimate(first.mean, first.spread, 0.01 * first.memory)
     spreads = []
     for season in range(400):
-        belief = made.forecast(belief, torch.tensor([season]))
-        spreads.append(float(belief.spread.mean()))
+        estimate = made.forecast(estimate, torch.tensor([season]))
+        spreads.append(float(estimate.spread.mean()))
     assert all(later >= earlier for earlier, later in itertools.pairwise(spreads))
-    torch.testing.assert_close(belief.spread, first.spread, atol=0.05, rtol=0.1)
+    torch.testing.assert_close(estimate.spread, first.spread, atol=0.05, rtol=0.1)
 
 
 @torch.no_grad()
 def test_free_runs_of_years_decay() -> None:
     made = analyser(6)
-    belief = believed(made, 6)
-    before = belief.mean.abs().max()
+    estimate = believed(made, 6)
+    before = estimate.mean.abs().max()
     for season in range(3 * 73):
-        belief = made.analyse(
-            made.forecast(belief, torch.tensor([season % 73])), observed(made, 6, share=0.0)
+        estimate = made.analyse(
+            made.forecast(estimate, torch.tensor([season % 73])), observed(made, 6, share=0.0)
         )
-    assert belief.mean.abs().max() < 0.2 * before
+    assert estimate.mean.abs().max() < 0.2 * before
 
 
 def test_season_changes_the_correction() -> None:

@@ -13,7 +13,7 @@ from test_analyser_laws import member as member_of
 from test_baselines import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.geometry.grid import Grid
 from deepda.networks.innovation import SAMPLED, InnovationAnalyser
@@ -45,7 +45,7 @@ def remembering(grid: Grid, errors: NDArray[np.float32], hidden: int = 0) -> Inn
     return made
 
 
-def stated(made: InnovationAnalyser, background: Belief) -> Matrix:
+def stated(made: InnovationAnalyser, background: StateEstimate) -> Matrix:
     """(cell, cell) of water: `covariance` of each unit field, for a batch of one."""
     wet = made.ocean > 0
     units = torch.eye(made.ocean.numel())[wet.flatten()].reshape(-1, *made.ocean.shape)
@@ -58,7 +58,7 @@ def assert_close(found: NDArray, expected: Matrix) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
-def hybrid(grid: Grid, errors: NDArray[np.float32], background: Belief, share: float) -> Matrix:
+def hybrid(grid: Grid, errors: NDArray[np.float32], background: StateEstimate, share: float) -> Matrix:
     """(1 - share) B of the factors + share D C D, where C comes from numpy."""
     plain = exact(grid)
     spread = plain.modelled_spread(background)[0].numpy()[grid.ocean].astype(float)
@@ -162,11 +162,11 @@ def test_gradients_through_the_hybrid_gain_are_finite_differences(
     assert slope == pytest.approx(float(forwards - backwards) / (2 * step), rel=1e-4)
 
 
-def doubled(background: Belief, ocean: Tensor) -> tuple[Belief, Observations]:
+def doubled(background: StateEstimate, ocean: Tensor) -> tuple[StateEstimate, Observations]:
     """In double precision, and observations without NaN, which a direction would spread."""
     observations = drawn(ocean, 5, len(background.mean))
     parts = (background.mean, background.spread, background.memory)
-    return Belief(*(part.double() for part in parts)), replace(
+    return StateEstimate(*(part.double() for part in parts)), replace(
         observations,
         value=observations.value.nan_to_num(0.0).double(),
         precision=observations.precision.double(),

@@ -15,7 +15,7 @@ import xarray as xr
 from test_reanalysis import checksums, toy_space, trained
 
 from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
-from deepda.assimilation.cycle import Analyser, Belief, Observations
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
 from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.cli import main
@@ -242,14 +242,14 @@ class Plain:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape, self.seen = shape, []  # type: ignore[var-annotated]
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         ones = torch.ones(batch, *self.shape)
-        return Belief(0 * ones, ones, ones[:, :0])
+        return StateEstimate(0 * ones, ones, ones[:, :0])
 
-    def forecast(self, analysis: Belief, season: torch.Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: torch.Tensor) -> StateEstimate:
         return analysis
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         self.seen.append(observations)
         return background
 

@@ -21,13 +21,13 @@ from compliance_checker.runner import CheckSuite
 from conftest import toy_grid
 from numpy.typing import NDArray
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
-from deepda.networks.build import Lessons, build_generator
+from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.observations.errors import window_rng
 from deepda.observations.synthetic import observe
@@ -139,8 +139,8 @@ def network(config: Config, space: StateSpace, seed: int = 5) -> torch.nn.Module
     ocean = torch.from_numpy(space.grid.ocean)
     weight = torch.zeros(len(NEIGHBOURS), *shape)
     weight[0] = 0.9 * ocean
-    lessons = Lessons(Transition(weight, 0.2 * ocean.float()), torch.zeros(0, *shape))
-    analyser = build_generator(config.generator, space, lessons, seed).analyser
+    statistics = ControlStatistics(Transition(weight, 0.2 * ocean.float()), torch.zeros(0, *shape))
+    analyser = build_generator(config.generator, space, statistics, seed).analyser
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for parameter in analyser.parameters():
@@ -217,13 +217,13 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
 
 
 def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
-    belief = first_guess(StandStill(toy_space().grid), 1, 0)
+    estimate = first_guess(StandStill(toy_space().grid), 1, 0)
     for year in (1998, 1999):
         (tmp_path / f"thetao_{year}.nc").touch()
-        save_restart(tmp_path, year, belief, "mine")
+        save_restart(tmp_path, year, estimate, "mine")
     found = last_finished(tmp_path, YEARS, "mine")
     assert found is not None and found[0] == 1999
-    torch.testing.assert_close(found[1].spread, belief.spread, rtol=0, atol=0)
+    torch.testing.assert_close(found[1].spread, estimate.spread, rtol=0, atol=0)
     assert last_finished(tmp_path, YEARS, "another") is None
     (tmp_path / "thetao_1998.nc").unlink()
     assert last_finished(tmp_path, YEARS, "mine") is None
@@ -333,14 +333,14 @@ class StandStill:
     def __init__(self, grid: Grid) -> None:
         self.ocean = torch.from_numpy(grid.ocean).float()
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         field = torch.zeros(batch, *self.ocean.shape)
-        return Belief(field, field + 0.5 * self.ocean, field[:, :0])
+        return StateEstimate(field, field + 0.5 * self.ocean, field[:, :0])
 
-    def forecast(self, analysis: Belief, season: torch.Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: torch.Tensor) -> StateEstimate:
         return analysis
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         return background
 
 

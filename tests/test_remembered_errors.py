@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from deepda.runs.open import load_analyser
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from test_analyser_laws import (
@@ -28,10 +29,9 @@ from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
-from deepda.networks.build import Lessons, build_generator
+from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.runs.checkpoint import ERRORS_FILE, load_errors, save_checkpoint, save_errors
-from deepda.runs.open import load_analyser
 from deepda.settings.schema import InnovationGenerator
 
 Samples = NDArray[np.float16]
@@ -103,8 +103,8 @@ def trained(grid: Grid, tmp_path: Path) -> tuple[Grid, InnovationAnalyser]:
     field = np.where(grid.ocean, np.float32(STDDEV), np.float32(np.nan))
     scale = np.full(grid.shape, STDDEV, np.float32)
     space = StateSpace(grid, Climatology(np.stack([field] * 12), field), scale)
-    lessons = Lessons(statics.transition, statics.patterns)
-    made = away_from_the_start(build_generator(GENERATOR, space, lessons, 1).analyser)
+    statistics = ControlStatistics(statics.transition, statics.patterns)
+    made = away_from_the_start(build_generator(GENERATOR, space, statistics, 1).analyser)
     save_checkpoint(tmp_path, made, space, {})
     return grid, made
 

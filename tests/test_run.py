@@ -14,7 +14,7 @@ from test_state import space_on
 from deepda import load_run
 from deepda.base.errors import CheckpointError
 from deepda.geometry.grid import GridError
-from deepda.networks.build import Lessons, build_generator
+from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.run import Run
@@ -33,10 +33,10 @@ def folder(tmp_path: Path) -> Path:
     config = load_config("osse", ["generator.hidden=4", "generator.patterns=3", "per_year=12"])
     weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
     weight[0] = 0.99 * torch.from_numpy(grid.ocean)
-    lessons = Lessons(
+    statistics = ControlStatistics(
         Transition(weight, torch.full(grid.shape, 0.02)), 0.3 * torch.randn(3, *grid.shape)
     )
-    made = build_generator(config.generator, space, lessons, 0)
+    made = build_generator(config.generator, space, statistics, 0)
     save_checkpoint(tmp_path / "checkpoint", made.analyser, space, {})
     (tmp_path / "config.yaml").write_text(dump(config))
     return tmp_path
@@ -47,7 +47,7 @@ def test_unequal_longitudes_are_refused() -> None:
     config = load_config("osse", [])
     space = space_on(grid)
     with pytest.raises(GridError, match="expected one width"):
-        build_generator(config.generator, space, Lessons.none(space), seed=0)
+        build_generator(config.generator, space, ControlStatistics.none(space), seed=0)
 
 
 def table_at(run: Run, time: str, shift: float) -> pd.DataFrame:
@@ -89,7 +89,7 @@ def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:
     after = run.analyse(nothing, "2003-07-15", before=first)
     season = int(run.window("2003-07-15").season[0])
     anomaly = float(after.dataset.thetao.values[wet]) - run.space.climatology.mean[(season, *wet)]
-    kept = float(first.belief.mean[0][wet]) * 0.99 * run.space.scale[wet]
+    kept = float(first.estimate.mean[0][wet]) * 0.99 * run.space.scale[wet]
     assert anomaly == pytest.approx(kept, rel=1e-4)
 
 

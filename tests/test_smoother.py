@@ -13,7 +13,7 @@ from test_innovation import analyser, believed, observed
 from test_kalman import Case, tiny_observations, tiny_ocean
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.assimilation.smoother import TRUST, Smoothable, Step, retrace, smooth
 from deepda.geometry.windows import PENTADS
 from deepda.networks.innovation import InnovationAnalyser, Statics
@@ -33,9 +33,9 @@ class Exact:
         self.noise = torch.from_numpy(ocean.noise_covariance)
         self.climate = torch.from_numpy(ocean.climatological_covariance)
 
-    def belief(self, mean: Tensor, covariance: Tensor) -> Belief:
+    def estimate(self, mean: Tensor, covariance: Tensor) -> StateEstimate:
         spread = self.field(covariance.diagonal().sqrt())
-        return Belief(self.field(mean), spread, covariance[None, ..., None])
+        return StateEstimate(self.field(mean), spread, covariance[None, ..., None])
 
     def field(self, cells: Tensor) -> Tensor:
         whole = cells.new_zeros(self.ocean.shape)
@@ -45,29 +45,31 @@ class Exact:
     def cells(self, field: Tensor) -> Tensor:
         return field[0][self.ocean]
 
-    def known(self, belief: Belief) -> tuple[Tensor, Tensor]:
-        return self.cells(belief.mean), belief.memory[0, ..., 0]
+    def known(self, estimate: StateEstimate) -> tuple[Tensor, Tensor]:
+        return self.cells(estimate.mean), estimate.memory[0, ..., 0]
 
-    def first_guess(self, batch: int) -> Belief:
-        return self.belief(self.climate.new_zeros(len(self.climate)), self.climate)
+    def first_guess(self, batch: int) -> StateEstimate:
+        return self.estimate(self.climate.new_zeros(len(self.climate)), self.climate)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         mean, covariance = self.known(analysis)
-        return self.belief(self.step @ mean, self.step @ covariance @ self.step.T + self.noise)
+        return self.estimate(self.step @ mean, self.step @ covariance @ self.step.T + self.noise)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         mean, covariance = self.known(background)
         innovation = torch.where(observations.seen, observations.value - background.mean, 0.0)
         solved = self.dual(background, innovation, observations.precision)
         seen = self.cells(observations.precision) > 0
         total = covariance[seen][:, seen] + torch.diag(1 / self.cells(observations.precision)[seen])
         gain = torch.linalg.solve(total, covariance[seen]).T
-        return self.belief(mean + covariance @ self.cells(solved), covariance - gain @ covariance[seen])
+        return self.estimate(
+            mean + covariance @ self.cells(solved), covariance - gain @ covariance[seen]
+        )
 
-    def covariance(self, background: Belief, field: Tensor) -> Tensor:
+    def covariance(self, background: StateEstimate, field: Tensor) -> Tensor:
         return self.field(self.known(background)[1] @ self.cells(field))
 
-    def dual(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
+    def dual(self, background: StateEstimate, innovation: Tensor, precision: Tensor) -> Tensor:
         covariance, weight = self.known(background)[1], self.cells(precision)
         seen, solved = weight > 0, torch.zeros_like(weight)
         total = covariance[seen][:, seen] + torch.diag(1 / weight[seen])
@@ -77,7 +79,9 @@ class Exact:
     def retreat(self, sensitivity: Tensor) -> Tensor:
         return self.field(self.step.T @ self.cells(sensitivity))
 
-    def look_back(self, analysis: Belief, background: Belief, smoothed: Belief) -> tuple[Tensor, Tensor]:
+    def look_back(
+        self, analysis: StateEstimate, background: StateEstimate, smoothed: StateEstimate
+    ) -> tuple[Tensor, Tensor]:
         after, before = self.known(analysis)[1], self.known(background)[1]
         gain = torch.linalg.solve(before, self.step @ after).T
         less = after - gain @ (before - self.known(smoothed)[1]) @ gain.T
@@ -100,19 +104,19 @@ def windows_of(value: NDArray, error: NDArray) -> list[Observations]:
 
 def smoothed_cycle(
     made: InnovationAnalyser | Exact, windows: list[Observations], trust: float = TRUST
-) -> tuple[list[Step], list[Belief]]:
-    """Steps and smoothed beliefs, in the order of time."""
+) -> tuple[list[Step], list[StateEstimate]]:
+    """Steps and smoothed estimates, in the order of time."""
     backwards = retrace(made, made.first_guess(len(windows[0].value)), len(windows), windows.__getitem__)
-    steps, beliefs = zip(*smooth(made, backwards, trust), strict=True)
-    return list(steps)[::-1], list(beliefs)[::-1]
+    steps, estimates = zip(*smooth(made, backwards, trust), strict=True)
+    return list(steps)[::-1], list(estimates)[::-1]
 
 
 def test_with_the_exact_covariance_it_is_the_exact_smoother(case: Case) -> None:
     expected = rts_smoother(*case)
-    _, beliefs = smoothed_cycle(Exact(case[0]), windows_of(*case[1:]), trust=math.inf)
-    for step, belief in enumerate(beliefs):
-        np.testing.assert_allclose(belief.mean[0], expected.mean[step], atol=1e-9)
-        np.testing.assert_allclose(belief.spread[0] ** 2, expected.variance[step], atol=1e-9)
+    _, estimates = smoothed_cycle(Exact(case[0]), windows_of(*case[1:]), trust=math.inf)
+    for step, estimate in enumerate(estimates):
+        np.testing.assert_allclose(estimate.mean[0], expected.mean[step], atol=1e-9)
+        np.testing.assert_allclose(estimate.spread[0] ** 2, expected.variance[step], atol=1e-9)
 
 
 @pytest.mark.parametrize("number", [1, 2, 7, 9, 10])
@@ -180,10 +184,10 @@ def series(made: InnovationAnalyser, number: int, empty_from: int) -> list[Obser
 @torch.no_grad()
 def test_without_later_observations_it_is_the_analysis(seed: int) -> None:
     made = analyser(seed)
-    steps, beliefs = smoothed_cycle(made, series(made, 7, empty_from=4))
-    for place, (step, belief) in enumerate(zip(steps, beliefs, strict=True)):
+    steps, estimates = smoothed_cycle(made, series(made, 7, empty_from=4))
+    for place, (step, estimate) in enumerate(zip(steps, estimates, strict=True)):
         for name in ("mean", "spread", "memory"):
-            same = torch.equal(getattr(belief, name), getattr(step.analysis, name))
+            same = torch.equal(getattr(estimate, name), getattr(step.analysis, name))
             assert same == (place >= 3), (place, name)
 
 
@@ -210,21 +214,21 @@ def test_values_under_the_mask_and_on_land_never_leak(seed: int) -> None:
 @torch.no_grad()
 def test_what_comes_later_makes_no_place_less_certain(seed: int) -> None:
     made = analyser(seed, hidden=0)
-    steps, beliefs = smoothed_cycle(made, series(made, 5, empty_from=5))
-    for step, belief in zip(steps[:-1], beliefs[:-1], strict=True):
-        assert (belief.spread <= step.analysis.spread).all() and (belief.memory > 0).all()
-        assert belief.spread.sum() < 0.99 * step.analysis.spread.sum()
+    steps, estimates = smoothed_cycle(made, series(made, 5, empty_from=5))
+    for step, estimate in zip(steps[:-1], estimates[:-1], strict=True):
+        assert (estimate.spread <= step.analysis.spread).all() and (estimate.memory > 0).all()
+        assert estimate.spread.sum() < 0.99 * step.analysis.spread.sum()
 
 
 @torch.no_grad()
 def test_one_factor_is_smoothed_as_a_number_is() -> None:
     made = analyser(1)
     kept = made.structure().kept
-    steps, beliefs = smoothed_cycle(made, series(made, 2, empty_from=2))
+    steps, estimates = smoothed_cycle(made, series(made, 2, empty_from=2))
     first, last = steps
     gain = kept.sqrt() * first.analysis.memory / last.background.memory
     expected = first.analysis.memory + gain**2 * (last.analysis.memory - last.background.memory)
-    torch.testing.assert_close(beliefs[0].memory, expected)
+    torch.testing.assert_close(estimates[0].memory, expected)
 
 
 @torch.no_grad()
@@ -262,10 +266,10 @@ def test_later_observations_help() -> None:
         )
         for n, (v, e) in enumerate(zip(value, error, strict=True))
     ]
-    steps, beliefs = smoothed_cycle(made, windows)
+    steps, estimates = smoothed_cycle(made, windows)
     wrong, less = (
         np.mean([np.square(b.mean[0].numpy() * scale - t) for b, t in zip(bs, truth, strict=True)])
-        for bs in ([step.analysis for step in steps], beliefs)
+        for bs in ([step.analysis for step in steps], estimates)
     )
     assert less < 0.95 * wrong  # mean squares, with weights that learnt nothing
 
@@ -282,10 +286,10 @@ def test_what_cannot_be_true_is_starved(case: Case) -> None:
     wet = made.ocean
     largest = {}
     for trust in (TRUST, math.inf):
-        steps, beliefs = smoothed_cycle(made, [windows[0], *[windows[2]] * 60, windows[1]], trust)
+        steps, estimates = smoothed_cycle(made, [windows[0], *[windows[2]] * 60, windows[1]], trust)
         largest[trust] = max(
-            float((abs(belief.mean - step.analysis.mean) / step.analysis.spread)[:, wet].max())
-            for step, belief in zip(steps, beliefs, strict=True)
+            float((abs(estimate.mean - step.analysis.mean) / step.analysis.spread)[:, wet].max())
+            for step, estimate in zip(steps, estimates, strict=True)
         )
     assert largest[math.inf] > 100 and largest[TRUST] < TRUST
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from deepda.assimilation.cycle import Belief, DivergenceError, require_physical
+from deepda.assimilation.cycle import DivergenceError, StateEstimate, require_physical
 from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
 from deepda.networks.discriminator import PatchDiscriminator
@@ -167,7 +167,7 @@ def test_coarser_scales_are_judged_alike(tmp_path: Path) -> None:
     with torch.no_grad():
         analyser.head.weight.normal_(std=0.1)
     with thinned(analyser, [1, 2]):
-        belief, loss = made._window(None, batch)
+        estimate, loss = made._window(None, batch)
         background = analyser.forecast(analyser.first_guess(2), batch.observations.season)
         several = analyser.analyses(background, batch.observations)
     scores = [
@@ -175,7 +175,7 @@ def test_coarser_scales_are_judged_alike(tmp_path: Path) -> None:
     ]
     assert len(scores) == 3 and len({round(score.item(), 4) for score in scores}) == 3
     torch.testing.assert_close(loss, torch.stack(scores).mean())
-    assert torch.equal(belief.mean, several[0].mean)
+    assert torch.equal(estimate.mean, several[0].mean)
     loss.backward()
     gradients = [weight.grad for weight in analyser.trunk.auxiliary.parameters()]
     assert len(gradients) == 4 and all(part is not None and bool(part.any()) for part in gradients)
@@ -229,10 +229,10 @@ def test_likelihood_is_least_for_the_true_mean_and_spread() -> None:
     weights = torch.full((2, 50, 60), 1 / 3000)
 
     def score(mean: float, spread: float) -> float:
-        belief = Belief(
+        estimate = StateEstimate(
             torch.full_like(truth, mean), torch.full_like(truth, spread), truth.new_zeros(1, 0, 50, 60)
         )
-        return float(likelihood(belief, belief, truth, weights))
+        return float(likelihood(estimate, estimate, truth, weights))
 
     best = score(0.0, 1.0)
     assert all(best < score(mean, spread) for mean, spread in ((0.2, 1), (-0.2, 1), (0, 0.8), (0, 1.25)))
@@ -242,8 +242,8 @@ def test_mean_square_leaves_land_out() -> None:
     truth = torch.zeros(1, 1, 2, 2)
     weights = torch.tensor([[[0.5, 0.5], [0.0, 0.0]]])
     mean = torch.tensor([[[[1.0, 3.0], [99.0, 99.0]]]])
-    belief = Belief(mean, torch.ones_like(mean), mean[:, :0])
-    assert float(mean_square(belief, belief, truth, weights)) == 5.0
+    estimate = StateEstimate(mean, torch.ones_like(mean), mean[:, :0])
+    assert float(mean_square(estimate, estimate, truth, weights)) == 5.0
 
 
 @pytest.mark.parametrize("value", [31.0, float("nan"), float("inf")])
@@ -251,4 +251,4 @@ def test_an_analysis_that_runs_away_is_refused(value: float) -> None:
     mean = torch.zeros(1, 1, 2, 2)
     mean[0, 0, 1, 1] = value
     with pytest.raises(DivergenceError, match="standard deviations, expected at most 30"):
-        require_physical(Belief(mean, torch.ones_like(mean), mean[:, :0]))
+        require_physical(StateEstimate(mean, torch.ones_like(mean), mean[:, :0]))

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from deepda.runs.open import load_analyser
 from test_analyser_laws import SEASON, drawn, statics_of, unet3plus
 from test_state import space_on
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations, cycle
+from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import Grid
-from deepda.networks.build import Lessons, build_generator
+from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.dropout import thinned
 from deepda.networks.unet3plus_analyser import SMALLEST, UNet3PlusAnalyser
 from deepda.runs.checkpoint import save_checkpoint
-from deepda.runs.open import load_analyser
 from deepda.settings.compose import load_config
 from deepda.training.trainer import DeeplySupervised, likelihood, objective_of
 
@@ -44,10 +44,12 @@ def at(ocean: Tensor, place: tuple[int, ...], value: float, error: float) -> Obs
     return Observations(values, precision, torch.tensor([SEASON]), PER_YEAR)
 
 
-def believed(analyser: UNet3PlusAnalyser, ocean: Tensor, batch: int = 2) -> Belief:
+def believed(analyser: UNet3PlusAnalyser, ocean: Tensor, batch: int = 2) -> StateEstimate:
     first = analyser.first_guess(batch)
     mean = torch.randn(first.mean.shape, generator=torch.Generator().manual_seed(9)) * ocean
-    return analyser.forecast(Belief(mean, first.spread, 0.4 * first.memory), torch.tensor([SEASON]))
+    return analyser.forecast(
+        StateEstimate(mean, first.spread, 0.4 * first.memory), torch.tensor([SEASON])
+    )
 
 
 def test_untrained_a_lone_observation_of_one_cell_is_used_as_by_a_kalman_filter(
@@ -85,19 +87,19 @@ def test_an_observation_is_heard_near_and_far_but_not_where_none_of_its_windows_
 def test_free_runs_decay_to_climatology_from_whatever_was_believed(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
-    belief = next(cycle(analyser, analyser.first_guess(2), [drawn(ocean, 1, batch=2)]))[1]
-    belief = Belief(10 * belief.mean, belief.spread, belief.memory)
-    size, unsure = float(belief.mean.abs().max()), belief.spread
+    estimate = next(cycle(analyser, analyser.first_guess(2), [drawn(ocean, 1, batch=2)]))[1]
+    estimate = StateEstimate(10 * estimate.mean, estimate.spread, estimate.memory)
+    size, unsure = float(estimate.mean.abs().max()), estimate.spread
     nothing = replace(drawn(ocean, 2, batch=2), precision=torch.zeros(2, *ocean.shape))
-    for _, analysis in cycle(analyser, belief, 20 * [nothing]):
+    for _, analysis in cycle(analyser, estimate, 20 * [nothing]):
         assert float(analysis.mean.abs().max()) <= size
         assert bool((analysis.spread >= unsure - 1e-6).all())
-        size, unsure, belief = float(analysis.mean.abs().max()), analysis.spread, analysis
+        size, unsure, estimate = float(analysis.mean.abs().max()), analysis.spread, analysis
     for _ in range(500):  # years: a window without observations is its forecast
-        belief = analyser.forecast(belief, nothing.season)
-    assert float(belief.mean.abs().max()) < 1e-6
-    torch.testing.assert_close(belief.memory, ocean.float().expand_as(belief.memory))
-    torch.testing.assert_close(belief.spread, analyser.first_guess(2).spread)
+        estimate = analyser.forecast(estimate, nothing.season)
+    assert float(estimate.mean.abs().max()) < 1e-6
+    torch.testing.assert_close(estimate.memory, ocean.float().expand_as(estimate.memory))
+    torch.testing.assert_close(estimate.spread, analyser.first_guess(2).spread)
 
 
 def test_an_increment_is_no_larger_than_the_largest_innovation_and_a_spread_in_roots_of_spreads(
@@ -145,7 +147,7 @@ def test_rolling_longitude_by_whole_coarse_cells_rolls_the_analysis(grid: Grid) 
         return field.roll(4, -1)
 
     turned = made.analyse(
-        Belief(rolled(background.mean), rolled(background.spread), rolled(background.memory)),
+        StateEstimate(rolled(background.mean), rolled(background.spread), rolled(background.memory)),
         replace(window, value=rolled(window.value), precision=rolled(window.precision)),
     )
     expected = made.analyse(background, window)
@@ -182,7 +184,7 @@ def built(grid: Grid, *words: str) -> UNet3PlusAnalyser:
     settings = ["generator=unet3plus", "generator.filters=2", "generator.depth=1", *words]
     space = space_on(grid)
     config = load_config("osse", settings)
-    made = build_generator(config.generator, space, Lessons.none(space), seed=1).analyser
+    made = build_generator(config.generator, space, ControlStatistics.none(space), seed=1).analyser
     assert isinstance(made, UNet3PlusAnalyser)
     return made
 

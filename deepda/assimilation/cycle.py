@@ -20,7 +20,7 @@ LIMIT = 30.0  # climatological standard deviations that no analysis of a model's
 
 
 @dataclass(frozen=True, eq=False)
-class Belief:
+class StateEstimate:
     """What is believed about the ocean at one time: a mean, its uncertainty, and a memory.
 
     Attributes:
@@ -33,9 +33,9 @@ class Belief:
     spread: Tensor
     memory: Tensor
 
-    def detach(self) -> Belief:
-        """The same belief, cut from the graph that made it."""
-        return Belief(self.mean.detach(), self.spread.detach(), self.memory.detach())
+    def detach(self) -> StateEstimate:
+        """The same estimate, cut from the graph that made it."""
+        return StateEstimate(self.mean.detach(), self.spread.detach(), self.memory.detach())
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +63,22 @@ class Observations:
 class Analyser(Protocol):
     """A method of analysis. With no observation its analysis must equal its background."""
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """What is believed before any observation: climatology and its spread."""
         ...
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """The background at the next window, whose season (B) is given."""
         ...
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """The analysis: the background corrected by the observations."""
         ...
 
 
 def cycle(
-    analyser: Analyser, analysis: Belief, windows: Iterable[Observations]
-) -> Iterator[tuple[Belief, Belief]]:
+    analyser: Analyser, analysis: StateEstimate, windows: Iterable[Observations]
+) -> Iterator[tuple[StateEstimate, StateEstimate]]:
     """Yield (background, analysis) of each window; each analysis makes the next background."""
     for observations in windows:
         background = analyser.forecast(analysis, observations.season)
@@ -86,7 +86,9 @@ def cycle(
         yield background, analysis
 
 
-def inferred(pairs: Iterator[tuple[Belief, Belief]]) -> Iterator[tuple[Belief, Belief]]:
+def inferred(
+    pairs: Iterator[tuple[StateEstimate, StateEstimate]],
+) -> Iterator[tuple[StateEstimate, StateEstimate]]:
     """The pairs of a cycle, each made in inference mode, which does not reach what is done between them.
 
     A generator that kept the mode over its yields would leave it on where two of them are interleaved.
@@ -103,17 +105,17 @@ class DivergenceError(DeepDAError, RuntimeError):
     """An analysis left physical limits; nothing is clipped silently."""
 
 
-def require_physical(belief: Belief, limit: float | Tensor = LIMIT) -> None:
+def require_physical(estimate: StateEstimate, limit: float | Tensor = LIMIT) -> None:
     """Refuse an analysis that ran away.
 
     Args:
-        belief: to be looked at.
+        estimate: to be looked at.
         limit: climatological standard deviations, one for all or (L, Y, X).
 
     Raises:
         DivergenceError: a value is not finite or beyond the limit.
     """
-    size = belief.mean.detach().abs()
+    size = estimate.mean.detach().abs()
     worst = int((size / limit).nan_to_num(torch.inf).argmax())
     largest = float(size.flatten()[worst])
     allowed = float(torch.as_tensor(limit, device=size.device).expand_as(size).flatten()[worst])

@@ -29,7 +29,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
 
 TRUST = 6.0  # background spreads; with 4 errors are 1 % larger, with 12 a corner begins to run away
 LEAST_SPREAD = 1e-3  # on land, where it is zero and so is every shift
@@ -39,11 +39,11 @@ LEAST_SPREAD = 1e-3  # on land, where it is zero and so is every shift
 class Smoothable(Protocol):
     """What the smoother needs of a method of analysis, besides what the cycle needs of it."""
 
-    def covariance(self, background: Belief, field: Tensor) -> Tensor:
+    def covariance(self, background: StateEstimate, field: Tensor) -> Tensor:
         """B times a field (B, L, Y, X)."""
         ...
 
-    def dual(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
+    def dual(self, background: StateEstimate, innovation: Tensor, precision: Tensor) -> Tensor:
         """H' inv(S) innovation, on the grid (B, L, Y, X); zero where `precision` is."""
         ...
 
@@ -51,7 +51,9 @@ class Smoothable(Protocol):
         """M' times a field (B, L, Y, X)."""
         ...
 
-    def look_back(self, analysis: Belief, background: Belief, smoothed: Belief) -> tuple[Tensor, Tensor]:
+    def look_back(
+        self, analysis: StateEstimate, background: StateEstimate, smoothed: StateEstimate
+    ) -> tuple[Tensor, Tensor]:
         """Spread and memory of an analysis once the next window is known as well as `smoothed`.
 
         Args:
@@ -65,25 +67,25 @@ class Smoothable(Protocol):
 class Step(NamedTuple):
     """One window of a cycle."""
 
-    background: Belief
-    analysis: Belief
+    background: StateEstimate
+    analysis: StateEstimate
     observations: Observations
 
 
 def smooth(
     method: Smoothable, backwards: Iterable[Step], trust: float = TRUST
-) -> Iterator[tuple[Step, Belief]]:
-    """Yield each step with its smoothed belief, in the order given: the last window first.
+) -> Iterator[tuple[Step, StateEstimate]]:
+    """Yield each step with its smoothed estimate, in the order given: the last window first.
 
-    The first belief yielded is the analysis itself, for nothing comes after it. The memory of a
-    smoothed belief is its uncertainty only; a cycle goes on from the analysis.
+    The first estimate yielded is the analysis itself, for nothing comes after it. The memory of a
+    smoothed estimate is its uncertainty only; a cycle goes on from the analysis.
 
     Args:
         method: that made the steps.
         backwards: consecutive windows, the last first; `retrace` gives them.
         trust: in background spreads; infinite is the exact smoother of an exact method.
     """
-    following: tuple[Belief, Belief] | None = None
+    following: tuple[StateEstimate, StateEstimate] | None = None
     asked = torch.zeros(())
     for step in backwards:
         background, analysis, observations = step
@@ -99,18 +101,18 @@ def smooth(
         shift = method.covariance(background, asked)
         known = method.dual(background, shift, precision)
         mean = analysis.mean + (shift - method.covariance(background, known))
-        following = background, Belief(mean, *uncertainty)
+        following = background, StateEstimate(mean, *uncertainty)
         yield step, following[1]
         innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
         asked = asked - known + method.dual(background, innovation, precision)
 
 
 def retrace(
-    analyser: Analyser, analysis: Belief, number: int, window: Callable[[int], Observations]
+    analyser: Analyser, analysis: StateEstimate, number: int, window: Callable[[int], Observations]
 ) -> Iterator[Step]:
     """Yield the steps of a cycle, the last first.
 
-    One belief in sqrt(number) is kept on the way forward, and those between are made again: some
+    One estimate in sqrt(number) is kept on the way forward, and those between are made again: some
     2 sqrt(number) steps are in memory, at the cost of a second pass.
 
     Args:

@@ -23,7 +23,7 @@ from deepda.base.info import versions
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
-from deepda.networks.build import Lessons, build_generator, number_of_patterns
+from deepda.networks.build import ControlStatistics, build_generator, number_of_patterns
 from deepda.networks.transition import CONTRACTION, NEIGHBOURS, Transition
 from deepda.settings.compose import load_config
 
@@ -53,8 +53,8 @@ def measure(grid_name: str, device: torch.device) -> dict[str, float]:
     shape = space.grid.shape
     weight = torch.full((len(NEIGHBOURS), *shape), CONTRACTION / len(NEIGHBOURS))
     patterns = 0.1 * torch.randn(number_of_patterns(config.generator), *shape)
-    lessons = Lessons(Transition(weight, torch.full(shape, 0.01)), patterns)
-    made = build_generator(config.generator, space, lessons, seed=0)
+    statistics = ControlStatistics(Transition(weight, torch.full(shape, 0.01)), patterns)
+    made = build_generator(config.generator, space, statistics, seed=0)
     analyser: Analyser = made.analyser.to(device).eval()  # type: ignore[assignment]
     precision = torch.zeros(1, *shape, device=device)
     precision[:, 0] = 2.0 * (torch.rand(1, *shape[1:], device=device) < 0.6)

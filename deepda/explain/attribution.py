@@ -29,7 +29,7 @@ import torch
 from captum.attr import IntegratedGradients, Saliency
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.explain.cases import Case, Explained
 from deepda.explain.targets import Target
 from deepda.networks.innovation import InnovationAnalyser
@@ -109,9 +109,9 @@ class Response:
         precision, memory, spread = (
             field.expand(batch, -1, -1, -1) for field in (seen.precision, before.memory, before.spread)
         )
-        belief = Belief(background / self.scale, spread, memory)
+        estimate = StateEstimate(background / self.scale, spread, memory)
         observations = Observations(observed / self.scale, precision, seen.season, seen.per_year)
-        return self.analyser.analyse(belief, observations).mean * self.scale
+        return self.analyser.analyse(estimate, observations).mean * self.scale
 
     @property
     def points(self) -> int:

@@ -1,7 +1,7 @@
 """A finished run, cycled again, and stopped before the windows that are to be explained.
 
 The files of a run hold mean and spread of each analysis but not the memory that the generator
-carries, so the cycle is made again from its start: the same observations, hence the same beliefs.
+carries, so the cycle is made again from its start: the same observations, hence the same estimates.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import USED, SuperObs, superobs
 from deepda.base.progress import Progress
@@ -96,14 +96,14 @@ class Case:
 
     Attributes:
         step: its position in the test years.
-        background: the belief before its observations.
+        background: the estimate before its observations.
         table: its observations.
         found: its superobservations.
         observations: the same as tensors.
     """
 
     step: int
-    background: Belief
+    background: StateEstimate
     table: pd.DataFrame
     found: SuperObs
     observations: Observations
@@ -148,20 +148,20 @@ def cycle_to(
     finished: Finished, wanted: Collection[int], progress: Progress | None = None
 ) -> dict[int, Case]:
     """The cases of the wanted windows, by a cycle from the first window of the run on."""
-    analyser, belief = finished.analyser, finished.analyser.first_guess(1)
+    analyser, estimate = finished.analyser, finished.analyser.first_guess(1)
     kept: dict[int, Case] = {}
     steps = range(max(wanted) + 1)
     for step in progress.track(steps, "Cycling to the windows", len(steps)) if progress else steps:
         with torch.no_grad():  # not inference_mode: gradients pass through these tensors later
-            background = analyser.forecast(belief, torch.tensor([int(finished.span.season[step])]))
+            background = analyser.forecast(estimate, torch.tensor([int(finished.span.season[step])]))
             case = _case(finished, step, background)
-            belief = analyser.analyse(background, case.observations)
+            estimate = analyser.analyse(background, case.observations)
         if step in wanted:
             kept[step] = case
     return kept
 
 
-def _case(finished: Finished, step: int, background: Belief) -> Case:
+def _case(finished: Finished, step: int, background: StateEstimate) -> Case:
     season, table = int(finished.span.season[step]), finished.tables[step]
     found = superobs(table, finished.space.grid, season, finished.space.climatology)
     return Case(step, background, table, found, finished.space.observations(found, season))

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
 from deepda.explain.cases import Case, Explained, Finished
@@ -132,13 +132,13 @@ def without_statics(analyser: Explained) -> Explained:
     return made.eval()  # what follows from the fields is worked out anew
 
 
-def restated(case: Case, old: Explained, new: Explained) -> Belief:
+def restated(case: Case, old: Explained, new: Explained) -> StateEstimate:
     """A background of one analyser in the variances of another: the same share of climatology's."""
     share = case.background.memory / old.first_guess(1).memory.clamp(min=1e-12)
     return replace(case.background, memory=share * new.first_guess(1).memory)
 
 
-def _background(own: Explained, analyser: Explained, case: Case, groups: Combination) -> Belief:
+def _background(own: Explained, analyser: Explained, case: Case, groups: Combination) -> StateEstimate:
     background = case.background if analyser is own else restated(case, own, analyser)
     if "background" not in groups:
         background = replace(background, mean=torch.zeros_like(background.mean))

@@ -21,7 +21,7 @@ from deepda.assimilation.state import StateSpace
 from deepda.explain.attribution import Response
 from deepda.explain.cases import Explained
 from deepda.explain.importance import restated
-from deepda.networks.build import Lessons, build_generator
+from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.transition import Transition
 from deepda.settings.schema import GeneratorConfig
@@ -103,8 +103,8 @@ def correction(analyser: Explained) -> nn.Module:
 def untrained(analyser: Explained, settings: GeneratorConfig, space: StateSpace, seed: int) -> Explained:
     """The same generator before training: first guesses, with the same forecast and patterns."""
     patterns = getattr(analyser, "patterns", torch.zeros(0, *space.grid.shape))
-    lessons = Lessons(Transition(analyser.weight, analyser.noise), patterns)
-    fresh = build_generator(settings, space, lessons, seed).analyser
+    statistics = ControlStatistics(Transition(analyser.weight, analyser.noise), patterns)
+    fresh = build_generator(settings, space, statistics, seed).analyser
     assert isinstance(fresh, Explained)
     if isinstance(fresh, InnovationAnalyser):
         assert isinstance(analyser, InnovationAnalyser)

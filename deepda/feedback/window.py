@@ -33,7 +33,7 @@ from deepda.quality.casts import cast_numbers, platforms
 from deepda.quality.withholding import withheld
 
 if TYPE_CHECKING:
-    from deepda.assimilation.cycle import Belief
+    from deepda.assimilation.cycle import StateEstimate
     from deepda.assimilation.state import StateSpace
 
 STATES = ("used", "withheld", "rejected")
@@ -60,9 +60,14 @@ class Fields:
 
     @classmethod
     def of(
-        cls, space: StateSpace, season: int, background: Belief, analysis: Belief, member: int = 0
+        cls,
+        space: StateSpace,
+        season: int,
+        background: StateEstimate,
+        analysis: StateEstimate,
+        member: int = 0,
     ) -> Fields:
-        """The fields of one member of two beliefs."""
+        """The fields of one member of two estimates."""
         return cls(
             space.celsius(background.mean[member], season),
             space.celsius(analysis.mean[member], season),

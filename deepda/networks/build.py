@@ -33,7 +33,7 @@ class Generator:
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
+class ControlStatistics:
     """What a generator learns from the control simulation before it is trained.
 
     Attributes:
@@ -45,7 +45,7 @@ class Lessons:
     patterns: Tensor
 
     @classmethod
-    def none(cls, space: StateSpace, patterns: int = 0) -> Lessons:
+    def none(cls, space: StateSpace, patterns: int = 0) -> ControlStatistics:
         """Zeros of the right shape, to be filled from a checkpoint."""
         shape = space.grid.shape
         blank = Transition(torch.zeros(len(NEIGHBOURS), *shape), torch.zeros(shape))
@@ -58,14 +58,14 @@ def number_of_patterns(settings: GeneratorConfig) -> int:
 
 
 def build_generator(
-    settings: GeneratorConfig, space: StateSpace, lessons: Lessons, seed: int
+    settings: GeneratorConfig, space: StateSpace, statistics: ControlStatistics, seed: int
 ) -> Generator:
     """An untrained generator; its first weights follow from the seed.
 
     Args:
         settings: which generator, of what size.
         space: grid and scale.
-        lessons: of the training years.
+        statistics: of the training years.
         seed: of the weights.
 
     Raises:
@@ -78,7 +78,7 @@ def build_generator(
             return Generator(Ham2024Analyser(ocean, ocean.float()), Ham2024Discriminator(ocean))
         lat = torch.from_numpy(space.grid.lat).float()
         scale = torch.from_numpy(space.scale)
-        statics = Statics(ocean, lat, scale, lessons.transition, lessons.patterns)
+        statics = Statics(ocean, lat, scale, statistics.transition, statistics.patterns)
         if isinstance(settings, UNet3PlusGenerator):
             unet = UNet3PlusAnalyser(statics, settings.filters, settings.depth, settings.dropout)
             return Generator(unet, PatchDiscriminator(ocean))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from deepda.assimilation.cycle import Belief
+from deepda.assimilation.cycle import StateEstimate
 from deepda.networks.partial_conv import InnovationStem
 from deepda.networks.trunk import PyramidTrunk
 
@@ -35,7 +35,7 @@ class Correction(nn.Module):
 
     def forward(
         self,
-        background: Belief,
+        background: StateEstimate,
         innovation: Tensor,
         precision: Tensor,
         increment: Tensor,

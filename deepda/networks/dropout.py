@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 
 
 class MonteCarloDropout(nn.Module):
@@ -89,13 +89,13 @@ def combined(*numbers: int) -> int:
 
 
 def monte_carlo_spread(
-    analyser: Any, background: Belief, observations: Observations, passes: int, seed: int
+    analyser: Any, background: StateEstimate, observations: Observations, passes: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of the analyses of many thinned networks, from one background.
 
     Args:
         analyser: an Analyser that is a torch module with dropout in it.
-        background: of a window, B beliefs; each pass thins the network alike for all of them.
+        background: of a window, B estimates; each pass thins the network alike for all of them.
         observations: of the same window.
         passes: thinned networks, at least two.
         seed: of their masks.

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.partial_conv import PartialConv3d
 from deepda.networks.sphere import SphereConv3d, SphereConvTranspose3d, wrap_longitude
 
@@ -177,21 +177,23 @@ class Ham2024Analyser(nn.Module):
             )
         self.error_stddev.copy_(error_stddev_LYX.where(self.ocean, 0.0))
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """Climatology with the climatological spread."""
         spread = self.prior_spread.expand(batch, -1, -1, -1)
-        return Belief(torch.zeros_like(spread), spread, spread.new_zeros(batch, 0, *spread.shape[-2:]))
+        return StateEstimate(
+            torch.zeros_like(spread), spread, spread.new_zeros(batch, 0, *spread.shape[-2:])
+        )
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """Persistence: the published background is the previous analysis."""
         return analysis
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """The network's analysis; the background itself where a sample has no observation at all."""
         seen = observations.seen & self.ocean
         analysis = self.generator(background.mean, observations.value, seen)
         observed = seen.flatten(1).any(dim=1)[:, None, None, None]
-        return Belief(
+        return StateEstimate(
             mean=torch.where(observed, analysis, background.mean),
             spread=torch.where(observed, self.error_stddev, background.spread),
             memory=background.memory,
@@ -258,20 +260,20 @@ class Restarting(nn.Module):
         super().__init__()
         self.network = network
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """The network's."""
         return self.network.first_guess(batch)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """The network's."""
         return self.network.forecast(analysis, season)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """The network's where it is within RUNAWAY standard deviations, else climatology."""
         analysis = self.network.analyse(background, observations)
         near = (analysis.mean.detach().abs().amax((1, 2, 3)) < RUNAWAY)[:, None, None, None]
         first = self.network.first_guess(len(near))
-        return Belief(
+        return StateEstimate(
             torch.where(near, analysis.mean, first.mean),
             torch.where(near, analysis.spread, first.spread),
             torch.where(near, analysis.memory, first.memory),

@@ -21,7 +21,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.networks.correction import Correction, influence, zeroed
 from deepda.networks.covariance import (
@@ -173,18 +173,20 @@ class InnovationAnalyser(nn.Module):
         """What learns faster than convolutions: the numbers of the covariance, and its few lengths."""
         return list(self.parameters(recurse=False)), list(self.correlation.parameters())
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """Climatology: mean zero, spread one."""
         variance = self.structure().climate.expand(batch, -1, -1, -1)
-        return Belief(self.ocean.new_zeros(batch, *self.ocean.shape), self._spread(variance), variance)
+        return StateEstimate(
+            self.ocean.new_zeros(batch, *self.ocean.shape), self._spread(variance), variance
+        )
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """Advance the mean; let the variances grow towards climatology."""
         known = self.structure()
         variance = torch.lerp(known.climate, analysis.memory, known.kept)
-        return Belief(advance(self.weight, analysis.mean), self._spread(variance), variance)
+        return StateEstimate(advance(self.weight, analysis.mean), self._spread(variance), variance)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """Correct mean and variances by the observations of the window."""
         background = replace(background, spread=self._modelled(background.memory))  # not calibrated
         precision = observations.precision * self.ocean
@@ -205,9 +207,9 @@ class InnovationAnalyser(nn.Module):
                 ),
             )
             mean, variance = mean + shift, variance * shrink.exp()
-        return Belief(mean, self._spread(variance), variance)
+        return StateEstimate(mean, self._spread(variance), variance)
 
-    def _increment(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
+    def _increment(self, background: StateEstimate, innovation: Tensor, precision: Tensor) -> Tensor:
         """B R^-1/2 S^-1 R^-1/2 d with S = 1 + R^-1/2 B R^-1/2, on the grid.
 
         S is scaled by its diagonal, which is known (Jacobi): half the iterations for the same digits.
@@ -258,7 +260,7 @@ class InnovationAnalyser(nn.Module):
 
         return apply
 
-    def _update_variance(self, background: Belief, precision: Tensor) -> Tensor:
+    def _update_variance(self, background: StateEstimate, precision: Tensor) -> Tensor:
         """Each factor's variance after the window, the other factors taken as noise.
 
         s2 -> s2 / (1 + gain s2 I)^power, where I is the information (inverse variance) on the factor
@@ -273,7 +275,7 @@ class InnovationAnalyser(nn.Module):
         drop = 1 + self.log_gain.exp() * background.memory * information
         return background.memory * drop ** -self.log_power.exp()
 
-    def modelled_spread(self, background: Belief) -> Tensor:
+    def modelled_spread(self, background: StateEstimate) -> Tensor:
         """(B, L, Y, X) root of the diagonal of `covariance`: the spread before it is calibrated."""
         return self._modelled(background.memory)
 
@@ -321,7 +323,7 @@ class InnovationAnalyser(nn.Module):
         """
         self.calibration *= error_over_spread.square().to(self.calibration)[:, None, None]
 
-    def covariance(self, background: Belief, field: Tensor) -> Tensor:
+    def covariance(self, background: StateEstimate, field: Tensor) -> Tensor:
         """B times a field (B, L, Y, X), B the error covariance of the background."""
         known = self.structure()
         product = known.scale * apply_covariance(
@@ -335,7 +337,7 @@ class InnovationAnalyser(nn.Module):
         spread = self._modelled(background.memory)
         return torch.lerp(product, spread * self.sampled.product(spread * field), SAMPLED)
 
-    def dual(self, background: Belief, innovation: Tensor, precision: Tensor) -> Tensor:
+    def dual(self, background: StateEstimate, innovation: Tensor, precision: Tensor) -> Tensor:
         """H' (H B H' + R)^-1 innovation on the grid (B, L, Y, X): `covariance` of it is the increment.
 
         Solved without a graph. Innovations where `precision` is zero, or on land, are not read.
@@ -353,7 +355,9 @@ class InnovationAnalyser(nn.Module):
         """The transpose of the forecast of the mean."""
         return advance_adjoint(self.weight, sensitivity)
 
-    def look_back(self, analysis: Belief, background: Belief, smoothed: Belief) -> tuple[Tensor, Tensor]:
+    def look_back(
+        self, analysis: StateEstimate, background: StateEstimate, smoothed: StateEstimate
+    ) -> tuple[Tensor, Tensor]:
         """Spread and variances of an analysis once the next window is known as well as `smoothed`.
 
         Each factor for itself, by the scalar smoother of Rauch, Tung and Striebel (1965):

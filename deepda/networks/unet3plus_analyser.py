@@ -31,7 +31,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.correction import zeroed
 from deepda.networks.evidence import Evidence, doublings, extents, gather
 from deepda.networks.innovation import Statics, time_of_year
@@ -88,22 +88,22 @@ class UNet3PlusAnalyser(nn.Module):
         """What learns faster than convolutions: the mixtures where a place does not change them."""
         return [], list(self.parameters(recurse=False))
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """Climatology: mean zero, spread one."""
         variance = self.ocean.expand(batch, -1, -1, -1)
-        return Belief(torch.zeros_like(variance), self._spread(variance), variance)
+        return StateEstimate(torch.zeros_like(variance), self._spread(variance), variance)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """Advance the mean; let the variances grow towards climatology."""
         kept = torch.exp(-self.log_pace.exp() * self.noise)
         variance = torch.lerp(self.ocean, analysis.memory, kept)
-        return Belief(advance(self.weight, analysis.mean), self._spread(variance), variance)
+        return StateEstimate(advance(self.weight, analysis.mean), self._spread(variance), variance)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """Correct mean and variances by the observations of the window."""
         return self.analyses(background, observations)[0]
 
-    def analyses(self, background: Belief, observations: Observations) -> list[Belief]:
+    def analyses(self, background: StateEstimate, observations: Observations) -> list[StateEstimate]:
         """The analysis; in training also those of the coarser decoders, finest first."""
         precision = observations.precision * self.ocean
         innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
@@ -127,7 +127,9 @@ class UNet3PlusAnalyser(nn.Module):
         hidden, auxiliary = self.trunk(features)
         return [self._corrected(background, unit, evidence, part) for part in (hidden, *auxiliary)]
 
-    def _corrected(self, background: Belief, unit: Tensor, evidence: Evidence, hidden: Tensor) -> Belief:
+    def _corrected(
+        self, background: StateEstimate, unit: Tensor, evidence: Evidence, hidden: Tensor
+    ) -> StateEstimate:
         """The analysis that the head makes of hidden features."""
         sizes = 2 * [self.windows, self.layers] + [self.layers]
         near, loud, sharp, sure, shift = self.head(hidden).split(sizes, dim=1)
@@ -138,7 +140,7 @@ class UNet3PlusAnalyser(nn.Module):
         mean = background.mean + unit * (told + reached * unit * torch.tanh(shift))
         drop = (_mixture(self.log_drop, sharp, sure) * evidence.weight).sum(1)
         variance = background.memory / (1 + drop)
-        return Belief(mean, self._spread(variance), variance)
+        return StateEstimate(mean, self._spread(variance), variance)
 
     def _spread(self, variance: Tensor) -> Tensor:
         """The spread as it is stated: calibrated, the less the nearer to that of climatology."""

@@ -17,7 +17,7 @@ import xarray as xr
 
 from deepda.climatology.seasonal import Climatology
 from deepda.settings.compose import saved_config
-from deepda.assimilation.cycle import Analyser, Belief, require_physical
+from deepda.assimilation.cycle import Analyser, StateEstimate, require_physical
 from deepda.runs.open import load_analyser
 from deepda.networks.innovation import influence
 from deepda.observations.table import in_window
@@ -33,12 +33,12 @@ class Analysis:
     Attributes:
         dataset: thetao (degC), thetao_background, thetao_stddev (K) and
             thetao_observation_influence (0..1), each (depth, lat, lon), with the time of the window.
-        belief: the same in the units of the network.
+        estimate: the same in the units of the network.
         rows: of the table, by what became of them.
     """
 
     dataset: xr.Dataset
-    belief: Belief
+    estimate: StateEstimate
     rows: dict[str, int]
 
 
@@ -81,25 +81,25 @@ class Run:
         chosen = in_window(table, span.start[0], span.end[0])
         found = superobs(chosen, self.space.grid, season, self.space.climatology)
         with torch.inference_mode():
-            last = before.belief if before is not None else self.analyser.first_guess(1)
+            last = before.estimate if before is not None else self.analyser.first_guess(1)
             background = self.analyser.forecast(last, torch.tensor([season]))
-            belief = self.analyser.analyse(background, self.space.observations(found, season))
-        require_physical(belief)
-        return Analysis(self._dataset(background, belief, span), belief, found.rows())
+            estimate = self.analyser.analyse(background, self.space.observations(found, season))
+        require_physical(estimate)
+        return Analysis(self._dataset(background, estimate, span), estimate, found.rows())
 
-    def _dataset(self, background: Belief, belief: Belief, span: Windows) -> xr.Dataset:
+    def _dataset(self, background: StateEstimate, estimate: StateEstimate, span: Windows) -> xr.Dataset:
         season, dims = int(span.season[0]), ("depth", "lat", "lon")
         share = np.where(
-            self.space.grid.ocean, influence(background.spread[0], belief.spread[0]).numpy(), np.nan
+            self.space.grid.ocean, influence(background.spread[0], estimate.spread[0]).numpy(), np.nan
         )
         fields = {
-            "thetao": (dims, self.space.celsius(belief.mean[0], season), {"units": "degC"}),
+            "thetao": (dims, self.space.celsius(estimate.mean[0], season), {"units": "degC"}),
             "thetao_background": (
                 dims,
                 self.space.celsius(background.mean[0], season),
                 {"units": "degC"},
             ),
-            "thetao_stddev": (dims, self.space.kelvin(belief.spread[0]), {"units": "K"}),
+            "thetao_stddev": (dims, self.space.kelvin(estimate.spread[0]), {"units": "K"}),
             "thetao_observation_influence": (dims, share, {"units": "1"}),
         }
         return self.space.grid.coords().assign(fields).assign_coords(time=span.middle[0])

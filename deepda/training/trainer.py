@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from deepda.assimilation.cycle import Analyser, Belief, Observations, require_physical
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, require_physical
 from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
@@ -39,26 +39,30 @@ SPEEDS = (6.0, 15.0, 1.0)  # learning rates of covariance, its lengths, and conv
 SMALLEST_VARIANCE = 1e-5
 
 
-Objective = Callable[[Belief, Belief, Tensor, Tensor], Tensor]
+Objective = Callable[[StateEstimate, StateEstimate, Tensor, Tensor], Tensor]
 History = list[dict[str, float]]  # update, loss, validation (K), seconds, at each validation
 Watch = Callable[[History], None]
 
 
-def likelihood(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
+def likelihood(
+    background: StateEstimate, analysis: StateEstimate, truth: Tensor, weights: Tensor
+) -> Tensor:
     """(B) negative log likelihood of the truth under background and analysis, mean over layers.
 
     A proper score: it is least where the mean is the best estimate and the spread its real error.
     """
     layers = (weights.sum((1, 2)) > 0).sum()
     total = truth.new_zeros(len(truth))
-    for belief in (background, analysis):
-        variance = belief.spread.square() + SMALLEST_VARIANCE
-        score = 0.5 * (variance.log() + (belief.mean - truth).square() / variance)
+    for estimate in (background, analysis):
+        variance = estimate.spread.square() + SMALLEST_VARIANCE
+        score = 0.5 * (variance.log() + (estimate.mean - truth).square() / variance)
         total = total + (weights * score).sum((1, 2, 3)) / layers
     return total
 
 
-def mean_square(background: Belief, analysis: Belief, truth: Tensor, weights: Tensor) -> Tensor:
+def mean_square(
+    background: StateEstimate, analysis: StateEstimate, truth: Tensor, weights: Tensor
+) -> Tensor:
     """(B) mean square error of the analysis, layers alike: the loss of Ham et al. (2024)."""
     layers = (weights.sum((1, 2)) > 0).sum()
     return (weights * (analysis.mean - truth).square()).sum((1, 2, 3)) / layers
@@ -68,12 +72,14 @@ def mean_square(background: Belief, analysis: Belief, truth: Tensor, weights: Te
 class DeeplySupervised(Protocol):
     """An Analyser whose coarser scales make analyses of their own in training (deep supervision)."""
 
-    def analyses(self, background: Belief, observations: Observations) -> list[Belief]:
+    def analyses(self, background: StateEstimate, observations: Observations) -> list[StateEstimate]:
         """What `analyse` gives, then the analyses of coarser scales."""
         ...
 
 
-def analyses_of(analyser: Analyser, background: Belief, observations: Observations) -> list[Belief]:
+def analyses_of(
+    analyser: Analyser, background: StateEstimate, observations: Observations
+) -> list[StateEstimate]:
     """The analyses that training judges, all alike; the cycle goes on from the first."""
     if isinstance(analyser, DeeplySupervised):
         return analyser.analyses(background, observations)
@@ -147,7 +153,7 @@ class Trainer:
         )
         self.average = {name: value.detach().clone() for name, value in self._named()}
         self.best = {name: value.clone() for name, value in self.average.items()}
-        self.belief: Belief | None = None
+        self.estimate: StateEstimate | None = None
         self.done, self.stale, self.best_score = 0, 0, math.inf
         self.history: History = []
         self.begin = 0.0
@@ -179,14 +185,14 @@ class Trainer:
     def _update(self) -> float:
         self.analyser.train()
         self._set_rate()
-        belief = self.belief.detach() if self.belief is not None else None
+        estimate = self.estimate.detach() if self.estimate is not None else None
         total = torch.zeros((), device=self.device)
         masks = [combined(self.recipe.seed, self.done, n) for n in range(self.recipe.stretches)]
         with thinned(self.analyser, masks):
             for _ in range(self.recipe.backprop):
-                belief, loss = self._window(belief, self.streams.next())
+                estimate, loss = self._window(estimate, self.streams.next())
                 total = total + loss / self.recipe.backprop
-        assert belief is not None
+        assert estimate is not None
         self.optimiser.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.analyser.parameters(), CLIP)
@@ -195,15 +201,15 @@ class Trainer:
         share = max(AVERAGE, 1 / (self.done + 2))
         for name, value in self._named():
             self.average[name].lerp_(value.detach(), share)
-        self.belief = belief.detach()
-        require_physical(self.belief)
+        self.estimate = estimate.detach()
+        require_physical(self.estimate)
         return float(total.detach())
 
-    def _window(self, belief: Belief | None, batch: Batch) -> tuple[Belief, Tensor]:
+    def _window(self, estimate: StateEstimate | None, batch: Batch) -> tuple[StateEstimate, Tensor]:
         analyser: Analyser = self.analyser  # type: ignore[assignment]
         first = analyser.first_guess(len(batch.fresh))
-        belief = first if belief is None else _restart(belief, first, batch.fresh)
-        background = analyser.forecast(belief, batch.observations.season)
+        estimate = first if estimate is None else _restart(estimate, first, batch.fresh)
+        background = analyser.forecast(estimate, batch.observations.season)
         analyses = analyses_of(analyser, background, batch.observations)
         judged = [self.objective(background, one, batch.truth, self.weights) for one in analyses]
         analysis, loss = analyses[0], (batch.weight * torch.stack(judged).mean(0)).sum()
@@ -211,7 +217,7 @@ class Trainer:
             loss = loss + self.recipe.adversarial_weight * self._judge(background, analysis, batch)
         return analysis, loss
 
-    def _judge(self, background: Belief, analysis: Belief, batch: Batch) -> Tensor:
+    def _judge(self, background: StateEstimate, analysis: StateEstimate, batch: Batch) -> Tensor:
         """Train the discriminator on this window, then ask it about the analysis."""
         assert self.discriminator is not None and self.critic is not None
         judge: Discriminator = self.discriminator  # type: ignore[assignment]
@@ -271,8 +277,8 @@ class Trainer:
         if self.discriminator is not None and self.critic is not None:
             tensors |= {f"critic.{n}": v for n, v in self.discriminator.state_dict().items()}
             tensors |= _moments("judge", self.critic)
-        assert self.belief is not None
-        tensors |= {f"belief.{n}": getattr(self.belief, n) for n in ("mean", "spread", "memory")}
+        assert self.estimate is not None
+        tensors |= {f"estimate.{n}": getattr(self.estimate, n) for n in ("mean", "spread", "memory")}
         state = {
             "recipe": vars(self.recipe),
             "done": self.done,
@@ -305,7 +311,7 @@ class Trainer:
         if self.discriminator is not None and self.critic is not None:
             self.discriminator.load_state_dict(_under("critic", tensors))
             _restore_moments("judge", self.critic, tensors)
-        self.belief = Belief(**_under("belief", tensors))
+        self.estimate = StateEstimate(**_under("estimate", tensors))
         self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
         self.history = state["history"]
         self.streams.rewind(state["places"])
@@ -331,12 +337,12 @@ def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:
     ]
 
 
-def _restart(belief: Belief, first: Belief, fresh: Tensor) -> Belief:
+def _restart(estimate: StateEstimate, first: StateEstimate, fresh: Tensor) -> StateEstimate:
     new = fresh[:, None, None, None]
-    return Belief(
-        torch.where(new, first.mean, belief.mean),
-        torch.where(new, first.spread, belief.spread),
-        torch.where(new, first.memory, belief.memory),
+    return StateEstimate(
+        torch.where(new, first.mean, estimate.mean),
+        torch.where(new, first.spread, estimate.spread),
+        torch.where(new, first.memory, estimate.memory),
     )
 
 

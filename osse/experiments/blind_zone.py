@@ -19,7 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import osse.experiments.blind_zone_report
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.base.errors import DeepDAError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
@@ -187,9 +187,9 @@ def _cycle(
             continue
         time, season = twin.windows.middle[step], int(twin.windows.season[step])
         true = twin.truth[step].values - space.climatology.mean[season]
-        for name, belief in zip(STATED, (mine, theirs), strict=True):
-            stddev = space.kelvin(belief.spread[0])
-            tallies[name].add(time, belief.mean[0].cpu().numpy() * space.scale, true, stddev)
+        for name, estimate in zip(STATED, (mine, theirs), strict=True):
+            stddev = space.kelvin(estimate.spread[0])
+            tallies[name].add(time, estimate.mean[0].cpu().numpy() * space.scale, true, stddev)
         analysis = mine.mean[0].cpu().numpy() * space.scale
         for name, field in continued.fields(analysis, windows[step]).items():
             tallies[name].add(time, field, true)
@@ -202,8 +202,8 @@ def _cycle(
 def _add_thinned(
     tallies: Mapping[str, Tally],
     trained: Trained,
-    background: Belief,
-    analysis: Belief,
+    background: StateEstimate,
+    analysis: StateEstimate,
     observed: Observations,
     step: int,
     true: NDArray[np.floating],

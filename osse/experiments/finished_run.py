@@ -11,14 +11,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import torch
+from deepda.runs.open import load_analyser
 from numpy.typing import NDArray
 
 from deepda.assimilation.baselines import OptimalInterpolation
-from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle, inferred, require_physical
+from deepda.assimilation.cycle import (
+    Analyser,
+    Observations,
+    StateEstimate,
+    cycle,
+    inferred,
+    require_physical,
+)
 from deepda.assimilation.superobs import superobs
 from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
-from deepda.runs.open import load_analyser
 from deepda.settings.compose import saved_config
 from deepda.settings.schema import Config
 from osse.twin.control_years import Control, fit_space, share_out
@@ -37,7 +44,7 @@ class Trained:
         folder: of the run.
         config: its settings.
         analyser: its generator with the best weights.
-        oi: its tuned opponent.
+        oi: its tuned baseline.
         control: its control simulation and how the years were shared out.
         anomalies: (time, L, Y, X) standardised, of the training years; on disk.
         twin: truth and observations of the test years.
@@ -111,7 +118,9 @@ def kept_observations(
     return found, rows
 
 
-def cycled(analyser: Analyser, windows: Sequence[Observations]) -> Iterator[tuple[Belief, Belief]]:
+def cycled(
+    analyser: Analyser, windows: Sequence[Observations]
+) -> Iterator[tuple[StateEstimate, StateEstimate]]:
     """(background, analysis) of each window, from climatology on.
 
     Raises:

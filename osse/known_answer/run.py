@@ -176,8 +176,8 @@ def analyse(method: Analyser, case: Case) -> Analyses:
     scale, fields = case.space.scale, []
     start = time.perf_counter()
     with torch.inference_mode():
-        for _, belief in cycle(method, method.first_guess(1), case.observations()):
-            fields.append((belief.mean[0].numpy() * scale, (belief.spread[0].numpy() * scale) ** 2))
+        for _, estimate in cycle(method, method.first_guess(1), case.observations()):
+            fields.append((estimate.mean[0].numpy() * scale, (estimate.spread[0].numpy() * scale) ** 2))
     mean, variance = (np.stack(part) for part in zip(*fields, strict=True))
     return Analyses(mean, variance, 1e3 * (time.perf_counter() - start) / len(fields))
 
@@ -225,12 +225,12 @@ def course(
 ) -> Course:
     """A generator to be trained on the training years (time, depth, lat, lon), standardised."""
     space = validation.space
-    lessons = learn(anomalies, space, number_of_patterns(settings))
+    statistics = learn(anomalies, space, number_of_patterns(settings))
     season = np.arange(len(anomalies)) % PENTADS
     data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network))
 
     def build() -> Generator:
-        return build_generator(settings, space, lessons, seed)
+        return build_generator(settings, space, statistics, seed)
 
     return Course(build, data, lambda network: _rmse(network, validation))
 

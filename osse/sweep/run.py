@@ -16,7 +16,13 @@ from torch import nn
 from deepda.assimilation.cycle import Analyser
 from deepda.base.files import require_writable, write_whole
 from deepda.base.progress import Progress
-from deepda.networks.build import Generator, Lessons, build_generator, device_of, number_of_patterns
+from deepda.networks.build import (
+    ControlStatistics,
+    Generator,
+    build_generator,
+    device_of,
+    number_of_patterns,
+)
 from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.course import VALIDATIONS, Course
@@ -128,12 +134,12 @@ def twin_courses(config: Config, output: Path, progress: Progress) -> Courses:
     years = ValidationYears(control, space, validation_network(config, space.grid), config.seed)
 
     @cache
-    def lessons(patterns: int) -> Lessons:
+    def statistics(patterns: int) -> ControlStatistics:
         return learn(anomalies, space, patterns)
 
     def course(config: Config) -> Course:
         def build() -> Generator:
-            known = lessons(number_of_patterns(config.generator))
+            known = statistics(number_of_patterns(config.generator))
             made = build_generator(config.generator, space, known, config.seed)
             device = device_of(config)
             return Generator(made.analyser.to(device), made.discriminator.to(device))

@@ -17,7 +17,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.control.prepare import open_prepared, prepare_control
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
-from deepda.networks.build import Lessons
+from deepda.networks.build import ControlStatistics
 from deepda.networks.patterns import leading_patterns
 from deepda.networks.transition import Transition
 from deepda.settings.files import matching_files
@@ -153,7 +153,7 @@ def fit_space(
     return space, fields
 
 
-def learn(anomalies: NDArray[np.float32], space: StateSpace, patterns: int) -> Lessons:
+def learn(anomalies: NDArray[np.float32], space: StateSpace, patterns: int) -> ControlStatistics:
     """The local linear forecast of the training years, and so many of their leading patterns."""
     ocean, per_year = torch.from_numpy(space.grid.ocean), space.climatology.per_year
     pieces = (
@@ -161,4 +161,4 @@ def learn(anomalies: NDArray[np.float32], space: StateSpace, patterns: int) -> L
         for first in range(0, len(anomalies) - 1, per_year)
     )
     transition = Transition.fit(pieces, ocean, torch.from_numpy(space.scale))
-    return Lessons(transition, leading_patterns(anomalies, space.weights, patterns))
+    return ControlStatistics(transition, leading_patterns(anomalies, space.weights, patterns))

@@ -1,4 +1,4 @@
-"""Optimal interpolation as the opponent of a run: tuned on the validation years, kept for later."""
+"""Optimal interpolation as the baseline of a run: tuned on the validation years, kept for later."""
 
 from __future__ import annotations
 
@@ -68,8 +68,10 @@ def tuned_interpolation(
     return tuned.analyser
 
 
-def opponent_of(run: Path, config: Config, cache: Path, progress: Progress) -> OptimalInterpolation:
-    """The tuned opponent of a finished run.
+def tuned_interpolation_of(
+    run: Path, config: Config, cache: Path, progress: Progress
+) -> OptimalInterpolation:
+    """The tuned baseline of a finished run.
 
     Args:
         run: its folder.
@@ -94,7 +96,7 @@ def opponent_of(run: Path, config: Config, cache: Path, progress: Progress) -> O
 
 
 def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:
-    """The tuned opponent of a run; its covariance is fitted again on the training anomalies."""
+    """The tuned baseline of a run; its covariance is fitted again on the training anomalies."""
     with safe_open(folder / FILE, "pt") as file:
         reach = {name: float(value) for name, value in (file.metadata() or {}).items()}
         inflation, error = file.get_tensor("inflation"), file.get_tensor("error_stddev")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import xarray as xr
 import yaml
+from deepda.runs.open import load_analyser
 from torch import nn
 
 import osse.twin.report
@@ -31,7 +32,6 @@ from deepda.networks.ham2024 import Ham2024Analyser, pupil_of
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint, save_errors
-from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, dump, saved_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.background_errors import collect
@@ -39,7 +39,7 @@ from deepda.training.stretches import TrainingData
 from deepda.training.trainer import STATE, Recipe, Trainer, objective_of
 from osse.twin.control_years import Control, fit_space, learn, prepare, share_out
 from osse.twin.increments import INCREMENTS, across_land, single_observations
-from osse.twin.optimal_interpolation import opponent_of, tuned_interpolation
+from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
 from osse.twin.scores import scores_of
 from osse.twin.twin import (
     NETWORK_OF_TEST,
@@ -117,7 +117,7 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         with clock.stage("control"):
             other = _another_truth(truth, config, space, output, progress)
         with clock.stage("baselines"):
-            oi = opponent_of(run, config, output / "cache", progress)
+            oi = tuned_interpolation_of(run, config, output / "cache", progress)
         return judge(other, analyser, oi, config, output, clock, progress, {"run": str(run)})
 
 
@@ -241,8 +241,8 @@ def _train(
         progress.note(f"training: {checkpoint} is finished and is used again")
         return load_analyser(checkpoint, config.generator)[0], model["history"]
     with clock.stage("fit"):
-        lessons = learn(anomalies, space, number_of_patterns(config.generator))
-    generator = build_generator(config.generator, space, lessons, config.seed)
+        statistics = learn(anomalies, space, number_of_patterns(config.generator))
+    generator = build_generator(config.generator, space, statistics, config.seed)
     analyser = generator.analyser.to(device_of(config))
     with clock.stage("train"):
         history = _trainer(config, control, years, anomalies, generator, output).run(progress)

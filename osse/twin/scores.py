@@ -100,7 +100,7 @@ def reliability(fields: dict[str, xr.DataArray], weights: xr.DataArray, grid: Gr
     if "oi" in fields:
         miss = (fields["oi"] - fields["truth"]).load()
         constant = weighted_mean(miss**2, weights, keep=("depth",)) ** 0.5
-        # The opponent is given the best constant spread of each layer, known only afterwards.
+        # The baseline is given the best constant spread of each layer, known only afterwards.
         crps = crps_gaussian(fields["oi"], constant.broadcast_like(miss), fields["truth"])
         result["crps_oi_with_its_own_rmse_as_spread"] = float(weighted_mean(crps, weights))
     return result

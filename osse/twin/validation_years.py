@@ -1,4 +1,4 @@
-"""The validation years: where weights, and the opponent's parameters, are chosen."""
+"""The validation years: where weights, and the baseline's parameters, are chosen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deepda.assimilation.cycle import Analyser, Belief, Observations, cycle, inferred
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle, inferred
 from deepda.assimilation.state import StateSpace
 from deepda.observations.synthetic import GriddedNetwork, observe_gridded
 from osse.twin.control_years import Control
@@ -73,7 +73,7 @@ class ValidationYears:
             total += self._square(analysis.mean[0].cpu() - self.truth[step])
         return total / (len(self.truth) - self.spinup)
 
-    def _analyses(self, analyser: Analyser) -> Iterator[tuple[int, Belief]]:
+    def _analyses(self, analyser: Analyser) -> Iterator[tuple[int, StateEstimate]]:
         """(step, analysis) of the windows after spin-up."""
         with torch.inference_mode():
             first = analyser.first_guess(1)

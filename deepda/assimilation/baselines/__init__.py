@@ -1,4 +1,4 @@
-"""The opponents, as Analysers: climatology, persistence, tuned optimal interpolation.
+"""The baselines, as Analysers: climatology, persistence, tuned optimal interpolation.
 
 cellwise                one cell knows nothing of another: climatology, persistence
 optimal_interpolation   the cycled analysis with the localised covariance of a control simulation

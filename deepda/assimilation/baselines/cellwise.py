@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.cycle import Observations, StateEstimate
 
 
-def climatology_belief(ocean_LYX: Tensor, batch: int) -> Belief:
+def climatology_estimate(ocean_LYX: Tensor, batch: int) -> StateEstimate:
     """What is known without any observation: anomaly zero, spread one; zero on land."""
     spread = ocean_LYX.to(torch.float32).expand(batch, -1, -1, -1)
-    return Belief(torch.zeros_like(spread), spread, spread.new_zeros(batch, 0, *spread.shape[-2:]))
+    return StateEstimate(
+        torch.zeros_like(spread), spread, spread.new_zeros(batch, 0, *spread.shape[-2:])
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +31,16 @@ class Climatology:
 
     ocean: Tensor
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """Anomaly zero with the climatological spread."""
-        return climatology_belief(self.ocean, batch)
+        return climatology_estimate(self.ocean, batch)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """Anomaly zero again."""
         spread = _wet(self.ocean, analysis.spread)
-        return Belief(torch.zeros_like(analysis.mean), spread, analysis.memory)
+        return StateEstimate(torch.zeros_like(analysis.mean), spread, analysis.memory)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """The background: observations are not used."""
         return background
 
@@ -59,20 +61,20 @@ class Persistence:
 
     ocean: Tensor
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """Anomaly zero with the climatological spread."""
-        return climatology_belief(self.ocean, batch)
+        return climatology_estimate(self.ocean, batch)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """The previous analysis with the climatological spread, as its weights assume."""
-        return Belief(analysis.mean, _wet(self.ocean, analysis.spread), analysis.memory)
+        return StateEstimate(analysis.mean, _wet(self.ocean, analysis.spread), analysis.memory)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """Direct insertion, weighted by the precision of the observation."""
         precision = observations.precision.where(self.ocean, 0.0)
         weight = precision / (1.0 + precision)
         misfit = (observations.value - background.mean).where(precision > 0, 0.0)
-        return Belief(
+        return StateEstimate(
             mean=background.mean + weight * misfit,
             spread=background.spread * (1.0 - weight).sqrt(),
             memory=background.memory,

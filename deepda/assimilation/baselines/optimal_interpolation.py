@@ -25,8 +25,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.baselines.cellwise import climatology_belief
-from deepda.assimilation.cycle import Belief, Observations
+from deepda.assimilation.baselines.cellwise import climatology_estimate
+from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.local_covariance import Floats, LocalCovariance, observed_alike
 from deepda.geometry.grid import Grid
 
@@ -36,7 +36,7 @@ TINY = np.float32(1e-30)  # keeps a column without misfit from dividing by zero
 
 @dataclass(frozen=True, eq=False)
 class OptimalInterpolation:
-    """The classical opponent. Runs on the CPU wherever its input lies, and has no gradients.
+    """The classical baseline. Runs on the CPU wherever its input lies, and has no gradients.
 
     The gain never reads the spread, which is static: in the analysis the measured `error_stddev` where
     the background is not better known already, in the forecast relaxing to climatology as damped
@@ -91,18 +91,18 @@ class OptimalInterpolation:
         """The same with other factors (A, L) or (A, 1), A of the batch or one for all its members."""
         return replace(self, inflation=inflation.expand(-1, self.ocean.shape[0]))
 
-    def first_guess(self, batch: int) -> Belief:
+    def first_guess(self, batch: int) -> StateEstimate:
         """Climatology with its spread."""
-        return climatology_belief(self.ocean, batch)
+        return climatology_estimate(self.ocean, batch)
 
-    def forecast(self, analysis: Belief, season: Tensor) -> Belief:
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """Damped persistence; the variance relaxes to that of climatology, one."""
         damping = self.damping.to(analysis.mean)[:, None, None]
         variance = (damping * analysis.spread).square() + (1 - damping.square())
         spread = variance.sqrt().where(self.ocean.to(variance.device), 0.0)
-        return Belief(damping * analysis.mean, spread, analysis.memory)
+        return StateEstimate(damping * analysis.mean, spread, analysis.memory)
 
-    def analyse(self, background: Belief, observations: Observations) -> Belief:
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """The best linear analysis for the static covariance.
 
         Observations of batch 1 serve all members of the background.
@@ -116,7 +116,7 @@ class OptimalInterpolation:
             increment[members] = self._increment(members, cells, misfit[at], precision[at])
         seen = torch.from_numpy((precision > 0).any(axis=1)).to(background.spread.device)
         known = torch.minimum(background.spread, self.error_stddev.to(background.spread))
-        return Belief(
+        return StateEstimate(
             mean=background.mean + self._fields(increment, background.mean),
             spread=torch.where(seen[:, None, None, None], known, background.spread),
             memory=background.memory,
