@@ -15,15 +15,15 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from deepda.climatology.seasonal import Climatology
-from deepda.settings.compose import saved_config
 from deepda.assimilation.cycle import Analyser, StateEstimate, require_physical
-from deepda.runs.open import load_analyser
-from deepda.networks.innovation import influence
-from deepda.observations.table import in_window
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
+from deepda.climatology.seasonal import Climatology
 from deepda.geometry.windows import Windows, windows
+from deepda.networks.innovation import influence
+from deepda.observations.table import in_window
+from deepda.runs.open import load_analyser
+from deepda.settings.compose import saved_config
 
 
 @dataclass(frozen=True, eq=False)
