@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepda.base.files import require_writable
 from deepda.commands.console import Command
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def _ingest(arguments: Namespace) -> int:
     if arguments.workers is not None and arguments.scheduler is not None:
         raise UsageError("--workers and --scheduler came, expected one: a cluster has its own workers")
     paths = matching_files(arguments.paths)
-    output = require_writable(Path(arguments.output))
+    output = Path(arguments.output)
     from deepda.observations.ingest import ingest
 
     told = _told(arguments)

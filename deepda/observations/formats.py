@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from deepda.observations.argo import read_argo
 from deepda.observations.en4 import read_en4
 from deepda.observations.fdbk import read_fdbk
 from deepda.observations.gtspp import read_gtspp
-from deepda.observations.guard import Guard
+from deepda.observations.guard import Guard, shared_guard
 from deepda.observations.mitprof import read_mitprof
 from deepda.observations.moorings import read_mooring
 from deepda.observations.ncfile import NetcdfFile
@@ -51,30 +52,23 @@ TEXT = (".csv", ".csv.gz")
 def read_observations(
     path: Path, options: ReadOptions | None = None, guard: Guard | None = None
 ) -> ReadResult:
-    """Read a file of observations, whatever its format.
-
-    HDF5, whose library a damaged file can crash, is read in a child process; many files are read
-    faster with one guard for all, which then reads all NetCDF.
+    """Read a file of observations, whatever its format, in a child process with bounded memory.
 
     Args:
         path: of one file.
         options: what the file does not say itself.
-        guard: a child process to read NetCDF in.
+        guard: the child process to read in, by default one for all files of this process.
 
     Returns:
         Kept and rejected rows, which together are all rows of the file.
 
     Raises:
-        ObservationError: no such file, empty, of no known format, without any value, or damaged.
+        ObservationError: no such file, empty, of no known format, without any value, damaged, or
+            too large for the memory of the child.
     """
-    path, options = Path(path), options or ReadOptions()
-    start = _first_bytes(path)
-    if guard is not None and start.startswith(NETCDF):
-        return guard.read(path, None, options)
-    if start.startswith(HDF5):
-        with Guard() as once:
-            return once.read(path, None, options)
-    return read_format(path, format_of(path), options)
+    path = Path(path)
+    _first_bytes(path)
+    return (guard or shared_guard()).read(path, None, options or ReadOptions())
 
 
 def read_parts(path: Path, options: ReadOptions, guard: Guard | None = None) -> Iterator[ReadResult]:
@@ -142,8 +136,8 @@ def format_of(path: Path) -> str:
 
 
 def _first_bytes(path: Path) -> bytes:
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "missing"
+    if not os.path.isfile(path):
+        what = "a folder" if os.path.isdir(path) else "missing or no regular file"
         raise ObservationError(f"{path} is {what}, expected a file; check the path")
     try:
         with path.open("rb") as stream:
