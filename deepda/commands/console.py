@@ -1,7 +1,8 @@
 """How a command line is read, and how an end of any kind is told: the exit code and one sentence.
 
 0 done, 1 a bug (with traceback) or input of which a part was not taken (with a summary), 2 a refusal
-(one sentence), 130 interrupted, 141 nobody reads the output on (`deepda ... | head`). The commands themselves are in `deepda.cli`.
+(one sentence), 130 interrupted, 141 nobody reads the output on (`deepda ... | head`). The commands
+themselves are in `deepda.cli`.
 """
 
 from __future__ import annotations

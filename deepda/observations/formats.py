@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deepda.observations.argo import read_argo
 from deepda.observations.en4 import read_en4
+from deepda.observations.exchange import is_exchange, read_exchange
 from deepda.observations.fdbk import read_fdbk
 from deepda.observations.gtspp import read_gtspp
 from deepda.observations.guard import Guard, shared_guard
@@ -42,6 +43,7 @@ READERS: dict[str, Reader] = {
     "mooring": read_mooring,
     "sst": read_sst,
     "t30": read_grd,
+    "exchange": read_exchange,
     "own": read_own,
 }
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -126,12 +128,14 @@ def format_of(path: Path) -> str:
         with refusing(path, "netcdf"), NetcdfFile(path) as file:
             found = _of_netcdf(file)
         return found
+    if is_exchange(path, start):
+        return "exchange"
     if start.startswith(b"PAR1") or lower.endswith(TEXT):
         return "own"
     if lower.endswith(".grd"):
         return "t30"
     raise UnknownFormatError(
-        f"{path} begins with {start!r}, expected NetCDF, Parquet, .csv or .grd; convert it"
+        f"{path} begins with {start!r}, expected NetCDF, Parquet, .csv, .grd or WHP Exchange; convert it"
     )
 
 

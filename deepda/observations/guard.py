@@ -89,7 +89,12 @@ class Guard:
         child = self._running()
         assert child.stdin is not None and child.stdout is not None
         late = threading.Event()
-        timer = threading.Timer(self.patience, lambda: (late.set(), child.kill()))
+
+        def give_up() -> None:
+            late.set()
+            child.kill()
+
+        timer = threading.Timer(self.patience, give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -125,9 +130,13 @@ class Guard:
         return self._child
 
 
-@functools.cache
 def shared_guard() -> Guard:
-    """The child of this process for files that are read one by one; it ends with the process."""
+    """The child of this process for all its files; it ends with the process."""
+    return _guard_of(os.getpid())  # a forked process must not use the pipes of its parent
+
+
+@functools.cache
+def _guard_of(process: int) -> Guard:
     guard = Guard()
     atexit.register(guard.close)
     return guard

@@ -18,7 +18,7 @@ from deepda.observations.argo import INDEX, ArgoFile, choose_files, missing_file
 LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic-profile_index.txt",
          "ar_index_global_meta.txt", "ar_index_global_tech.txt", "ar_index_global_traj.txt")  # fmt: skip
 OTHER = ("meta", "tech", "Rtraj", "Dtraj", "BRtraj", "BDtraj")  # <float>_<word>.nc without profiles
-FILES = (".nc", ".csv", ".csv.gz", ".parquet", ".grd")  # what files of observations are called
+FILES = (".nc", ".csv", ".csv.gz", ".parquet", ".grd", ".zip")  # what files of observations are called
 A_FOLDER = "is a folder, expected a file; rename it or leave it out (files in it have rows of their own)"
 
 
