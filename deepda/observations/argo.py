@@ -13,11 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.classic import DamagedFileError, read_header
+from deepda.base.units import UnitError, convert
 from deepda.observations.ncfile import ARGO, NetcdfFile, days_since
 from deepda.observations.reading import (
     GOOD,
@@ -31,6 +33,12 @@ from deepda.observations.reading import (
 
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
 EPOCH = "1950-01-01"
+MODES = ("R", "A", "D")  # real time, adjusted in real time, delayed mode
+VALUES = {  # parameter -> its unit, and spellings of it that need no conversion
+    "PRES": ("dbar", ("decibar", "decibars", "dbar", "")),
+    "TEMP": ("degC", ("degree_celsius", "degrees_celsius", "degree celsius", "degc", "celsius", "")),
+    "PSAL": ("1", ("psu", "1", "1e-3", "pss-78", "")),
+}
 SINGLE = re.compile(r"^(?P<kind>[BMS]?)(?P<mode>[RD])(?P<float>\d{5,7})_(?P<cycle>\d{3,4}D?)\.nc$")
 MULTI = re.compile(r"^(?P<float>\d{5,7})_(?P<kind>[A-Za-z]+)\.nc$")
 SEAL = re.compile(r"^(?P<tag>.+)_(?P<resolution>[a-z]{2})(?P<version>\d)_prof\.nc$")
@@ -53,29 +61,60 @@ class ArgoFile:
     reason: str = ""
 
 
+class ArgoNetcdf(NetcdfFile):
+    """An Argo file; NODC issues them with names in lower case, which are read in upper case here.
+
+    Raises:
+        ObservationError: as `NetcdfFile`, or two names differ by their case alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._spelled = {name.upper(): name for name in sorted(self.names)}
+        if len(self._spelled) < len(self.names):
+            raise self.error("two of its variables differ by the case of their names alone")
+        self.names = frozenset(self._spelled)
+
+    def _variable(self, name: str) -> netCDF4.Variable:
+        if name not in self.names:
+            raise self.error(f"it has no variable {name}, expected those of an Argo profile file")
+        return self._data.variables[self._spelled[name]]
+
+
+def is_argo(file: NetcdfFile) -> bool:
+    """Whether the file says so of itself."""
+    names = [name for name in ("DATA_TYPE", "data_type") if name in file]
+    return any("argo" in " ".join(file.texts(name, 1)).lower() for name in names)
+
+
 def read_argo(path: Path, options: ReadOptions) -> ReadResult:
     """Read a core `_prof.nc`, a single-cycle R or D file, a synthetic `_Sprof.nc`, or a geo file.
 
     Raises:
         ObservationError: not a profile file with temperature, or damaged.
     """
-    with NetcdfFile(path) as file:
+    with ArgoNetcdf(path) as file:
         if "TEMP" not in file or "PRES" not in file:
             kind = " ".join(file.texts("DATA_TYPE", 1))
             raise file.error(
-                f"an Argo file of type {kind!r} without TEMP or PRES came, expected core or "
+                f"it is an Argo file of type {kind!r} without TEMP or PRES, expected core or "
                 "synthetic profiles",
                 "read the core file of the same cycle",
             )
+        absent = [f"{name}_QC" for name in VALUES for name in (name, f"{name}_ADJUSTED")
+                  if name in file and f"{name}_QC" not in file]  # fmt: skip
+        if absent:
+            raise file.error(f"it has no flags {', '.join(absent)}, expected those of every value")
         rows = _rows(file)
     return finish(rows, path, "argo", options)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
     raw = file.matrix("TEMP")
-    shape = raw.shape
+    shape = (raw.shape[0], raw.shape[1])
     casts = shape[0]
     present = np.isfinite(file.numbers("PRES", shape)) | np.isfinite(raw)
+    modes = _modes(file, "TEMP", casts)
     pressure, pressure_quality, pressure_error = _best(file, "PRES", shape)
     temperature, quality, error = _best(file, "TEMP", shape)
     salinity = np.full(shape, np.nan)
@@ -84,17 +123,20 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         salinity = np.where(salinity_quality < SUSPECT, salinity, np.nan)
     platform = file.texts("PLATFORM_NUMBER", casts)
     reason = np.where(pressure_error > WORST_PRESSURE_ERROR, "pressure_error_above_20_dbar", "")
+    reason = reason.astype(object)
+    reason[_invalid(file, "TEMP", temperature)] = "outside_the_valid_range_of_the_file"
+    reason[~np.isin(modes, MODES)] = "data_mode_unknown"
     reason[~_primary(file, platform)] = "not_primary_sampling"
     return rows_of(
         present,
-        time=days_since(file.numbers("JULD", (casts,)), EPOCH),
+        time=_times(file, casts),
         lat=file.numbers("LATITUDE", (casts,)),
         lon=file.numbers("LONGITUDE", (casts,)),
         pressure=pressure,
         temperature=temperature,
         salinity=salinity,
         instrument_error=error,
-        platform_type="argo",
+        platform_type=np.where(_of_animals(file), "ctd", "argo"),
         platform_id=platform,
         quality_time=file.flags("JULD_QC", (casts,), ARGO, absent=GOOD),
         quality_position=file.flags("POSITION_QC", (casts,), ARGO, absent=GOOD),
@@ -104,27 +146,82 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     )
 
 
+def _times(file: NetcdfFile, casts: int) -> NDArray[np.datetime64]:
+    """(cast) times by the units of JULD, by default days since 1950.
+
+    The manual's day count is Gregorian, also where a file calls its calendar "julian" after it.
+    """
+    units = file.attribute("units", "JULD")
+    if not units or re.match(rf"days since {EPOCH}\b(?!.*[+-]\d\d:?\d\d\s*$)", units):
+        return days_since(file.numbers("JULD", (casts,)), EPOCH)
+    return file.times("JULD", (casts,))
+
+
+def _of_animals(file: NetcdfFile) -> bool:
+    """Whether seals carried the CTD (MEOP), which declare Argo's layout for their data."""
+    return "mammal" in (file.attribute("data_type") + file.attribute("source")).lower()
+
+
 def _best(
     file: NetcdfFile, name: str, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64]]:
     """(cast, level) values, qualities and errors: adjusted in casts of mode A and D."""
-    value, quality = file.numbers(name, shape), file.flags(f"{name}_QC", shape, ARGO)
+    value, quality = _values(file, name, name, shape), file.flags(f"{name}_QC", shape, ARGO)
     error = np.full(shape, np.nan)
     if f"{name}_ADJUSTED" not in file:  # files of floats that never left real time
         return value, quality, error
     adjusted = np.isin(_modes(file, name, shape[0]), ("A", "D"))[:, None]
-    value = np.where(adjusted, file.numbers(f"{name}_ADJUSTED", shape), value)
+    value = np.where(adjusted, _values(file, f"{name}_ADJUSTED", name, shape), value)
     quality = np.where(adjusted, file.flags(f"{name}_ADJUSTED_QC", shape, ARGO), quality)
     if f"{name}_ADJUSTED_ERROR" in file:
         error = np.where(adjusted, file.numbers(f"{name}_ADJUSTED_ERROR", shape), error)
     return value, quality, error
 
 
+def _values(file: NetcdfFile, variable: str, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Values of a variable in the unit of its parameter."""
+    return in_unit(file, variable, file.numbers(variable, shape), name)
+
+
+def in_unit(
+    file: NetcdfFile, variable: str, values: NDArray[np.float64], name: str
+) -> NDArray[np.float64]:
+    """Values in the unit of a parameter (VALUES), by the attribute of their variable.
+
+    Raises:
+        ObservationError: a unit that is unknown or measures something else.
+    """
+    unit, usual = VALUES[name]
+    stated = file.attribute("units", variable)
+    if stated.lower() in usual:
+        return values
+    try:
+        return convert(values, stated, unit)
+    except UnitError as error:
+        raise file.error(f"{variable}: {error}") from error
+
+
+def _invalid(file: NetcdfFile, name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where values lie outside the range that the file itself declares valid."""
+    lowest, highest = (file.attribute(word, name) for word in ("valid_min", "valid_max"))
+    try:
+        low, high = float(lowest or -np.inf), float(highest or np.inf)
+    except ValueError as error:
+        raise file.error(f"the valid range of {name} is {lowest} to {highest}") from error
+    return (values < low) | (values > high)
+
+
 def _modes(file: NetcdfFile, name: str, casts: int) -> NDArray[np.str_]:
-    """(cast) R, A or D; of the parameter where a synthetic profile tells them apart, else R."""
+    """(cast) R, A or D; of the parameter where a synthetic profile states one for each.
+
+    Raises:
+        ObservationError: there are adjusted values and no mode says where they hold.
+    """
     if "DATA_MODE" in file:
         return file.characters("DATA_MODE", (casts,))
     if "PARAMETER_DATA_MODE" not in file or "STATION_PARAMETERS" not in file:
+        if f"{name}_ADJUSTED" in file:
+            raise file.error("it has adjusted values and no DATA_MODE, expected one a profile")
         return np.full(casts, "R")
     count = file.shape("PARAMETER_DATA_MODE")[-1]
     modes = file.characters("PARAMETER_DATA_MODE", (casts, count))

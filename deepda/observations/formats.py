@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deepda.observations.argo import read_argo
+from deepda.observations.argo import is_argo, read_argo
+from deepda.observations.argo_table import is_argo_table, read_argo_table
 from deepda.observations.en4 import read_en4
 from deepda.observations.exchange import is_exchange, read_exchange
 from deepda.observations.fdbk import read_fdbk
@@ -34,6 +35,7 @@ from deepda.observations.wod import read_wod
 Reader = Callable[[Path, ReadOptions], ReadResult]
 READERS: dict[str, Reader] = {
     "argo": read_argo,
+    "argo_table": read_argo_table,
     "en4": read_en4,
     "fdbk": read_fdbk,
     "wod": read_wod,
@@ -157,8 +159,10 @@ def _of_netcdf(file: NetcdfFile) -> str:
     """Format by the variables that only it has."""
     if "POTM_CORRECTED" in file:
         return "en4"
-    if "DATA_TYPE" in file and file.texts("DATA_TYPE", 1)[0].lower().find("argo") >= 0:
+    if is_argo(file):
         return "argo"
+    if is_argo_table(file):
+        return "argo_table"
     if "JULD_REFERENCE" in file and "VARIABLES" in file:
         return "fdbk"
     if "wod_unique_cast" in file:
