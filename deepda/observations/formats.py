@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,6 +49,8 @@ READERS: dict[str, Reader] = {
     "exchange": read_exchange,
     "own": read_own,
 }
+DAMAGE = (OSError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError, EOFError,
+          zlib.error)  # fmt: skip
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", HDF5)
 TEXT = (".csv", ".csv.gz")
@@ -97,8 +100,9 @@ def read_format(path: Path, name: str, options: ReadOptions) -> ReadResult:
     Raises:
         ObservationError: as `read_observations`.
     """
+    reader = READERS[name]
     with refusing(path, name):
-        result = READERS[name](path, options)
+        result = reader(path, options)
     return result
 
 
@@ -109,7 +113,7 @@ def refusing(path: Path, name: str) -> Iterator[None]:
         yield
     except ObservationError:
         raise
-    except (OSError, RuntimeError, ValueError, IndexError, OverflowError, MemoryError) as error:
+    except DAMAGE as error:
         what = " ".join(str(error).split())
         raise ObservationError(
             f"{path} is damaged or no file of the format {name} ({type(error).__name__}: {what}), "
