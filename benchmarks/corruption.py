@@ -3,8 +3,8 @@
     nice -n 10 python benchmarks/corruption.py --count 2000 --seed 20261126
 
 Half of the files are cut short, half get one to eight flipped bits. Intact files are those that the
-tests write; real ones are added where DEEPDA_TEST_DATA names the folder of test data. Prints the table of
-docs/reliability.md. The exit code is 1 if a reader crashed, or a cut changed a value.
+tests write; real ones are added where DEEPDA_TEST_DATA names the folder of test data. Prints the table
+of docs/reliability.md. The exit code is 1 if a reader crashed, or a cut changed a value.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ def intact_files(folder: Path) -> dict[str, Path]:
 
 
 def damage(path: Path, rng: np.random.Generator, cutting: bool) -> tuple[bytes, bool]:
-    """Damaged content, and whether a bit of the header of a classic NetCDF file was flipped."""
+    """Damaged content, and whether the flipped bits all lie in the header of a classic NetCDF file."""
     content = path.read_bytes()
     if cutting:
         return cut(content, rng), False
-    bits = flips(content, rng)
-    return flipped(content, bits), any(byte < header_bytes(path) for byte, _ in bits)
+    bits, header = flips(content, rng), header_bytes(path)
+    return flipped(content, bits), all(byte < header for byte, _ in bits)
 
 
 def campaign(count: int, seed: int) -> tuple[dict[str, Counter[str]], list[str]]:
@@ -94,7 +94,7 @@ def campaign(count: int, seed: int) -> tuple[dict[str, Counter[str]], list[str]]
             found = verdict(whole[name], path, content, guard)
             kind = "cut short" if cutting else "bits flipped"
             if not cutting and in_header:
-                kind = "bits flipped, some in the header of classic NetCDF"
+                kind = "bits flipped in the header of classic NetCDF"
             elif cutting and name.removeprefix("written ") in UNMARKED:
                 kind = "cut short, text without an end mark"
             counts.setdefault(kind, Counter()).update([found, "tried"])

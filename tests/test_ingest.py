@@ -304,11 +304,6 @@ def test_a_batch_whose_worker_died_is_told_and_tried_again(
     assert take(tmp_path / "a.csv", output=tmp_path / "out")["a.csv"].status == "kept"
 
 
-def test_two_runs_never_fill_the_same_folder(tmp_path: Path) -> None:
-    with ingest_module._alone(tmp_path), pytest.raises(IngestError, match="another ingest works"):
-        take(csv(tmp_path / "a.csv"), output=tmp_path)
-
-
 # Rows
 
 
