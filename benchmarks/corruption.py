@@ -32,7 +32,6 @@ from mutations import (
 )
 
 from deepda.observations.formats import read_observations
-from deepda.observations.guard import Guard
 
 REAL = (
     "argo/dac/bodc/6901929/profiles/D6901929_072.nc",
@@ -82,16 +81,16 @@ def damage(path: Path, rng: np.random.Generator, cutting: bool) -> tuple[bytes, 
 def campaign(count: int, seed: int) -> tuple[dict[str, Counter[str]], list[str]]:
     """Kind of damage -> verdicts, and a line for each mutation that must not be."""
     rng, counts, wrong = np.random.default_rng(seed), dict[str, Counter[str]](), []
-    with tempfile.TemporaryDirectory() as folder, Guard(patience=60.0) as guard:
+    with tempfile.TemporaryDirectory() as folder:
         files = intact_files(Path(folder))
-        whole = {name: read_observations(path, OPTIONS, guard) for name, path in files.items()}
+        whole = {name: read_observations(path, OPTIONS) for name, path in files.items()}
         names = list(files)
         for number in range(count):
             name, cutting = names[number % len(names)], number // len(names) % 2 == 0
             path = Path(folder) / "damaged" / files[name].name
             path.parent.mkdir(exist_ok=True)
             content, in_header = damage(files[name], rng, cutting)
-            found = verdict(whole[name], path, content, guard)
+            found = verdict(whole[name], path, content)
             kind = "cut short" if cutting else "bits flipped"
             if not cutting and in_header:
                 kind = "bits flipped in the header of classic NetCDF"

@@ -15,7 +15,6 @@ from test_readers_profiles import WRITERS
 
 from deepda.base.classic import MAGIC, read_header
 from deepda.observations.formats import read_observations
-from deepda.observations.guard import Guard
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 
 OPTIONS = ReadOptions(start="1981-01")
@@ -80,12 +79,12 @@ def header_bytes(path: Path) -> int:
     return read_header(path).length if classic else 0
 
 
-def verdict(whole: ReadResult, path: Path, content: bytes, guard: Guard) -> str:
+def verdict(whole: ReadResult, path: Path, content: bytes) -> str:
     """What became of the rows of a damaged file (VERDICTS)."""
     path.unlink(missing_ok=True)  # HDF5 may still hold the one before
     path.write_bytes(content)
     try:
-        found = read_observations(path, OPTIONS, guard)
+        found = read_observations(path, OPTIONS)
     except ObservationError:
         return "refused"
     except Exception:  # a fault of the program, which the campaign counts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,51 +10,44 @@ import pytest
 from mutations import OPTIONS, UNMARKED, WRITTEN, compare, cut, flipped, flips, header_bytes, verdict
 
 from deepda.observations.formats import read_observations
-from deepda.observations.guard import Guard
 
 TRIES = 12
 
 
-@pytest.fixture(scope="module")
-def guard() -> Iterator[Guard]:
-    with Guard(patience=60.0) as one:
-        yield one
-
-
 @pytest.mark.parametrize("name", WRITTEN)
-def test_no_value_changes_by_cutting_a_file(name: str, tmp_path: Path, guard: Guard) -> None:
+def test_no_value_changes_by_cutting_a_file(name: str, tmp_path: Path) -> None:
     file, write = WRITTEN[name]
     write(path := tmp_path / file)
-    whole, content = read_observations(path, OPTIONS, guard), path.read_bytes()
+    whole, content = read_observations(path, OPTIONS), path.read_bytes()
     rng = np.random.default_rng(sum(map(ord, name)))
     allowed = {"refused", "same rows", "fewer rows with reasons", *(["shorter"] * (name in UNMARKED))}
     for _ in range(TRIES):
-        assert verdict(whole, path, cut(content, rng), guard) in allowed
+        assert verdict(whole, path, cut(content, rng)) in allowed
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_flipped_bits_neither_crash_nor_lose_rows(name: str, tmp_path: Path, guard: Guard) -> None:
+def test_flipped_bits_neither_crash_nor_lose_rows(name: str, tmp_path: Path) -> None:
     file, write = WRITTEN[name]
     write(path := tmp_path / file)
-    whole, content = read_observations(path, OPTIONS, guard), path.read_bytes()
+    whole, content = read_observations(path, OPTIONS), path.read_bytes()
     rng = np.random.default_rng(1 + sum(map(ord, name)))
     for _ in range(TRIES):
-        assert verdict(whole, path, flipped(content, flips(content, rng)), guard) != "crashed"
+        assert verdict(whole, path, flipped(content, flips(content, rng))) != "crashed"
 
 
 @pytest.mark.parametrize("name", ["argo", "wod", "mitprof"])
 def test_flipped_bits_in_numbers_of_a_classic_header_are_no_other_values(
-    name: str, tmp_path: Path, guard: Guard
+    name: str, tmp_path: Path
 ) -> None:
     file, write = WRITTEN[name]
     write(path := tmp_path / file)
-    whole, content = read_observations(path, OPTIONS, guard), path.read_bytes()
+    whole, content = read_observations(path, OPTIONS), path.read_bytes()
     if not header_bytes(path):
         pytest.skip("written as HDF5")
     rng = np.random.default_rng(7)
     for _ in range(TRIES):
         bit = (int(rng.integers(0, 8)), int(rng.integers(0, 8)))  # magic and number of records
-        assert verdict(whole, path, flipped(content, [bit]), guard) in ("refused", "same rows")
+        assert verdict(whole, path, flipped(content, [bit])) in ("refused", "same rows")
 
 
 def test_the_comparison_tells_the_verdicts_apart(tmp_path: Path) -> None:

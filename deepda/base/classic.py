@@ -187,6 +187,8 @@ class _Parser:
 
     def _padded(self, size: int) -> bytes:
         taken = self._take(-(-size // 4) * 4)
+        if any(taken[size:]):
+            raise ValueError("what fills it up is not zero")
         return taken[:size]
 
     def _list(self, wanted: int) -> int:

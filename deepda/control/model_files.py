@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.classic import require_whole
 from deepda.control.axes import ControlError, find_layers, find_times, horizontal_cells, horizontal_names
 from deepda.geometry.grid import GridError
 from deepda.geometry.mesh import Curvilinear, Regular, places
@@ -184,6 +185,8 @@ def _holds_temperature(path: Path) -> bool:
 def _open(path: Path) -> xr.Dataset:
     options: dict[str, Any] = {"engine": "zarr"} if path.is_dir() else {}
     try:
+        if path.is_file():
+            require_whole(path)
         return xr.open_dataset(path, decode_times=False, decode_timedelta=False, **options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -116,6 +116,8 @@ def is_exchange(path: Path, start: bytes) -> bool:
         with zipfile.ZipFile(path) as packed:
             return any(MEMBER.search(name) for name in packed.namelist())
     except (zipfile.BadZipFile, OSError) as error:
+        if not path.name.lower().endswith(".zip"):
+            return False
         raise ObservationError(f"{path} is a damaged zip file ({error}); fetch it again") from error
 
 

@@ -16,7 +16,7 @@ from deepda.observations.en4 import read_en4
 from deepda.observations.exchange import is_exchange, read_exchange
 from deepda.observations.fdbk import read_fdbk
 from deepda.observations.gtspp import read_gtspp
-from deepda.observations.guard import Guard, shared_guard
+from deepda.observations.guard import shared_guard
 from deepda.observations.mitprof import read_mitprof
 from deepda.observations.moorings import read_mooring
 from deepda.observations.ncfile import NetcdfFile
@@ -56,15 +56,12 @@ NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", HDF5)
 TEXT = (".csv", ".csv.gz")
 
 
-def read_observations(
-    path: Path, options: ReadOptions | None = None, guard: Guard | None = None
-) -> ReadResult:
+def read_observations(path: Path, options: ReadOptions | None = None) -> ReadResult:
     """Read a file of observations, whatever its format, in a child process with bounded memory.
 
     Args:
         path: of one file.
         options: what the file does not say itself.
-        guard: the child process to read in, by default one for all files of this process.
 
     Returns:
         Kept and rejected rows, which together are all rows of the file.
@@ -75,10 +72,10 @@ def read_observations(
     """
     path = Path(path)
     _first_bytes(path)
-    return (guard or shared_guard()).read(path, None, options or ReadOptions())
+    return shared_guard().read(path, None, options or ReadOptions())
 
 
-def read_parts(path: Path, options: ReadOptions, guard: Guard | None = None) -> Iterator[ReadResult]:
+def read_parts(path: Path, options: ReadOptions) -> Iterator[ReadResult]:
     """Read a file part by part: a gridded product in time steps of `options.most_values`, others whole.
 
     Raises:
@@ -87,7 +84,7 @@ def read_parts(path: Path, options: ReadOptions, guard: Guard | None = None) -> 
     following: int | None = options.first_step
     count, name = 0, ""
     while following is not None:
-        result = read_observations(path, dataclasses.replace(options, first_step=following), guard)
+        result = read_observations(path, dataclasses.replace(options, first_step=following))
         count, name, following = count + result.rows_in, result.format, result.next_step
         yield result
     if count == 0:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.errors import UsageError
-from deepda.observations.argo import INDEX, ArgoFile, choose_files, missing_files
+from deepda.observations.argo_files import INDEX, ArgoFile, choose_files, missing_files
 
 LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic-profile_index.txt",
          "ar_index_global_meta.txt", "ar_index_global_tech.txt", "ar_index_global_traj.txt")  # fmt: skip
