@@ -1,0 +1,1 @@
+"""A trained run on disk: checkpoint, opening it, its use in Python."""

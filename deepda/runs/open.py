@@ -1,0 +1,31 @@
+"""A trained run, opened: its analyser, ready to analyse, and the space it works in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from deepda.assimilation.local_covariance import covariance_of
+from deepda.assimilation.state import StateSpace
+from deepda.networks.build import ControlStatistics, build_generator
+from deepda.networks.innovation import InnovationAnalyser
+from deepda.runs.checkpoint import load_errors, load_model, load_space, load_weights, shapes_of
+from deepda.settings.schema import GeneratorConfig
+
+
+def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Module, StateSpace]:
+    """A trained analyser, ready to analyse, and the space it works in.
+
+    Raises:
+        CheckpointError: not there, broken, or of other settings.
+    """
+    space = load_space(checkpoint)
+    load_model(checkpoint, space.grid)
+    patterns = shapes_of(checkpoint).get("patterns", (0,))[0]
+    analyser = build_generator(settings, space, ControlStatistics.none(space, patterns), seed=0).analyser
+    load_weights(checkpoint, analyser)
+    errors = load_errors(checkpoint, space.grid)
+    if errors is not None and isinstance(analyser, InnovationAnalyser):
+        analyser.remember(covariance_of(errors, space.grid))
+    return analyser.requires_grad_(False), space
