@@ -68,7 +68,7 @@ def remembering(grid: Grid) -> InnovationAnalyser:
     """The default generator with the covariance of errors that hang together."""
     made, rng = innovation(grid), np.random.default_rng(5)
     errors = rng.standard_normal((30, 4)) @ rng.standard_normal((4, grid.ocean.size)) / 2
-    made.remember(LocalCovariance.fit(errors.reshape(30, *grid.shape), grid, 4000.0, 200.0))
+    made.use_error_samples(LocalCovariance.fit(errors.reshape(30, *grid.shape), grid, 4000.0, 200.0))
     return made
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from deepda.runs.open import load_analyser
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from test_analyser_laws import (
@@ -32,6 +31,7 @@ from deepda.geometry.grid import Grid
 from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.runs.checkpoint import ERRORS_FILE, load_errors, save_checkpoint, save_errors
+from deepda.runs.open import load_analyser
 from deepda.settings.schema import InnovationGenerator
 
 Samples = NDArray[np.float16]
@@ -119,7 +119,7 @@ def test_a_checkpoint_gives_the_analysis_of_what_was_saved(
     for errors in (None, drawn_errors(grid)):
         if errors is not None:
             save_errors(errors, grid, tmp_path)
-            made.remember(covariance_of(errors, grid))
+            made.use_error_samples(covariance_of(errors, grid))
         again: Any = load_analyser(tmp_path, GENERATOR)[0]
         assert (again.sampled is None) == (errors is None) and not again.training
         expected.append(analysed(made, background, observations))

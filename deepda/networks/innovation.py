@@ -15,8 +15,12 @@ Shape suffixes: B batch, L layer, K factor, Y latitude, X longitude, F static fi
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +38,9 @@ from deepda.networks.covariance import (
     vertical_shapes,
 )
 from deepda.networks.sampled import SampledCovariance
-from deepda.networks.transition import Transition, advance, advance_adjoint
+from deepda.networks.statics import ControlStatistics, Statics, time_of_year
+from deepda.networks.trainable import CovarianceForm, InnovationForm
+from deepda.networks.transition import advance
 
 LENGTHS = (300.0, 750.0, 1700.0, 4000.0)  # km, first guesses of the correlation lengths
 PATTERN_LENGTH = 3000.0  # km, first guess of how far a pattern of the control simulation may be trusted
@@ -44,69 +50,32 @@ REACH = 1.5  # of the logarithm by which a place may change a factor's variance 
 SAMPLED = 0.6  # share of the sampled covariance, once there is one
 TOLERANCE = 0.03  # residual of the solver, relative to the innovations, at which an analysis stands
 TRAINING_TOLERANCE = 0.1  # the same in training: the gradient needs no more
+CONVERGED, CONVERGED_ITERATIONS = 1e-4, 1000  # residual and most steps where gradients are explained
 TINY = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class Statics:
-    """What the generator knows of its ocean, all from the training years of the control simulation.
-
-    Attributes:
-        ocean: (L, Y, X) bool.
-        lat: (Y) degrees north.
-        stddev: (L, Y, X) K, climatological standard deviation.
-        transition: the local linear forecast.
-        patterns: (J, L, Y, X) of the control simulation, see `leading_patterns`; J may be 0.
-    """
-
-    ocean: Tensor
-    lat: Tensor
-    stddev: Tensor
-    transition: Transition
-    patterns: Tensor
-
-    def fields(self) -> Tensor:
-        """(F, Y, X) static fields of order one: variability, its noise, sea floor, latitude."""
-        wet = self.ocean.float()
-        north = (self.lat / 45)[None, :, None].expand(1, *self.ocean.shape[1:])
-        noise = (1 + self.transition.noise.clamp(min=TINY).log() / 4) * wet
-        variability = (1 + self.stddev.clamp(min=0.01).log()) * wet
-        equator = torch.exp(-((self.lat / 15) ** 2))[None, :, None].expand_as(north)
-        return torch.cat([variability, noise, wet, north, equator])
-
-
-class InnovationAnalyser(nn.Module):
+class InnovationAnalyser(InnovationForm):
     """The default generator as an Analyser. Its memory channels are the factor variances.
 
     Args:
         statics: of the grid.
         hidden: channels of the correction trunk; 0 leaves the correction out.
         levels: coarser levels of the trunk.
-        iterations: most conjugate-gradient steps of the gain; the attribute `tolerance` says at which
-            residual it stops before.
+        iterations: most conjugate-gradient steps of the gain.
         dropout: rate in the correction trunk.
     """
 
-    ocean: Tensor
-    weight: Tensor
-    noise: Tensor
-    statics: Tensor
     patterns: Tensor
-    calibration: Tensor
     place: Tensor
+    quadrature_points = 3  # nearly linear
 
     def __init__(
         self, statics: Statics, hidden: int, levels: int, iterations: int, dropout: float = 0.0
     ) -> None:
-        super().__init__()
+        super().__init__(statics)
         self.iterations, self.tolerance = iterations, TOLERANCE
         layers, _, longitudes = statics.ocean.shape
-        self.register_buffer("ocean", statics.ocean.float())
-        self.register_buffer("weight", statics.transition.weight)
-        self.register_buffer("noise", statics.transition.noise)
-        self.register_buffer("statics", statics.fields())
         self.register_buffer("patterns", statics.patterns)
-        self.register_buffer("calibration", torch.ones(layers, 1, 1))
         shapes, placed = vertical_shapes(layers), len(statics.patterns)
         lengths, members = list(LENGTHS), [len(shapes)] * len(LENGTHS)
         variance = torch.full((sum(members), 1, 1), 1 / len(LENGTHS))
@@ -137,7 +106,11 @@ class InnovationAnalyser(nn.Module):
         self.register_buffer("place", torch.ones_like(self.ocean), persistent=False)
         self._structure: Structure | None = None
 
-    def remember(self, errors: LocalCovariance) -> None:
+    def covariance_form(self) -> CovarianceForm:
+        """Itself."""
+        return self
+
+    def use_error_samples(self, errors: LocalCovariance) -> None:
         """Take the covariance of normalised background errors into that of the background.
 
         Its diagonal, how much larger errors are at a place than the factors have it, goes into the
@@ -149,10 +122,27 @@ class InnovationAnalyser(nn.Module):
         self.sampled = SampledCovariance(errors)
         self.place = self.sampled.variance(self.ocean.shape).to(self.ocean)
 
-    def forget(self) -> None:
-        """Go on with the factors alone."""
-        self.sampled = None
-        self.place = torch.ones_like(self.ocean)
+    def without_error_samples(self) -> Self:
+        """A copy whose covariance is that of the factors alone."""
+        made = copy.deepcopy(self)
+        made.sampled, made.place = None, torch.ones_like(self.ocean)
+        return made
+
+    @contextmanager
+    def training_accuracy(self) -> Iterator[None]:
+        """Inside the block the gain is solved only as far as in training."""
+        usual, self.tolerance = self.tolerance, TRAINING_TOLERANCE
+        try:
+            yield
+        finally:
+            self.tolerance = usual
+            self.renew()  # what was worked out in inference mode carries no gradients
+
+    def converged(self) -> Self:
+        """A copy that solves on, so that gradients belong to the function that is evaluated."""
+        made = copy.deepcopy(self)
+        made.iterations, made.tolerance = CONVERGED_ITERATIONS, CONVERGED
+        return made
 
     def train(self, mode: bool = True) -> InnovationAnalyser:
         """Switch training on or off; what follows from the weights is worked out anew."""
@@ -166,12 +156,15 @@ class InnovationAnalyser(nn.Module):
         return self._structure
 
     def renew(self) -> None:
-        """Forget `structure`: the weights have changed."""
+        """`structure` is worked out anew when it is next asked for."""
         self._structure = None
 
-    def fast_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """What learns faster than convolutions: the numbers of the covariance, and its few lengths."""
-        return list(self.parameters(recurse=False)), list(self.correlation.parameters())
+    def learning_rate_factors(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """The numbers of the covariance learn faster than convolutions, its few lengths fastest."""
+        return [
+            (6.0, list(self.parameters(recurse=False))),
+            (15.0, list(self.correlation.parameters())),
+        ]
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology: mean zero, spread one."""
@@ -288,8 +281,7 @@ class InnovationAnalyser(nn.Module):
         """The spread as it is stated: calibrated, the less the nearer to that of climatology."""
         modelled = self._modelled(variance)
         share = modelled.square().clamp(max=1)
-        told = (self.calibration * self.place).expand_as(share)
-        return modelled * torch.lerp(told, torch.ones_like(share), share).sqrt()
+        return self._stated(modelled, share, self.calibration * self.place)
 
     def _work_out(self) -> Structure:
         placed = REACH * torch.tanh(self.geography(self.statics[None])[0])
@@ -311,17 +303,6 @@ class InnovationAnalyser(nn.Module):
             self.correlation.spectrum(),
             self.correlation.spectrum(sharpen=2.0),
         )
-
-    def calibrate(self, error_over_spread: Tensor) -> None:
-        """Correct the stated spread by what validation years say of it.
-
-        Args:
-            error_over_spread: (L) ratio of the analysis error to the spread, root mean squares.
-
-        Only what is stated changes, not the gain. Towards the spread of climatology, which the control
-        simulation tells, the correction fades.
-        """
-        self.calibration *= error_over_spread.square().to(self.calibration)[:, None, None]
 
     def covariance(self, background: StateEstimate, field: Tensor) -> Tensor:
         """B times a field (B, L, Y, X), B the error covariance of the background."""
@@ -351,9 +332,17 @@ class InnovationAnalyser(nn.Module):
         with torch.no_grad():
             return weighted * conjugate_gradients(operator, right, *self._accuracy())
 
-    def retreat(self, sensitivity: Tensor) -> Tensor:
-        """The transpose of the forecast of the mean."""
-        return advance_adjoint(self.weight, sensitivity)
+    def control_statistics(self) -> ControlStatistics:
+        """The statistics of the control run that it was built from, its patterns among them."""
+        return replace(super().control_statistics(), patterns=self.patterns)
+
+    def correction_network(self) -> nn.Module | None:
+        """The convolutions that are added to the linear gain, if it has any."""
+        return self.correction
+
+    def encoder(self) -> list[nn.Module]:
+        """The levels of the correction on the way down."""
+        return list(self.correction.trunk.down) if self.correction is not None else []
 
     def look_back(
         self, analysis: StateEstimate, background: StateEstimate, smoothed: StateEstimate
@@ -387,10 +376,3 @@ class Structure:
     kept: Tensor
     spectrum: Tensor
     squared_spectrum: Tensor
-
-
-def time_of_year(observations: Observations, like: Tensor) -> Tensor:
-    """(B, 2, Y, X) sine and cosine of the time of year."""
-    turn = 2 * torch.pi * observations.season.to(like.dtype) / observations.per_year
-    wave = torch.stack([turn.sin(), turn.cos()], dim=-1).reshape(-1, 2, 1, 1)
-    return wave.expand(len(like), 2, *like.shape[-2:]).to(like.device)

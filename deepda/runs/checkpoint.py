@@ -8,10 +8,8 @@ checkpoint/space.safetensors     climatology and scale of the anomalies
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from deepda.climatology.seasonal import Climatology
+from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
 from deepda.base.files import checksum, write_whole
+from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
-from deepda.assimilation.state import StateSpace
 
 WEIGHTS, MODEL, SPACE = "weights.safetensors", "model.json", "space.safetensors"
 ERRORS_FILE, ERRORS_TENSOR = "background_errors.safetensors", "errors"
@@ -130,10 +128,6 @@ def load_weights(folder: Path, analyser: nn.Module) -> None:
     analyser.eval()
 
 
-
-
-
-
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a file of a checkpoint, by name.
 
@@ -149,7 +143,6 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is broken ({error}); restore it or train again") from error
-
 
 
 def save_errors(errors: NDArray[np.float16], grid: Grid, folder: Path) -> None:
@@ -174,8 +167,9 @@ def load_errors(folder: Path, grid: Grid) -> NDArray[np.float16] | None:
         of = (file.metadata() or {}).get("grid")
     if of != grid.checksum or ERRORS_TENSOR not in tensors:
         raise CheckpointError(
-            f"{path} holds {sorted(tensors)} of grid {of}, expected {ERRORS_TENSOR} of grid {grid.checksum}; "
-            "restore the file that was written with the weights beside it, or train again"
+            f"{path} holds {sorted(tensors)} of grid {of}, expected {ERRORS_TENSOR} of grid "
+            f"{grid.checksum}; restore the file that was written with the weights beside it, or "
+            "train again"
         )
     errors = np.zeros((len(tensors[ERRORS_TENSOR]), *grid.shape), np.float16)
     errors[:, grid.ocean] = tensors[ERRORS_TENSOR].numpy()

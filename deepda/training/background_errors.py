@@ -18,7 +18,7 @@ from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, require_physical
 from deepda.base.progress import Progress
-from deepda.networks.innovation import TRAINING_TOLERANCE, InnovationAnalyser
+from deepda.networks.trainable import CovarianceForm
 from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
 
 LONGEST = 40  # samples of a stretch; neighbours are alike, other stretches tell more
@@ -29,7 +29,7 @@ LEAST_SPREAD = 1e-3  # on land
 
 
 def collect(
-    analyser: InnovationAnalyser, data: TrainingData, seed: int, number: int, progress: Progress
+    analyser: CovarianceForm, data: TrainingData, seed: int, number: int, progress: Progress
 ) -> NDArray[np.float16]:
     """Cycle through stretches of the training years, and keep how far the backgrounds are off.
 
@@ -51,16 +51,12 @@ def collect(
     steps = young + EVERY * each
     streams = _streams(data, seed, ceil(number / each), min(steps, len(data.anomalies)))
     found: list[NDArray[np.float16]] = []
-    accurate, analyser.tolerance = analyser.tolerance, TRAINING_TOLERANCE
-    try:
-        analyser.eval()
+    with analyser.training_accuracy():
         errors = _errors(analyser, streams, data.per_year)
-        for step, error in enumerate(progress.track(errors, "Meeting background errors", total=steps)):
+        stage = "Sampling the background-error covariance"
+        for step, error in enumerate(progress.track(errors, stage, total=steps)):
             if step >= young and (step - young) % EVERY == 0:
                 found.append(error.half().cpu().numpy())
-    finally:
-        analyser.tolerance = accurate
-        analyser.eval()  # what was worked out in inference mode cannot carry gradients
     return np.concatenate(found)[:number]
 
 
@@ -74,7 +70,7 @@ def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Ite
 
 
 def _errors(
-    analyser: InnovationAnalyser, streams: list[Iterator[Window]], per_year: int
+    analyser: CovarianceForm, streams: list[Iterator[Window]], per_year: int
 ) -> Iterator[Tensor]:
     """(stream, L, Y, X) background errors over their spread, window by window."""
     device = analyser.ocean.device

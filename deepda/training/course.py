@@ -12,9 +12,9 @@ from typing import Any
 
 from deepda.base.progress import Progress
 from deepda.networks.build import Generator
-from deepda.networks.ham2024 import pupil_of
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.training.stretches import TrainingData
-from deepda.training.trainer import Recipe, Trainer, Watch, objective_of
+from deepda.training.trainer import Recipe, Trainer, Watch
 
 VALIDATIONS = 5  # in the course of a training
 TRIAL_UPDATES = 10  # timed, to know how many updates the minutes hold
@@ -40,7 +40,7 @@ class Course:
         progress: Progress,
         folder: Path | None = None,
         watch: Watch = lambda history: None,
-    ) -> Any:
+    ) -> TrainableAnalyser:
         """The trained network with its best validated weights.
 
         Args:
@@ -53,13 +53,12 @@ class Course:
             DivergenceError: an analysis ran away.
         """
         generator = self.build()
-        network: Any = generator.analyser
+        network = generator.analyser
         discriminator = generator.discriminator if recipe.adversarial_weight else None
         with tempfile.TemporaryDirectory(prefix="deepda-") as nowhere:
             Trainer(
-                pupil_of(network),
+                network,
                 discriminator,
-                objective_of(network),
                 self.data,
                 recipe,
                 lambda: self.score(network),

@@ -29,8 +29,6 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import PENTADS
 from deepda.networks.build import Generator, build_generator, number_of_patterns
-from deepda.networks.ham2024 import Ham2024Analyser
-from deepda.networks.innovation import InnovationAnalyser
 from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.training.course import VALIDATIONS, Course
 from deepda.training.stretches import TrainingData
@@ -74,6 +72,27 @@ class Method:
 
     analyser: Analyser
     cost: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class CaseErrors:
+    """Errors of an analyser on the validation years, see `ValidationErrors`."""
+
+    case: Case
+
+    def rmse(self, analyser: Analyser) -> float:
+        """Root mean square error of the analyses, volume-weighted, K."""
+        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
+        return volume_mean(square, self.case) ** 0.5
+
+    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
+        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
+        return np.sqrt(square) / self.case.space.scale
+
+    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L) root mean square of errors over their predicted standard deviations."""
+        return np.sqrt(standardised_error_variance(analyse(analyser, self.case), self.case))
 
 
 class DrawnNetwork:
@@ -232,7 +251,7 @@ def course(
     def build() -> Generator:
         return build_generator(settings, space, statistics, seed)
 
-    return Course(build, data, lambda network: _rmse(network, validation))
+    return Course(build, data, CaseErrors(validation).rmse)
 
 
 def train(
@@ -244,15 +263,7 @@ def train(
     start = time.perf_counter()
     network = taught.train(recipe, progress)
     cost = {"training_seconds": time.perf_counter() - start, "updates": updates}
-    if isinstance(network, Ham2024Analyser):
-        error = (
-            np.sqrt(mean_square_error(analyse(network, validation).mean, validation))
-            / validation.space.scale
-        )
-        network.set_error_stddev(torch.from_numpy(error))
-    if isinstance(network, InnovationAnalyser):
-        told = standardised_error_variance(analyse(network, validation), validation)
-        network.calibrate(torch.from_numpy(np.sqrt(told)))
+    network.calibrate(CaseErrors(validation))
     weights = sum(parameter.numel() for parameter in network.parameters())
     return Method(
         network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost
@@ -265,10 +276,6 @@ def gflop_a_cycle(network: Analyser, case: Case) -> float:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.analyse(network.forecast(first, observations.season), observations)
     return float(counter.get_total_flops() / 1e9)
-
-
-def _rmse(network: Analyser, case: Case) -> float:
-    return volume_mean(mean_square_error(analyse(network, case).mean, case), case) ** 0.5
 
 
 def _rng(seed: int, stream: int) -> np.random.Generator:

@@ -12,8 +12,6 @@ import numpy as np
 import torch
 import xarray as xr
 import yaml
-from deepda.runs.open import load_analyser
-from torch import nn
 
 import osse.twin.report
 from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
@@ -28,15 +26,14 @@ from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import windows
 from deepda.networks.build import Generator, build_generator, device_of, number_of_patterns
-from deepda.networks.ham2024 import Ham2024Analyser, pupil_of
-from deepda.networks.innovation import InnovationAnalyser
-from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint, save_errors
+from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, dump, saved_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.background_errors import collect
 from deepda.training.stretches import TrainingData
-from deepda.training.trainer import STATE, Recipe, Trainer, objective_of
+from deepda.training.trainer import STATE, Recipe, Trainer
 from osse.twin.control_years import Control, fit_space, learn, prepare, share_out
 from osse.twin.increments import INCREMENTS, across_land, single_observations
 from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
@@ -160,7 +157,7 @@ def _twin(config: Config, space: StateSpace, truth: xr.DataArray) -> Twin:
 
 def judge(
     twin: Twin,
-    analyser: nn.Module,
+    analyser: TrainableAnalyser,
     oi: OptimalInterpolation,
     config: Config,
     output: Path,
@@ -185,7 +182,7 @@ def judge(
     milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
         milliseconds["analysis"] = analyse(
-            twin, _as_analyser(analyser), output / "analysis.nc", about, progress, "Cycling", full=True
+            twin, analyser, output / "analysis.nc", about, progress, "Cycling", full=True
         )
     with clock.stage("baselines"):
         methods: dict[str, Analyser] = {
@@ -199,7 +196,7 @@ def judge(
             milliseconds[name] = analyse(twin, methods[name], path, about, progress, title, full=False)
     with clock.stage("score"):
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
-    both = {"analysis": _as_analyser(analyser), "oi": oi}
+    both: dict[str, Analyser] = {"analysis": analyser, "oi": oi}
     with clock.stage("increments"):
         single_observations(both, twin.space).to_netcdf(output / INCREMENTS)
     scores |= {
@@ -229,7 +226,7 @@ def _train(
     output: Path,
     clock: Clock,
     progress: Progress,
-) -> tuple[nn.Module, list[dict[str, float]]]:
+) -> tuple[TrainableAnalyser, list[dict[str, float]]]:
     """Train the configured generator, or take it from the run's folder if it is finished.
 
     Returns:
@@ -247,31 +244,27 @@ def _train(
     with clock.stage("train"):
         history = _trainer(config, control, years, anomalies, generator, output).run(progress)
     analyser.cpu().eval().requires_grad_(False)
-    if isinstance(analyser, InnovationAnalyser):
-        with clock.stage("meet errors"):
-            _meet_errors(config, control, analyser, anomalies, years, checkpoint, progress)
-    if isinstance(analyser, Ham2024Analyser):
-        error = np.sqrt(years.mean_square_error(analyser)) / space.scale
-        analyser.set_error_stddev(torch.from_numpy(error).float())
-    if isinstance(analyser, InnovationAnalyser | UNet3PlusAnalyser):
-        analyser.calibrate(torch.from_numpy(years.error_over_spread(analyser)))
+    with clock.stage("sample background errors"):
+        _sample_errors(config, control, analyser, anomalies, years, checkpoint, progress)
+    analyser.calibrate(years)
     about = {"generator": vars(config.generator), "history": history, "seed": config.seed}
     save_checkpoint(checkpoint, analyser, space, about)
     (output / STATE).unlink(missing_ok=True)
     return analyser, history
 
 
-def _meet_errors(
+def _sample_errors(
     config: Config,
     control: Control,
-    analyser: InnovationAnalyser,
+    analyser: TrainableAnalyser,
     anomalies: np.ndarray,
     years: ValidationYears,
     checkpoint: Path,
     progress: Progress,
 ) -> None:
     """Give a trained generator the covariance of its errors, where the settings ask for it."""
-    if not config.training.error_samples:
+    form = analyser.covariance_form()
+    if form is None or not config.training.error_samples:
         return
     space = years.space
     try:
@@ -280,9 +273,9 @@ def _meet_errors(
         progress.note(f"the generator goes on with its factors alone: {reason}")
         return
     data = _training_data(config, control, space, anomalies)
-    errors = collect(analyser, data, config.training.seed, config.training.error_samples, progress)
+    errors = collect(form, data, config.training.seed, config.training.error_samples, progress)
     save_errors(errors, space.grid, checkpoint)
-    analyser.remember(covariance_of(errors, space.grid))
+    form.use_error_samples(covariance_of(errors, space.grid))
     progress.note(f"with the covariance of its errors: validation RMSE {years.rmse(analyser):.5f} K")
 
 
@@ -309,12 +302,11 @@ def _trainer(
 ) -> Trainer:
     space, device = years.space, device_of(config)
     return Trainer(
-        pupil_of(generator.analyser),
+        generator.analyser,
         generator.discriminator.to(device) if config.training.adversarial_weight else None,
-        objective_of(generator.analyser),
         _training_data(config, control, space, anomalies),
         Recipe.of(config.training),
-        lambda: years.rmse(_as_analyser(generator.analyser)),
+        lambda: years.rmse(generator.analyser),
         output,
     )
 
@@ -327,7 +319,3 @@ def _tell(scores: dict[str, Any], output: Path, progress: Progress) -> None:
     gain = 1 - rmse["analysis"] / rmse["oi"]
     progress.note(f"the analysis error is {abs(gain):.0%} {'below' if gain > 0 else 'ABOVE'} that of oi")
     progress.note(f"report: {output / 'report.html'}; scores: {output / 'scores.json'}")
-
-
-def _as_analyser(module: nn.Module) -> Analyser:
-    return module  # type: ignore[return-value]
