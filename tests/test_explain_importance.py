@@ -133,7 +133,7 @@ def test_statics_left_out_make_all_places_alike(runs) -> None:
         plain = finished.analyser.with_uniform_statics()
         assert float(plain.statics.std((1, 2)).max()) < 1e-6
         assert float(finished.analyser.statics.std((1, 2)).max()) > 0.1
-    climate = runs(INNOVATION).analyser.with_uniform_statics().structure().climate
+    climate = runs(INNOVATION).analyser.with_uniform_statics().structure().variances.climate
     assert float(climate.std((1, 2)).max()) < 1e-6
 
 

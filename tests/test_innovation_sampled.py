@@ -16,7 +16,8 @@ from torch import Tensor
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.geometry.grid import Grid
-from deepda.networks.innovation import SAMPLED, InnovationAnalyser
+from deepda.networks.background_covariance import SAMPLED
+from deepda.networks.innovation import InnovationAnalyser
 
 Matrix = NDArray[np.float64]
 
