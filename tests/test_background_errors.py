@@ -18,7 +18,11 @@ from deepda.assimilation.cycle import DivergenceError, Observations, StateEstima
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.innovation import TRAINING_TOLERANCE
-from deepda.training.background_errors import LONGEST, YOUNG, collect
+from deepda.training.background_errors import (
+    SAMPLES_OF_STRETCH,
+    SPINUP,
+    sample_background_errors,
+)
 from deepda.training.stretches import TrainingData
 
 Samples = NDArray[np.float16]
@@ -49,7 +53,7 @@ def training_data(grid: Grid, windows: int = 24, share: float = 0.2, drift: floa
 
 def collected(made: Any, data: TrainingData, seed: int = 0, number: int = 7) -> Samples:
     with Progress() as progress:
-        return collect(made, data, seed, number, progress)
+        return sample_background_errors(made, data, seed, number, progress)
 
 
 class Counter:
@@ -98,8 +102,8 @@ def numbered(grid: Grid, windows: int) -> TrainingData:
 @pytest.mark.parametrize(
     ("windows", "number", "young", "each", "stretches"),
     [
-        (400, 2 * LONGEST + 9, YOUNG, LONGEST, 3),
-        (400, 5, YOUNG, 5, 1),
+        (400, 2 * SAMPLES_OF_STRETCH + 9, SPINUP, SAMPLES_OF_STRETCH, 3),
+        (400, 5, SPINUP, 5, 1),
         (30, 25, 10, 10, 3),
         (30, 1, 10, 1, 1),
         (3, 4, 1, 1, 4),

@@ -8,6 +8,7 @@ from its own stream, so that nothing in the test depends on how long a method wa
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,7 @@ from deepda.geometry.grid import Grid
 from deepda.geometry.windows import PENTADS
 from deepda.networks.build import Generator, build_generator, number_of_patterns
 from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGenerator
-from deepda.training.course import VALIDATIONS, Course
+from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.stretches import TrainingData
 from deepda.training.trainer import Recipe
 from osse.known_answer.kalman import kalman_filter
@@ -53,6 +54,7 @@ OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, patterns=0, so
 HAM = HamGenerator(kind="ham2024")
 RATE, BACKPROP = 1.5e-3, 1  # learning rate; windows that the gradient is followed through
 HAM_ADVERSARIAL = 0.1  # weight of the discriminator, as published
+ERROR_SAMPLES = 0  # the ocean is homogeneous enough for the covariance of the factors alone
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,8 @@ def methods(
 
     def trained(settings: GeneratorConfig, adversarial: float) -> Method:
         recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, 1000, VALIDATIONS, seed)
-        taught = course(settings, anomalies, validation, network, seed)
-        return train(taught, recipe, validation, minutes, progress)
+        training = setup(settings, anomalies, validation, network, seed)
+        return train(training, recipe, validation, minutes, progress)
 
     yield "deepda", trained(OURS, 0.0)
     yield "oi", interpolation(anomalies, validation)
@@ -235,13 +237,13 @@ def interpolation(anomalies: NDArray[np.float32], validation: Case) -> Method:
     return Method(tuned.analyser, {"training_seconds": time.perf_counter() - start})
 
 
-def course(
+def setup(
     settings: GeneratorConfig,
     anomalies: NDArray[np.float32],
     validation: Case,
     network: Network,
     seed: int,
-) -> Course:
+) -> TrainingSetup:
     """A generator to be trained on the training years (time, depth, lat, lon), standardised."""
     space = validation.space
     statistics = learn(anomalies, space, number_of_patterns(settings))
@@ -251,19 +253,20 @@ def course(
     def build() -> Generator:
         return build_generator(settings, space, statistics, seed)
 
-    return Course(build, data, CaseErrors(validation).rmse)
+    return TrainingSetup(build, data, CaseErrors(validation), space.grid)
 
 
 def train(
-    taught: Course, recipe: Recipe, validation: Case, minutes: float, progress: Progress
+    training: TrainingSetup, recipe: Recipe, validation: Case, minutes: float, progress: Progress
 ) -> Method:
     """Train a network for some minutes; the number of updates follows from a few that are timed."""
-    updates = taught.affordable(recipe, 60 * minutes)
+    updates = training.affordable(recipe, 60 * minutes)
     recipe = replace(recipe, updates=updates, validate_every=max(1, updates // VALIDATIONS))
     start = time.perf_counter()
-    network = taught.train(recipe, progress)
+    with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
+        network, _ = training.train(recipe, progress, Path(folder))
     cost = {"training_seconds": time.perf_counter() - start, "updates": updates}
-    network.calibrate(CaseErrors(validation))
+    training.complete(network, ERROR_SAMPLES, recipe.seed, progress)
     weights = sum(parameter.numel() for parameter in network.parameters())
     return Method(
         network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost
