@@ -14,7 +14,6 @@ import pytest
 import torch
 import xarray as xr
 from conftest import toy_grid
-from deepda.runs.open import load_analyser
 from safetensors.torch import save_file
 
 import osse.experiments.data_denial
@@ -30,6 +29,7 @@ from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.open import load_analyser
 from deepda.settings.compose import dump, load_config
 from deepda.verification import (
     anomaly_correlation,

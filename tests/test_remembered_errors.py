@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from deepda.runs.open import load_analyser
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from test_analyser_laws import (
@@ -32,6 +31,7 @@ from deepda.geometry.grid import Grid
 from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.runs.checkpoint import ERRORS_FILE, load_errors, save_checkpoint, save_errors
+from deepda.runs.open import load_analyser
 from deepda.settings.schema import InnovationGenerator
 
 Samples = NDArray[np.float16]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from deepda.runs.open import load_analyser
 from test_analyser_laws import SEASON, drawn, statics_of, unet3plus
 from test_state import space_on
 from torch import Tensor
@@ -18,6 +17,7 @@ from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.dropout import thinned
 from deepda.networks.unet3plus_analyser import SMALLEST, UNet3PlusAnalyser
 from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.open import load_analyser
 from deepda.settings.compose import load_config
 from deepda.training.trainer import DeeplySupervised, likelihood, objective_of
 

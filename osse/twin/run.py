@@ -12,7 +12,6 @@ import numpy as np
 import torch
 import xarray as xr
 import yaml
-from deepda.runs.open import load_analyser
 from torch import nn
 
 import osse.twin.report
@@ -32,6 +31,7 @@ from deepda.networks.ham2024 import Ham2024Analyser, pupil_of
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint, save_errors
+from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, dump, saved_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.background_errors import collect
