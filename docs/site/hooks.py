@@ -1,7 +1,7 @@
 """What the site is made of besides the pages: help of the commands, values of settings, and a guard.
 
-Pages write `<!-- commands -->`, `<!-- settings -->` or `<!-- modules of PACKAGE -->` where the text shall
-stand. It is made when the site is built, so it cannot go stale.
+Pages write `<!-- commands -->`, `<!-- settings -->` or `<!-- modules of PACKAGE -->` where the
+text shall stand. It is made when the site is built, so it cannot go stale.
 """
 
 from __future__ import annotations
