@@ -108,6 +108,18 @@ def potential_temperature(
     return out
 
 
+def potential_of_conservative(
+    temperature: Array, salinity: Array, pressure: Array, lat: Array, lon: Array
+) -> Array:
+    """Potential temperature in degC at 0 dbar of conservative temperature in degC (TEOS-10).
+
+    Arguments as of `potential_temperature`; missing salinity is taken as 35.
+    """
+    salinity = np.where((salinity >= 0) & (salinity <= 42), salinity, STANDARD)
+    absolute = gsw.SA_from_SP(salinity, np.clip(pressure, 0.0, DEEPEST), lon, lat)
+    return np.asarray(gsw.pt_from_CT(absolute, temperature), float)
+
+
 def nearest(centres: Array, places: Array, turn: float = np.inf) -> NDArray[np.intp]:
     """Index of the nearest centre to each place; around a circle of `turn` where it is finite."""
     order = np.argsort(centres % turn if np.isfinite(turn) else centres)
