@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepda.observations.calendars import decode_times, digits
 from deepda.observations.errors import ERRORS
+from deepda.observations.flags import ARGO, qualities
 from deepda.observations.formats import format_of, read_observations
 from deepda.observations.guard import Guard
-from deepda.observations.calendars import decode_times, digits
-from deepda.observations.flags import ARGO, qualities
 from deepda.observations.reading import (
     BAD,
     GOOD,

@@ -66,7 +66,9 @@ def decode_times(
     try:
         start = cftime.datetime(year, month, day, calendar=calendar)
     except ValueError:
-        raise error(f"times since {units.partition('since')[2]!r}, expected a date that exists") from None
+        raise error(
+            f"times since {units.partition('since')[2]!r}, expected a date that exists"
+        ) from None
     clock = _clock(found)
     if unit == "month":
         return _months_since(values, _real(start)) + clock
@@ -75,8 +77,10 @@ def decode_times(
     return seconds_since(values * STEPS[unit] + clock.astype(float), _real(start))
 
 
-def seconds_since(seconds: NDArray[np.float64], start: np.datetime64) -> NDArray[np.datetime64]:
-    """Times of seconds since a date (proleptic Gregorian), NaT where not finite or beyond 9 ka."""
+def seconds_since(
+    seconds: NDArray[np.float64], start: np.datetime64 | NDArray[np.datetime64]
+) -> NDArray[np.datetime64]:
+    """Times of seconds since dates (proleptic Gregorian), NaT where not finite or beyond 9 ka."""
     return start.astype("datetime64[s]") + _seconds(seconds)
 
 
@@ -130,7 +134,8 @@ def _model_days(seconds: NDArray[np.float64], start: cftime.datetime) -> NDArray
     dates = cftime.num2date(days, units, start.calendar)
     numbers = np.array([date.year * 10_000 + date.month * 100 + date.day for date in dates], float)
     midnight = digits(numbers, np.zeros(days.size))[inverse].reshape(seconds.shape)
-    return np.where(usable, midnight, np.datetime64("NaT", "s")) + _seconds(seconds % 86400)
+    time: NDArray[np.datetime64] = np.where(usable, midnight, np.datetime64("NaT", "s"))
+    return time + _seconds(seconds % 86400)
 
 
 def _seconds(seconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:

@@ -27,6 +27,7 @@ PRACTICAL = 35.0 / 35.16504  # practical salinity of one g/kg of reference salin
 FLAG_NAMES = ("{}_QC", "{}_qc", "{}_quality_flag", "{}_flag", "{}_FLAG", "{}_quality", "QC_{}", "qc_{}",
               "qartod_{}_primary_flag", "{}_qc_agg")  # fmt: skip
 WHOLE_FLAGS = ("qc", "quality", "flag", "QC")  # of the only measured variable
+KIND_ATTRIBUTES = ("source", "platform_type", "platform", "data_type", "instrument", "title")
 KIND_WORDS = (  # in source, platform, data type and title -> our platform types, the first that fits
     (r"\bargo\b|profiling float", "argo"), (r"\bxbt\b|bathythermograph", "xbt"),
     (r"glider|\bctd\b|rosette|bottle|\bseal", "ctd"), (r"mooring|moored", "mooring"),
@@ -60,7 +61,10 @@ def downwards(file: NetcdfFile, name: str) -> float:
 
 
 def sample_rows(
-    file: NetcdfFile, parts: Parts, samples: Samples, units: Mapping[str, str],
+    file: NetcdfFile,
+    parts: Parts,
+    samples: Samples,
+    units: Mapping[str, str],
     scheme: Mapping[int, int] = ARGO,
 ) -> pd.DataFrame:
     """Rows of the samples, as `deepda.observations.reading.finish` wants them.
@@ -75,7 +79,9 @@ def sample_rows(
     names = parts.names
     temperature, invalid, quality, error = _best_temperature(file, parts, samples, units, scheme)
     depth, pressure, depth_quality = _vertical(file, parts, samples, units)
-    lat, lon = (_spread(file, samples, names[word], "degrees", units.get(word, "")) for word in ("lat", "lon"))
+    lat, lon = (
+        _spread(file, samples, names[word], "degrees", units.get(word, "")) for word in ("lat", "lon")
+    )
     time = samples.spread(names["time"], file.times(names["time"]))
     salinity = _salinity(file, parts, samples)
     if parts.kind == "conservative":
@@ -189,13 +195,16 @@ def _whole_error(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np
 
 
 def _flags(
-    file: NetcdfFile, samples: Samples, name: str, absent: int, whole: str = "",
+    file: NetcdfFile,
+    samples: Samples,
+    name: str,
+    absent: int,
+    whole: str = "",
     scheme: Mapping[int, int] = ARGO,
 ) -> NDArray[np.int8]:
     """Worst quality by the flags of a variable; by a scheme where they declare no meanings."""
     ancillary = file.attribute("ancillary_variables", name).split() if name in file else []
-    flagging = [other for other in ancillary if other in file and (
-        file.attribute("flag_meanings", other) or "flag" in file.attribute("standard_name", other))]  # fmt: skip
+    flagging = [other for other in ancillary if other in file and _is_flag(file, other)]
     named = [form.format(name) for form in FLAG_NAMES]
     if absent == UNKNOWN:
         named += [word for word in (whole, *WHOLE_FLAGS) if word]
@@ -204,8 +213,18 @@ def _flags(
     for other in [*flagging, *hit]:
         if other and samples.fits(other):
             shape = tuple(map(file.size, samples.own_dims(other)))
-            found.append(samples.spread(other, file.flags(other, shape, scheme)))
+            own = file.declared_flags(other)
+            given = (
+                file.flags(other, shape, scheme)
+                if own is None
+                else own.qualities(file.stored(other).reshape(shape))
+            )
+            found.append(samples.spread(other, given))
     return worst(*found) if found else np.full(samples.shape, absent, np.int8)
+
+
+def _is_flag(file: NetcdfFile, name: str) -> bool:
+    return "flag" in file.attribute("standard_name", name) or bool(file.attribute("flag_meanings", name))
 
 
 def _platforms(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.str_]:
@@ -228,8 +247,7 @@ def _kinds(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.str_]
         words = np.char.lower(samples.texts(name))
         if np.isin(words, PLATFORMS).any():
             return np.where(np.isin(words, PLATFORMS), words, "other")
-    said = " ".join(file.attribute(word) for word in
-                    ("source", "platform_type", "platform", "data_type", "instrument", "title")).lower()  # fmt: skip
+    said = " ".join(file.attribute(word) for word in KIND_ATTRIBUTES).lower()
     kind = next((ours for pattern, ours in KIND_WORDS if re.search(pattern, said)), "")
     series = file.attribute("featureType").lower().startswith("timeseries")
     return np.full(samples.shape, kind or ("mooring" if series else "other"))
@@ -250,14 +268,18 @@ def _casts(file: NetcdfFile, parts: Parts, samples: Samples, rows: pd.DataFrame)
     keys = [rows["platform_id"], *keys] if keys else [rows[word] for word in
                                                     ("platform_id", "time", "lat", "lon")]  # fmt: skip
     numbers = rows.groupby(keys, sort=False, dropna=False).ngroup()
-    return numbers.to_numpy(np.int32)
+    return np.asarray(numbers, np.int32)
 
 
 def _present(
-    file: NetcdfFile, parts: Parts, samples: Samples, temperature: NDArray[np.float64],
-    depth: NDArray[np.float64], pressure: NDArray[np.float64],
+    file: NetcdfFile,
+    parts: Parts,
+    samples: Samples,
+    temperature: NDArray[np.float64],
+    depth: NDArray[np.float64],
+    pressure: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Samples that are rows: all along one dimension; else those with a value, or a level of their own."""
+    """Samples that are rows: all along one dimension; else those with a value or their own level."""
     if len(samples.dims) < 2:
         return np.ones(samples.shape, np.bool_)
     own = any(len(file.dims(parts.names[word])) == len(samples.dims)

@@ -1,6 +1,6 @@
 """Which variable of a CF file plays which part: by standard name, then long name, then name.
 
-CF standard name table; names as OceanSITES, Copernicus in situ, ERDDAP, IOOS gliders and users write them.
+CF standard name table; names as OceanSITES, Copernicus, ERDDAP, IOOS gliders and users write them.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ NAMES = {  # part -> names, in lower case, the usual one first
     "surface": ("sst", "sea_surface_temperature"),
     "salinity": ("salinity", "psal", "practical_salinity", "salt"),
     "error": ("error", "temperature_error", "uncertainty", "stddev"),
-    "platform_id": ("platform_id", "platform_number", "platform_code", "wmo_platform_code", "wmo", "wmo_id",
-                    "trajectory", "station", "station_id", "buoy", "platform", "id", "callsign"),
+    "platform_id": ("platform_id", "platform_number", "platform_code", "wmo_platform_code", "wmo",
+                    "wmo_id", "trajectory", "station", "station_id", "buoy", "platform", "id",
+                    "callsign"),
     "profile": ("profile_id", "profile", "cast", "cast_id", "profile_index"),
     "cycle": ("cycle_number",),
     "direction": ("direction",),

@@ -40,7 +40,8 @@ WORDS: tuple[tuple[str, int], ...] = (
     (r"acceptable", PROBABLY_GOOD),
     (r"suspect|suspicious|question|doubt|dubious|low_?quality|lower_?quality|poor|marginal|inconsist"
      r"|of_?(high_?)?interest|below_detection|in_excess|uncertain", SUSPECT),
-    (r"bad|fail|error|wrong|reject|spike|out_?of|cloud|land", BAD),
+    (r"bad|fail|error|wrong|reject|spike|stuck|frozen|out_?of|_out$|inversion|gradient|anomal"
+     r"|cloud|land", BAD),
     (r"chang|modif|correct|interpol|estimat|adjust|nominal|average|harvest", PROBABLY_GOOD),
     (r"good|best|accepted|valid|pass|\bok\b|high_?quality|highest|clear|\bnormal\b|\bocean\b", GOOD),
 )  # fmt: skip

@@ -75,7 +75,9 @@ def find_axes(file: NetcdfFile, name: str) -> Axes | None:
 
 def coordinates(file: NetcdfFile, dims: tuple[str, ...]) -> tuple[str, str]:
     """Names of latitude and longitude whose dimensions are among `dims`, "" where there is none."""
-    fitting = [name for name in sorted(file.names) if file.dims(name) and set(file.dims(name)) <= {*dims}]
+    fitting = [
+        name for name in sorted(file.names) if file.dims(name) and set(file.dims(name)) <= {*dims}
+    ]
     return (
         _coordinate(file, fitting, "latitude", NORTH, LATS),
         _coordinate(file, fitting, "longitude", EAST, LONS),
@@ -83,7 +85,10 @@ def coordinates(file: NetcdfFile, dims: tuple[str, ...]) -> tuple[str, str]:
 
 
 def on_axes(
-    file: NetcdfFile, name: str, axes: Axes, part: slice,
+    file: NetcdfFile,
+    name: str,
+    axes: Axes,
+    part: slice,
     read: Callable[..., NDArray[Values]],
 ) -> NDArray[Values]:
     """(time, row, column) values of a variable of the file, in the order of the axes' names.
@@ -100,7 +105,9 @@ def on_axes(
     """
     dims = file.dims(name)
     missing = [dim for dim in (axes.rows, axes.columns) if dim not in dims]
-    odd = [dim for dim in dims if dim not in (axes.time, axes.rows, axes.columns) and file.size(dim) != 1]
+    odd = [
+        dim for dim in dims if dim not in (axes.time, axes.rows, axes.columns) and file.size(dim) != 1
+    ]
     if missing or odd:
         raise file.error(f"{name} has dimensions {dims}, expected {axes.rows} and {axes.columns}")
     values = read(name, part=tuple(part if dim == axes.time else slice(None) for dim in dims))
@@ -142,5 +149,5 @@ def _require_surface(file: NetcdfFile, dims: Iterable[str]) -> None:
         if dim in file and file.attribute("standard_name", dim).lower() == "depth":
             depth = file.quantity(dim, "m").ravel()
             if depth.size == 1 and abs(depth[0]) > DEEPEST:
-                raise file.error(f"it lies at a depth of {depth[0]:g} m, expected the surface of the sea",
+                raise file.error(f"it lies at a depth of {depth[0]:g} m, expected the sea surface",
                                  "give it as a table with its depth")  # fmt: skip

@@ -46,8 +46,7 @@ def middle_times(file: NetcdfFile, name: str, variable: str) -> tuple[NDArray[np
     """
     time = file.times(name).reshape(-1)
     bounds = file.attribute("bounds", name)
-    climatological = bool(file.attribute("climatology", name))
-    if bounds in file and file.shape(bounds) == (time.size, 2) and not climatological:
+    if bounds in file and file.shape(bounds) == (time.size, 2):
         return _between(file, name, bounds), ""
     said = _interval(file, name, variable)
     if said == "month":
@@ -59,10 +58,10 @@ def middle_times(file: NetcdfFile, name: str, variable: str) -> tuple[NDArray[np
 
 def coverage_middle(file: NetcdfFile) -> np.datetime64 | None:
     """Middle of the global attributes time_coverage_start and _end, for a file without a time."""
-    edges = written_times(
-        np.array([file.attribute(f"time_coverage_{end}") for end in ("start", "end")])
+    edges = written_times(np.array([file.attribute(f"time_coverage_{end}") for end in ("start", "end")]))
+    return (
+        None if np.isnat(edges).any() or edges[1] < edges[0] else edges[0] + (edges[1] - edges[0]) // 2
     )
-    return None if np.isnat(edges).any() or edges[1] < edges[0] else edges[0] + (edges[1] - edges[0]) // 2
 
 
 def _interval(file: NetcdfFile, name: str, variable: str) -> str:
@@ -70,12 +69,18 @@ def _interval(file: NetcdfFile, name: str, variable: str) -> str:
     methods = file.attribute("cell_methods", variable).lower()
     interval = re.search(r"interval:\s*([\d.]+)\s*(\w+)", methods)
     said = [f"{interval[1]} {interval[2]}"] if interval else []
-    said += [file.attribute(word, name) for word in PERIODS] + [file.attribute(word) for word in FREQUENCIES]
+    said += [file.attribute(word, name) for word in PERIODS] + [
+        file.attribute(word) for word in FREQUENCIES
+    ]
     if file.attribute("units", name).lower().startswith("month"):
         return "month"
     if "time: point" in methods or file.attribute("processing_level").upper().startswith(SHORT_LEVELS):
         return "other"
-    said += [file.attribute("long_name", variable), file.attribute("long_name", name), file.attribute("title")]
+    said += [
+        file.attribute("long_name", variable),
+        file.attribute("long_name", name),
+        file.attribute("title"),
+    ]
     for words in (word.lower() for word in said if word):
         month, other = bool(MONTHLY.search(words)), bool(OTHER.search(words))
         if month != other:  # "monthly means of daily values" says nothing
@@ -91,7 +96,10 @@ def _interval(file: NetcdfFile, name: str, variable: str) -> str:
 
 def _all_firsts(time: NDArray[np.datetime64]) -> bool:
     month = time.astype("datetime64[M]")
-    return bool((time == month.astype("datetime64[s]")).all()) and not (np.diff(month).astype(int) < 1).any()
+    return (
+        bool((time == month.astype("datetime64[s]")).all())
+        and not (np.diff(month).astype(int) < 1).any()
+    )
 
 
 def _mid_month(time: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
@@ -99,7 +107,7 @@ def _mid_month(time: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
     month = time.astype("datetime64[M]")
     first, following = (edge.astype("datetime64[s]") for edge in (month, month + 1))
     day = np.timedelta64(1, "D")
-    edge = (time < first + day) | (time >= following - day)
+    edge = np.asarray(time < first + day) | np.asarray(time >= following - day)
     return np.where(edge, first + (following - first) // 2, time)
 
 

@@ -170,7 +170,7 @@ class NetcdfFile:
     def flags(
         self, name: str, shape: tuple[int, ...], scheme: Mapping[int, int], absent: int = UNKNOWN
     ) -> NDArray[np.int8]:
-        """Qualities (0..4) of flags: by the variable's own `flag_meanings`, else by a scheme.
+        """Qualities (0..4) of flags stored as digits, characters or character codes, by a scheme.
 
         Where there is no such variable, the quality is `absent`: a file that does not flag times or
         places does not doubt them.
@@ -180,8 +180,7 @@ class NetcdfFile:
         raw = self._raw(name, None)
         if raw.size != int(np.prod(shape)):
             raise self.error(f"{name} has shape {raw.shape}, expected {shape}")
-        own = self.declared_flags(name)
-        return qualities(raw.reshape(shape), scheme) if own is None else own.qualities(raw.reshape(shape))
+        return qualities(raw.reshape(shape), scheme)
 
     def declared_flags(self, name: str) -> Declared | None:
         """What the flags of a variable mean by its attributes (CF flag_meanings), None without."""

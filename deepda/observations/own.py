@@ -202,4 +202,3 @@ def _platforms(
     known = kind.isin(PLATFORMS).to_numpy()
     reason[~known] = "platform_type_unknown"
     return kind.where(known, "other").to_numpy(dtype=object), reason
-

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from deepda.observations.reading import ObservationError
 
 HUGE = 1e19  # no ocean value: default and home-made fill values that a file does not declare
-DEFAULT_FILLS = {"i2": -32767, "i4": -2147483647, "i8": -9223372036854775806, "u2": 65535,
-                 "u4": 4294967295, "u8": 18446744073709551614}  # of variables without _FillValue # fmt: skip
+DEFAULT_FILLS = {  # of variables without _FillValue
+    "i2": -32767, "i4": -2147483647, "i8": -9223372036854775806, "u2": 65535, "u4": 4294967295,
+    "u8": 18446744073709551614,
+}  # fmt: skip
 Attributes = Mapping[str, object]
 
 

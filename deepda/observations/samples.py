@@ -124,7 +124,9 @@ def samples_of(file: NetcdfFile, name: str) -> Samples:
     """
     instances = dict[str, tuple[str, NDArray[np.intp]]]()
     for count in sorted(file.names):
-        sample, instance = (file.attribute(f"{word}_dimension", count) for word in ("sample", "instance"))
+        sample, instance = (
+            file.attribute(f"{word}_dimension", count) for word in ("sample", "instance")
+        )
         if sample and len(file.dims(count)) == 1 and file.size(sample):
             instances[file.dims(count)[0]] = sample, _contiguous(file, count, file.size(sample))
         elif instance and len(file.dims(count)) == 1 and file.size(instance):

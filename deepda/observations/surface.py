@@ -54,18 +54,26 @@ def find_surface(file: NetcdfFile) -> Surface | None:
         ObservationError: it lies on axes that cannot be told apart, or is a climatology.
     """
     named = [name for name in NAMES if name in file and _may_be(file, name)]
-    others = [name for name in sorted(file.names)
-              if name not in NAMES and STANDARD.match(_standard(file, name)) and _may_be(file, name)]  # fmt: skip
+    others = [name for name in sorted(file.names - {*NAMES})
+              if STANDARD.match(_standard(file, name)) and _may_be(file, name)]  # fmt: skip
     found = []
     for name in [*named, *others]:
         axes = find_axes(file, name) if len(file.shape(name)) >= 2 else None
         if axes is not None:
             found.append(Surface(name, axes, is_anomaly(file, name)))
     best = min(found, key=lambda surface: surface.anomaly, default=None)
-    if best is not None and NORMAL.search(file.attribute("long_name", best.name)) and not best.anomaly:
-        raise file.error(f"{best.name} is a climatology by its long_name, expected dated fields",
-                         "leave it out, or pass it by --climatology")  # fmt: skip
+    if best is not None and not best.anomaly:
+        _refuse_climatology(file, best)
     return best
+
+
+def _refuse_climatology(file: NetcdfFile, surface: Surface) -> None:
+    time = surface.axes.time
+    dated = not (time in file and file.attribute("climatology", time))
+    if not dated or NORMAL.search(file.attribute("long_name", surface.name)):
+        what = "its time has climatology bounds" if not dated else "says its long_name"
+        raise file.error(f"{surface.name} is a climatology ({what}), expected dated fields",
+                         "leave it out, or pass it by --climatology")  # fmt: skip
 
 
 def is_anomaly(file: NetcdfFile, name: str) -> bool:
@@ -102,7 +110,8 @@ def celsius(
     if -5 < middle < 45:
         return values, f"{surface.name} without units, around {middle:g}: taken as degC"
     raise file.error(
-        f"{surface.name} is without units and around {middle:g}, expected kelvin or degC", "set its units"
+        f"{surface.name} is without units and around {middle:g}, expected kelvin or degC",
+        "set its units",
     )
 
 
@@ -158,7 +167,9 @@ def errors_of_cells(file: NetcdfFile, surface: Surface, part: slice) -> NDArray[
     """(time, row, column) K, standard deviation of the error that the file gives; None without."""
     modified = [name for name in sorted(file.names)
                 if re.search(r"temperature standard_error$", _standard(file, name))]  # fmt: skip
-    name = next((name for name in [*modified, *ERRORS] if name in file and len(file.shape(name)) > 1), None)
+    name = next(
+        (name for name in [*modified, *ERRORS] if name in file and len(file.shape(name)) > 1), None
+    )
     if name is None:
         return None
     values = on_axes(file, name, surface.axes, part, file.numbers)
@@ -172,7 +183,9 @@ def _degree(file: NetcdfFile, name: str, units: str) -> float:
     try:
         zero, one = convert([0.0, 1.0], units, "degC")
     except UnitError:
-        raise file.error(f"{name} is in units {units!r}, expected kelvin or degC", "set its units") from None
+        raise file.error(
+            f"{name} is in units {units!r}, expected kelvin or degC", "set its units"
+        ) from None
     return float(one - zero)
 
 
