@@ -1,7 +1,8 @@
 """One constant on land that a product does not declare as missing: zero, most often.
 
 Water varies smoothly, and a stand-in for land does not fit into it: its cells all hold the very same
-value, and where they end the field jumps, while the field without them is smooth.
+value, and where they end along a circle of latitude the field jumps, while the field without them is
+smooth. A field that depends on latitude alone has no such jump.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE = 20_000  # values by which candidates are looked for
-FEWEST = 4  # cells that make a constant
-CANDIDATES = 3  # most frequent values that are looked at, beside zero
+SAMPLE = 20_000  # pairs of neighbours that are looked at
+FEWEST = 4  # pairs that make an edge
+CANDIDATES = 8  # most frequent values that are looked at, beside zero
 JUMP = 3.0  # K from a cell of land to the water beside it, the median
 SMOOTHER = 3.0  # times smaller are differences of water cells next to each other
 VARIETY = 3  # different values of the rest, by which it is a field at all
+SAME = 1e-4  # K
 
 
-def constant_on_land(value: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def constant_on_land(value: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """Cells of a constant that no water holds.
 
     Args:
@@ -25,49 +27,50 @@ def constant_on_land(value: NDArray[np.float64], used: NDArray[np.bool_]) -> NDA
         used: same shape, cells whose value counts: no ice, not flagged.
 
     Returns:
-        (time, lat, lon) True where a cell holds such a constant.
+        (time, lat, lon) True where a cell holds such a constant; None where there is none.
     """
-    out = np.zeros(value.shape, np.bool_)
-    for constant in _candidates(value[used]):
-        at = used & (np.abs(value - constant) < 1e-4)
-        if at.sum() >= FEWEST and _stands_out(value, at, used & ~out):
-            out |= at
+    west, east = _neighbours(value, used)
+    out = None
+    while (constant := _land_value(west, east)) is not None:
+        at = used & (np.abs(value - constant) < SAME)
+        out = at if out is None else out | at
+        west, east = (np.where(np.abs(part - constant) < SAME, np.nan, part) for part in (west, east))
     return out
 
 
+def _neighbours(
+    value: NDArray[np.float64], used: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values of a sample of used cells, and of the cell east of each, NaN where that is not used."""
+    index = np.flatnonzero(used)
+    index = index[:: (index.size // SAMPLE) | 1]  # an odd stride meets every column
+    columns = value.shape[-1]
+    beside = np.where(index % columns == columns - 1, index, index + 1)
+    flat = value.ravel()
+    pair = used.ravel()[beside] & (beside != index)
+    return flat[index], np.where(pair, flat[beside], np.nan)
+
+
+def _land_value(west: NDArray[np.float64], east: NDArray[np.float64]) -> float | None:
+    """The constant with the longest edge among those that stand out; the water beside it has less."""
+    edges = {constant: _edge(west, east, constant) for constant in _candidates(west)}
+    return max((c for c, size in edges.items() if size), key=lambda c: (edges[c], c == 0), default=None)
+
+
 def _candidates(values: NDArray[np.float64]) -> list[float]:
-    """Zero where it occurs, and the most frequent values of a sample."""
-    if values.size == 0:
-        return []
-    sample = values[:: max(1, values.size // SAMPLE)]
-    found, count = np.unique(np.round(sample, 4), return_counts=True)
+    """Zero where it occurs, and the most frequent values."""
+    found, count = np.unique(np.round(values[np.isfinite(values)], 4), return_counts=True)
     frequent = found[np.argsort(-count)][:CANDIDATES][: int((count > 1).sum())]
-    return sorted({float(x) for x in frequent} | ({0.0} if (np.abs(found) < 1e-4).any() else set()))
+    return sorted({float(x) for x in frequent} | ({0.0} if (np.abs(found) < SAME).any() else set()))
 
 
-def _stands_out(value: NDArray[np.float64], at: NDArray[np.bool_], used: NDArray[np.bool_]) -> bool:
-    """Whether cells `at` jump against their neighbours while the rest of the field does not."""
-    varied = _varied_rows(value, used)
-    rest = value[used & ~at]
-    if np.unique(rest[:: max(1, rest.size // SAMPLE)]).size < VARIETY:
-        return False
-    jumps, steps = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
-    for axis in (1, 2):
-        one, other = (slice(None, -1), slice(1, None))
-        here, there = (tuple(s if k == axis else slice(None) for k in range(3)) for s in (one, other))
-        both = used[here] & used[there]
-        size = np.abs(value[here] - value[there])
-        edge = at[here] ^ at[there]
-        jumps.append(size[both & edge & varied[here] & varied[there]])
-        steps.append(size[both & ~at[here] & ~at[there]])
-    jump, step = np.concatenate(jumps), np.concatenate(steps)
-    if jump.size < FEWEST or step.size == 0:
-        return False
-    return float(np.median(jump)) > max(JUMP, SMOOTHER * float(np.median(step)))
-
-
-def _varied_rows(value: NDArray[np.float64], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """True in rows of latitude that hold several values: a field of latitude alone has no land."""
-    low = np.where(used, value, np.inf).min(axis=2, keepdims=True)
-    high = np.where(used, value, -np.inf).max(axis=2, keepdims=True)
-    return np.broadcast_to(high - low > 1e-4, value.shape)
+def _edge(west: NDArray[np.float64], east: NDArray[np.float64], constant: float) -> int:
+    """Pairs in which a constant meets another value, if they jump and the rest of the field does not."""
+    here, there = (np.abs(part - constant) < SAME for part in (west, east))
+    size = np.abs(east - west)
+    pair = np.isfinite(size)
+    jump, step = size[pair & (here ^ there)], size[pair & ~here & ~there]
+    if jump.size < FEWEST or step.size == 0 or np.unique(west[~here & np.isfinite(west)]).size < VARIETY:
+        return 0
+    stands_out = np.median(jump) > max(JUMP, SMOOTHER * float(np.median(step)))
+    return int(jump.size) if stands_out else 0

@@ -111,7 +111,7 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
     step, row, column = np.nonzero(here)
     part = field.first > 0 or field.following is not None
     swath = field.lat.ndim == 2
-    quality = np.broadcast_to(field.quality, value.shape)[here]
+    quality = _at(field.quality, here)
     rows = pd.DataFrame(
         {
             "time": field.time[here] if field.time.ndim == 3 else field.time[step],
@@ -124,29 +124,40 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
             "quality_temperature": quality,
             "profile": (field.first + step).astype(np.int32),
             "source_index": field.first * field.value[0].size + np.flatnonzero(here),
-            "reason": _reasons(field, value, here),
+            "reason": _reasons(field, value, here, quality),
         }
     )
     if field.error is not None:
-        rows["instrument_error"] = np.broadcast_to(field.error, value.shape)[here]
+        rows["instrument_error"] = _at(field.error, here)
     result = finish(rows, path, name, options, potential=True, may_be_empty=part)
     return dataclasses.replace(result, next_step=field.following)
 
 
-def _reasons(field: Field, value: NDArray[np.float64], here: NDArray[np.bool_]) -> pd.Series:
+def _reasons(
+    field: Field, value: NDArray[np.float64], here: NDArray[np.bool_], quality: NDArray[np.int8]
+) -> pd.Series:
     """(row) why a cell with a value is no observation of its own, "" if it is."""
-    with np.errstate(invalid="ignore"):
-        icy = ((value <= FREEZING + ICE_MARGIN) & (value > COLDEST)) | (value == FULL_ICE) | field.icy
+    rows = value[here]
+    dry = _at(field.dry, here)
+    icy = (
+        ((rows <= FREEZING + ICE_MARGIN) & (rows > COLDEST)) | (rows == FULL_ICE) | _at(field.icy, here)
+    )
     if field.ice is not None:
-        icy = icy | (np.broadcast_to(field.ice, value.shape) > HALF)
-    used = here & ~icy & ~field.dry & (field.quality < SUSPECT)
-    code = np.where(icy, 1, 0)
-    code = np.where(_again(field), 2, code)
-    code = np.where(np.isnan(value), 3, code)  # an anomaly where its climatology is land
+        icy |= _at(field.ice, here) > HALF
+    code = np.where(np.broadcast_to(_again(field), value.shape)[here], 2, icy)
+    code = np.where(np.isnan(rows), 3, code)  # an anomaly where its climatology is land
     if not field.anomaly and field.lat.ndim == 1:
-        code = np.where(constant_on_land(value, used), 4, code)
-    code = np.where(field.dry & (code == 0), 5, code)
-    return pd.Series(pd.Categorical.from_codes(code[here], pd.Index(list(REASONS))))
+        used = here.copy()
+        used[here] = ~icy & ~dry & (quality < SUSPECT)
+        land = constant_on_land(value, used)
+        code = code if land is None else np.where(land[here], 4, code)
+    code = np.where(dry & (code == 0), 5, code)
+    return pd.Series(pd.Categorical.from_codes(code, pd.Index(list(REASONS))))
+
+
+def _at(values: NDArray, here: NDArray[np.bool_]) -> NDArray:
+    """(row) values at the cells that are rows; one value stands for all."""
+    return np.broadcast_to(values, here.shape)[here] if values.ndim else values
 
 
 def _again(field: Field) -> NDArray[np.bool_]:
@@ -239,10 +250,11 @@ def _times(file: NetcdfFile, surface: Surface) -> tuple[NDArray[np.datetime64], 
     """Time of each step and what was assumed; of the coverage where the file has no time."""
     dim = surface.axes.time
     steps = file.size(dim) if dim else 1
-    named = [dim, *TIMES, *(name for name in sorted(file.names)
-                            if file.attribute("standard_name", name) == "time")]  # fmt: skip
-    name = next((name for name in named if name in file and file.dims(name) in ((dim,), (), ("time",))
-                 and int(np.prod(file.shape(name))) == steps), None)  # fmt: skip
+    named = [*TIMES, *(n for n in sorted(file.names) if file.attribute("standard_name", n) == "time")]
+    fitting = [n for n in dict.fromkeys([dim, *named]) if n in file and file.dims(n) in ((dim,), ())]
+    name = next((n for n in fitting if int(np.prod(file.shape(n))) == steps), None)
+    if dim == "":
+        name = next((n for n in named if n in file and int(np.prod(file.shape(n))) == 1), None)
     if name is not None:
         return middle_times(file, name, surface.name)
     middle = coverage_middle(file) if steps == 1 else None
