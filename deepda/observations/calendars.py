@@ -81,7 +81,8 @@ def seconds_since(
     seconds: NDArray[np.float64], start: np.datetime64 | NDArray[np.datetime64]
 ) -> NDArray[np.datetime64]:
     """Times of seconds since dates (proleptic Gregorian), NaT where not finite or beyond 9 ka."""
-    return start.astype("datetime64[s]") + _seconds(seconds)
+    first: NDArray[np.datetime64] = np.asarray(start).astype("datetime64[s]")
+    return first + _seconds(seconds)
 
 
 def days_since(days: NDArray[np.float64], start: str) -> NDArray[np.datetime64]:

@@ -107,7 +107,7 @@ def _mid_month(time: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
     month = time.astype("datetime64[M]")
     first, following = (edge.astype("datetime64[s]") for edge in (month, month + 1))
     day = np.timedelta64(1, "D")
-    edge = np.asarray(time < first + day) | np.asarray(time >= following - day)
+    edge = ((time - first) < day) | ((following - time) <= day)
     return np.where(edge, first + (following - first) // 2, time)
 
 
