@@ -34,7 +34,7 @@ def read_fdbk(path: Path, options: ReadOptions) -> ReadResult:
         if not found:
             listed = " ".join(file.texts("VARIABLES", file.size("N_VARS")))
             raise file.error(
-                f"a feedback file of {listed!r} came, expected one of {', '.join(POTENTIAL + IN_SITU)}",
+                f"found a feedback file of {listed!r}, expected one of {', '.join(POTENTIAL + IN_SITU)}",
                 "leave it out",
             )
         rows = _rows(file, found[0])

@@ -37,7 +37,9 @@ def read_mitprof(path: Path, options: ReadOptions) -> ReadResult:
     """
     with NetcdfFile(path) as file:
         if "prof_T" not in file:
-            raise file.error("a MITprof file without prof_T came", "leave it out")
+            raise file.error(
+                "found a MITprof file without prof_T, expected profiles of temperature", "leave it out"
+            )
         rows = _rows(file)
     return finish(rows, path, "mitprof", options, potential=True)
 

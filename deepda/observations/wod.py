@@ -126,5 +126,5 @@ def _platform_names(file: NetcdfFile, casts: int) -> NDArray[np.str_]:
 
 def _per_cast(values: NDArray, casts: int, file: NetcdfFile) -> NDArray:
     if values.size != casts:
-        raise file.error(f"{values.size} positions or times came for {casts} casts")
+        raise file.error(f"found {values.size} positions or times, expected {casts}, one a cast")
     return values.reshape(casts)
