@@ -12,6 +12,7 @@ from deepda.observations.formats import format_of, read_format
 from deepda.observations.intervals import ASSUMED
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 from deepda.observations.sources import find_sources
+from deepda.observations.surface_climatology import read_surface_climatology
 
 CELLS = LAT.size * LON.size
 GHRSST = "no_data bad_data worst_quality low_quality acceptable_quality best_quality"
@@ -466,3 +467,29 @@ def test_other_days_and_products_are_all_read(tmp_path: Path) -> None:
     ):
         sst_file(tmp_path / name)
     assert all(source.status == "" for source in find_sources([tmp_path]))
+
+
+# The climatology of anomalies
+
+
+@pytest.mark.parametrize("dims", [("month", "lat", "lon"), ("lon", "lat", "month")])
+@pytest.mark.parametrize(
+    ("factor", "offset", "units"), [(1, 0, "degC"), (1, 273.15, "K"), (1.8, 32, "degF")]
+)
+def test_a_climatology_is_read_by_its_axes_and_units(
+    dims: tuple[str, ...], factor: float, offset: float, units: str, tmp_path: Path
+) -> None:
+    year = SST + np.arange(12.0)[:, None, None] / 10
+    order = [("month", "lat", "lon").index(dim) for dim in dims]
+    path = write(
+        tmp_path / "normal.nc",
+        {
+            "lat": (("lat",), LAT, {}),
+            "lon": (("lon",), LON, {}),
+            "sst": (dims, (year * factor + offset).transpose(order), {"units": units}),
+        },
+    )
+    np.testing.assert_allclose(read_surface_climatology(path), year, atol=1e-9)
+    anomalies = sst_file(tmp_path / "a.nc", SST * 0 + 1, name="ssta")
+    result = read(anomalies, climatology=read_surface_climatology(path))
+    np.testing.assert_allclose(grid(result), SST + 1.2, atol=1e-4)  # March
