@@ -2,6 +2,7 @@
 # make test   install, run all tests
 # make lint   ruff and mypy
 # make docs   the documentation site, in build/site
+# make scores measure every number of the docs anew (hours; DEEPDA_TEST_DATA names the real files)
 # Another interpreter: make demo PYTHON=python3.12
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint
 RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
 
-.PHONY: demo test lint docs venv dev
+.PHONY: demo test lint docs scores venv dev
 
 demo: venv
 	$(BIN)/deepda osse run --output $(RUN) training=quick
@@ -32,6 +33,9 @@ lint: dev
 docs: dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 	@echo "documentation: build/site/index.html"
+
+scores: venv
+	$(BIN)/python benchmarks/scores.py
 
 venv: $(VENV)/.installed
 dev: $(VENV)/.installed-dev

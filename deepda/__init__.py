@@ -9,6 +9,7 @@ a room imports only rooms above it in this list:
 
     base            errors, files written whole, progress
     settings        types and checks of what can be set, the choices in configs/, one tree of values
+    catalogue       public data by name: licence, addresses, whole files over HTTP
     geometry        grid, windows, meshes of models, regridding (xESMF where installed), interval means
     observations    files in, one table out, one row a value; synthetic observations of a known truth
     control         a model's output -> one prepared file on our grid and windows

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from deepda.base.files import require_writable
 from deepda.commands.console import Command, exit_code, flag_settings, read_command_line, split_settings
+from deepda.commands.data import DATA_GET, DATA_LIST
 from deepda.commands.evaluate import EVALUATE
 from deepda.commands.explain import EXPLAIN
 from deepda.commands.observations import FEEDBACK, INGEST, OBSERVATIONS_SHOW
@@ -222,6 +223,8 @@ COMMANDS = (
     BLIND_ZONE,
     SWEEP,
     REANALYSIS,
+    DATA_LIST,
+    DATA_GET,
     PREPARE,
     INGEST,
     OBSERVATIONS_SHOW,

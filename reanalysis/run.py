@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from deepda.runs.open import load_analyser
 from torch import nn
 
 from deepda.assimilation.cycle import Analyser
@@ -18,6 +17,7 @@ from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
+from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, dump
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate import read_climate

@@ -24,7 +24,7 @@ FORBIDDEN = {
 }
 LAZY = ("deepda.cli", "deepda.commands")  # may import the drivers when one is called
 ROOMS = (
-    *("base", "settings", "geometry", "observations", "control", "climatology", "quality"),
+    *("base", "settings", "catalogue", "geometry", "observations", "control", "climatology", "quality"),
     *("assimilation", "networks", "runs", "training", "output", "verification", "feedback"),
     *("figures", "reports", "evaluation", "explain", "commands", "cli"),
 )

@@ -127,7 +127,7 @@ def test_the_valid_range_of_a_file_holds(tmp_path: Path) -> None:
     assert THETA.max() > highest + 0.2
     limits = {"valid_min": np.float32(-2.5), "valid_max": np.float32(highest)}
     found = read_observations(changed(tmp_path / "a.nc", TEMP=limits))
-    assert found.reasons == {"outside_the_valid_range_of_the_file": 1}
+    assert found.reasons == {"temperature_outside_valid_range": 1}
 
 
 def test_units_of_pressure_are_those_of_the_attribute(tmp_path: Path) -> None:

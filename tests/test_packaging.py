@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ("deepda", "osse", "reanalysis", "configs")
+DATA = ("*.yaml", "*.html")  # files in the package that are no modules
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,8 @@ def test_the_wheel_holds_every_module_and_every_setting(wheel: Path) -> None:
     yaml = [file for file in (ROOT / "configs").rglob("*.yaml")]
     expected = {file.relative_to(ROOT).as_posix() for file in modules}
     expected |= {"deepda/" + file.relative_to(ROOT).as_posix() for file in yaml}
+    data = [file for kind in DATA for file in (ROOT / "deepda").rglob(kind)]
+    expected |= {file.relative_to(ROOT).as_posix() for file in data}
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert expected - held == set(), "name new packages in pyproject.toml under [tool.setuptools]"
     assert held - expected == set() and len(yaml) > 10

@@ -23,13 +23,11 @@ from deepda.assimilation.superobs import USED, SuperObs, superobs
 from deepda.base.progress import Progress
 from deepda.explain.targets import ExplainError
 from deepda.geometry.windows import Windows, season_of, windows
-from deepda.networks.innovation import InnovationAnalyser
-from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
+from deepda.networks.trainable import InnovationForm
 from deepda.observations.table import in_window, read_table
 from deepda.runs.run import load_run
 
 ROWS, TRUTH, ANALYSIS = "observations.parquet", "truth.nc", "analysis.nc"
-Explained = InnovationAnalyser | UNet3PlusAnalyser
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +42,7 @@ class Finished:
     """
 
     folder: Path
-    analyser: Explained
+    analyser: InnovationForm
     space: StateSpace
     span: Windows
     tables: list[pd.DataFrame]
@@ -128,9 +126,10 @@ def open_finished(folder: str | Path) -> Finished:
     """
     folder = Path(folder)
     run = load_run(folder)
-    if not isinstance(run.analyser, Explained):
+    analyser = run.analyser.innovation_form()
+    if analyser is None:
         raise ExplainError(
-            f"{folder} holds a {type(run.analyser).__name__}, which does not answer to innovations; "
+            f"{folder} holds a {type(run.analyser).__name__}, which does not respond to innovations; "
             "expected a run with generator=innovation or unet3plus"
         )
     for name in (ROWS, TRUTH, ANALYSIS):
@@ -141,7 +140,7 @@ def open_finished(folder: str | Path) -> Finished:
             )
     span = _span(folder / TRUTH, run.space.climatology.per_year)
     table = read_table(folder / ROWS)
-    return Finished(folder, run.analyser, run.space, span, _by_window(table, span))
+    return Finished(folder, analyser, run.space, span, _by_window(table, span))
 
 
 def cycle_to(

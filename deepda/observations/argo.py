@@ -8,6 +8,7 @@ see the same water a second time); descending casts are kept, they are casts wit
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import netCDF4
@@ -15,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.base.units import UnitError, convert
-from deepda.observations.ncfile import ARGO, NetcdfFile, days_since
+from deepda.observations.calendars import days_since
+from deepda.observations.flags import ARGO
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.reading import (
     GOOD,
     SUSPECT,
@@ -30,11 +32,7 @@ from deepda.observations.reading import (
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
 EPOCH = "1950-01-01"
 MODES = ("R", "A", "D")  # real time, adjusted in real time, delayed mode
-VALUES = {  # parameter -> its unit, and spellings of it that need no conversion
-    "PRES": ("dbar", ("decibar", "decibars", "dbar", "")),
-    "TEMP": ("degC", ("degree_celsius", "degrees_celsius", "degree celsius", "degc", "celsius", "")),
-    "PSAL": ("1", ("psu", "1", "1e-3", "pss-78", "")),
-}
+UNITS = {"PRES": "dbar", "TEMP": "degC", "PSAL": "1"}
 
 
 class ArgoNetcdf(NetcdfFile):
@@ -77,7 +75,7 @@ def read_argo(path: Path, options: ReadOptions) -> ReadResult:
                 "synthetic profiles",
                 "read the core file of the same cycle",
             )
-        absent = [f"{name}_QC" for name in VALUES for name in (name, f"{name}_ADJUSTED")
+        absent = [f"{name}_QC" for name in UNITS for name in (name, f"{name}_ADJUSTED")
                   if name in file and f"{name}_QC" not in file]  # fmt: skip
         if absent:
             raise file.error(f"it has no flags {', '.join(absent)}, expected those of every value")
@@ -91,16 +89,14 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     casts = shape[0]
     present = np.isfinite(file.numbers("PRES", shape)) | np.isfinite(raw)
     modes = _modes(file, "TEMP", casts)
-    pressure, pressure_quality, pressure_error = _best(file, "PRES", shape)
-    temperature, quality, error = _best(file, "TEMP", shape)
+    pressure, temperature = _best(file, "PRES", shape), _best(file, "TEMP", shape)
     salinity = np.full(shape, np.nan)
     if "PSAL" in file:
-        salinity, salinity_quality, _ = _best(file, "PSAL", shape)
-        salinity = np.where(salinity_quality < SUSPECT, salinity, np.nan)
+        best = _best(file, "PSAL", shape)
+        salinity = np.where(best.quality < SUSPECT, best.value, np.nan)
     platform = file.texts("PLATFORM_NUMBER", casts)
-    reason = np.where(pressure_error > WORST_PRESSURE_ERROR, "pressure_error_above_20_dbar", "")
+    reason = np.where(pressure.error > WORST_PRESSURE_ERROR, "pressure_error_above_20_dbar", "")
     reason = reason.astype(object)
-    reason[_invalid(file, "TEMP", temperature)] = "outside_the_valid_range_of_the_file"
     reason[~np.isin(modes, MODES)] = "data_mode_unknown"
     reason[~_primary(file, platform)] = "not_primary_sampling"
     return rows_of(
@@ -108,16 +104,17 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         time=_times(file, casts),
         lat=file.numbers("LATITUDE", (casts,)),
         lon=file.numbers("LONGITUDE", (casts,)),
-        pressure=pressure,
-        temperature=temperature,
+        pressure=pressure.value,
+        temperature=temperature.value,
         salinity=salinity,
-        instrument_error=error,
+        instrument_error=temperature.error,
+        invalid=temperature.invalid,
         platform_type=np.where(_of_animals(file), "ctd", "argo"),
         platform_id=platform,
         quality_time=file.flags("JULD_QC", (casts,), ARGO, absent=GOOD),
         quality_position=file.flags("POSITION_QC", (casts,), ARGO, absent=GOOD),
-        quality_depth=pressure_quality,
-        quality_temperature=quality,
+        quality_depth=pressure.quality,
+        quality_temperature=temperature.quality,
         reason=reason,
     )
 
@@ -138,53 +135,45 @@ def _of_animals(file: NetcdfFile) -> bool:
     return "mammal" in (file.attribute("data_type") + file.attribute("source")).lower()
 
 
-def _best(
-    file: NetcdfFile, name: str, shape: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64]]:
-    """(cast, level) values, qualities and errors: adjusted in casts of mode A and D."""
-    value, quality = _values(file, name, name, shape), file.flags(f"{name}_QC", shape, ARGO)
-    error = np.full(shape, np.nan)
-    if f"{name}_ADJUSTED" not in file:  # files of floats that never left real time
-        return value, quality, error
-    adjusted = np.isin(_modes(file, name, shape[0]), ("A", "D"))[:, None]
-    value = np.where(adjusted, _values(file, f"{name}_ADJUSTED", name, shape), value)
-    quality = np.where(adjusted, file.flags(f"{name}_ADJUSTED_QC", shape, ARGO), quality)
-    if f"{name}_ADJUSTED_ERROR" in file:
-        error = np.where(adjusted, file.numbers(f"{name}_ADJUSTED_ERROR", shape), error)
-    return value, quality, error
+@dataclass(frozen=True, eq=False)
+class Best:
+    """(cast, level) values of a parameter, adjusted in casts of mode A and D.
 
-
-def _values(file: NetcdfFile, variable: str, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Values of a variable in the unit of its parameter."""
-    return in_unit(file, variable, file.numbers(variable, shape), name)
-
-
-def in_unit(
-    file: NetcdfFile, variable: str, values: NDArray[np.float64], name: str
-) -> NDArray[np.float64]:
-    """Values in the unit of a parameter (VALUES), by the attribute of their variable.
-
-    Raises:
-        ObservationError: a unit that is unknown or measures something else.
+    Attributes:
+        value: in the unit of UNITS.
+        quality: 0 to 4.
+        error: of adjusted values, NaN where there is none.
+        invalid: where the value is outside the range that the file calls valid.
     """
-    unit, usual = VALUES[name]
-    stated = file.attribute("units", variable)
-    if stated.lower() in usual:
-        return values
-    try:
-        return convert(values, stated, unit)
-    except UnitError as error:
-        raise file.error(f"{variable}: {error}") from error
+
+    value: NDArray[np.float64]
+    quality: NDArray[np.int8]
+    error: NDArray[np.float64]
+    invalid: NDArray[np.bool_]
 
 
-def _invalid(file: NetcdfFile, name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where values lie outside the range that the file itself declares valid."""
-    lowest, highest = (file.attribute(word, name) for word in ("valid_min", "valid_max"))
-    try:
-        low, high = float(lowest or -np.inf), float(highest or np.inf)
-    except ValueError as error:
-        raise file.error(f"the valid range of {name} is {lowest} to {highest}") from error
-    return (values < low) | (values > high)
+def _best(file: NetcdfFile, name: str, shape: tuple[int, int]) -> Best:
+    """The best values of a parameter."""
+    raw = _of(file, name, name, shape)
+    if f"{name}_ADJUSTED" not in file:  # files of floats that never left real time
+        return raw
+    adjusted = np.isin(_modes(file, name, shape[0]), ("A", "D"))[:, None]
+    better = _of(file, f"{name}_ADJUSTED", name, shape)
+    return Best(
+        *(
+            np.where(adjusted, getattr(better, part.name), getattr(raw, part.name))
+            for part in fields(Best)
+        )
+    )
+
+
+def _of(file: NetcdfFile, variable: str, name: str, shape: tuple[int, int]) -> Best:
+    """A variable of a parameter with its flags and, where it has one, its error."""
+    value, invalid = file.measured(variable, UNITS[name], shape)
+    error = np.full(shape, np.nan)
+    if f"{variable}_ERROR" in file:
+        error = file.numbers(f"{variable}_ERROR", shape)
+    return Best(value, file.flags(f"{variable}_QC", shape, ARGO), error, invalid)
 
 
 def _modes(file: NetcdfFile, name: str, casts: int) -> NDArray[np.str_]:

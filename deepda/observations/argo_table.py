@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.argo import MODES, in_unit
-from deepda.observations.ncfile import ARGO, NetcdfFile
+from deepda.observations.argo import MODES, UNITS
+from deepda.observations.flags import ARGO
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, worst
 
 NAMES = ("pres", "temp", "platform_number")
@@ -74,14 +75,15 @@ def _best(
     error = np.full(size, np.nan)
     if name not in file:
         return error, np.full(size, GOOD, np.int8), error
-    value = in_unit(file, name, file.numbers(name, (size,)), name.upper())
+    unit = UNITS[name.upper()]
+    value = file.quantity(name, unit, (size,))
     quality = _quality(file, name, size)
     if f"{name}_adjusted" not in file:
         return value, quality, error
-    better = file.numbers(f"{name}_adjusted", (size,))
+    better = file.quantity(f"{name}_adjusted", unit, (size,))
     modes = _characters(file, "data_mode", size)
     adjusted = np.isin(modes, ("A", "D")) if "data_mode" in file else np.isfinite(better)
-    value = np.where(adjusted, in_unit(file, f"{name}_adjusted", better, name.upper()), value)
+    value = np.where(adjusted, better, value)
     quality = np.where(adjusted, _quality(file, f"{name}_adjusted", size), quality)
     if f"{name}_adjusted_error" in file:
         error = np.where(adjusted, file.numbers(f"{name}_adjusted_error", (size,)), error)

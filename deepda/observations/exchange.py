@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.units import UnitError, convert
-from deepda.observations.ncfile import digits
+from deepda.observations.calendars import digits
 from deepda.observations.reading import (
     BAD,
     GOOD,

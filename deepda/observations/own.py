@@ -1,4 +1,4 @@
-"""A user's own observations: CSV, Parquet, one-dimensional NetCDF or a pandas table.
+"""A user's own observations: CSV, Parquet or a pandas table.
 
 Columns are found by their usual names (ALIASES), with units in brackets behind the name or, in NetCDF,
 in the attribute. Potential temperature is expected under `temperature` as in the observation table;
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import ARGO, NetcdfFile, qualities
+from deepda.observations.flags import ARGO, qualities
 from deepda.observations.reading import (
     GOOD,
     QUALITIES,
@@ -48,25 +48,23 @@ KELVIN_WORDS = ("k", "kelvin")
 
 
 def read_own(path: Path, options: ReadOptions) -> ReadResult:
-    """Read a file of a user's own: .csv, .csv.gz, .parquet or NetCDF with one dimension.
+    """Read a file of a user's own: .csv, .csv.gz or .parquet.
 
     Raises:
         ObservationError: unreadable, or a column is missing.
     """
-    name, units = path.name.lower(), dict[str, str]()
+    name = path.name.lower()
     try:
         if name.endswith((".csv", ".csv.gz")):
             frame = pd.read_csv(path, comment="#", skipinitialspace=True)
-        elif name.endswith(".parquet"):
-            frame = pd.read_parquet(path)
         else:
-            frame, units = _from_netcdf(path)
+            frame = pd.read_parquet(path)
     except ObservationError:
         raise
     except (OSError, ValueError, EOFError, MemoryError) as error:
         what = " ".join(str(error).split())
         raise ObservationError(f"{path} cannot be read ({what}); write it again") from error
-    return read_frame(frame, options, path, units)
+    return read_frame(frame, options, path)
 
 
 def read_frame(
@@ -204,26 +202,3 @@ def _platforms(
     known = kind.isin(PLATFORMS).to_numpy()
     reason[~known] = "platform_type_unknown"
     return kind.where(known, "other").to_numpy(dtype=object), reason
-
-
-def _from_netcdf(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    with NetcdfFile(path) as file:
-        lengths = [file.shape(name) for name in file.names if len(file.shape(name)) == 1]
-        size = max((shape[0] for shape in lengths), default=0)
-        units, columns = {}, {}
-        for name in sorted(file.names):
-            if file.shape(name) == (size,):
-                columns[name] = _netcdf_column(file, name, size)
-                units[name] = file.attribute("units", name)
-            elif file.dims(name)[:1] and file.shape(name)[0] == size:  # characters
-                columns[name] = file.texts(name, size)
-    return pd.DataFrame(columns), units
-
-
-def _netcdf_column(file: NetcdfFile, name: str, size: int) -> NDArray:
-    if " since " in file.attribute("units", name):
-        return file.times(name)
-    try:
-        return file.numbers(name)
-    except ObservationError:
-        return file.texts(name, size)

@@ -103,6 +103,7 @@ class ReadResult:
         table: (row) OUTPUT columns; fit for `deepda.observations.table.require_table`.
         rejects: (row) OUTPUT columns and `reason`; values as far as they could be read.
         next_step: `first_step` of the rest of the file, None after its end.
+        assumed: sentences on what the file does not say and was taken for granted.
     """
 
     source: Path
@@ -111,6 +112,7 @@ class ReadResult:
     table: pd.DataFrame
     rejects: pd.DataFrame
     next_step: int | None = None
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rows_in != len(self.table) + len(self.rejects):
@@ -160,18 +162,21 @@ def finish(
     options: ReadOptions,
     potential: bool = False,
     may_be_empty: bool = False,
+    assumed: tuple[str, ...] = (),
 ) -> ReadResult:
     """Convert and sort the rows of one file.
 
     Args:
         rows: of `rows_of`: time, lat, lon, temperature (degC), depth (m) or pressure (dbar), and
             where the file has them salinity (PSS-78), instrument_error (K), error (K, the whole),
-            platform_type, platform_id, quality_<element> (0..4, ELEMENTS), reason ("" if none).
+            platform_type, platform_id, quality_<element> (0..4, ELEMENTS), invalid (the temperature
+            is outside the range that the file calls valid), reason ("" if none).
         source: the file.
         name: of its format.
         options: which qualities are kept, salinity where there is none.
         potential: the temperature is potential already.
         may_be_empty: the rows are a part of the file, which may hold none.
+        assumed: sentences on what the file does not say.
 
     Raises:
         ObservationError: there is no row at all.
@@ -187,7 +192,7 @@ def finish(
     rows = rows.assign(error=_error(rows), source=one_name(printable(source.name), len(rows)))
     kept = reason.none
     rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
-    return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects)
+    return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects, assumed=assumed)
 
 
 def no_value(source: Path, name: str) -> ObservationError:
@@ -233,7 +238,7 @@ def _complete(rows: pd.DataFrame) -> pd.DataFrame:
     missing: dict[str, Any] = {
         "depth": np.nan, "pressure": np.nan, "salinity": np.nan, "instrument_error": np.nan,
         "error": np.nan, "platform_type": one_name("other", len(rows)),
-        "platform_id": one_name("", len(rows)), "reason": one_name("", len(rows)),
+        "platform_id": one_name("", len(rows)), "reason": one_name("", len(rows)), "invalid": False,
     } | {f"quality_{element}": np.int8(GOOD) for element in ELEMENTS}  # fmt: skip
     missing["quality_temperature"] = np.int8(UNKNOWN)  # what a file does not flag, it does not doubt
     rows = rows.assign(**{name: value for name, value in missing.items() if name not in rows.columns})
@@ -281,9 +286,17 @@ def _of_value(rows: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
         "depth_missing": ~np.isfinite(depth),
         "depth_impossible": COLUMNS["depth"].refuses(depth),
         "temperature_missing": ~np.isfinite(value),
+        "temperature_outside_valid_range": rows["invalid"].to_numpy(bool),
         "temperature_looks_kelvin": (value >= KELVIN[0]) & (value <= KELVIN[1]),
         "temperature_impossible": COLUMNS["temperature"].refuses(value),
+        "error_impossible": _no_error(rows["error"]) | _no_error(rows["instrument_error"]),
     }
+
+
+def _no_error(errors: pd.Series) -> NDArray[np.bool_]:
+    """Where a file gives an error that is none: zero, negative or infinite; NaN is an absent one."""
+    given = errors.to_numpy(float)
+    return ~np.isnan(given) & COLUMNS["error"].refuses(given)
 
 
 def _converted(
@@ -331,7 +344,7 @@ def _error(rows: pd.DataFrame) -> NDArray[np.float64]:
             own[at] > 0, np.hypot(own[at], place.stddev(depth[at])), model.stddev(depth[at])
         )
     whole = rows["error"].to_numpy(float)
-    return np.where(np.isfinite(whole) & (whole > 0) & (whole <= 100), whole, error)
+    return np.where(np.isnan(whole), error, whole)
 
 
 def _compact(rows: pd.DataFrame) -> pd.DataFrame:

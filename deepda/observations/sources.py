@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deepda.base.errors import UsageError
 from deepda.observations.argo_files import INDEX, ArgoFile, choose_files, missing_files
+from deepda.observations.versions import superseded_versions
 
 LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic-profile_index.txt",
          "ar_index_global_meta.txt", "ar_index_global_tech.txt", "ar_index_global_traj.txt")  # fmt: skip
@@ -59,7 +60,8 @@ def find_sources(
 
     Of floats and seal tags, files whose casts are in another file are "superseded" (`choose_files`
     of `deepda.observations.argo`). Below an index of the Argo GDAC, casts without a file are sources
-    with the status "missing"; elsewhere names that may be anybody's are read. Nothing in `output` is
+    with the status "missing"; elsewhere names that may be anybody's are read. Of several versions of
+    a product and day only the best is read (`deepda.observations.versions`). Nothing in `output` is
     a source, which may lie below a path.
 
     Args:
@@ -124,11 +126,12 @@ def _known(files: Iterable[Path], refused: Collection[str]) -> Mapping[str, Argo
     """What names say of the files, where they say enough."""
     able = [file for file in files if str(file) not in refused and _has_bytes(file)]
     roots = [file.parent for file in able if file.name == INDEX]
+    worse = superseded_versions(able)
     return {
         str(file.path): file
         for file in choose_files(able)
         if _is_sure(file) or any(file.path.is_relative_to(root) for root in roots)
-    }
+    } | {str(path): ArgoFile(path, "superseded", reason) for path, reason in worse.items()}
 
 
 def _has_bytes(path: Path) -> bool:

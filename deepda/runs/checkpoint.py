@@ -168,7 +168,7 @@ def load_errors(folder: Path, grid: Grid) -> NDArray[np.float16] | None:
     if of != grid.checksum or ERRORS_TENSOR not in tensors:
         raise CheckpointError(
             f"{path} holds {sorted(tensors)} of grid {of}, expected {ERRORS_TENSOR} of grid "
-            f"{grid.checksum}; restore the file that was written with the weights beside it, or train again"
+            f"{grid.checksum}; restore the file that was written with its weights, or train again"
         )
     errors = np.zeros((len(tensors[ERRORS_TENSOR]), *grid.shape), np.float16)
     errors[:, grid.ocean] = tensors[ERRORS_TENSOR].numpy()

@@ -15,12 +15,13 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from deepda.assimilation.cycle import Analyser, StateEstimate, require_physical
+from deepda.assimilation.cycle import StateEstimate, require_physical
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.windows import Windows, windows
-from deepda.networks.innovation import influence
+from deepda.networks.correction import influence
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import in_window
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import saved_config
@@ -46,7 +47,7 @@ class Analysis:
 class Run:
     """A trained analyser and the space it works in."""
 
-    analyser: Analyser
+    analyser: TrainableAnalyser
     space: StateSpace
 
     def with_climatology(self, climatology: Climatology) -> Run:
@@ -113,4 +114,4 @@ def load_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     analyser, space = load_analyser(folder / "checkpoint", saved_config(folder).generator)
-    return Run(analyser, space)  # type: ignore[arg-type]
+    return Run(analyser, space)

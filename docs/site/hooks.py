@@ -1,7 +1,7 @@
 """What the site is made of besides the pages: help of the commands, values of settings, and a guard.
 
-Pages write `<!-- commands -->` or `<!-- settings -->` where the text shall stand. It is made when the
-site is built, so it cannot go stale.
+Pages write `<!-- commands -->`, `<!-- settings -->` or `<!-- modules of PACKAGE -->` where the
+text shall stand. It is made when the site is built, so it cannot go stale.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 
 COLUMNS = "80"
+ROOT = Path(__file__).parents[2]
+MODULES = re.compile(r"<!-- modules of ([\w.]+) -->")
 LOADED = re.compile(  # what a browser fetches by itself; a link is followed only when clicked
     r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*?\s(?:src|srcset)=["']?((?:https?:)?//[^"'\s>]+)"""
     r"""|<link\b(?=[^>]*\brel=["']?(?:stylesheet|preconnect|icon|preload|prefetch|dns-prefetch))"""
@@ -30,7 +32,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     for mark, make in (("commands", command_reference), ("settings", settings_reference)):
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", make())
-    return markdown
+    return MODULES.sub(lambda mark: module_reference(mark[1]), markdown)
 
 
 def on_post_build(config: Any, **_: Any) -> None:
@@ -45,6 +47,18 @@ def external_assets(site: Path) -> set[str]:
     files = [file for kind in ("html", "css") for file in site.rglob(f"*.{kind}")]
     hits = (match for file in files for match in LOADED.findall(file.read_text(encoding="utf-8")))
     return {address for match in hits for address in match if address}
+
+
+def module_reference(package: str) -> str:
+    """A directive for a package and for each of its modules, in the order of their names."""
+    folder = ROOT / package.replace(".", "/")
+    names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    inner = sorted(path.parent.name for path in folder.glob("*/__init__.py"))
+    parts = [
+        f"::: {package}\n    options:\n      members: false",
+        *(f"::: {package}.{n}" for n in names),
+    ]
+    return "\n\n".join([*parts, *(module_reference(f"{package}.{one}") for one in inner)])
 
 
 def command_reference() -> str:

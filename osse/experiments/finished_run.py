@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import torch
-from deepda.runs.open import load_analyser
 from numpy.typing import NDArray
 
 from deepda.assimilation.baselines import OptimalInterpolation
@@ -26,6 +25,7 @@ from deepda.assimilation.cycle import (
 from deepda.assimilation.superobs import superobs
 from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
+from deepda.runs.open import load_analyser
 from deepda.settings.compose import saved_config
 from deepda.settings.schema import Config
 from osse.twin.control_years import Control, fit_space, share_out
