@@ -99,7 +99,7 @@ def campaign(count: int, seed: int) -> tuple[dict[str, Counter[str]], list[str]]
             counts.setdefault(kind, Counter()).update([found, "tried"])
             if found == "crashed" or (kind == "cut short" and found in ("shorter", "other values")):
                 wrong.append(f"{name}: {kind}, mutation {number}: {found}")
-            elif in_header and found in ("shorter", "other values"):
+            elif found == "shorter" or (in_header and found == "other values"):
                 print(f"note: {name}: {kind}, mutation {number}: {found}", file=sys.stderr)
     return counts, wrong
 

@@ -9,7 +9,7 @@ import netCDF4
 import numpy as np
 import pytest
 from test_ingest import take
-from test_readers_profiles import DEPTH, LAT, THETA, TIME, write_argo
+from test_readers_profiles import DEPTH, LAT, SALT, THETA, TIME, write_argo
 
 from deepda.observations.formats import format_of, read_observations
 from deepda.observations.reading import ObservationError
@@ -126,7 +126,7 @@ def test_the_valid_range_of_a_file_holds(tmp_path: Path) -> None:
     highest = float(np.sort(THETA)[-2]) + 0.2
     assert THETA.max() > highest + 0.2
     limits = {"valid_min": np.float32(-2.5), "valid_max": np.float32(highest)}
-    found = read_observations(changed(tmp_path / "a.nc", TEMP=limits))
+    found = read_observations(changed(tmp_path / "a.nc", TEMP=limits, TEMP_ADJUSTED=limits))
     assert found.reasons == {"temperature_outside_valid_range": 1}
 
 
@@ -152,6 +152,12 @@ def test_times_count_from_the_day_that_the_file_gives(units: str, shift: int, tm
     julian = {"units": units} | ({"calendar": "julian"} if not shift else {})
     found = read_observations(changed(tmp_path / "a.nc", JULD=julian)).table
     assert set(found["time"]) == {TIME + np.timedelta64(shift, "D")}
+
+
+@pytest.mark.parametrize("units", ["psu", "PSU", "1e-3", "1", "PSS-78", "0.001"])
+def test_practical_salinity_is_a_number_whatever_its_unit_is_called(units: str, tmp_path: Path) -> None:
+    path = changed(tmp_path / "a.nc", PSAL={"units": units}, PSAL_ADJUSTED={"units": units})
+    np.testing.assert_allclose(read_observations(path).table["salinity"], SALT, atol=1e-5)
 
 
 def seal(path: Path) -> Path:

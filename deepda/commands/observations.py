@@ -77,7 +77,8 @@ INGEST = Command(
     _declare_ingest,
     """\
 Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, WHP Exchange,
-moorings, gridded SST, CSV, Parquet. manifest.csv says what became of each file and why.
+moorings, gridded SST, CSV, Parquet. manifest.csv says what became of each file
+and why.
 An interrupted run is resumed by the same command. The exit code is 1 if a file
 could not be taken. Files that need to be told their climatology or first month
 come in a call of their own, with the same --output.

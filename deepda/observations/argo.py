@@ -8,7 +8,7 @@ see the same water a second time); descending casts are kept, they are casts wit
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import netCDF4
@@ -33,6 +33,7 @@ WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be co
 EPOCH = "1950-01-01"
 MODES = ("R", "A", "D")  # real time, adjusted in real time, delayed mode
 UNITS = {"PRES": "dbar", "TEMP": "degC", "PSAL": "1"}
+STATED = {"PSAL": "1"}  # practical salinity is a pure number, also where it is called psu or 1e-3
 
 
 class ArgoNetcdf(NetcdfFile):
@@ -160,16 +161,16 @@ def _best(file: NetcdfFile, name: str, shape: tuple[int, int]) -> Best:
     adjusted = np.isin(_modes(file, name, shape[0]), ("A", "D"))[:, None]
     better = _of(file, f"{name}_ADJUSTED", name, shape)
     return Best(
-        *(
-            np.where(adjusted, getattr(better, part.name), getattr(raw, part.name))
-            for part in fields(Best)
-        )
+        np.where(adjusted, better.value, raw.value),
+        np.where(adjusted, better.quality, raw.quality),
+        np.where(adjusted, better.error, raw.error),
+        np.where(adjusted, better.invalid, raw.invalid),
     )
 
 
 def _of(file: NetcdfFile, variable: str, name: str, shape: tuple[int, int]) -> Best:
     """A variable of a parameter with its flags and, where it has one, its error."""
-    value, invalid = file.measured(variable, UNITS[name], shape)
+    value, invalid = file.measured(variable, UNITS[name], shape, STATED.get(name, ""))
     error = np.full(shape, np.nan)
     if f"{variable}_ERROR" in file:
         error = file.numbers(f"{variable}_ERROR", shape)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.argo import MODES, UNITS
+from deepda.observations.argo import MODES, STATED, UNITS
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, worst
@@ -75,12 +75,12 @@ def _best(
     error = np.full(size, np.nan)
     if name not in file:
         return error, np.full(size, GOOD, np.int8), error
-    unit = UNITS[name.upper()]
-    value = file.quantity(name, unit, (size,))
+    unit, stated = UNITS[name.upper()], STATED.get(name.upper(), "")
+    value = file.quantity(name, unit, (size,), stated)
     quality = _quality(file, name, size)
     if f"{name}_adjusted" not in file:
         return value, quality, error
-    better = file.quantity(f"{name}_adjusted", unit, (size,))
+    better = file.quantity(f"{name}_adjusted", unit, (size,), stated)
     modes = _characters(file, "data_mode", size)
     adjusted = np.isin(modes, ("A", "D")) if "data_mode" in file else np.isfinite(better)
     value = np.where(adjusted, better, value)
