@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from deepda.assimilation.cycle import Analyser
+from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
 from deepda.assimilation.smoother import Smoothable
 from deepda.base.files import write_whole
@@ -74,8 +75,7 @@ def run(
             _as_analyser(analyser.to(device_of(config))),
             replace(space, climatology=ocean.climatology),
             ocean,
-            chosen.members,
-            config.seed,
+            Members(chosen.members, config.seed),
             output,
             attributes_of(identity, lag, ocean.edition),
             digest(identity),
@@ -113,7 +113,7 @@ def _cycle_baseline(
     other = replace(
         reanalysis,
         analyser=baseline,
-        members=1,
+        members=replace(reanalysis.members, number=1),
         folder=folder,
         attributes=dict(reanalysis.attributes) | title,
         identity=digest(mine),

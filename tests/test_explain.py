@@ -471,10 +471,10 @@ def test_the_cycle_is_that_of_the_run(runs) -> None:
     cases = cycle_to(finished, range(4))
     observations = [cases[step].observations for step in range(4)]
     with torch.no_grad():
-        pairs = list(cycle(finished.analyser, finished.analyser.first_guess(1), observations))
-    for step, (background, _) in enumerate(pairs):
-        assert torch.equal(cases[step].background.mean, background.mean)
-        assert torch.equal(cases[step].background.memory, background.memory)
+        steps = list(cycle(finished.analyser, finished.analyser.first_guess(1), observations))
+    for number, step in enumerate(steps):
+        assert torch.equal(cases[number].background.mean, step.background.mean)
+        assert torch.equal(cases[number].background.memory, step.background.memory)
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:

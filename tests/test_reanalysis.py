@@ -22,6 +22,7 @@ from conftest import toy_grid
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.members import Members
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
@@ -40,7 +41,7 @@ from reanalysis.judge import Record, Series, judge
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
 from reanalysis.run import run
 from reanalysis.scores import periods_of, scores_of, trends_of
-from reanalysis.years import VARIABLES, ahead, first_guess, perturbed
+from reanalysis.years import VARIABLES, ahead
 
 MONTHS = 12
 YEARS = range(1998, 2001)
@@ -217,7 +218,7 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
 
 
 def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
-    estimate = first_guess(StandStill(toy_space().grid), 1, 0)
+    estimate = Members(1, 0).first_guess(StandStill(toy_space().grid))
     for year in (1998, 1999):
         (tmp_path / f"thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
@@ -350,15 +351,15 @@ def test_members_see_observations_with_their_stated_error() -> None:
     precision[:, 0] = 0
     seen = Observations(torch.ones(1, *shape), precision, torch.tensor([3]), 73)
     day = np.datetime64("1999-01-06", "s")
-    once, again = (perturbed(seen, 4, 1, day) for _ in range(2))
-    other = perturbed(seen, 4, 1, day + np.timedelta64(5, "D"))
+    once, again = (Members(4, 1).perturbed(seen, day) for _ in range(2))
+    other = Members(4, 1).perturbed(seen, day + np.timedelta64(5, "D"))
     assert torch.equal(once.value, again.value) and not torch.equal(once.value, other.value)
     assert torch.equal(once.value[0], seen.value[0]) and torch.equal(
         once.value[:, 0], once.value[:1, 0].expand(4, -1, -1)
     )
     assert (once.value[1:, 1:].std() - 0.2).abs() < 0.003
     assert abs(np.corrcoef(once.value[1, 1:].ravel(), once.value[2, 1:].ravel())[0, 1]) < 0.06
-    assert perturbed(seen, 1, 1, day) is seen
+    assert Members(1, 1).perturbed(seen, day) is seen
 
 
 def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None:
@@ -368,10 +369,10 @@ def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None
         np.linspace(0, 500, 9),
         np.ones((8, 30, 60), bool),
     )
-    guess = first_guess(StandStill(grid), 12, seed=2)
+    guess = Members(12, 2).first_guess(StandStill(grid))
     assert float(guess.mean[0].abs().max()) == 0
     assert abs(float(guess.mean[1:].std()) - 0.5) < 0.03
-    assert torch.equal(guess.mean[:3], first_guess(StandStill(grid), 3, seed=2).mean)
+    assert torch.equal(guess.mean[:3], Members(3, 2).first_guess(StandStill(grid)).mean)
     step = guess.mean[1:] - guess.mean[1:].roll(1, dims=3)
     # 6 degrees apart in noise that a Gaussian of 10 degrees has smoothed; across the date line too
     alike = 0.5 * np.sqrt(2 * (1 - np.exp(-(6**2) / (4 * 10**2))))

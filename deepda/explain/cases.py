@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import USED, SuperObs, superobs
 from deepda.base.progress import Progress
@@ -68,6 +68,11 @@ class Finished:
                 f"{str(self.span.start[0])[:10]} to {str(self.span.end[-1])[:10]}; choose one inside"
             )
         return int(at[0])
+
+    def superobs(self, step: int) -> tuple[SuperObs, int]:
+        """The superobservations of a window, and its season."""
+        season = int(self.span.season[step])
+        return superobs(self.tables[step], self.space.grid, season, self.space.climatology), season
 
     def stamp(self, step: int) -> str:
         """The first day of a window."""
@@ -148,23 +153,17 @@ def cycle_to(
     finished: Finished, wanted: Collection[int], progress: Progress | None = None
 ) -> dict[int, Case]:
     """The cases of the wanted windows, by a cycle from the first window of the run on."""
-    analyser, estimate = finished.analyser, finished.analyser.first_guess(1)
+    steps, analyser = range(max(wanted) + 1), finished.analyser
+    counted = progress.track(steps, "Cycling to the windows", len(steps)) if progress else steps
+    windows = (finished.space.observations(*finished.superobs(step)) for step in counted)
     kept: dict[int, Case] = {}
-    steps = range(max(wanted) + 1)
-    for step in progress.track(steps, "Cycling to the windows", len(steps)) if progress else steps:
-        with torch.no_grad():  # not inference_mode: gradients pass through these tensors later
-            background = analyser.forecast(estimate, torch.tensor([int(finished.span.season[step])]))
-            case = _case(finished, step, background)
-            estimate = analyser.analyse(background, case.observations)
-        if step in wanted:
-            kept[step] = case
+    with torch.no_grad():  # not inference_mode: gradients pass through these tensors later
+        for number, step in enumerate(cycle(analyser, analyser.first_guess(1), windows)):
+            if number in wanted:
+                found, _ = finished.superobs(number)
+                table = finished.tables[number]
+                kept[number] = Case(number, step.background, table, found, step.observations)
     return kept
-
-
-def _case(finished: Finished, step: int, background: StateEstimate) -> Case:
-    season, table = int(finished.span.season[step]), finished.tables[step]
-    found = superobs(table, finished.space.grid, season, finished.space.climatology)
-    return Case(step, background, table, found, finished.space.observations(found, season))
 
 
 def share_of_rows(case: Case) -> NDArray[np.float64]:
