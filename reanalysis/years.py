@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deepda.assimilation.cycle import (
     LIMIT,
@@ -46,7 +46,6 @@ from reanalysis.restart import last_finished, save_restart, year_file
 
 VARIABLES = ("thetao", "thetao_stddev", "thetao_observation_influence")
 OTHERS = ("climatology", "shift", "rows")  # columns of the feedback beside those that it always has
-LARGEST = 12.0  # K: no real anomaly of a cell and window is larger (El Niño off Peru: 6 to 8 K)
 Raw = WindowOfRows | Observations
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -92,6 +91,7 @@ class Reanalysis:
         spans = [self._span(year, years) for year in range(first, years[-1] + 1)]
         observed = windows(first, self.ocean.years[-1], self.space.climatology.per_year)
         observed = observed.first(sum(map(len, spans)) + (self.lag or 0))
+        limit = self.space.limit.to(estimate.mean.device) if self.ocean.fallible else LIMIT
         device, title = estimate.mean.device, f"Analysing {first}-{years[-1]}"
         with torch.inference_mode(), self._thinned(), ThreadPoolExecutor(1) as pool:
             made = ahead(pool, lambda window: self._window(*window), observed)
@@ -100,7 +100,7 @@ class Reanalysis:
             for span in spans:
                 with self._files(span) as writer:
                     results = way.results(estimate, len(span))
-                    end = run_cycle(results, writer, Nothing(), self._limit().to(device))
+                    end = run_cycle(results, writer, Nothing(), limit)
                 # As read from a restart: convolutions may round by the layout of their input.
                 estimate = _placed(end, device)
                 if len(span) == span.per_year:
@@ -151,14 +151,6 @@ class Reanalysis:
         with in_background(file) as fields, rows as parts:
             results = ResultWriter(fields, VARIABLES, self.space, span.season)
             yield results if parts is None else RowWriter(parts, self.space, results)
-
-    def _limit(self) -> Tensor:
-        """(L, Y, X) standard deviations beyond which an analysis ran away.
-
-        Where the control run is quiet the real ocean need not be: there it may reach LARGEST.
-        """
-        scale = torch.from_numpy(self.space.scale)
-        return (LARGEST / scale).clamp(min=LIMIT) if self.ocean.fallible else 0 * scale + LIMIT
 
     def _thinned(self) -> AbstractContextManager[None]:
         """Inside it, each member but the first is analysed by a network with its own dropout masks."""

@@ -22,7 +22,7 @@ from deepda.assimilation.cycle import (
 )
 from deepda.geometry.grid import Grid
 
-BLANK = torch.zeros(1, 1, 1, 1)
+BLANK, SEASON = torch.zeros(1, 1, 1, 1), torch.tensor([0])
 
 
 class Halved:
@@ -44,7 +44,7 @@ class AtMost:
 
     value: float
     limit: float
-    season: Tensor = torch.tensor([0])
+    season: Tensor = SEASON
 
     def checked(self, background: StateEstimate) -> Observations:
         value = self.value if float(background.mean) <= self.limit else 0.0
@@ -74,10 +74,9 @@ def steps_of(*windows: Observations | AtMost):  # type: ignore[no-untyped-def]
 
 
 def test_each_analysis_makes_the_next_background() -> None:
-    backgrounds, analyses = zip(*((s.background, s.analysis) for s in steps_of(observed(2), observed(3))),
-                                strict=True)  # fmt: skip
-    assert [float(b.mean) for b in backgrounds] == [4.0, 3.0]
-    assert [float(a.mean) for a in analyses] == [6.0, 6.0]
+    steps = list(steps_of(observed(2), observed(3)))
+    assert [float(step.background.mean) for step in steps] == [4.0, 3.0]
+    assert [float(step.analysis.mean) for step in steps] == [6.0, 6.0]
 
 
 def test_observations_are_checked_against_the_background_of_their_own_window() -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
+from deepda.base.errors import CheckpointError
 from deepda.explain.attribution import Response, converged, remembered
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
 from deepda.explain.features import encoder_of, feature_maps
@@ -480,7 +481,7 @@ def test_the_cycle_is_that_of_the_run(runs) -> None:
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     folder = write_run(tmp_path, LINEAR)
     (folder / "truth.nc").unlink()
-    with pytest.raises(ExplainError, match="finished `deepda osse run`"):
+    with pytest.raises(CheckpointError, match="expected the folder of a finished run"):
         open_finished(folder)
 
 

@@ -17,6 +17,7 @@ from test_reanalysis import checksums, toy_space, trained
 from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
 from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import PeriodError
 from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.cli import main
@@ -29,7 +30,6 @@ from deepda.observations.manifest import IngestError
 from deepda.settings.compose import load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
 from reanalysis.ingested_ocean import NO_LAYER, IngestedOcean, open_archive
-from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
 
 __all__ = ["trained"]  # a fixture
@@ -196,7 +196,7 @@ def test_a_continuation_leaves_no_gap_and_takes_nothing_back(
     config = continued(finished, [*period_settings("2001-01", "2001-03"), "device=cpu"])
     assert (config.reanalysis.start, config.reanalysis.end, config.reanalysis.months) == (FIRST, 2001, 3)
     assert config.output == str(finished)
-    with pytest.raises(ReanalysisError, match="there are observations of 1996-2000"):
+    with pytest.raises(PeriodError, match="there are observations of 1996-2000"):
         run(config, finished, open_ocean=open_archive)
     assert saved_config(finished).reanalysis.end == LAST  # a refusal leaves the product as it was
     with pytest.raises(UsageError, match="begin one without --continue"):
@@ -220,7 +220,7 @@ def test_more_observations_may_come_but_not_another_climatology(
             editions.append(json.loads(file.observations)["edition"])
     assert len(set(editions)) == 2
     write_climatology(tmp_path / "normal.nc", shift=1.0)
-    with pytest.raises(ReanalysisError, match="choose another --output"):
+    with pytest.raises(ConfigError, match="choose another --output"):
         reanalyse(trained, tmp_path, out, "reanalysis.end=1999")
 
 

@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace, scale_of
+from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
@@ -35,7 +37,7 @@ from deepda.observations.synthetic import observe
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.settings.compose import dump, load_config
-from deepda.settings.schema import Config
+from deepda.settings.schema import Config, ConfigError
 from osse.twin.historical_twin import HistoryError, twin_of_history
 from reanalysis.judge import Record, Series, judge
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
@@ -202,6 +204,51 @@ def test_finished_years_are_not_made_again_and_a_later_end_goes_on(
     assert checksums(tmp_path / "out") == checksums(finished)
 
 
+def test_a_second_writer_is_refused_and_the_first_goes_on(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    first, refused = ToyOcean(toy_space()), []
+    table = first.table
+
+    def interrupted_by_another(start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        if start == np.datetime64("1999-06-01") and not refused:
+            with pytest.raises(UsageError, match="is being written by process"):
+                reanalyse(trained, tmp_path, ToyOcean(toy_space()))
+            refused.append(start)
+        return table(start, end)
+
+    first.table = interrupted_by_another  # type: ignore[method-assign]
+    reanalyse(trained, tmp_path, first)
+    assert refused and checksums(tmp_path) == checksums(finished)
+
+
+def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["reanalysis.start=1998", "reanalysis.end=1998"]
+    with pytest.raises(InterruptedError):
+        reanalyse(trained, tmp_path, ToyOcean(toy_space(), "1998-05"), *words)
+    hidden = [tmp_path / ".thetao_1998.nc.part", tmp_path / "feedback" / ".part.parquet.unfinished"]
+    hidden[1].parent.mkdir()
+    for path in hidden:
+        path.write_bytes(b"half")
+    reanalyse(trained, tmp_path, ToyOcean(toy_space()), *words)
+    assert not [path for path in hidden if path.exists()] and checksums(tmp_path)
+
+
+def test_a_finished_reanalysis_repeated_has_nothing_to_do(trained: Path, tmp_path: Path) -> None:
+    words = ["reanalysis.end=1998"]
+    scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")}
+    again = reanalyse(trained, tmp_path, ToyOcean(toy_space(), "1998-01", known=True), *words)
+    assert again["rmse"] == scores["rmse"]
+    assert "finished, nothing to do" in (tmp_path / "log.txt").read_text()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")} == stamps
+    (tmp_path / "scores.json").unlink()
+    again = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    assert again["rmse"] == scores["rmse"]
+
+
 def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
     trained: Path, finished: Path, tmp_path: Path
 ) -> None:
@@ -233,8 +280,8 @@ def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "name", "message"),
     [
-        ("seed=9", "toy", "seed=1, this one has seed=9"),
-        ("reanalysis.members=2", "toy", "reanalysis.members=1, this one has reanalysis.members=2"),
+        ("seed=9", "toy", "seed=1 there, 9 asked for"),
+        ("reanalysis.members=2", "toy", "reanalysis.members=1 there, 2 asked for"),
         ("seed=1", "others", "'source': 'toy'"),
     ],
 )
@@ -242,7 +289,7 @@ def test_a_folder_of_other_settings_is_refused(
     trained: Path, finished: Path, word: str, name: str, message: str
 ) -> None:
     before = checksums(finished)
-    with pytest.raises(ReanalysisError, match="choose another --output") as refusal:
+    with pytest.raises(ConfigError, match="choose another --output") as refusal:
         reanalyse(trained, finished, ToyOcean(toy_space(), name=name), word)
     assert message in str(refusal.value) and "\n" not in str(refusal.value)
     assert checksums(finished) == before
@@ -252,7 +299,7 @@ def test_a_folder_of_other_weights_is_refused(trained: Path, finished: Path, tmp
     (tmp_path / "config.yaml").write_text((trained / "config.yaml").read_text())
     config = load_config("reanalysis", [], run=trained)
     save_checkpoint(tmp_path / "checkpoint", network(config, toy_space(), seed=6), toy_space(), {})
-    with pytest.raises(ReanalysisError, match="weights="):
+    with pytest.raises(ConfigError, match="weights="):
         reanalyse(tmp_path, finished, ToyOcean(toy_space()))
 
 
@@ -263,9 +310,9 @@ def test_the_folder_of_the_run_itself_is_refused(trained: Path) -> None:
 
 @pytest.mark.parametrize("word", ["reanalysis.start=1989", "reanalysis.end=2011"])
 def test_years_that_nobody_observed_are_refused(trained: Path, tmp_path: Path, word: str) -> None:
-    with pytest.raises(ReanalysisError, match="there are observations of 1990-2010"):
+    with pytest.raises(PeriodError, match="there are observations of 1990-2010"):
         reanalyse(trained, tmp_path, ToyOcean(toy_space()), word)
-    assert checksums(tmp_path) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]  # it blocks nothing
 
 
 def test_the_years_open_as_one(finished: Path) -> None:

@@ -76,6 +76,10 @@ class Observations:
         """The same: what is on the grid already needs no check against the background."""
         return self
 
+    def suspects(self, background: StateEstimate) -> str:
+        """What to look at where the analysis ran away, to be added to the error."""
+        return ""
+
 
 class Window(Protocol):
     """The observations of one window before their check against the background."""
@@ -206,14 +210,23 @@ def run_cycle(
     """
     last: Result | None = None
     for result in results:
-        require_physical(result.step.analysis, limit)
-        require_physical(result.estimate, limit)
+        _require_physical(result, limit)
         writer.write(result)
         scorer.add(result)
         if last is None or result.place > last.place:
             last = result
     assert last is not None
     return last.step.analysis
+
+
+def _require_physical(result: Result, limit: float | Tensor) -> None:
+    """Refuse a result that ran away, and say which observations to look at."""
+    background, analysis, observations = result.step
+    try:
+        require_physical(analysis, limit)
+        require_physical(result.estimate, limit)
+    except DivergenceError as error:
+        raise DivergenceError(f"{error}{observations.suspects(background)}") from error
 
 
 class DivergenceError(DeepDAError, RuntimeError):

@@ -18,36 +18,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
-from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import USED, SuperObs, superobs
 from deepda.base.progress import Progress
 from deepda.explain.targets import ExplainError
-from deepda.geometry.windows import Windows, season_of, windows
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
-from deepda.observations.table import in_window, read_table
-from deepda.runs.run import load_run
+from deepda.runs.finished import ANALYSIS, ROWS, TRUTH, FinishedRun
 
-ROWS, TRUTH, ANALYSIS = "observations.parquet", "truth.nc", "analysis.nc"
 Explained = InnovationAnalyser | UNet3PlusAnalyser
 
 
-@dataclass(frozen=True, eq=False)
-class Finished:
-    """A run of `deepda osse run` with the observations and the truth of its test years.
+class Finished(FinishedRun):
+    """A finished run whose generator can be explained."""
 
-    Attributes:
-        folder: of the run.
-        analyser, space: trained.
-        span: the windows of the test years.
-        tables: the observations, window by window.
-    """
+    @property
+    def analyser(self) -> Explained:
+        """The trained generator.
 
-    folder: Path
-    analyser: Explained
-    space: StateSpace
-    span: Windows
-    tables: list[pd.DataFrame]
+        Raises:
+            ExplainError: it is the published one.
+        """
+        analyser = super().analyser
+        if not isinstance(analyser, Explained):
+            raise ExplainError(
+                f"{self.folder} holds a {type(analyser).__name__}, which does not respond to "
+                "innovations; expected a run with generator=innovation or unet3plus"
+            )
+        return analyser
 
     def step(self, time: str | None) -> int:
         """Position of the window that holds a time; of the last one if None.
@@ -77,11 +74,6 @@ class Finished:
     def stamp(self, step: int) -> str:
         """The first day of a window."""
         return str(self.span.start[step])[:10]
-
-    def truth(self, step: int) -> NDArray[np.float32]:
-        """(L, Y, X) degC."""
-        with xr.open_dataset(self.folder / TRUTH) as file:
-            return np.asarray(file["thetao"].isel(time=step).values, np.float32)
 
     def background_errors(self, first: int) -> Iterator[NDArray[np.float32]]:
         """(window, Y, X) background less truth of each layer, K, from a window on; zero on land."""
@@ -129,24 +121,13 @@ def open_finished(folder: str | Path) -> Finished:
 
     Raises:
         ConfigError, CheckpointError: no run is there.
-        ExplainError: its twin is missing, or its generator is the published one.
+        CheckpointError: it is not finished.
+        ExplainError: its generator is the published one.
     """
-    folder = Path(folder)
-    run = load_run(folder)
-    if not isinstance(run.analyser, Explained):
-        raise ExplainError(
-            f"{folder} holds a {type(run.analyser).__name__}, which does not answer to innovations; "
-            "expected a run with generator=innovation or unet3plus"
-        )
-    for name in (ROWS, TRUTH, ANALYSIS):
-        if not (folder / name).exists():
-            raise ExplainError(
-                f"there is no {folder / name}, expected a finished `deepda osse run`; "
-                "run the same command again to finish it"
-            )
-    span = _span(folder / TRUTH, run.space.climatology.per_year)
-    table = read_table(folder / ROWS)
-    return Finished(folder, run.analyser, run.space, span, _by_window(table, span))
+    finished = Finished(Path(folder))
+    finished.analyser  # noqa: B018  refuses before minutes of reading
+    finished.require(ROWS, TRUTH, ANALYSIS)
+    return finished
 
 
 def cycle_to(
@@ -175,26 +156,3 @@ def share_of_rows(case: Case) -> NDArray[np.float64]:
     precision = np.where(used, case.table["error"].to_numpy(float) ** -2.0, 0.0)
     total = np.bincount(case.found.cell[used], precision[used], minlength=case.found.count.size)
     return np.where(used, precision / np.where(used, total[case.found.cell], 1.0), 0.0)
-
-
-def _span(path: Path, per_year: int) -> Windows:
-    """The windows of a file of whole years."""
-    with xr.open_dataset(path) as file:
-        times = file["time"].values.astype("datetime64[s]")
-    first, last = (int(time.astype("datetime64[Y]").astype(int)) + 1970 for time in times[[0, -1]])
-    span = windows(first, last, per_year)
-    if len(span) != times.size or season_of(times[0], per_year) != 0:
-        raise ExplainError(
-            f"{path} holds {times.size} windows, expected the {len(span)} of whole years; "
-            "make the run again"
-        )
-    return span
-
-
-def _by_window(table: pd.DataFrame, span: Windows) -> list[pd.DataFrame]:
-    inside = in_window(table, span.start[0], span.end[-1])
-    window = np.searchsorted(span.start, inside["time"].to_numpy(), side="right") - 1
-    order = np.argsort(window, kind="stable")
-    edges = np.searchsorted(window[order], np.arange(len(span) + 1))
-    ordered = inside.iloc[order]
-    return [ordered.iloc[edges[i] : edges[i + 1]] for i in range(len(span))]

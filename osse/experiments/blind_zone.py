@@ -25,6 +25,7 @@ from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
+from deepda.runs.folder import run_folder
 from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
 from osse.experiments.downward_extrapolation import (
     Regression,
@@ -76,7 +77,8 @@ def run(folder: Path, output: Path, below: float | None = None) -> dict[str, Any
             f"--below is {below:g} m, expected a depth of 0 or more, positive down; "
             "try --below 100, or leave it out for satellites only"
         )
-    with Progress(log=output / "log.txt") as progress, opened(folder, output, progress) as trained:
+    with run_folder(output) as here, opened(folder, output, here.progress) as trained:
+        progress = here.progress
         grid = trained.twin.space.grid
         windows = tables(trained.twin, progress)
         found, rows = kept_observations(trained.twin, windows, lambda table: seen_above(table, below))

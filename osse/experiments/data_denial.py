@@ -18,7 +18,7 @@ import xarray as xr
 import osse.experiments.data_denial_report
 from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
-from deepda.base.progress import Progress
+from deepda.runs.folder import run_folder
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
 from osse.experiments.finished_run import (
     Trained,
@@ -46,7 +46,8 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
     Raises:
         DeepDAError: a run that cannot be used, an unknown word, or platforms that the run has none of.
     """
-    with Progress(log=output / "log.txt") as progress:
+    with run_folder(output) as here:
+        progress = here.progress
         read_denials(without, 0)  # refuse before minutes of reading
         with opened(folder, output, progress) as trained:
             twin, windows = trained.twin, tables(trained.twin, progress)

@@ -27,10 +27,8 @@ from deepda.assimilation.cycle import (
 )
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
-from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
-from deepda.runs.open import load_analyser
-from deepda.settings.compose import saved_config
+from deepda.runs.finished import FinishedRun
 from deepda.settings.schema import Config
 from osse.experiments.running_scores import Tally
 from osse.twin.control_years import Control, fit_space, share_out
@@ -81,20 +79,15 @@ def opened(run: Path, scratch: Path, progress: Progress) -> Iterator[Trained]:
     Raises:
         ConfigError, CheckpointError, ControlError: it is not there, not finished or of another version.
     """
-    config = saved_config(run)
-    module, space = load_analyser(run / "checkpoint", config.generator)
-    for needed in (run / "control.nc", run / "checkpoint" / FILE):
-        if not needed.exists():
-            raise CheckpointError(
-                f"no {needed}, expected the folder of a finished run; finish it with `deepda osse run`, "
-                "or name another one with --run DIR"
-            )
+    finished = FinishedRun(run)
+    config, space = finished.config, finished.space
+    finished.require("control.nc", f"checkpoint/{FILE}")
     control = share_out(run / "control.nc", config)
     with TemporaryDirectory(prefix=".anomalies-", dir=scratch) as cache:
         _, anomalies = fit_space(control, Path(cache) / "anomalies.npy", progress)
         oi = load_interpolation(anomalies, space.grid, run / "checkpoint")
         twin = twin_of_test_years(config, control, space)
-        analyser: Analyser = module  # type: ignore[assignment]
+        analyser: Analyser = finished.analyser  # type: ignore[assignment]
         yield Trained(run, config, analyser, oi, control, anomalies, twin)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import resource
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-import yaml
 from torch import nn
 
 import osse.twin.report
@@ -31,12 +30,13 @@ from deepda.networks.ham2024 import Ham2024Analyser, pupil_of
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint, save_errors
+from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, dump, saved_config
-from deepda.settings.schema import Config, ConfigError
+from deepda.settings.schema import Config
 from deepda.training.background_errors import collect
 from deepda.training.stretches import TrainingData
-from deepda.training.trainer import STATE, Recipe, Trainer, objective_of
+from deepda.training.trainer import LEARNING, STATE, Recipe, Trainer, objective_of
 from osse.twin.control_years import Control, fit_space, learn, prepare, share_out
 from osse.twin.increments import INCREMENTS, across_land, single_observations
 from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
@@ -67,9 +67,12 @@ def run(config: Config, output: Path) -> dict[str, Any]:
         DeepDAError: settings, files or control simulation that cannot be used.
     """
     clock = Clock()
-    require_same_settings(config, output)
-    with Progress(log=output / "log.txt") as progress:
-        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
+    with run_folder(output) as folder:
+        if is_finished(folder, config):
+            return folder.scores() or {}
+        require_same_settings(config, folder)
+        folder.keep_settings(config)
+        progress = folder.progress
         with clock.stage("control"):
             control = share_out(prepare(config, output, progress), config)
         with clock.stage("read"):
@@ -84,21 +87,41 @@ def run(config: Config, output: Path) -> dict[str, Any]:
     return scores
 
 
-def require_same_settings(config: Config, output: Path) -> None:
+FREE = ("output", "device", "reanalysis", "data")  # settings that no part of a run depends on
+OF_CONTROL = ("control", "grid", "per_year")  # settings that the control simulation depends on
+
+
+def is_finished(folder: RunFolder, config: Config) -> bool:
+    """Whether the run is there, scored with the same settings; says so."""
+    if not (folder.path / CONFIG_FILE).exists():
+        return False
+    return folder.nothing_to_do(*_settings(folder, config, lambda section: section not in FREE))
+
+
+def require_same_settings(config: Config, folder: RunFolder) -> None:
     """Refuse to go on with a run of other settings; its parts would not belong together.
 
+    Only the settings count that something in the folder was made with: a run that was refused before
+    it made anything binds nothing.
+
     Raises:
-        ConfigError: the folder holds a run, and a setting differs.
+        ConfigError: a setting differs.
     """
-    if not (output / CONFIG_FILE).exists():
+    if not (folder.path / CONFIG_FILE).exists():
         return
-    before, now = (yaml.safe_load(dump(c)) for c in (saved_config(output), config))
-    for name in sorted(set(now) - {"output", "device", "reanalysis", "data"}):
-        if before[name] != now[name]:
-            raise ConfigError(
-                f"{output} holds a run with {name} {before[name]}, now {now[name]} came; "
-                "choose another --output, or remove that folder"
-            )
+    if any((folder.path / name).exists() for name in ("checkpoint", STATE, LEARNING)):
+        folder.require_same(*_settings(folder, config, lambda section: section not in FREE))
+    elif (folder.path / "control.nc").exists():
+        folder.require_same(*_settings(folder, config, lambda section: section in OF_CONTROL))
+
+
+def _settings(
+    folder: RunFolder, config: Config, counts: Callable[[str], bool]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings by dotted key, there and asked for, of the sections that count."""
+    both = (flat_settings(saved_config(folder.path)), flat_settings(config))
+    there, asked = ({k: v for k, v in flat.items() if counts(k.split(".")[0])} for flat in both)
+    return there, asked
 
 
 def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[str, Any]:
@@ -111,8 +134,9 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         DeepDAError: a run or files that cannot be used.
     """
     clock = Clock()
-    with Progress(log=output / "log.txt") as progress:
-        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
+    with run_folder(output) as folder:
+        folder.keep_settings(config)
+        progress = folder.progress
         analyser, space = load_analyser(run / "checkpoint", config.generator)
         with clock.stage("control"):
             other = _another_truth(truth, config, space, output, progress)
