@@ -22,6 +22,18 @@ _DEGREES = re.compile(
 _SCALES = {"c": "degC", "f": "degF", "k": "kelvin", "r": "degR"}
 _SYMBOLS = str.maketrans({"\N{DEGREE SIGN}": "deg", "\N{MASCULINE ORDINAL INDICATOR}": "deg"})
 
+# What most files write, known without the registry, which takes seconds to load.
+_SAME = {
+    "degC": ("degC", "degree_Celsius", "degree_C", "degrees_C", "degrees_Celsius", "deg_C", "celsius",
+             "Celsius", "C", "degree_celsius", "degree C", "deg C"),
+    "m": ("m", "meters", "meter", "metres", "metre"),
+    "dbar": ("dbar", "decibar", "decibars"),
+    "degrees": ("degrees", "degree_north", "degrees_north", "degree_east", "degrees_east", "degrees_N",
+                "degrees_E"),
+    "1": ("1",),
+}  # fmt: skip
+_KELVINS = ("K", "kelvin", "Kelvin")
+
 
 class UnitError(DeepDAError, ValueError):
     """A unit that is unknown, or measures another quantity; the message says what was expected."""
@@ -39,6 +51,10 @@ def convert(values: ArrayLike, units: str, target: str) -> NDArray[np.float64]:
         UnitError: `units` is no unit, or not one of what `target` measures.
     """
     numbers = np.asarray(values, dtype=np.float64)
+    if units.strip() in _SAME.get(target, ()):
+        return numbers
+    if target == "degC" and units.strip() in _KELVINS:
+        return numbers - 273.15
     source, wanted = _parsed(units, target), _parsed(target, target)
     if source == wanted:
         return numbers

@@ -36,6 +36,7 @@ from deepda.observations.table import COLUMNS, PLATFORM_TYPE
 QUALITIES = ("good", "probably_good", "unknown", "suspect", "bad")  # from best to worst
 QUALITY = pd.CategoricalDtype(list(QUALITIES), ordered=True)
 GOOD, PROBABLY_GOOD, UNKNOWN, SUSPECT, BAD = range(5)
+KINDS = ("potential", "conservative", "in_situ")  # of temperature
 ELEMENTS = ("time", "position", "depth", "temperature")  # that a file flags one by one
 OLDEST = np.datetime64("1750-01-01", "s")  # no thermometer went to sea before
 ABOVE = 1.0  # m above the surface that waves and the offset of a pressure sensor account for
@@ -67,10 +68,12 @@ class ReadOptions:
         start: first month of a file without dates, for instance "1979-01".
         columns: own tables: {our name: name in the file}.
         units: own tables: {our name: units}, for instance {"temperature": "K"}.
+        temperature: own tables: the kind (KINDS) of a column whose name leaves it open, such as
+            "temperature"; None takes the one of `deepda.observations.columns.TEMPERATURES`.
         now: observations after this time (and a day) are from the future.
-        first_step: gridded products: the time step to begin with.
-        most_values: gridded products: about so many cells at once, in whole time steps; others, and
-            None, give the whole file.
+        first_step: gridded products: the time step to begin with; own tables: the row.
+        most_values: gridded products: about so many cells at once, in whole time steps; own tables: so
+            many rows at most, in whole casts; others, and None, give the whole file.
     """
 
     keep: tuple[str, ...] = ("good", "probably_good", "unknown")
@@ -79,6 +82,7 @@ class ReadOptions:
     start: str | None = None
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    temperature: str | None = None
     now: np.datetime64 = dataclasses.field(default_factory=lambda: np.datetime64("now", "s"))
     first_step: int = 0
     most_values: int | None = None
@@ -88,6 +92,10 @@ class ReadOptions:
         if strange:
             raise ObservationError(
                 f"keep holds {', '.join(map(str, strange))}, expected some of {', '.join(QUALITIES)}"
+            )
+        if self.temperature is not None and self.temperature not in KINDS:
+            raise ObservationError(
+                f"the kind of temperature is {self.temperature!r}, expected one of {', '.join(KINDS)}"
             )
 
 
@@ -102,6 +110,7 @@ class ReadResult:
         table: (row) OUTPUT columns; fit for `deepda.observations.table.require_table`.
         rejects: (row) OUTPUT columns and `reason`; values as far as they could be read.
         next_step: `first_step` of the rest of the file, None after its end.
+        assumed: sentences on what the file does not say and was taken for granted.
     """
 
     source: Path
@@ -110,6 +119,7 @@ class ReadResult:
     table: pd.DataFrame
     rejects: pd.DataFrame
     next_step: int | None = None
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rows_in != len(self.table) + len(self.rejects):
@@ -159,18 +169,21 @@ def finish(
     options: ReadOptions,
     potential: bool = False,
     may_be_empty: bool = False,
+    assumed: tuple[str, ...] = (),
 ) -> ReadResult:
     """Convert and sort the rows of one file.
 
     Args:
         rows: of `rows_of`: time, lat, lon, temperature (degC), depth (m) or pressure (dbar), and
             where the file has them salinity (PSS-78), instrument_error (K), error (K, the whole),
-            platform_type, platform_id, quality_<element> (0..4, ELEMENTS), reason ("" if none).
+            platform_type, platform_id, quality_<element> (0..4, ELEMENTS), invalid (the temperature
+            is outside the range that the file calls valid), reason ("" if none).
         source: the file.
         name: of its format.
         options: which qualities are kept, salinity where there is none.
         potential: the temperature is potential already.
         may_be_empty: the rows are a part of the file, which may hold none.
+        assumed: sentences on what the file does not say.
 
     Raises:
         ObservationError: there is no row at all.
@@ -186,7 +199,7 @@ def finish(
     rows = rows.assign(error=_error(rows), source=one_name(source.name, len(rows)))
     kept = reason.none
     rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
-    return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects)
+    return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects, assumed=assumed)
 
 
 def no_value(source: Path, name: str) -> ObservationError:
@@ -210,8 +223,9 @@ class _Reasons:
 
     def mark(self, found: dict[str, NDArray[np.bool_]]) -> None:
         for name, bad in found.items():
-            self.names.append(name)
-            self.codes[bad & self.none] = len(self.names) - 1
+            if name not in self.names:
+                self.names.append(name)
+            self.codes[bad & self.none] = self.names.index(name)
 
     def categorical(self) -> pd.Series:
         return pd.Series(pd.Categorical.from_codes(self.codes, pd.Index(self.names)))
@@ -232,7 +246,7 @@ def _complete(rows: pd.DataFrame) -> pd.DataFrame:
     missing: dict[str, Any] = {
         "depth": np.nan, "pressure": np.nan, "salinity": np.nan, "instrument_error": np.nan,
         "error": np.nan, "platform_type": one_name("other", len(rows)),
-        "platform_id": one_name("", len(rows)), "reason": one_name("", len(rows)),
+        "platform_id": one_name("", len(rows)), "reason": one_name("", len(rows)), "invalid": False,
     } | {f"quality_{element}": np.int8(GOOD) for element in ELEMENTS}  # fmt: skip
     missing["quality_temperature"] = np.int8(UNKNOWN)  # what a file does not flag, it does not doubt
     rows = rows.assign(**{name: value for name, value in missing.items() if name not in rows.columns})
@@ -280,9 +294,17 @@ def _of_value(rows: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
         "depth_missing": ~np.isfinite(depth),
         "depth_impossible": COLUMNS["depth"].refuses(depth),
         "temperature_missing": ~np.isfinite(value),
+        "temperature_outside_valid_range": rows["invalid"].to_numpy(bool),
         "temperature_looks_kelvin": (value >= KELVIN[0]) & (value <= KELVIN[1]),
         "temperature_impossible": COLUMNS["temperature"].refuses(value),
+        "error_impossible": _no_error(rows["error"]) | _no_error(rows["instrument_error"]),
     }
+
+
+def _no_error(errors: pd.Series) -> NDArray[np.bool_]:
+    """Where a file gives an error that is none: zero, negative or infinite; NaN is an absent one."""
+    given = errors.to_numpy(float)
+    return ~np.isnan(given) & COLUMNS["error"].refuses(given)
 
 
 def _converted(
@@ -330,7 +352,7 @@ def _error(rows: pd.DataFrame) -> NDArray[np.float64]:
             own[at] > 0, np.hypot(own[at], place.stddev(depth[at])), model.stddev(depth[at])
         )
     whole = rows["error"].to_numpy(float)
-    return np.where(np.isfinite(whole) & (whole > 0) & (whole <= 100), whole, error)
+    return np.where(np.isnan(whole), error, whole)
 
 
 def _compact(rows: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 Salinity = Callable[[Array, Array, Array], Array]  # (lat, lon, pressure in dbar) -> PSS-78
 STANDARD = 35.0  # PSS-78, standard sea water
 DEEPEST = 12_000.0  # dbar and m: beyond it TEOS-10 has no meaning
+HIGHEST = -5.0  # m of depth: gsw takes no heights above that
 STANDARD_DEPTHS = (
     0, 10, 20, 30, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 700, 800, 900, 1000, 1100, 1200,
     1300, 1400, 1500, 1750, 2000, 2500, 3000, 3500, 4000, 4500, 5000, 5500,
@@ -85,7 +86,7 @@ def depth_of(pressure: Array, lat: Array) -> Array:
 def pressure_of(depth: Array, lat: Array) -> Array:
     """Pressure in dbar of depth in m, positive down; NaN where it is no depth of an ocean."""
     depth, lat = np.asarray(depth, float), np.asarray(lat, float)
-    sane = (np.abs(depth) <= DEEPEST) & (np.abs(lat) <= 90)
+    sane = (depth >= HIGHEST) & (depth <= DEEPEST) & (np.abs(lat) <= 90)
     return gsw.p_from_z(-np.where(sane, depth, np.nan), np.where(sane, lat, np.nan))
 
 
@@ -106,6 +107,18 @@ def potential_temperature(
     absolute = gsw.SA_from_SP(salinity[sane], pressure[sane], lon[sane], lat[sane])
     out[sane] = gsw.pt0_from_t(absolute, temperature[sane], pressure[sane])
     return out
+
+
+def potential_of_conservative(
+    temperature: Array, salinity: Array, pressure: Array, lat: Array, lon: Array
+) -> Array:
+    """Potential temperature in degC at 0 dbar of conservative temperature in degC (TEOS-10).
+
+    Arguments as of `potential_temperature`; missing salinity is taken as 35.
+    """
+    salinity = np.where((salinity >= 0) & (salinity <= 42), salinity, STANDARD)
+    absolute = gsw.SA_from_SP(salinity, np.clip(pressure, 0.0, DEEPEST), lon, lat)
+    return np.asarray(gsw.pt_from_CT(absolute, temperature), float)
 
 
 def nearest(centres: Array, places: Array, turn: float = np.inf) -> NDArray[np.intp]:
