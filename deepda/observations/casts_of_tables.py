@@ -22,7 +22,7 @@ def cast_numbers(
     """(row) the first row of its cast: a number that each cast has for itself, in any part of a table.
 
     Args:
-        names: (row) each: platform, station, number of the cast and so on, as far as there are any.
+        names: codes (row) each: platform, station, number of the cast and so on, as far as there are any.
         numbered: they number casts. A number that comes back on another day or elsewhere is of
             another cast; without numbers a cast is of one time and place.
         time: (row) NaT where missing.
@@ -31,17 +31,12 @@ def cast_numbers(
     """
     if not len(time):
         return np.zeros(0, np.int64)
-    place = {"time": time.astype(np.int64), "lat": lat, "lon": lon}
-    group = _groups(
-        pd.DataFrame(
-            {str(k): pd.factorize(name)[0] for k, name in enumerate(names)}, index=range(len(time))
-        )
-    )
+    place = (time.astype(np.int64), np.nan_to_num(lat, nan=-999.0), np.nan_to_num(lon, nan=-999.0))
+    group = _groups([*names, np.zeros(len(time), np.int64)])
     apart = np.ones(len(time), bool)
     if numbered:
         apart = _spread(group, time, lat, lon)
-    key = {name: np.where(apart, values, 0) for name, values in place.items()}
-    number = _groups(pd.DataFrame({"group": group, **key}))
+    number = _groups([group, *(np.where(apart, values, 0) for values in place)])
     first = np.full(number.max() + 1, len(time), np.int64)
     np.minimum.at(first, number, np.arange(len(time)))
     return first[number]
@@ -53,11 +48,14 @@ def whole_casts(number: NDArray[np.int64]) -> int:
     return int(changes[-1] + 1) if changes.size else len(number)
 
 
-def _groups(keys: pd.DataFrame) -> NDArray[np.int64]:
-    if keys.shape[1] == 0:
-        return np.zeros(len(keys), np.int64)
-    group = keys.groupby(list(keys), sort=False, dropna=False).ngroup()
-    return np.asarray(group, np.int64)
+def _groups(keys: Sequence[NDArray]) -> NDArray[np.int64]:
+    """(row) number of each different row of keys; rows of a cast mostly follow each other."""
+    changes = np.ones(len(keys[0]), bool)
+    changes[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    heads = np.flatnonzero(changes)
+    frame = pd.DataFrame({str(k): key[heads] for k, key in enumerate(keys)})
+    number = frame.groupby(list(frame), sort=False, dropna=False).ngroup()
+    return np.asarray(number, np.int64)[np.cumsum(changes) - 1]
 
 
 def _spread(

@@ -19,11 +19,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from deepda.observations.reading import ObservationError
 
@@ -50,14 +48,14 @@ class TextTable:
         frame: (row) cells as text, of the columns asked for.
         names: all columns of the header.
         units: by column, of a line of units below the header.
-        reason: (row) why a line cannot be a row, "" where it can.
+        malformed: row -> why a line cannot be one, of those that cannot.
         following: number of the first row after these, None at the end of the file.
     """
 
     frame: pd.DataFrame
     names: tuple[str, ...]
     units: Mapping[str, str]
-    reason: NDArray[np.object_]
+    malformed: Mapping[int, str]
     following: int | None
 
 
@@ -93,7 +91,7 @@ def read_text(
         following = rows.read(
             rest if units is not None else chain([top] if top else [], rest), first, most
         )
-        return TextTable(rows.frame(), names, units or {}, rows.reasons(), following)
+        return TextTable(rows.frame(), names, units or {}, rows.malformed, following)
 
 
 def _opened(path: Path) -> IO[str]:
@@ -252,13 +250,6 @@ class _Rows:
         columns = zip(*self._chunks, strict=True) if self._chunks else [[] for _ in self.places]
         whole = [pa.chunked_array(list(parts), pa.string()) for parts in columns]
         return pa.table(whole, names=list(self.places)).to_pandas()
-
-    def reasons(self) -> NDArray[np.object_]:
-        """(row) why a line is no row, "" where it is one."""
-        reason = np.full(self.count, "", dtype=object)
-        for row, why in self.malformed.items():
-            reason[row] = why
-        return reason
 
     def _reason(self, line: str, cells: list[str] | None) -> str:
         if cells is None:

@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.units import UnitError, convert
+from deepda.observations.cells import Cells
 from deepda.observations.columns import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
 from deepda.observations.header import Columns, target_of
-from deepda.observations.numbers_of_tables import Numbers, as_texts, has_decimal_comma, read_numbers
+from deepda.observations.numbers_of_tables import Numbers, has_decimal_comma, read_numbers
 from deepda.observations.reading import SUSPECT, ObservationError, ReadOptions
+from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import depth_of
 from deepda.observations.table_flags import read_flags
 
@@ -34,18 +36,21 @@ class Measured:
         of: lat, lon (degrees), depth (m), pressure (dbar), value (degC), salinity (PSS-78), error (K)
             -> (row), NaN where missing; only those that the table has.
         qualities: element -> (row) quality (0..4).
-        reason: (row) why a row cannot be used, "" where it can.
         assumed: what had to be assumed.
     """
 
     of: dict[str, NDArray[np.float64]]
     qualities: dict[str, NDArray[np.int8]]
-    reason: NDArray[np.object_]
     assumed: list[str]
 
 
 def read_measured(
-    frame: pd.DataFrame, columns: Columns, beside: Mapping[str, str], options: ReadOptions, source: Path
+    frame: pd.DataFrame,
+    columns: Columns,
+    beside: Mapping[str, str],
+    options: ReadOptions,
+    source: Path,
+    reasons: Reasons,
 ) -> Measured:
     """The numbers of a table and their flags.
 
@@ -55,19 +60,20 @@ def read_measured(
         beside: units by column, given beside the names.
         options: `units` override all others.
         source: what to call the table.
+        reasons: rows that cannot be used are marked there.
 
     Raises:
         ObservationError: units that are unknown or contradict each other, columns without numbers, or
             two columns of one quantity that differ.
     """
-    reading = _Reading(frame, columns, beside, options, source)
+    reading = _Reading(frame, columns, beside, options, source, reasons)
     for ours in (*NUMBERS, "value"):
         if ours in columns.of:
             reading.add(ours)
     reading.check_positions()
     reading.check_depths()
     reading.flag_places()
-    return Measured(reading.of, reading.qualities, reading.reason, reading.assumed)
+    return Measured(reading.of, reading.qualities, reading.assumed)
 
 
 @dataclass
@@ -79,12 +85,12 @@ class _Reading:
     beside: Mapping[str, str]
     options: ReadOptions
     source: Path
+    reasons: Reasons
     of: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     qualities: dict[str, NDArray[np.int8]] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.reason = np.full(len(self.frame), "", dtype=object)
         names = [self.columns.of[ours] for ours in (*NUMBERS, "value") if ours in self.columns.of]
         self.comma = has_decimal_comma(self.frame[name] for name in names)
         self.adjusted = self._adjusted_rows()
@@ -92,10 +98,6 @@ class _Reading:
             self.assumed.append("flags in digits are Argo's (1 good, 2 probably good, 3 suspect, 4 bad)")
         if self.comma:
             self.assumed.append("numbers have a decimal comma")
-
-    def mark(self, reason: str, bad: NDArray[np.bool_]) -> None:
-        """Reject rows that are not rejected yet."""
-        self.reason[bad & (self.reason == "")] = reason
 
     def add(self, ours: str) -> None:
         """Read one quantity: numbers, adjusted or not, in our unit, and its flags."""
@@ -109,9 +111,9 @@ class _Reading:
                 np.where(adjusted, better.unreadable, numbers.unreadable),
             )
         if ours == "error":
-            self.mark("error_impossible", numbers.unreadable)
+            self.reasons.mark({"error_impossible": numbers.unreadable})
         elif ours != "salinity":
-            self.mark(f"{name}_not_a_number", numbers.unreadable)
+            self.reasons.mark({f"{name}_not_a_number": numbers.unreadable})
         self.of[ours] = self._in_our_unit(ours, numbers.values)
         if f"{ours}_again" in of:
             self._require_same(ours, of[f"{ours}_again"])
@@ -125,8 +127,8 @@ class _Reading:
     def check_positions(self) -> None:
         """Refuse a table that goes on under another header."""
         for ours in ("lat", "lon", "value"):
-            texts = as_texts(self.frame[self.columns.of[ours]][self.reason != ""])
-            names = {bare(text)[0] for text in texts.unique()} & {
+            texts = Cells.of(self.frame[self.columns.of[ours]][~self.reasons.none]).texts
+            names = {bare(text)[0] for text in texts} & {
                 bare(column)[0] for column in self.columns.of.values()
             }
             if names - {bare(self.columns.of[ours])[0]}:
@@ -141,7 +143,7 @@ class _Reading:
             by_pressure = depth_of(self.of["pressure"], self.of["lat"])
             least, share = APART
             apart = np.abs(self.of["depth"] - by_pressure) > least + share * np.abs(by_pressure)
-            self.mark("depth_contradicts_pressure", apart)
+            self.reasons.mark({"depth_contradicts_pressure": apart})
 
     def flag_places(self) -> None:
         """Flags of time and position."""
@@ -149,7 +151,7 @@ class _Reading:
             if element in self.columns.flags:
                 quality, outside, _ = read_flags(self.frame, self.columns.flags[element])
                 self.qualities[element] = quality
-                self.mark(f"{element}_flag_unknown", outside)
+                self.reasons.mark({f"{element}_flag_unknown": outside})
 
     def _numbers(self, column: str) -> Numbers:
         return read_numbers(self.frame[column], self.comma, self.source)
@@ -161,9 +163,10 @@ class _Reading:
             or "data_mode" not in self.columns.of
         ):
             return None
-        mode = as_texts(self.frame[self.columns.of["data_mode"]]).str.upper()
-        self.mark("data_mode_unknown", ~mode.isin(MODES).to_numpy())
-        return mode.isin(("A", "D")).to_numpy()
+        mode = Cells.of(self.frame[self.columns.of["data_mode"]])
+        known = mode.texts.str.upper()
+        self.reasons.mark({"data_mode_unknown": mode.at(~known.isin(MODES).to_numpy(bool))})
+        return mode.at(known.isin(("A", "D")).to_numpy(bool))
 
     def _chosen(self, ours: str, numbers: Numbers) -> NDArray[np.bool_]:
         """(row) whether the adjusted value counts: by mode, else where there is one or a flag of one."""
@@ -193,7 +196,7 @@ class _Reading:
             self.of[ours] = np.where(outside | (quality >= SUSPECT), np.nan, self.of[ours])
             return
         self.qualities[element] = quality
-        self.mark(f"{element}_flag_unknown", outside)
+        self.reasons.mark({f"{element}_flag_unknown": outside})
 
     def _in_our_unit(self, ours: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values in the unit that we use; an unknown unit is refused, and so are two that differ."""

@@ -78,14 +78,7 @@ def has_decimal_comma(columns: Iterable[pd.Series]) -> bool:
 
 
 def as_texts(values: pd.Series) -> pd.Series:
-    """(row) cells as text without blanks around them, "" where missing; 7.0 is "7"."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return as_texts(values.astype(values.cat.categories.dtype))
-    if pd.api.types.is_float_dtype(values):
-        texts = values.astype(object).where(
-            values % 1 != 0, values.fillna(0).astype("int64").astype(object)
-        )
-        return texts.where(values.notna(), "").astype("str")
+    """(row) cells as text without blanks around them, "" where missing."""
     if values.dtype == object:
         values = values.map(lambda cell: cell.decode("latin-1") if isinstance(cell, bytes) else cell)
     return values.astype("str").where(values.notna(), "").str.strip()

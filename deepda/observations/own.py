@@ -16,14 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.observations.casts_of_tables import cast_numbers, whole_casts
-from deepda.observations.columns import TEMPERATURES, bare
+from deepda.observations.cells import Cells
+from deepda.observations.columns import bare
 from deepda.observations.delimited import read_text
 from deepda.observations.header import Columns, find_columns, units_line
 from deepda.observations.measured import Measured, read_measured
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.numbers_of_tables import as_texts
 from deepda.observations.platforms import PLATFORM_WORDS
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, no_value
+from deepda.observations.reasons import Reasons
 from deepda.observations.row_groups import read_row_groups
 from deepda.observations.seawater import potential_of_conservative, pressure_of
 from deepda.observations.timestamps import read_times
@@ -42,7 +43,7 @@ class OwnRows:
         frame: (row) at least the columns that are used.
         names: all columns of the table.
         units: by column, where the table gives them beside their names.
-        reason: (row) why a line is no row, "" where it is one; None where there are no lines.
+        malformed: row -> why a line is none, of those that are none.
         first: number of the first row in the table.
         following: number of the row after the last one here, None at the end of the table.
     """
@@ -50,7 +51,7 @@ class OwnRows:
     frame: pd.DataFrame
     names: Sequence[str]
     units: Mapping[str, str] = field(default_factory=dict)
-    reason: NDArray[np.object_] | None = None
+    malformed: Mapping[int, str] = field(default_factory=dict)
     first: int = 0
     following: int | None = None
 
@@ -112,7 +113,7 @@ def _from_text(path: Path, options: ReadOptions) -> OwnRows:
 
     table = read_text(path, choose, units_of, options.first_step, options.most_values or MOST_ROWS)
     return OwnRows(
-        table.frame, table.names, table.units, table.reason, options.first_step, table.following
+        table.frame, table.names, table.units, table.malformed, options.first_step, table.following
     )
 
 
@@ -121,42 +122,44 @@ def _from_parquet(path: Path, options: ReadOptions) -> OwnRows:
         return find_columns(names, options.columns, path).all
 
     table = read_row_groups(path, choose, options.first_step, options.most_values or MOST_ROWS)
-    return OwnRows(table.frame, table.names, table.units, None, options.first_step, table.following)
+    return OwnRows(table.frame, table.names, table.units, {}, options.first_step, table.following)
 
 
 def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
     columns = find_columns(rows.names, options.columns, source)
     if rows.frame.empty:
         raise no_value(source, "own")
-    frame = rows.frame.reset_index(drop=True)
-    malformed = np.full(len(frame), "", object) if rows.reason is None else rows.reason
+    frame, reasons = rows.frame.reset_index(drop=True), Reasons(len(rows.frame))
+    for row, why in rows.malformed.items():
+        reasons.mark({why: np.arange(len(frame)) == row})
     times = read_times(
-        frame, columns.of, _time_units(rows, columns, options), source,
+        frame, columns.of, _time_units(rows, columns, options), source, reasons,
         whole=rows.first == 0 and rows.following is None,
     )  # fmt: skip
-    measured = read_measured(frame, columns, rows.units, options, source)
+    measured = read_measured(frame, columns, rows.units, options, source, reasons)
     kind, assumed = _kind(columns, options)
-    platform_type, platform_reason = _platform_types(frame, columns)
     names = _cast_names(frame, columns)
     cast = cast_numbers(
-        list(names.values()), "profile" in names, times.values, measured.of["lat"], measured.of["lon"]
-    )
-    table = _table(measured, kind, options).assign(
+        [name.codes for name in names.values()], "profile" in names, times.values,
+        measured.of["lat"], measured.of["lon"],
+    )  # fmt: skip
+    table = _table(measured, kind, options, len(frame)).assign(
         time=times.values,
-        platform_type=platform_type,
-        profile=(rows.first + cast).astype(np.int64),
+        platform_type=_platform_types(frame, columns, reasons),
+        profile=rows.first + cast,
         source_index=rows.first + np.arange(len(frame)),
-        reason=_first(malformed, times.reason, measured.reason, platform_reason),
     )
+    table["reason"] = reasons.categorical()
     if "platform_id" in names:
-        table["platform_id"] = names["platform_id"]
+        table["platform_id"] = names["platform_id"].categorical()
     end = len(frame) if rows.following is None else whole_casts(cast)
     notes = [*assumed, *times.assumed, *measured.assumed, *_unused(columns)]
     result = finish(
         table.iloc[:end], source, "own", options, potential=kind != "in_situ",
         assumed=tuple(dict.fromkeys(notes)),
     )  # fmt: skip
-    return dataclasses.replace(result, next_step=None if rows.following is None else rows.first + end)
+    following = None if rows.following is None else rows.first + end
+    return dataclasses.replace(result, next_step=following)
 
 
 def _time_units(rows: OwnRows, columns: Columns, options: ReadOptions) -> str:
@@ -179,10 +182,9 @@ def _kind(columns: Columns, options: ReadOptions) -> tuple[str, list[str]]:
     ]
 
 
-def _table(measured: Measured, kind: str, options: ReadOptions) -> pd.DataFrame:
+def _table(measured: Measured, kind: str, options: ReadOptions, size: int) -> pd.DataFrame:
     """Places, values and their qualities as `finish` takes them."""
     of = dict(measured.of)
-    size = len(measured.reason)
     nothing = np.full(size, np.nan)
     if not {"depth", "pressure"} & of.keys():
         of["depth"] = np.zeros(size)  # the surface
@@ -210,37 +212,25 @@ def _of_conservative(
     return out
 
 
-def _platform_types(
-    frame: pd.DataFrame, columns: Columns
-) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Platform types, and a reason where one is not ours."""
-    reason = np.full(len(frame), "", dtype=object)
+def _platform_types(frame: pd.DataFrame, columns: Columns, reasons: Reasons) -> pd.Categorical:
+    """(row) platform types; rows of a type that is not ours are rejected."""
     if "platform_type" not in columns.of:
-        return np.full(len(frame), "argo" if columns.argo else "other", dtype=object), reason
-    words = as_texts(frame[columns.of["platform_type"]]).str.lower()
-    kind = words.map({"": "other"} | PLATFORM_WORDS)
-    reason[kind.isna().to_numpy()] = "platform_type_unknown"
-    return kind.fillna("other").to_numpy(dtype=object), reason
+        return Cells(
+            np.zeros(len(frame), np.int64), pd.Series(["argo" if columns.argo else "other"], dtype="str")
+        ).categorical()
+    cells = Cells.of(frame[columns.of["platform_type"]])
+    kind = cells.texts.str.lower().map({"": "other"} | PLATFORM_WORDS)
+    reasons.mark({"platform_type_unknown": cells.at(kind.isna().to_numpy(bool))})
+    return Cells(cells.codes, kind.fillna("other").astype("str")).categorical()
 
 
-def _cast_names(frame: pd.DataFrame, columns: Columns) -> dict[str, NDArray[np.object_]]:
+def _cast_names(frame: pd.DataFrame, columns: Columns) -> dict[str, Cells]:
     """(row) names that make a cast. A column `id` that differs in each row names rows."""
-    names = {ours: as_texts(frame[columns.of[ours]]) for ours in CAST if ours in columns.of}
-    if (
-        "platform_id" in names
-        and bare(columns.of["platform_id"])[0] == "id"
-        and names["platform_id"].is_unique
-    ):
-        del names["platform_id"]
-    return {ours: texts.to_numpy(dtype=object) for ours, texts in names.items()}
-
-
-def _first(*reasons: NDArray[np.object_]) -> NDArray[np.object_]:
-    """(row) the first reason that is given."""
-    out = reasons[0].copy()
-    for other in reasons[1:]:
-        out = np.where(out == "", other, out)
-    return out
+    names = {ours: Cells.of(frame[columns.of[ours]]) for ours in CAST if ours in columns.of}
+    if "platform_id" in names and bare(columns.of["platform_id"])[0] == "id":
+        if len(names["platform_id"].texts) == len(frame) > 1:
+            del names["platform_id"]
+    return names
 
 
 def _unused(columns: Columns) -> list[str]:

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
 from deepda.observations.errors import ERRORS
+from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import (
     Salinity,
     constant_salinity,
@@ -191,7 +192,7 @@ def finish(
     if rows.empty and not may_be_empty:
         raise no_value(source, name)
     rows = _complete(rows.reset_index(drop=True))
-    reason = _Reasons(rows.pop("reason"))
+    reason = Reasons.of(rows.pop("reason"))
     reason.mark(_of_place(rows, options.now))
     reason.mark(_of_flags(rows, options.keep))
     rows = _converted(rows, reason.none, options.salinity, potential)
@@ -208,27 +209,6 @@ def no_value(source: Path, name: str) -> ObservationError:
         f"{source} ({name}) holds no value, expected at least one temperature; leave it out or "
         "fetch it again"
     )
-
-
-class _Reasons:
-    """Why each row is rejected, as a code into the names; 0 is not at all. The first reason stays."""
-
-    def __init__(self, given: pd.Series) -> None:
-        codes, names = pd.factorize(pd.concat([pd.Series([""]), given.astype(object)]))
-        self.codes, self.names = codes[1:].astype(np.int16), list(map(str, names))
-
-    @property
-    def none(self) -> NDArray[np.bool_]:
-        return self.codes == 0
-
-    def mark(self, found: dict[str, NDArray[np.bool_]]) -> None:
-        for name, bad in found.items():
-            if name not in self.names:
-                self.names.append(name)
-            self.codes[bad & self.none] = self.names.index(name)
-
-    def categorical(self) -> pd.Series:
-        return pd.Series(pd.Categorical.from_codes(self.codes, pd.Index(self.names)))
 
 
 def one_name(name: str, count: int) -> pd.Series:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.observations.cells import Cells
 from deepda.observations.columns import FLAG_DIGITS, FLAG_WORDS, MISSING, WHP_DIGITS, bare
 from deepda.observations.reading import UNKNOWN, worst
 
@@ -18,9 +19,10 @@ WHP_ENDING = "_flag_w"
 def read_flags(
     frame: pd.DataFrame, columns: Sequence[str]
 ) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """(row) the worst quality of some columns of flags, where one is outside its scheme, where any is set.
+    """Quality by some columns of flags. Blank cells are of unknown quality, as unflagged values are.
 
-    Blank cells are of unknown quality, as unflagged values are.
+    Returns:
+        (row) the worst quality; where a flag is outside its scheme; where any is set.
     """
     read = [_one(frame[column], bare(column)[0].endswith(WHP_ENDING)) for column in columns]
     quality = worst(*(one[0] for one in read))
@@ -29,16 +31,15 @@ def read_flags(
 
 
 def _one(values: pd.Series, whp: bool) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
-    codes, unique = pd.factorize(values.astype(object).where(values.notna(), ""))
-    words = [_word(value) for value in unique]
+    cells = Cells.of(values)
+    words = [_word(text) for text in cells.texts]
     scheme = (WHP_DIGITS if whp else FLAG_DIGITS) | FLAG_WORDS
     quality = np.array([scheme.get(word, UNKNOWN) for word in words], np.int8)
     blank = np.array([word in MISSING and word not in FLAG_WORDS for word in words], bool)
     outside = np.array([word not in scheme for word in words], bool) & ~blank
-    return quality[codes], outside[codes], ~blank[codes]
+    return cells.at(quality), cells.at(outside), cells.at(~blank)
 
 
-def _word(value: object) -> str:
-    """A flag as it is compared: 1, 1.0, "1", "01" and b"1" are different texts of one flag, "1.5" is none."""
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return re.sub(r"^0*(\d+)\.0*$", r"\1", text.strip().lower())
+def _word(text: str) -> str:
+    """A flag as it is compared: 1, 1.0 and 01 are one flag, 1.5 is none."""
+    return re.sub(r"^0*(\d+)(\.0*)?$", r"\1", text.lower())

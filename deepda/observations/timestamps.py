@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from deepda.observations.cells import Cells
 from deepda.observations.columns import MISSING
 from deepda.observations.ncfile import decode_times
 from deepda.observations.numbers_of_tables import as_texts
 from deepda.observations.reading import ObservationError
+from deepda.observations.reasons import Reasons
 
 NAT = np.datetime64("NaT", "s")
 _ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?"
@@ -45,18 +47,22 @@ class Times:
     """Times of the rows of a table.
 
     Attributes:
-        values: (row) UTC, NaT where a row has a reason.
-        reason: (row) why there is no time, "" where there is one.
+        values: (row) UTC, NaT where there is none.
         assumed: what had to be assumed, in sentences.
     """
 
     values: NDArray[np.datetime64]
-    reason: NDArray[np.object_]
     assumed: tuple[str, ...] = ()
 
 
 def read_times(
-    frame: pd.DataFrame, of: Mapping[str, str], units: str, source: Path, whole: bool = True
+    frame: pd.DataFrame,
+    of: Mapping[str, str],
+    units: str,
+    source: Path,
+    reasons: Reasons,
+    *,
+    whole: bool,
 ) -> Times:
     """Times of the rows.
 
@@ -66,6 +72,7 @@ def read_times(
             "second" -> column.
         units: of the times: "", "UTC", "<unit> since <date>", or how they are written ("dd/mm/yyyy").
         source: what to call the table.
+        reasons: rows without a time are marked there.
         whole: the rows are all of the table, so that what fits them all is its way to write dates.
 
     Raises:
@@ -73,26 +80,32 @@ def read_times(
     """
     calendar = all(ours in of for ours in ("year", "month", "day"))
     if calendar and not {"time", "date"} & of.keys():
-        return _of_parts(frame, of)
-    order = _declared(units, source)
+        return _of_parts(frame, of, reasons)
     values = frame[of["time" if "time" in of else "date"]]
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return _checked(_of_moments(values), reasons)
+    order = _declared(units, source)
     if "time" in of and ("date" in of or calendar):
         days = _texts(frame[of["date"]]) if "date" in of else _dates(frame, of)
         values = _joined(days, _texts(values), of, source)
     if " since " in units:
         numbers = pd.to_numeric(_texts(values), errors="coerce").to_numpy(float, na_value=np.nan)
         times = decode_times(numbers, units, "", lambda what: _refusal(source, what))
-        return Times(times, np.where(np.isnat(times), "time_missing", "").astype(object))
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return _of_moments(values)
-    return _of_texts(_texts(values), order, source, whole)
+        return _checked(times, reasons)
+    return _of_texts(Cells.of(values), order, source, reasons, whole)
 
 
 def utc_or_nat(values: pd.Series) -> NDArray[np.datetime64]:
     """Times of a column of full dates (ISO 8601) or of moments; NaT where a cell is none."""
     if pd.api.types.is_datetime64_any_dtype(values):
-        return _of_moments(values).values
-    return _parsed(_texts(values).str.strip(), "")[0]
+        return _of_moments(values)
+    cells = Cells.of(values)
+    return cells.at(_parsed(cells.texts, "")[0])
+
+
+def _checked(times: NDArray[np.datetime64], reasons: Reasons) -> Times:
+    reasons.mark({"time_missing": np.isnat(times)})
+    return Times(times)
 
 
 def _refusal(source: Path, what: str) -> ObservationError:
@@ -142,8 +155,8 @@ def _joined(dates: pd.Series, clocks: pd.Series, of: Mapping[str, str], source: 
 
 def _dates(frame: pd.DataFrame, of: Mapping[str, str]) -> pd.Series:
     """Dates of columns year, month, day as text, "" where there is no such date."""
-    days = pd.Series(_of_parts(frame, {ours: of[ours] for ours in ("year", "month", "day")}).values)
-    return _texts(days).str[:10]
+    part = {ours: of[ours] for ours in ("year", "month", "day")}
+    return _texts(pd.Series(_of_parts(frame, part, Reasons(len(frame))).values)).str[:10]
 
 
 def _of_day(text: str) -> str:
@@ -153,30 +166,27 @@ def _of_day(text: str) -> str:
     return f"{match['hhmm'][:2]}:{match['hhmm'][2:]}" if match["hhmm"] else text
 
 
-def _of_moments(values: pd.Series) -> Times:
+def _of_moments(values: pd.Series) -> NDArray[np.datetime64]:
+    """To the nearest second."""
     values = values.dt.tz_convert(None) if values.dt.tz else values
-    times = (values + pd.Timedelta(500, "ms")).to_numpy().astype("datetime64[s]")
-    return Times(times, np.where(np.isnat(times), "time_missing", "").astype(object))
+    return (values + pd.Timedelta(500, "ms")).to_numpy().astype("datetime64[s]")
 
 
-def _of_texts(texts: pd.Series, order: str, source: Path, whole: bool) -> Times:
-    codes, unique = pd.factorize(texts.str.strip())
-    words = pd.Series(unique, dtype="str")
+def _of_texts(cells: Cells, order: str, source: Path, reasons: Reasons, whole: bool) -> Times:
+    words, assumed = cells.texts, list[str]()
     times, reason = _parsed(words, order)
-    assumed = list[str]()
-    unsure = reason == "time_ambiguous"
-    if unsure.any() or _numbered(words).any():
-        order = order or (_only_order(words) if whole else "")
+    if not order and whole and _numbered(words).any():
+        order = _only_order(words)
         if order:
             times, reason = _parsed(words, order)
             assumed.append(f"dates read as {order}: the only reading that fits all rows")
     if len(words) and (reason == "time_without_units").all():
         raise _refusal(source, f"times that are numbers ({words.iloc[0]!r}) without units")
-    if (times.astype("datetime64[D]") == times)[~np.isnat(times)].any() and not words.str.contains(
-        ":"
-    ).any():
+    for why in np.unique(reason[reason != ""]):
+        reasons.mark({str(why): cells.at(reason == why)})
+    if not np.isnat(times).all() and not words.str.contains(r"\d:\d|T\d|^\d{12}").any():
         assumed.append("dates without a time of day are 00:00 UTC")
-    return Times(times[codes], reason[codes], tuple(assumed))
+    return Times(cells.at(times), tuple(assumed))
 
 
 def _numbered(words: pd.Series) -> pd.Series:
@@ -187,11 +197,9 @@ def _only_order(words: pd.Series) -> str:
     """The one order of day and month that makes dates of all numbered ones, "" where none or both do."""
     parts = words.str.extract(rf"^{NUMBERED}$", flags=re.IGNORECASE).dropna(subset="one")
     one, two = (parts[name].astype(int) for name in ("one", "two"))
-    fits = {
-        DAY_FIRST: (two <= 12).all() and (one <= 31).all(),
-        MONTH_FIRST: (one <= 12).all() and (two <= 31).all(),
-    }
-    orders = [order for order, does in fits.items() if does]
+    fits = {DAY_FIRST: (one <= 31) & (two <= 12), MONTH_FIRST: (one <= 12) & (two <= 31)}
+    dates = fits[DAY_FIRST] | fits[MONTH_FIRST]
+    orders = [order for order, does in fits.items() if does[dates].all()]
     return orders[0] if len(orders) == 1 else ""
 
 
@@ -203,7 +211,7 @@ def _parsed(words: pd.Series, order: str) -> tuple[NDArray[np.datetime64], NDArr
     reason[words.str.lower().isin(MISSING).to_numpy()] = "time_missing"
     iso = words.str.match(ISO).to_numpy(bool)
     moments = pd.to_datetime(words[iso], utc=True, errors="coerce", format="ISO8601")
-    times[iso] = _of_moments(moments).values
+    times[iso] = _of_moments(moments)
     for form in (YEAR_FIRST, BASIC, LETTERS, LETTERS_FIRST, NUMBERED):
         rest = np.isnat(times) & ~iso
         if rest.any():
@@ -232,7 +240,13 @@ def _of_form(words: pd.Series, form: str, order: str) -> NDArray[np.datetime64]:
         for name in "HMS"
         if name in parts
     }
-    ahead = parts["zone"].map(_zone_seconds, na_action="ignore").astype(float).fillna(0.0).to_numpy(np.float64)
+    ahead = (
+        parts["zone"]
+        .map(_zone_seconds, na_action="ignore")
+        .astype(float)
+        .fillna(0.0)
+        .to_numpy(np.float64)
+    )
     return composed(number["y"], number["m"], number["d"], **clock) - ahead.astype("timedelta64[s]")
 
 
@@ -267,7 +281,7 @@ def composed(
     return np.where(sound, start + np.rint(np.where(sound, seconds, 0)).astype("timedelta64[s]"), NAT)
 
 
-def _of_parts(frame: pd.DataFrame, of: Mapping[str, str]) -> Times:
+def _of_parts(frame: pd.DataFrame, of: Mapping[str, str], reasons: Reasons) -> Times:
     """Times of columns year, month, day and perhaps hour, minute, second."""
     clock = {"hour": "H", "minute": "M", "second": "S"}
     part = {
@@ -280,6 +294,6 @@ def _of_parts(frame: pd.DataFrame, of: Mapping[str, str]) -> Times:
         **{clock[name]: values for name, values in part.items() if name in clock},
     )  # fmt: skip
     missing = np.any([np.isnan(values) for values in part.values()], axis=0)
-    reason = np.where(missing, "time_missing", np.where(np.isnat(times), "time_impossible", ""))
+    reasons.mark({"time_missing": missing, "time_impossible": np.isnat(times)})
     assumed: tuple[str, ...] = () if "hour" in of else ("dates without a time of day are 00:00 UTC",)
-    return Times(times, reason.astype(object), assumed)
+    return Times(times, assumed)
