@@ -22,7 +22,7 @@ def cast_numbers(
     """(row) the first row of its cast: a number that each cast has for itself, in any part of a table.
 
     Args:
-        names: codes (row) each: platform, station, number of the cast and so on, as far as there are any.
+        names: codes (row) each: platform, station, number of the cast, as far as there are any.
         numbered: they number casts. A number that comes back on another day or elsewhere is of
             another cast; without numbers a cast is of one time and place.
         time: (row) NaT where missing.

@@ -45,7 +45,8 @@ class Kind:
 
 TEMPERATURES = {  # in the order in which they are preferred
     "potential": Kind(
-        ("potential_temperature", "sea_water_potential_temperature", "theta", "thetao", "potm", "pot_temp"),
+        ("potential_temperature", "sea_water_potential_temperature", "theta", "thetao", "potm",
+         "pot_temp"),
         "potential",
     ),
     "conservative": Kind(
@@ -64,9 +65,9 @@ QUANTITIES = {
     "time": Quantity(
         ("time", "datetime", "date_time", "timestamp", "obs_time", "time_utc", "datetime_utc", "juld",
          "yyyy_mm_ddthh_mm_ss_sss", "yyyy_mm_ddthh_mm"),
-        meaning="ISO 8601, UTC unless a zone stands there; numbers need '<unit> since <date>'",
+        meaning="ISO 8601, UTC without a zone; numbers need '<unit> since <date>'",
     ),
-    "date": Quantity(("date", "obs_date", "date_utc"), meaning="alone, or with the time of day in `time`"),
+    "date": Quantity(("date", "obs_date", "date_utc"), meaning="alone, or with the clock in `time`"),
     "year": Quantity(("year", "yyyy"), meaning="with month and day, in place of a time"),
     "month": Quantity(("month", "mon"), meaning="1..12"),
     "day": Quantity(("day", "dd"), meaning="of the month"),
@@ -94,7 +95,7 @@ QUANTITIES = {
          "cruise_id", "expocode", "station"),
         meaning="name of the platform that measured",
     ),
-    "profile": Quantity(("profile", "profile_id", "cast", "cast_id", "cycle_number"), meaning="the cast"),
+    "profile": Quantity(("profile", "profile_id", "cast", "cast_id", "cycle_number"), meaning="cast"),
     "direction": Quantity(("direction",), meaning="A or D, of an Argo cast"),
     "station": Quantity(("station", "station_id", "stnnbr"), meaning="part of the cast"),
     "data_mode": Quantity(("data_mode",), meaning="R: values; A, D: the columns *_adjusted"),

@@ -97,7 +97,7 @@ def read_text(
 def _opened(path: Path) -> IO[str]:
     with path.open("rb") as stream:
         zipped = stream.read(2) == GZIP
-    raw = cast(IO[bytes], gzip.open(path) if zipped else path.open("rb"))
+    raw = cast(IO[bytes], gzip.open(path) if zipped else path.open("rb"))  # noqa: SIM115
     start = raw.read(4)
     raw.seek(0)
     encoding = next((name for mark, name in BOMS if start.startswith(mark)), "utf-8")
@@ -159,7 +159,7 @@ def _header(
                     places = tuple(k for k, name in enumerate(names) if name in wanted)
                     return position, names, delimiter, places
     raise refusal or ObservationError(
-        f"{path} holds no value, expected a header with names of columns and a line a row; fetch it again"
+        f"{path} holds no value, expected a header of names and a line a row; fetch it again"
     )
 
 

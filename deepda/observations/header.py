@@ -110,7 +110,7 @@ class _Finder:
         exact = self.bare.get(alias, [])
         if len(exact) > 1:
             raise ObservationError(
-                f"{self.source} has {len(exact)} columns {exact[0][0]!r}, expected one; rename the others"
+                f"{self.source} has {len(exact)} columns {exact[0][0]!r}, expected one; rename others"
             )
         if exact or not target:
             return exact
@@ -210,7 +210,7 @@ class _Finder:
             )
         if any(name.endswith(("_min", "_minutes")) and name[:3] in ("lat", "lon") for name in self.bare):
             raise ObservationError(
-                f"{self.source} has positions in degrees and minutes, expected decimal degrees; join them"
+                f"{self.source} has positions in degrees and minutes, expected degrees; join them"
             )
 
 

@@ -222,8 +222,8 @@ class _Reading:
         column = self.columns.of[ours]
         if ANOMALY.search(unit):
             raise ObservationError(
-                f"{self.source}: column {column} holds anomalies ({unit}), expected temperatures; add the "
-                "climatology that they depart from"
+                f"{self.source}: column {column} holds anomalies ({unit}), expected temperatures; add "
+                "the climatology that they depart from"
             )
         try:
             if ours == "salinity":
@@ -234,7 +234,7 @@ class _Reading:
         except UnitError as error:
             what = "g/kg or psu" if ours == "salinity" else target
             raise ObservationError(
-                f"{self.source}: {column} is in {unit!r}, expected {what} or a unit that converts to it; "
+                f"{self.source}: {column} is in {unit!r}, expected {what} or what converts to it; "
                 "correct the unit or convert the values"
             ) from error
 

@@ -227,9 +227,13 @@ def _platform_types(frame: pd.DataFrame, columns: Columns, reasons: Reasons) -> 
 def _cast_names(frame: pd.DataFrame, columns: Columns) -> dict[str, Cells]:
     """(row) names that make a cast. A column `id` that differs in each row names rows."""
     names = {ours: Cells.of(frame[columns.of[ours]]) for ours in CAST if ours in columns.of}
-    if "platform_id" in names and bare(columns.of["platform_id"])[0] == "id":
-        if len(names["platform_id"].texts) == len(frame) > 1:
-            del names["platform_id"]
+    ids = names.get("platform_id")
+    if (
+        ids is not None
+        and bare(columns.of["platform_id"])[0] == "id"
+        and len(ids.texts) == len(frame) > 1
+    ):
+        del names["platform_id"]
     return names
 
 
