@@ -116,7 +116,7 @@ example:
 )
 FORMATS = Command(
     "observations formats",
-    "Print the formats that can be read, and how own tables name their columns",
+    "Print what can be read, and names of columns",
     _formats,
     details="""\
 Formats, names of columns, units, kinds of temperature, quality flags.
