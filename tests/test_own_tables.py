@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deepda.cli import main
 from deepda.observations.accepted import accepted
+from deepda.observations.manifest import read_manifest
 from deepda.observations.own import read_frame, read_own
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 
@@ -192,6 +194,23 @@ def test_what_kind_is_assumed_is_said_and_the_user_may_say_another(tmp_path: Pat
     assert not any("kind" in note for note in said.assumed)
     with pytest.raises(ObservationError, match="expected one of potential"):
         ReadOptions(temperature="warm")
+
+
+def test_the_command_takes_the_kind_and_the_manifest_and_the_log_say_what_is_assumed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.csv").write_text(f"time,lat,lon,pressure,temperature\n{DAY}4000,5\n")
+    for flags, value, said in ((["--temperature", "in_situ"], 4.5814, False), ([], 5.0, True)):
+        output = tmp_path / f"obs{value}"
+        words = [str(tmp_path / "own.csv"), "--output", str(output), "--workers", "1", *flags]
+        assert main(["observations", "ingest", *words]) == 0
+        [kept] = output.glob("observations/*/*/*.parquet")
+        assert pq.read_table(kept, partitioning=None)["temperature"][0].as_py() == pytest.approx(
+            value, abs=1e-3
+        )
+        note = "potential temperature taken"
+        assert (note in read_manifest(output)[0].assumed) == said
+        assert (note in (output / "ingest.log").read_text()) == said
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def _declare_ingest(parser: ArgumentParser) -> None:
     parser.add_argument("--climatology", metavar="FILE", help="that SST anomalies in PATH depart from")
     parser.add_argument("--first-month", metavar="YYYY-MM", help="of files in PATH without dates")
     parser.add_argument(
-        "--temperature", choices=KINDS, help="kind of a column `temperature` or `temp` of tables in PATH"
+        "--temperature", choices=KINDS, metavar="KIND", help=f"of tables: {', '.join(KINDS)}"
     )
 
 
