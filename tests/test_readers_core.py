@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepda.observations.calendars import decode_times, digits
 from deepda.observations.errors import ERRORS
+from deepda.observations.flags import ARGO, qualities
 from deepda.observations.formats import format_of, read_observations
 from deepda.observations.guard import Guard
-from deepda.observations.ncfile import ARGO, decode_times, digits, qualities
 from deepda.observations.reading import (
     BAD,
     GOOD,
@@ -134,7 +135,8 @@ def test_months_are_counted_on_the_calendar() -> None:
 @pytest.mark.parametrize(
     ("units", "calendar"),
     [("Month", ""), ("days since 0-1-1", ""), ("days since 2000-13-01", ""),
-     ("parsecs since 2000-01-01", ""), ("days since 2000-01-01", "360_day")],
+     ("parsecs since 2000-01-01", ""), ("days since 2000-01-01", "lunar"),
+     ("years since 2000-01-01", ""), ("days since 2000-01-01 00:00 JST", "")],
 )  # fmt: skip
 def test_times_that_mean_no_date_are_refused(units: str, calendar: str) -> None:
     with pytest.raises(ObservationError, match="expected"):

@@ -23,10 +23,10 @@ WIDTH = 79
 INDENT = 16
 TABLES = """\
 One row a value, in CSV (also .tsv, gzipped; comma, semicolon, tab or bar;
-decimal point or comma), Parquet, one-dimensional NetCDF or pandas. Names in
-any case; units in brackets behind a name ("depth [cm]"), at its end
-("depth_m"), in the line below the header, or those listed here. Any unit that
-converts is converted, any other is refused."""
+decimal point or comma), Parquet or pandas. Names in any case; units in
+brackets behind a name ("depth [cm]"), at its end ("depth_m"), in the line
+below the header, or those listed here. Any unit that converts is converted,
+any other is refused. NetCDF is read by its attributes."""
 TIMES = """\
 ISO 8601, or 4 Mar 2019; day/month/year or month/day/year where only one of
 them fits all rows; numbers with units "days since 1950-01-01". UTC, unless a

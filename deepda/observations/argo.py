@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import ARGO, NetcdfFile, days_since
+from deepda.observations.calendars import days_since
+from deepda.observations.flags import ARGO
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.reading import (
     GOOD,
     SUSPECT,

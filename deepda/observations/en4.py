@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deepda.observations.ncfile import ARGO, NetcdfFile, days_since
+from deepda.observations.calendars import days_since
+from deepda.observations.flags import ARGO
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import wmo_platforms
 from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
 
@@ -30,21 +32,23 @@ def read_en4(path: Path, options: ReadOptions) -> ReadResult:
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
-    temperature = file.matrix("POTM_CORRECTED")
+    file.require_matrix("POTM_CORRECTED")
+    temperature, invalid = file.measured("POTM_CORRECTED", "degC")
     shape = temperature.shape
     casts = shape[0]
-    depth = file.numbers("DEPH_CORRECTED", shape)
+    depth = file.quantity("DEPH_CORRECTED", "m", shape)
     salinity = np.full(shape, np.nan)
     if "PSAL_CORRECTED" in file:
         quality = _quality(file, "PSAL", shape)
         salinity = np.where(quality < SUSPECT, file.numbers("PSAL_CORRECTED", shape), np.nan)
     return rows_of(
         np.isfinite(depth) | np.isfinite(temperature),
-        time=days_since(file.numbers("JULD", (casts,)), EPOCH),
-        lat=file.numbers("LATITUDE", (casts,)),
-        lon=file.numbers("LONGITUDE", (casts,)),
+        time=_times(file, casts),
+        lat=file.quantity("LATITUDE", "degrees", (casts,)),
+        lon=file.quantity("LONGITUDE", "degrees", (casts,)),
         depth=depth,
         temperature=temperature,
+        invalid=invalid,
         salinity=salinity,
         platform_type=wmo_platforms(file.texts("WMO_INST_TYPE", casts)),
         platform_id=file.texts("PLATFORM_NUMBER", casts),
@@ -53,6 +57,13 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         quality_depth=_quality(file, "DEPH", shape),
         quality_temperature=_quality(file, "POTM", shape),
     )
+
+
+def _times(file: NetcdfFile, casts: int) -> np.ndarray:
+    """(cast) by the units of JULD; days since 1950 where it has none."""
+    if file.attribute("units", "JULD"):
+        return file.times("JULD", (casts,))
+    return days_since(file.numbers("JULD", (casts,)), EPOCH)
 
 
 def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> np.ndarray:

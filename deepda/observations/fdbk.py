@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import FDBK, NetcdfFile, days_since
+from deepda.observations.calendars import days_since
+from deepda.observations.flags import FDBK
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import ICOADS_PLATFORMS, named, wmo_platforms
 from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
 
 POTENTIAL, IN_SITU = ("POTM", "SST"), ("TEMP",)  # at the surface they are the same
-KELVIN_OFFSET = 273.15
 
 
 def read_fdbk(path: Path, options: ReadOptions) -> ReadResult:
@@ -33,7 +34,7 @@ def read_fdbk(path: Path, options: ReadOptions) -> ReadResult:
         if not found:
             listed = " ".join(file.texts("VARIABLES", file.size("N_VARS")))
             raise file.error(
-                f"a feedback file of {listed!r} came, expected one of {', '.join(POTENTIAL + IN_SITU)}",
+                f"found a feedback file of {listed!r}, expected one of {', '.join(POTENTIAL + IN_SITU)}",
                 "leave it out",
             )
         rows = _rows(file, found[0])
@@ -41,13 +42,12 @@ def read_fdbk(path: Path, options: ReadOptions) -> ReadResult:
 
 
 def _rows(file: NetcdfFile, name: str) -> pd.DataFrame:
-    temperature = file.matrix(f"{name}_OBS")
-    shape = temperature.shape
+    file.require_matrix(f"{name}_OBS")
+    raw, invalid = file.measured(f"{name}_OBS", "degC")
+    shape = raw.shape
     casts = shape[0]
-    temperature = temperature + _correction(file, f"{name}_CORR", shape)
-    if file.attribute("units", f"{name}_OBS").lower() in ("k", "kelvin"):
-        temperature = temperature - KELVIN_OFFSET
-    depth = file.numbers("DEPTH", shape) + _correction(file, "DEPTH_CORR", shape)
+    temperature = raw + _correction(file, f"{name}_CORR", shape)
+    depth = file.quantity("DEPTH", "m", shape) + _correction(file, "DEPTH_CORR", shape)
     salinity = np.full(shape, np.nan)
     if "PSAL_OBS" in file:
         quality = _quality(file, "PSAL", shape)
@@ -56,10 +56,11 @@ def _rows(file: NetcdfFile, name: str) -> pd.DataFrame:
     return rows_of(
         np.isfinite(temperature) | (np.isfinite(depth) & (shape[1] > 1)),
         time=days_since(file.numbers("JULD", (casts,)), _reference(file)),
-        lat=file.numbers("LATITUDE", (casts,)),
-        lon=file.numbers("LONGITUDE", (casts,)),
+        lat=file.quantity("LATITUDE", "degrees", (casts,)),
+        lon=file.quantity("LONGITUDE", "degrees", (casts,)),
         depth=depth,
         temperature=temperature,
+        invalid=invalid,
         salinity=salinity,
         platform_type=_platforms(file.texts("STATION_TYPE", casts), surface=name == "SST"),
         platform_id=file.texts("STATION_IDENTIFIER", casts),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deepda.observations.argo import read_argo
+from deepda.observations.cf import read_cf
+from deepda.observations.cfroles import find_parts
 from deepda.observations.en4 import read_en4
 from deepda.observations.fdbk import read_fdbk
 from deepda.observations.gtspp import read_gtspp
@@ -25,7 +26,8 @@ from deepda.observations.reading import (
     no_value,
 )
 from deepda.observations.seadatanet import read_seadatanet
-from deepda.observations.sst import NAMES, read_sst
+from deepda.observations.sst import read_sst
+from deepda.observations.surface import find_surface
 from deepda.observations.t30 import read_grd
 from deepda.observations.wod import read_wod
 
@@ -41,6 +43,7 @@ READERS: dict[str, Reader] = {
     "mooring": read_mooring,
     "sst": read_sst,
     "t30": read_grd,
+    "cf": read_cf,
     "own": read_own,
 }
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -172,12 +175,10 @@ def _of_netcdf(file: NetcdfFile) -> str:
         return "seadatanet"
     if "T_20" in file or "T_25" in file:
         return "mooring"
-    if any(name in file and len(file.shape(name)) >= 2 for name in NAMES):
+    if find_surface(file) is not None:
         return "sst"
-    places = [file.dims(name) for name in file.names
-              if re.fullmatch(r"(nav_)?(lat(itude)?|lon(gitude)?)", name, re.IGNORECASE)]  # fmt: skip
-    if len(places) == 2 and places[0] == places[1] and len(places[0]) == 1:
-        return "own"  # rows along one dimension
+    if find_parts(file, {}) is not None:
+        return "cf"
     raise UnknownFormatError(
         f"{file.path}: its variables ({', '.join(sorted(file.names)[:8])}) are of no known format; "
         f"convert it to one of {', '.join(READERS)}"

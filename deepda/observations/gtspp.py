@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import GTSPP, NetcdfFile
+from deepda.observations.flags import GTSPP
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import GTSPP_TYPES, named
 from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of
 
@@ -42,21 +43,23 @@ def read_gtspp(path: Path, options: ReadOptions) -> ReadResult:
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
-    depth = file.numbers(_name(file, "depth")).ravel()[None, :]
+    depth = file.quantity(_name(file, "depth"), "m").ravel()[None, :]
     shape = depth.shape
     salinity = np.full(shape, np.nan)
     if "salinity" in file:
         quality = file.flags(_name(file, "salinity_flag"), shape, GTSPP)
-        salinity = np.where(quality < SUSPECT, _level(file, "salinity", shape), np.nan)
-    temperature = _level(file, "temperature", shape)
+        salinity = np.where(quality < SUSPECT, _level(file, file.numbers("salinity"), shape), np.nan)
+    measured = file.measured("temperature", "degC")
+    temperature, invalid = (_level(file, values, shape) for values in measured)
     kind = np.array([text[:2].upper() for text in file.texts(_name(file, "type"), 1)])
     return rows_of(
         np.isfinite(depth) | np.isfinite(temperature),
         time=_one(file, file.times("time"), "time"),
-        lat=_one(file, file.numbers("latitude"), "latitude"),
-        lon=_one(file, file.numbers("longitude"), "longitude"),
+        lat=_one(file, file.quantity("latitude", "degrees"), "latitude"),
+        lon=_one(file, file.quantity("longitude", "degrees"), "longitude"),
         depth=depth,
         temperature=temperature,
+        invalid=invalid,
         salinity=salinity,
         platform_type=named(kind, GTSPP_TYPES),
         platform_id=file.texts(_name(file, "cruise"), 1),
@@ -71,10 +74,9 @@ def _name(file: NetcdfFile, ours: str) -> str:
     return next((name for name in NAMES[ours] if name in file), NAMES[ours][0])
 
 
-def _level(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.float64]:
-    values = file.numbers(name)
+def _level(file: NetcdfFile, values: NDArray, shape: tuple[int, int]) -> NDArray:
     if values.size != shape[1]:
-        raise file.error(f"{name} has {values.size} values for {shape[1]} depths")
+        raise file.error(f"a profile has {values.size} values for {shape[1]} depths")
     return values.reshape(shape)
 
 

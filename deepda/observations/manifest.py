@@ -23,7 +23,7 @@ STATUSES = {
     "unrecognised": "of no known format",
     "duplicate": "the same bytes as another file",
     "missing": "in the Argo index, without a file",
-    "superseded": "its casts are in another file",
+    "superseded": "another file holds its casts, or a better version",
     "no_profiles": "an Argo file or list without temperatures",
 }
 READ = ("kept", "rejected")

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import NetcdfFile, digits
+from deepda.observations.calendars import digits
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.reading import (
     BAD,
     GOOD,
@@ -36,7 +37,9 @@ def read_mitprof(path: Path, options: ReadOptions) -> ReadResult:
     """
     with NetcdfFile(path) as file:
         if "prof_T" not in file:
-            raise file.error("a MITprof file without prof_T came", "leave it out")
+            raise file.error(
+                "found a MITprof file without prof_T, expected profiles of temperature", "leave it out"
+            )
         rows = _rows(file)
     return finish(rows, path, "mitprof", options, potential=True)
 
@@ -51,7 +54,9 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         quality = _quality(file, "S", shape)
         salinity = np.where(quality < SUSPECT, _clean(file.numbers("prof_S", shape)), np.nan)
     weight = _weight(file, "T", shape)
+    # A weight of zero says "not to be used", a negative or infinite one is no error at all.
     error = np.where(weight > 0, 1 / np.sqrt(np.where(weight > 0, weight, 1.0)), np.nan)
+    error = np.where(weight < 0, weight, error)
     names = file.texts("prof_descr", casts)
     return rows_of(
         np.isfinite(temperature),  # levels are the grid's: those without value were not measured

@@ -1,4 +1,4 @@
-"""A user's own observations: CSV, Parquet, one-dimensional NetCDF or a pandas table.
+"""A user's own observations: CSV, Parquet or a pandas table.
 
 Columns are found by their names and units (`deepda.observations.columns`); what a table does not say
 is assumed as documented there, and said in the result. Times without zone are UTC.
@@ -21,7 +21,6 @@ from deepda.observations.columns import bare
 from deepda.observations.delimited import read_text
 from deepda.observations.header import Columns, find_columns, units_line
 from deepda.observations.measured import Measured, read_measured
-from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import PLATFORM_WORDS
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, no_value
 from deepda.observations.reasons import Reasons
@@ -57,22 +56,16 @@ class OwnRows:
 
 
 def read_own(path: Path, options: ReadOptions) -> ReadResult:
-    """Read a file of a user's own: CSV, Parquet or NetCDF with one dimension.
+    """Read a file of a user's own: CSV or Parquet.
 
-    CSV and Parquet: rows from `options.first_step` on, `options.most_values` of them in whole casts.
+    Rows from `options.first_step` on, `options.most_values` of them in whole casts.
 
     Raises:
         ObservationError: unreadable, a column is missing or contradicts itself, or more rows than fit
             in memory where the whole is asked for.
     """
-    name = path.name.lower()
-    if name.endswith(TEXT):
-        rows = _from_text(path, options)
-    elif name.endswith(".parquet") or path.open("rb").read(4) == b"PAR1":
-        rows = _from_parquet(path, options)
-    else:
-        frame, units = _from_netcdf(path)
-        rows = OwnRows(frame, list(frame.columns), units)
+    text = path.name.lower().endswith(TEXT)
+    rows = _from_text(path, options) if text else _from_parquet(path, options)
     if rows.following is not None and options.most_values is None:
         raise ObservationError(
             f"{path} has over {MOST_ROWS:,} rows, expected at most so many at once; take it in with "
@@ -146,7 +139,7 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
     table = _table(measured, kind, options, len(frame)).assign(
         time=times.values,
         platform_type=_platform_types(frame, columns, reasons),
-        profile=rows.first + cast,
+        profile=(rows.first + cast).astype(np.int32),
         source_index=rows.first + np.arange(len(frame)),
     )
     table["reason"] = reasons.categorical()
@@ -242,26 +235,3 @@ def _unused(columns: Columns) -> list[str]:
         return []
     more = f" and {len(columns.unused) - SHOWN} more" if len(columns.unused) > SHOWN else ""
     return [f"columns not used: {', '.join(columns.unused[:SHOWN])}{more}"]
-
-
-def _from_netcdf(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    with NetcdfFile(path) as file:
-        lengths = [file.shape(name) for name in file.names if len(file.shape(name)) == 1]
-        size = max((shape[0] for shape in lengths), default=0)
-        units, columns = {}, {}
-        for name in sorted(file.names):
-            if file.shape(name) == (size,):
-                columns[name] = _netcdf_column(file, name, size)
-                units[name] = file.attribute("units", name)
-            elif file.dims(name)[:1] and file.shape(name)[0] == size:  # characters
-                columns[name] = file.texts(name, size)
-    return pd.DataFrame(columns), units
-
-
-def _netcdf_column(file: NetcdfFile, name: str, size: int) -> NDArray:
-    if " since " in file.attribute("units", name):
-        return file.times(name)
-    try:
-        return file.numbers(name)
-    except ObservationError:
-        return file.texts(name, size)

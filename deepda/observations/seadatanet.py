@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import SEADATANET, NetcdfFile, days_since
+from deepda.observations.calendars import days_since
+from deepda.observations.cf import downwards
+from deepda.observations.flags import SEADATANET
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.reading import (
     GOOD,
     SUSPECT,
-    ZERO_CELSIUS,
     ReadOptions,
     ReadResult,
     finish,
@@ -38,6 +40,7 @@ CODES = {  # first four letters of a P01 code -> ours
     "TEMP": "temperature", "POTM": "potential", "PSAL": "salinity", "PSLT": "salinity",
     "ADEP": "depth", "PRES": "pressure",
 }  # fmt: skip
+UNITS = {"depth": "m", "pressure": "dbar", "salinity": "1"}
 WORDS = (  # of a long_name -> ours, the first that is found
     ("potential temperature", "potential"), ("temperature", "temperature"), ("salinity", "salinity"),
     ("pressure", "pressure"), ("depth", "depth"),
@@ -85,13 +88,18 @@ def _role(file: NetcdfFile, name: str) -> str:
 
 def _rows(file: NetcdfFile, names: dict[str, str]) -> pd.DataFrame:
     main = names.get("temperature") or names["potential"]
-    temperature = _level(file, main, None)
+    temperature, invalid = (_level(file, main, part, None) for part in file.measured(main, "degC"))
     shape = temperature.shape
     casts = shape[0]
-    if file.attribute("units", main).lower() in ("k", "kelvin", "degrees_kelvin"):
-        temperature = temperature - ZERO_CELSIUS
-    roles = [role for role in ("depth", "pressure", "salinity") if role in names]
-    fields: dict[str, NDArray[np.float64]] = {role: _level(file, names[role], shape) for role in roles}
+    fields: dict[str, NDArray[np.float64]] = {
+        role: _level(
+            file, names[role], file.quantity(names[role], unit, units="1" if unit == "1" else ""), shape
+        )
+        for role, unit in UNITS.items()
+        if role in names
+    }
+    if "depth" in fields:
+        fields["depth"] = fields["depth"] * downwards(file, names["depth"])
     if "salinity" in names:
         doubtful = _quality(file, names["salinity"], shape) >= SUSPECT
         fields["salinity"] = np.where(doubtful, np.nan, fields["salinity"])
@@ -103,9 +111,10 @@ def _rows(file: NetcdfFile, names: dict[str, str]) -> pd.DataFrame:
     return rows_of(
         np.isfinite(temperature) | np.isfinite(fields[vertical]),
         time=_cast(file, time, casts, _times(file, time)),
-        lat=_cast(file, lat, casts, file.numbers(lat)),
-        lon=_cast(file, lon, casts, file.numbers(lon)),
+        lat=_cast(file, lat, casts, file.quantity(lat, "degrees")),
+        lon=_cast(file, lon, casts, file.quantity(lon, "degrees")),
         temperature=temperature,
+        invalid=invalid,
         platform_type="ctd" if kind in ("profile", "") else "other",
         platform_id=station,
         quality_time=_cast_quality(file, "TIME_SEADATANET_QC", time, casts),
@@ -127,9 +136,9 @@ def _first(file: NetcdfFile, *names: str) -> str:
     return next((name for name in names if name in file), names[0])
 
 
-def _level(file: NetcdfFile, name: str, shape: tuple[int, int] | None) -> NDArray[np.float64]:
+def _level(file: NetcdfFile, name: str, values: NDArray, shape: tuple[int, int] | None) -> NDArray:
     """(cast, level); a vertical coordinate of one profile has no cast dimension."""
-    values = np.atleast_2d(file.numbers(name))
+    values = np.atleast_2d(values)
     if shape is not None and values.shape != shape:
         raise file.error(f"{name} has shape {values.shape}, expected {shape}")
     return values

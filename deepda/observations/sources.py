@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.observations.argo import MULTI, SINGLE, ArgoFile, argo_files
+from deepda.observations.versions import superseded_versions
 
 INDEX = "ar_index_global_prof.txt"  # stands at the root of a GDAC tree
 LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic-profile_index.txt",
@@ -39,7 +40,8 @@ def find_sources(paths: Iterable[Path], output: Path | None = None) -> list[Sour
 
     Below an index of the Argo GDAC the statuses of `deepda.observations.argo.argo_files` hold, and
     casts of the index without a file are sources with the status "missing". Elsewhere a file named
-    like an Argo file is left out only if another one holds the same casts. Nothing in `output` is a
+    like an Argo file is left out only if another one holds the same casts. Of several versions of a
+    product and day only the best is read (`deepda.observations.versions`). Nothing in `output` is a
     source, which may lie below a path.
     """
     tops = [Path(os.path.abspath(path)) for path in paths]
@@ -50,6 +52,8 @@ def find_sources(paths: Iterable[Path], output: Path | None = None) -> list[Sour
         known |= _loose(folder, files)
     for index in (file for file in files if file.name == INDEX):
         known |= _tree(index.parent)
+    worse = superseded_versions(files)
+    known |= {str(path): ArgoFile(path, "superseded", reason) for path, reason in worse.items()}
     present = set(map(str, files))
     absent = [Source(name, file.status, file.reason) for name, file in known.items()
               if file.status == "missing" and name not in present]  # fmt: skip

@@ -1,9 +1,9 @@
 """Gridded surface temperature: OISST, ERSST, HadISST, COBE, OSTIA, Kaplan and the like, a row a cell.
 
-A value is the mean of its cell and interval, so its time is the middle of the interval: of the bounds
-where there are any, of the month where all stamps are the first of one, else the stamp. Kelvin or degC
-by units; without units by the values, which cannot be both. Cells under sea ice (a stand-in value
-of -1.8 degC, or a concentration above one half) are no observations of temperature: reason "sea_ice".
+A value is the mean of its cell and interval, so its time is the middle of the interval
+(`deepda.observations.intervals`); pixels of satellites have times and quality levels of their own.
+Cells under sea ice (a stand-in value of -1.8 degC, or a concentration above one half) are no
+observations of temperature (reason "sea_ice"), nor is a constant on land ("constant_on_land").
 Anomalies become temperatures only with the climatology they belong to.
 """
 
@@ -18,11 +18,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import NetcdfFile, decode_times
+from deepda.observations.calendars import decode_times, seconds_since
+from deepda.observations.gridded import Axes, on_axes
+from deepda.observations.intervals import coverage_middle, middle_times
+from deepda.observations.landvalues import constant_on_land
+from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.packing import outside
 from deepda.observations.reading import (
     GOOD,
-    KELVIN,
-    ZERO_CELSIUS,
+    SUSPECT,
     ObservationError,
     ReadOptions,
     ReadResult,
@@ -30,17 +34,24 @@ from deepda.observations.reading import (
     one_name,
 )
 from deepda.observations.seawater import FREEZING, nearest
+from deepda.observations.surface import (
+    NAMES,
+    Surface,
+    celsius,
+    errors_of_cells,
+    find_surface,
+    ice_fraction,
+    marked_cells,
+    quality_of_cells,
+)
 
-NAMES = ("analysed_sst", "sst", "SST", "tos", "surface_temperature", "sea_surface_temperature", "ssta",
-         "anom")  # fmt: skip
-ERRORS = ("analysis_error", "analysis_uncertainty", "err")  # of OSTIA, ESA CCI, OISST: K
-ICE = ("sea_ice_fraction", "ice", "icec", "siconc")  # fraction or percent
-LATS, LONS = ("lat", "latitude", "Latitude", "Y"), ("lon", "longitude", "Longitude", "X")
-REASONS = ("", "sea_ice", "repeated_longitude", "no_climatology_here")
+TIMES = ("time", "TIME", "Time", "date", "DATE")
+REASONS = ("", "sea_ice", "repeated_longitude", "no_climatology_here", "constant_on_land",
+           "flagged_as_land_or_cloud")  # fmt: skip
 ICE_MARGIN = 0.01  # K above the stand-in value
+COLDEST = -5.0  # degC: below it no stand-in for ice, but no temperature
+FULL_ICE = -1000.0  # of HadISST, cells wholly under ice
 HALF = 0.5  # concentration above which SST is made from ice (Reynolds et al. 2007, section 2c)
-CELSIUS = ("degc", "c", "celsius", "degree_c", "deg_c", "degrees_c", "degree_celsius", "degrees_celsius",
-           "deg c", "degrees c", "degree c", "\N{DEGREE SIGN}c")  # fmt: skip
 MODEL_MARKS = ("experiment_id", "source_id", "variant_label")  # global attributes of CMIP files
 
 
@@ -49,8 +60,8 @@ class Field:
     """A gridded product as it stands in its file.
 
     Attributes:
-        time: (time) middle of the interval.
-        lat, lon: degrees, one-dimensional.
+        time: (time) middle of the interval, or (time, lat, lon) of each pixel.
+        lat, lon: degrees, one-dimensional, or both (lat, lon) of a swath.
         value: (time, lat, lon) degC or, of an anomaly, K; NaN on land.
         error: same shape, K, or None.
         ice: same shape, concentration 0..1, or None.
@@ -58,6 +69,8 @@ class Field:
         product: its name.
         first: number of the first of these time steps in the file.
         following: number of the first step after these, None at the end of the file.
+        quality: as value or less, 0..4 (QUALITIES).
+        icy, dry: as value or less, cells that masks of the file call ice, or land and cloud.
     """
 
     time: NDArray[np.datetime64]
@@ -70,6 +83,9 @@ class Field:
     product: str
     first: int = 0
     following: int | None = None
+    quality: NDArray[np.int8] = dataclasses.field(default_factory=lambda: np.array(GOOD, np.int8))
+    icy: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.array(False))
+    dry: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.array(False))
 
 
 def read_sst(path: Path, options: ReadOptions) -> ReadResult:
@@ -80,8 +96,8 @@ def read_sst(path: Path, options: ReadOptions) -> ReadResult:
             are no temperature, an anomaly without `options.climatology`, or damaged.
     """
     with NetcdfFile(path) as file:
-        field = _field(file, options)
-    return grid_result(field, path, "sst", options)
+        field, assumed = _field(file, options)
+    return dataclasses.replace(grid_result(field, path, "sst", options), assumed=assumed)
 
 
 def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> ReadResult:
@@ -94,37 +110,62 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
     here = np.isfinite(field.value)
     step, row, column = np.nonzero(here)
     part = field.first > 0 or field.following is not None
+    swath = field.lat.ndim == 2
+    quality = _at(field.quality, here)
     rows = pd.DataFrame(
         {
-            "time": field.time[step],
-            "lat": field.lat[row],
-            "lon": field.lon[column],
+            "time": field.time[here] if field.time.ndim == 3 else field.time[step],
+            "lat": field.lat[row, column] if swath else field.lat[row],
+            "lon": field.lon[row, column] if swath else field.lon[column],
             "depth": 0.0,
             "temperature": value[here],
             "platform_type": "satellite",
             "platform_id": one_name(field.product, step.size),
-            "quality_temperature": np.int8(GOOD),
+            "quality_temperature": quality,
             "profile": (field.first + step).astype(np.int32),
             "source_index": field.first * field.value[0].size + np.flatnonzero(here),
-            "reason": _reasons(field, value, here),
+            "reason": _reasons(field, value, here, quality),
         }
     )
     if field.error is not None:
-        rows["instrument_error"] = field.error[here]
+        rows["instrument_error"] = _at(field.error, here)
     result = finish(rows, path, name, options, potential=True, may_be_empty=part)
     return dataclasses.replace(result, next_step=field.following)
 
 
-def _reasons(field: Field, value: NDArray[np.float64], here: NDArray[np.bool_]) -> pd.Series:
+def _reasons(
+    field: Field, value: NDArray[np.float64], here: NDArray[np.bool_], quality: NDArray[np.int8]
+) -> pd.Series:
     """(row) why a cell with a value is no observation of its own, "" if it is."""
-    _, first = np.unique(np.round(field.lon % 360, 4), return_index=True)
-    again = ~np.isin(np.arange(field.lon.size), first)  # cyclic columns
-    icy = value[here] <= FREEZING + ICE_MARGIN
+    rows = value[here]
+    dry = _at(field.dry, here)
+    icy = (
+        ((rows <= FREEZING + ICE_MARGIN) & (rows > COLDEST)) | (rows == FULL_ICE) | _at(field.icy, here)
+    )
     if field.ice is not None:
-        icy |= field.ice[here] > HALF
-    code = np.where(np.broadcast_to(again, value.shape)[here], 2, icy)
-    code = np.where(np.isnan(value[here]), 3, code)  # an anomaly where its climatology is land
+        icy |= _at(field.ice, here) > HALF
+    code = np.where(np.broadcast_to(_again(field), value.shape)[here], 2, icy)
+    code = np.where(np.isnan(rows), 3, code)  # an anomaly where its climatology is land
+    if not field.anomaly and field.lat.ndim == 1:
+        used = here.copy()
+        used[here] = ~icy & ~dry & (quality < SUSPECT)
+        land = constant_on_land(value, used)
+        code = code if land is None else np.where(land[here], 4, code)
+    code = np.where(dry & (code == 0), 5, code)
     return pd.Series(pd.Categorical.from_codes(code, pd.Index(list(REASONS))))
+
+
+def _at(values: NDArray, here: NDArray[np.bool_]) -> NDArray:
+    """(row) values at the cells that are rows; one value stands for all."""
+    return np.broadcast_to(values, here.shape)[here] if values.ndim else values
+
+
+def _again(field: Field) -> NDArray[np.bool_]:
+    """(lon) cyclic columns, which repeat others."""
+    if field.lon.ndim == 2:
+        return np.array(False)
+    _, first = np.unique(np.round(field.lon % 360, 4), return_index=True)
+    return ~np.isin(np.arange(field.lon.size), first)
 
 
 def _absolute(field: Field, path: Path, climatology: xr.DataArray | None) -> NDArray[np.float64]:
@@ -137,36 +178,63 @@ def _absolute(field: Field, path: Path, climatology: xr.DataArray | None) -> NDA
     base = climatology.transpose("month", "lat", "lon")
     row = nearest(base["lat"].to_numpy().astype(float), field.lat)
     column = nearest(base["lon"].to_numpy().astype(float), field.lon, turn=360.0)
+    if field.time.ndim != 1 or field.lat.ndim != 1:
+        raise ObservationError(
+            f"{path} holds anomalies of single pixels, expected anomalies on a grid; give temperatures"
+        )
     month = field.time.astype("datetime64[M]").astype(np.int64) % 12
     values = base.to_numpy()
     return np.stack([field.value[k] + values[m][np.ix_(row, column)] for k, m in enumerate(month)])
 
 
-def _field(file: NetcdfFile, options: ReadOptions) -> Field:
-    name = _variable(file)
-    lat, lon = _axis(file, LATS), _axis(file, LONS)
+def _field(file: NetcdfFile, options: ReadOptions) -> tuple[Field, tuple[str, ...]]:
+    """The part of the product that the options ask for, and what was assumed about it."""
+    surface = find_surface(file)
+    if surface is None:
+        raise file.error(
+            f"it has none of the variables {', '.join(NAMES)} on latitude and longitude, by name or "
+            "standard_name", "give the table in another form"
+        )  # fmt: skip
+    _require_observations(file, surface)
+    axes = surface.axes
+    time, assumed = _times(file, surface)
+    part = _part((time.size, file.size(axes.rows), file.size(axes.columns)), options)
+    stored = on_axes(file, surface.name, axes, part, file.numbers)
+    invalid = outside(stored, file.stored_type(surface.name), file.attributes(surface.name))
+    usable = stored if invalid is None else np.where(invalid, np.nan, stored)
+    value, unit = celsius(file, surface, usable)
+    ice, dry = marked_cells(file, surface, part)
+    field = Field(
+        time=_pixel_times(file, axes, part, time[part]),
+        lat=file.quantity(axes.lat, "degrees"),
+        lon=file.quantity(axes.lon, "degrees"),
+        value=value,
+        error=errors_of_cells(file, surface, part),
+        ice=ice_fraction(file, surface, part),
+        anomaly=surface.anomaly,
+        product=file.attribute("title") or file.path.stem,
+        first=part.start,
+        following=part.stop if part.stop < time.size else None,
+        quality=quality_of_cells(file, surface, part),
+        icy=ice,
+        dry=dry,
+    )
+    return field, tuple(word for word in (assumed, unit) if word)
+
+
+def _require_observations(file: NetcdfFile, surface: Surface) -> None:
     marks = [word for word in MODEL_MARKS if file.attribute(word)]
     if marks:
         raise file.error(
             f"it is model output ({', '.join(marks)}), expected observations", "leave it out"
         )
-    time = _times(file)
-    shape = (time.size, lat.size, lon.size)
-    part = _part(shape, options)
-    words = f"{name} {file.attribute('long_name', name)} {file.attribute('title')}".lower()
-    anomaly = "anom" in words or name in ("ssta", "anom")
-    return Field(
-        time=time[part],
-        lat=lat,
-        lon=lon,
-        value=_celsius(file, name, _grid(file, name, shape, part), anomaly),
-        error=_optional(file, ERRORS, shape, part),
-        ice=_fraction(_optional(file, ICE, shape, part)),
-        anomaly=anomaly,
-        product=file.attribute("title") or file.path.stem,
-        first=part.start,
-        following=part.stop if part.stop < time.size else None,
-    )
+    level = file.attribute("processing_level").upper()
+    if surface.axes.swath and not (level.startswith("L2") or "sst_dtime" in file):
+        raise file.error(
+            f"{surface.axes.lat} is two-dimensional, expected a grid of latitude and longitude, or a "
+            "swath of GHRSST",
+            "observations come on one; remap model output by `deepda control prepare`",
+        )
 
 
 def _part(shape: tuple[int, int, int], options: ReadOptions) -> slice:
@@ -178,91 +246,33 @@ def _part(shape: tuple[int, int, int], options: ReadOptions) -> slice:
     return slice(options.first_step, min(options.first_step + count, steps))
 
 
-def _variable(file: NetcdfFile) -> str:
-    found = [name for name in NAMES if name in file]
-    if not found:
-        raise file.error(
-            f"it has none of the variables {', '.join(NAMES)}", "give the table in another form"
-        )
-    return found[0]
-
-
-def _axis(file: NetcdfFile, names: tuple[str, ...]) -> NDArray[np.float64]:
-    found = next((name for name in names if name in file), None)
-    if found is None or len(file.shape(found)) != 1:
-        raise file.error(
-            f"{found or names[0]} is {'two-dimensional' if found else 'missing'}, expected a grid of "
-            "latitude and longitude",
-            "observations come on one; remap model output by `deepda control prepare`",
-        )
-    values = file.numbers(found)
-    if not np.isfinite(values).all():
-        raise file.error(f"{found} has missing values, expected none")
-    return values
-
-
-def _grid(file: NetcdfFile, name: str, shape: tuple[int, int, int], part: slice) -> NDArray[np.float64]:
-    found = file.shape(name)
-    if [n for n in found if n != 1] != [n for n in shape if n != 1]:
-        raise file.error(f"{name} has shape {found}, expected time, lat, lon {shape}")
-    if found[:1] == shape[:1]:
-        return file.numbers(name, part=part).reshape(-1, *shape[1:])
-    return file.numbers(name).reshape(shape)[part]
-
-
-def _optional(
-    file: NetcdfFile, names: tuple[str, ...], shape: tuple[int, int, int], part: slice
-) -> NDArray[np.float64] | None:
-    found = next((name for name in names if name in file), None)
-    return None if found is None else _grid(file, found, shape, part)
-
-
-def _fraction(ice: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    return None if ice is None else ice / 100 if np.nanmax(ice, initial=0.0) > 1.5 else ice
-
-
-def _celsius(
-    file: NetcdfFile, name: str, values: NDArray[np.float64], anomaly: bool
-) -> NDArray[np.float64]:
-    """degC by the units; without units by the values: an ocean is either kelvin or degC."""
-    units = file.attribute("units", name).lower()
-    finite = values[np.isfinite(values)]
-    if anomaly or units in CELSIUS:
-        return values
-    if units in ("k", "kelvin", "degk", "deg_k"):
-        return values - ZERO_CELSIUS
-    middle = float(np.median(finite)) if finite.size else 0.0
-    if units == "" and KELVIN[0] < middle < KELVIN[1]:
-        return values - ZERO_CELSIUS
-    if units == "" and -5 < middle < 45:
-        return values
-    raise file.error(
-        f"{name} is in units {units!r} around {middle:g}, expected kelvin or degC", "set its units"
-    )
-
-
-def _times(file: NetcdfFile) -> NDArray[np.datetime64]:
-    if "time" not in file and "TIME" not in file:
+def _times(file: NetcdfFile, surface: Surface) -> tuple[NDArray[np.datetime64], str]:
+    """Time of each step and what was assumed; of the coverage where the file has no time."""
+    dim = surface.axes.time
+    steps = file.size(dim) if dim else 1
+    named = [*TIMES, *(n for n in sorted(file.names) if file.attribute("standard_name", n) == "time")]
+    fitting = [n for n in dict.fromkeys([dim, *named]) if n in file and file.dims(n) in ((dim,), ())]
+    name = next((n for n in fitting if int(np.prod(file.shape(n))) == steps), None)
+    if dim == "":
+        name = next((n for n in named if n in file and int(np.prod(file.shape(n))) == 1), None)
+    if name is not None:
+        return middle_times(file, name, surface.name)
+    middle = coverage_middle(file) if steps == 1 else None
+    if middle is None:
         raise file.error(
             "it has no time, expected one for each field", "leave out what is a climatology"
         )
-    name = "time" if "time" in file else "TIME"
-    time = file.times(name).reshape(-1)
-    bounds = file.attribute("bounds", name)
-    if (
-        bounds in file
-        and file.shape(bounds) == (time.size, 2)
-        and not file.attribute("climatology", name)
-    ):
-        return _middle(file, name, bounds)
-    month = time.astype("datetime64[M]")
-    first_days = bool((time == month.astype("datetime64[s]")).all())
-    if not first_days or time.size < 2 or (np.diff(month).astype(int) < 1).any():
+    return np.array([middle]), ""
+
+
+def _pixel_times(
+    file: NetcdfFile, axes: Axes, part: slice, time: NDArray[np.datetime64]
+) -> NDArray[np.datetime64]:
+    """(time) or, where pixels have times of their own (GHRSST sst_dtime), (time, row, column)."""
+    if "sst_dtime" not in file:
         return time
-    return time + ((month + 1).astype("datetime64[s]") - time) // 2
-
-
-def _middle(file: NetcdfFile, name: str, bounds: str) -> NDArray[np.datetime64]:
-    units, calendar = (file.attribute(word, name) for word in ("units", "calendar"))
-    edges = decode_times(file.numbers(bounds), units, calendar.lower(), file.error)
-    return edges[:, 0] + (edges[:, 1] - edges[:, 0]) // 2
+    units = file.attribute("units", "sst_dtime")
+    values = on_axes(file, "sst_dtime", axes, part, file.numbers)
+    if " since " in units:
+        return decode_times(values, units, file.attribute("calendar", "sst_dtime").lower(), file.error)
+    return seconds_since(file.in_unit(values, "sst_dtime", "s"), time[:, None, None])

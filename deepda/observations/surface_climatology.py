@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from deepda.base.units import UnitError, convert
 from deepda.geometry.windows import MONTHS
 from deepda.observations.reading import ZERO_CELSIUS, ObservationError
 from deepda.observations.t30 import read_t30_climatology
@@ -45,16 +47,35 @@ def _monthly(dataset: xr.Dataset, path: Path) -> xr.DataArray:
             f"{path} has none of the variables {', '.join(NAMES)} with latitude and longitude; give a "
             "climatology of SST"
         )
-    value, lat, lon = (dataset[name].to_numpy().astype(float) for name in found)
-    if value.shape != (MONTHS, lat.size, lon.size):
+    name, lat_name, lon_name = map(str, found)
+    field, lat, lon = (dataset[word] for word in (name, lat_name, lon_name))
+    months = [dim for dim in field.dims if dim not in (*lat.dims, *lon.dims) and field.sizes[dim] != 1]
+    if lat.ndim != 1 or lon.ndim != 1 or len(months) != 1 or field.sizes[months[0]] != MONTHS:
         raise ObservationError(
-            f"{path}: {found[0]} has shape {value.shape}, expected {MONTHS} x {lat.size} x {lon.size}: "
-            "a month of the year, latitude, longitude; give a climatology of SST"
+            f"{path}: {name} has dimensions {dict(field.sizes)}, expected {MONTHS} months of the year, "
+            "latitude and longitude; give a climatology of SST"
         )
-    if np.nanmedian(value) > 200:
+    order = (months[0], *lat.dims, *lon.dims)
+    value = (
+        field.squeeze([dim for dim in field.dims if dim not in order], drop=True)
+        .transpose(*order)
+        .to_numpy()
+        .astype(float)
+    )
+    units = str(field.attrs.get("units", "")).strip()
+    if units:
+        value = _celsius(value, units, path)
+    elif np.nanmedian(value) > 200:
         value = value - ZERO_CELSIUS
     return xr.DataArray(
         value,
-        coords={"month": np.arange(1, MONTHS + 1), "lat": lat, "lon": lon},
+        coords={"month": np.arange(1, MONTHS + 1), "lat": lat.to_numpy(), "lon": lon.to_numpy()},
         dims=("month", "lat", "lon"),
     )
+
+
+def _celsius(values: NDArray[np.float64], units: str, path: Path) -> NDArray[np.float64]:
+    try:
+        return convert(values, units, "degC")
+    except UnitError as error:
+        raise ObservationError(f"{path}: {error}") from error

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from deepda.observations.calendars import decode_times
 from deepda.observations.cells import Cells
 from deepda.observations.columns import MISSING
-from deepda.observations.ncfile import decode_times
 from deepda.observations.numbers_of_tables import as_texts
 from deepda.observations.reading import ObservationError
 from deepda.observations.reasons import Reasons

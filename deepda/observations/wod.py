@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.ncfile import WOD, NetcdfFile
+from deepda.observations.cf import downwards
+from deepda.observations.flags import WOD
+from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import WOD_PROBES, named
 from deepda.observations.reading import BAD, SUSPECT, UNKNOWN, ReadOptions, ReadResult, finish, worst
 
@@ -39,7 +41,7 @@ def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
     cast, _, place = _layout(file, "z", casts, levels, ragged)
     temperature, quality = _on_levels(file, "Temperature", casts, place, ragged)
     salinity, salinity_quality = _on_levels(file, "Salinity", casts, place, ragged)
-    depth = file.numbers("z", (levels,))
+    depth = file.quantity("z", "m", (levels,)) * downwards(file, "z")
     dataset = file.texts("dataset", casts)
     probe = np.array([name.lower() for name in dataset])
     platform = _platform_names(file, casts)
@@ -47,8 +49,8 @@ def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "time": _per_cast(file.times("time"), casts, file)[cast],
-            "lat": _per_cast(file.numbers("lat"), casts, file)[cast],
-            "lon": _per_cast(file.numbers("lon"), casts, file)[cast],
+            "lat": _per_cast(file.quantity("lat", "degrees"), casts, file)[cast],
+            "lon": _per_cast(file.quantity("lon", "degrees"), casts, file)[cast],
             "depth": depth,
             "temperature": temperature,
             "salinity": np.where(salinity_quality < SUSPECT, salinity, np.nan),
@@ -95,8 +97,9 @@ def _on_levels(
     if (level >= counts[cast]).any():
         raise file.error(f"{name} has more values than a cast has depths")
     at = first[cast] + level
-    found = file.numbers(name, (size,))
-    value[at] = np.where(found > MISSING, found, np.nan)
+    given = file.numbers(name, (size,))
+    given = np.where(given > MISSING, given, np.nan)
+    value[at] = file.in_unit(given, name, "degC") if name == "Temperature" else given
     profile = _profile_flag(file, name, casts)
     quality[at] = worst(_flags(file, name, size), np.where(profile > SUSPECT, profile, 0)[cast])
     return value, quality
@@ -123,5 +126,5 @@ def _platform_names(file: NetcdfFile, casts: int) -> NDArray[np.str_]:
 
 def _per_cast(values: NDArray, casts: int, file: NetcdfFile) -> NDArray:
     if values.size != casts:
-        raise file.error(f"{values.size} positions or times came for {casts} casts")
+        raise file.error(f"found {values.size} positions or times, expected {casts}, one a cast")
     return values.reshape(casts)

@@ -1,0 +1,155 @@
+"""Times as files count them: "<unit> since <date> <zone>" in any calendar of CF, texts, digits.
+
+CF Conventions 1.11, section 4.4. The standard, Gregorian, proleptic and Julian calendars name days that
+happened, each by its own date; a day of the model calendars (noleap, all_leap, 360_day) is the real day
+of the same date, and none where that date does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import cftime
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.observations.reading import ObservationError
+
+STEPS = {"day": 86400, "d": 86400, "hour": 3600, "hr": 3600, "h": 3600, "minute": 60, "min": 60,
+         "second": 1, "sec": 1, "s": 1, "millisecond": 1e-3, "msec": 1e-3, "microsecond": 1e-6,
+         "nanosecond": 1e-9, "week": 604_800}  # fmt: skip
+REAL = ("standard", "gregorian", "proleptic_gregorian", "julian")  # every day is as long as every other
+MODEL = ("noleap", "365_day", "all_leap", "366_day", "360_day")
+JULIAN_DAY = 2_440_588  # number of 1970-01-01, as cftime counts ordinals
+SINCE = re.compile(
+    r"\s*([A-Za-z]+?)s?\s+since\s+(\d{1,4})-(\d{1,2})-(\d{1,2})"
+    r"(?:[T\s]+(\d{1,2})(?::(\d{1,2}))?(?::(\d{1,2}(?:\.\d*)?))?)?"
+    r"\s*(?:(Z|UTC|GMT)|([+-])\s*(\d{1,2}):?(\d{2})?)?(?:\s*\(?UTC\)?)?\s*",
+    re.IGNORECASE,
+)
+DIGITS = re.compile(r"\s*day as %Y%m%d(?:\.%f)?\s*")  # the absolute time axis of CDO
+Refusal = Callable[[str], ObservationError]
+
+
+def decode_times(
+    values: NDArray[np.float64], units: str, calendar: str, error: Refusal
+) -> NDArray[np.datetime64]:
+    """Times (datetime64[s], UTC) of "<unit> since <date>", NaT where missing or beyond the calendar.
+
+    Months are counted on the calendar, their fraction in the length of the month. Without a calendar
+    it is the standard one, with Julian dates before 15 October 1582.
+
+    Args:
+        values: counts of any shape.
+        units: the attribute; a zone after the date holds.
+        calendar: the attribute, in lower case.
+        error: makes the refusal of a file of what was found and expected.
+    """
+    if DIGITS.fullmatch(units):
+        whole = np.floor(values)
+        return digits(whole, np.zeros(values.shape)) + _seconds((values - whole) * 86400.0)
+    found = SINCE.fullmatch(units)
+    if found is None:
+        raise error(f"times in units {units!r}, expected '<unit> since <date>'")
+    calendar = calendar or "standard"
+    if calendar not in REAL + MODEL:
+        raise error(f"times in the calendar {calendar!r}, expected one of {', '.join(REAL + MODEL)}")
+    year, month, day = (int(found[k]) for k in (2, 3, 4))
+    if year < 1:
+        raise error(f"times since {units.partition('since')[2]!r}, expected a date after the year 1: "
+                    "a climatology")  # fmt: skip
+    unit = found[1].lower()
+    if unit not in STEPS and unit != "month":
+        raise error(f"times in {unit!r}, expected days, hours, minutes, seconds or months")
+    try:
+        start = cftime.datetime(year, month, day, calendar=calendar)
+    except ValueError:
+        raise error(
+            f"times since {units.partition('since')[2]!r}, expected a date that exists"
+        ) from None
+    clock = _clock(found)
+    if unit == "month":
+        return _months_since(values, _real(start)) + clock
+    if calendar in MODEL:
+        return _model_days(values * STEPS[unit] + clock.astype(float), start)
+    return seconds_since(values * STEPS[unit] + clock.astype(float), _real(start))
+
+
+def seconds_since(
+    seconds: NDArray[np.float64], start: np.datetime64 | NDArray[np.datetime64]
+) -> NDArray[np.datetime64]:
+    """Times of seconds since dates (proleptic Gregorian), NaT where not finite or beyond 9 ka."""
+    first: NDArray[np.datetime64] = np.asarray(start).astype("datetime64[s]")
+    return first + _seconds(seconds)
+
+
+def days_since(days: NDArray[np.float64], start: str) -> NDArray[np.datetime64]:
+    """Times of days since a date, NaT where missing."""
+    return seconds_since(np.asarray(days, float) * 86400.0, np.datetime64(start, "s"))
+
+
+def digits(date: NDArray[np.float64], clock: NDArray[np.float64]) -> NDArray[np.datetime64]:
+    """Times of YYYYMMDD and HHMMSS as numbers, NaT where they are no date."""
+    usable = (date > 10_000) & (date < 99_991_232) & (clock >= 0) & (clock < 240_000)
+    d, c = (np.where(usable, x, 10_101.0).astype(np.int64) for x in (date, clock))
+    year, month, day = d // 10_000, d // 100 % 100, d % 100
+    usable &= (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    start = ((year - 1970) * 12 + np.where(usable, month, 1) - 1).astype("datetime64[M]")
+    midnight = start.astype("datetime64[s]") + (day - 1) * 86_400
+    usable &= midnight.astype("datetime64[M]") == start  # no 31 June
+    time = midnight + (c // 10_000 * 3600 + c // 100 % 100 * 60 + c % 100)
+    return np.where(usable, time, np.datetime64("NaT", "s"))
+
+
+def written_times(texts: NDArray[np.str_]) -> NDArray[np.datetime64]:
+    """Times of ISO 8601 texts, UTC where they name no zone, NaT where they are none."""
+    whole = pd.Series(texts.ravel()).str.fullmatch(r"\d{4}-?\d\d-?\d\d.*").to_numpy()
+    parsed = pd.to_datetime(pd.Series(texts.ravel()).where(whole), utc=True, errors="coerce",
+                            format="ISO8601")  # fmt: skip
+    return parsed.dt.tz_convert(None).to_numpy().astype("datetime64[s]").reshape(texts.shape)
+
+
+def _clock(found: re.Match[str]) -> np.timedelta64:
+    """Time of day of the reference, in UTC."""
+    hour, minute = int(found[5] or 0), int(found[6] or 0)
+    seconds = hour * 3600.0 + minute * 60.0 + float(found[7] or 0)
+    zone = int(found[10] or 0) * 3600 + int(found[11] or 0) * 60
+    return np.timedelta64(round(seconds) + (zone if found[9] == "-" else -zone), "s")
+
+
+def _real(day: cftime.datetime) -> np.datetime64:
+    """The same day in the proleptic Gregorian calendar of numpy; by its date for a model calendar."""
+    if day.calendar in MODEL:
+        day = cftime.datetime(day.year, day.month, day.day, calendar="proleptic_gregorian")
+    since = np.timedelta64(day.toordinal() - JULIAN_DAY, "D")
+    return (np.datetime64("1970-01-01") + since).astype("datetime64[s]")
+
+
+def _model_days(seconds: NDArray[np.float64], start: cftime.datetime) -> NDArray[np.datetime64]:
+    """Real times of the dates of a model calendar, NaT for 30 February and its like."""
+    usable = np.abs(seconds) < 3e11
+    days, inverse = np.unique(np.floor(np.where(usable, seconds, 0.0) / 86400), return_inverse=True)
+    units = f"days since {start.year:04d}-{start.month:02d}-{start.day:02d}"
+    dates = cftime.num2date(days, units, start.calendar)
+    numbers = np.array([date.year * 10_000 + date.month * 100 + date.day for date in dates], float)
+    midnight = digits(numbers, np.zeros(days.size))[inverse].reshape(seconds.shape)
+    time: NDArray[np.datetime64] = np.where(usable, midnight, np.datetime64("NaT", "s"))
+    return time + _seconds(seconds % 86400)
+
+
+def _seconds(seconds: NDArray[np.float64]) -> NDArray[np.timedelta64]:
+    usable = np.abs(seconds) < 3e11
+    whole = np.rint(np.where(usable, seconds, 0.0)).astype("timedelta64[s]")
+    return np.where(usable, whole, np.timedelta64("NaT", "s"))
+
+
+def _months_since(values: NDArray[np.float64], start: np.datetime64) -> NDArray[np.datetime64]:
+    usable = np.abs(values) < 12 * 9000
+    months = np.where(usable, values, 0.0)
+    whole = np.floor(months).astype(np.int64)
+    first = start.astype("datetime64[M]")
+    begin, end = ((first + whole + k).astype("datetime64[s]") for k in (0, 1))
+    part = ((end - begin).astype(float) * (months - whole)).astype("timedelta64[s]")
+    return np.where(usable, begin + part + (start - first), np.datetime64("NaT", "s"))

@@ -1,0 +1,181 @@
+"""Which variable of a CF file plays which part: by standard name, then long name, then name.
+
+CF standard name table; names as OceanSITES, Copernicus, ERDDAP, IOOS gliders and users write them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deepda.observations.gridded import EAST, NORTH
+from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.surface import is_anomaly
+
+STANDARD = {  # standard name -> part
+    "time": "time",
+    "latitude": "lat",
+    "longitude": "lon",
+    "depth": "depth",
+    "height": "depth",
+    "altitude": "depth",
+    "height_above_mean_sea_level": "depth",
+    "height_above_sea_floor": "",
+    "sea_water_pressure": "pressure",
+    "sea_water_pressure_due_to_sea_water": "pressure",
+    "sea_water_temperature": "in_situ",
+    "sea_water_potential_temperature": "potential",
+    "sea_water_conservative_temperature": "conservative",
+    "sea_surface_temperature": "surface",
+    "sea_surface_skin_temperature": "surface",
+    "sea_surface_subskin_temperature": "surface",
+    "sea_surface_foundation_temperature": "surface",
+    "sea_water_practical_salinity": "salinity",
+    "sea_water_salinity": "salinity",
+    "sea_water_absolute_salinity": "absolute_salinity",
+}
+NAMES = {  # part -> names, in lower case, the usual one first
+    "time": ("time", "juld", "date", "datetime", "timestamp", "date_time", "obs_time"),
+    "lat": ("lat", "latitude", "nav_lat"),
+    "lon": ("lon", "longitude", "long", "nav_lon"),
+    "depth": ("depth", "deph", "z", "level_depth"),
+    "pressure": ("pressure", "pres", "sea_water_pressure"),
+    "in_situ": ("temp", "in_situ_temperature", "insitu_temperature", "sea_water_temperature"),
+    "potential": ("potential_temperature", "theta", "thetao", "potm", "temperature"),
+    "conservative": ("conservative_temperature", "bigthetao"),
+    "surface": ("sst", "sea_surface_temperature"),
+    "salinity": ("salinity", "psal", "practical_salinity", "salt"),
+    "error": ("error", "temperature_error", "uncertainty", "stddev"),
+    "platform_id": ("platform_id", "platform_number", "platform_code", "wmo_platform_code", "wmo",
+                    "wmo_id", "trajectory", "station", "station_id", "buoy", "platform", "id",
+                    "callsign"),
+    "profile": ("profile_id", "profile", "cast", "cast_id", "profile_index"),
+    "cycle": ("cycle_number",),
+    "direction": ("direction",),
+    "platform_type": ("platform_type", "instrument", "platform_kind"),
+}  # fmt: skip
+KINDS = ("in_situ", "potential", "conservative", "surface")  # of temperature
+ROLE_IDS = ("timeseries_id", "trajectory_id")  # cf_role of a platform
+ASSUMED = "the kind of `temperature` is not said: taken as potential"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Variables of a file by the part they play.
+
+    Attributes:
+        names: part -> variable; the temperature stands under "temperature", a second name of the
+            platform under "station".
+        kind: of temperature, one of KINDS.
+        assumed: what the file does not say, or says in two ways.
+    """
+
+    names: Mapping[str, str]
+    kind: str
+    assumed: tuple[str, ...]
+
+
+def find_parts(file: NetcdfFile, given: Mapping[str, str]) -> Parts | None:
+    """The parts of a file; None where it has no temperature with a time and a place.
+
+    Args:
+        file: the file.
+        given: part -> variable that the user names; "temperature" is potential, "in_situ" in situ.
+
+    Raises:
+        ObservationError: a named variable that is not there, or only anomalies of temperature.
+    """
+    absent = [name for name in given.values() if name not in file]
+    if absent:
+        raise file.error(f"it has no variable {', '.join(absent)}", "name those of the file in columns")
+    candidates = dict[str, list[str]]()
+    for name in sorted(file.names):
+        role = role_of(file, name)
+        if role:
+            candidates.setdefault(role, []).append(name)
+    kind, main, assumed = _temperature(file, candidates, given)
+    if not main:
+        return None
+    names = {"temperature": main}
+    for part in ("time", "lat", "lon", "depth", "pressure", "salinity", "absolute_salinity", "error",
+                 "platform_id", "profile", "cycle", "direction", "platform_type", "qc"):  # fmt: skip
+        hit = given.get(part) or _best(file, part, candidates.get(part, []), main)
+        if hit:
+            names[part] = hit
+    others = [name for name in candidates.get("platform_id", []) if name != names.get("platform_id")]
+    if others:
+        names["station"] = _best(file, "platform_id", others, main)
+    return Parts(names, kind, assumed) if {"time", "lat", "lon"} <= names.keys() else None
+
+
+def role_of(file: NetcdfFile, name: str) -> str:
+    """Part of a variable, "" where it plays none; standard names before names."""
+    standard = file.attribute("standard_name", name).lower()
+    lower = name.lower()
+    if standard.endswith("temperature standard_error"):
+        return "error"
+    if " " in standard:  # status_flag, number_of_observations and their like
+        return ""
+    if file.attribute("cf_role", name) in ROLE_IDS:
+        return "platform_id"
+    if file.attribute("cf_role", name) == "profile_id":
+        return "profile"
+    if standard in STANDARD:
+        return STANDARD[standard]
+    units = file.attribute("units", name)
+    if NORTH.fullmatch(units) or EAST.fullmatch(units):
+        return "lat" if NORTH.fullmatch(units) else "lon"
+    if standard and "_" in standard and standard != lower:
+        return ""  # it is something else, whatever its name
+    return _by_words(file.attribute("long_name", name).lower(), lower)
+
+
+def _by_words(long_name: str, name: str) -> str:
+    part = next((part for part, names in NAMES.items() if name in names), "")
+    if part not in KINDS or part == "surface":
+        return part
+    if "potential" in long_name:
+        return "potential"
+    if "conservative" in long_name:
+        return "conservative"
+    return "in_situ" if re.search(r"in.?situ|sea.?water.temperature", long_name) else part
+
+
+def _temperature(
+    file: NetcdfFile, candidates: Mapping[str, list[str]], given: Mapping[str, str]
+) -> tuple[str, str, tuple[str, ...]]:
+    """Kind and variable of the temperature, and what was assumed."""
+    for word, kind in (("temperature", "potential"), ("in_situ", "in_situ"), ("surface", "surface")):
+        if word in given:
+            return kind, given[word], ()
+    order = ("in_situ", "potential", "conservative", "surface")
+    named = [(kind, name) for kind in order for name in candidates.get(kind, [])
+             if file.stored_type(name).kind in "iuf"]  # fmt: skip
+    sound = [pair for pair in named if not is_anomaly(file, pair[1])]
+    if named and not sound:
+        raise file.error(f"{named[0][1]} holds anomalies, expected temperatures",
+                         "add their climatology and give temperatures")  # fmt: skip
+    if not sound:
+        return "", "", ()
+    kind, main = min(sound, key=lambda pair: (_rank(pair[0], pair[1]), order.index(pair[0])))
+    standard = file.attribute("standard_name", main)
+    by_name = _by_words("", main.lower())
+    if standard.lower() in STANDARD and by_name in KINDS and by_name != kind:
+        words = kind.replace("_", " ")
+        return kind, main, (f"{main} is {words} temperature by its standard_name {standard}",)
+    long_name = file.attribute("long_name", main).lower()
+    unsaid = main.lower() == "temperature" and not standard and "potential" not in long_name
+    return kind, main, (ASSUMED,) if unsaid and kind == "potential" else ()
+
+
+def _rank(part: str, name: str) -> int:
+    """Place of a name among the usual ones of its part; beyond them for others."""
+    names = NAMES.get(part, ())
+    return names.index(name.lower()) if name.lower() in names else len(names)
+
+
+def _best(file: NetcdfFile, part: str, candidates: list[str], main: str) -> str:
+    """The candidate that the temperature names among its coordinates, else the usual name."""
+    own = file.attribute("coordinates", main).split()
+    return min(candidates, key=lambda name: (name not in own, _rank(part, name), name), default="")

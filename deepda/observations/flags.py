@@ -1,0 +1,151 @@
+"""Quality flags in our five words: the schemes of the formats, and schemes that a file declares itself.
+
+CF Conventions 1.11, section 3.5: `flag_values` lists codes, `flag_masks` bits, `flag_meanings` a word
+for each. A code outside the declared ones is of unknown quality, never good.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepda.observations.reading import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
+
+BLANK = -1  # code of an empty flag character
+# What the flags of the formats mean in our five words. A code that is not listed is bad.
+ARGO = {  # Argo user's manual, reference table 2; 9 is "missing", blank is padding
+    BLANK: UNKNOWN, 0: UNKNOWN, 1: GOOD, 2: PROBABLY_GOOD, 3: SUSPECT, 4: BAD, 5: PROBABLY_GOOD,
+    8: PROBABLY_GOOD, 9: BAD,
+}  # fmt: skip
+GTSPP = ARGO  # GTSPP quality flags: the same words, 5 "changed by a QC centre"
+SEADATANET = ARGO | {6: SUSPECT, 7: SUSPECT, 17: SUSPECT}  # vocabulary L20: below, in excess, "A"
+FDBK = ARGO  # NEMO: q in 0..9, 1 good, 4 rejected
+WOD = {BLANK: UNKNOWN, 0: GOOD}  # WOD manual, table 12: 0 accepted, 1..9 failed a check
+GHRSST = {  # GDS 2.0 revision 5, table 9-1: quality_level of a pixel
+    0: BAD, 1: BAD, 2: BAD, 3: PROBABLY_GOOD, 4: PROBABLY_GOOD, 5: GOOD,
+}  # fmt: skip
+MODIS = {0: GOOD, 1: PROBABLY_GOOD, 2: SUSPECT, 3: BAD, 4: BAD}  # NASA OB.DAAC, qual_sst: 0 is best
+# Words of flag_meanings, the first pattern that is found in one decides.
+WORDS: tuple[tuple[str, int], ...] = (
+    (r"no_?data|missing|absent|nil_?value|\bfill", BAD),
+    (r"prob(ably)?_?good|possibly_?good|potentially_?good", PROBABLY_GOOD),
+    (r"prob(ably)?_?bad|potentially_?correctable|correctable|possibly_?bad", SUSPECT),
+    (r"unknown|no_?(qc|quality|test|check)|not_?(qc|qualit|evaluat|tested|applied|checked|control|appl)"
+     r"|unqualified|unflagged|unchecked|unevaluated", UNKNOWN),
+    (r"worst|not_?(good|valid|accept|usable|used|pass)|unacceptable|unusable|invalid|incorrect", BAD),
+    (r"acceptable", PROBABLY_GOOD),
+    (r"suspect|suspicious|question|doubt|dubious|low_?quality|lower_?quality|poor|marginal|inconsist"
+     r"|of_?(high_?)?interest|below_detection|in_excess|uncertain", SUSPECT),
+    (r"bad|fail|error|wrong|reject|spike|stuck|frozen|out_?of|_out$|inversion|gradient|anomal"
+     r"|cloud|land", BAD),
+    (r"chang|modif|correct|interpol|estimat|adjust|nominal|average|harvest", PROBABLY_GOOD),
+    (r"good|best|accepted|valid|pass|\bok\b|high_?quality|highest|clear|\bnormal\b|\bocean\b", GOOD),
+)  # fmt: skip
+ICE = re.compile(r"(^|_)(sea_)?ice(?!_free|free)")
+DRY = re.compile(r"(^|_)(land|lake|river|cloud|cloudy|rain|sidelobe)(?!_free)")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Flags as a file declares them.
+
+    Attributes:
+        meanings: words, in lower case.
+        values: code of each word, or None where bits alone are declared.
+        masks: bits of each word, or None.
+    """
+
+    meanings: tuple[str, ...]
+    values: tuple[int, ...] | None
+    masks: tuple[int, ...] | None
+
+    def qualities(self, raw: NDArray) -> NDArray[np.int8]:
+        """Quality (0..4) of each flag; a code that is not declared is unknown.
+
+        Bits are independent tests: a set one counts with its word, none set is good.
+        """
+        codes = self._codes(raw)
+        if self.values is None:
+            quality = np.full(raw.shape, GOOD, np.int8)
+            for word, mask in zip(self.meanings, self.masks or (), strict=True):
+                at = (codes & mask) == mask
+                quality[at] = np.maximum(quality[at], quality_of(word))
+            return quality
+        quality = np.full(raw.shape, UNKNOWN, np.int8)
+        for word, at in self._where(codes):
+            quality[at] = quality_of(word)
+        return quality
+
+    def marked(self, raw: NDArray, words: re.Pattern[str]) -> NDArray[np.bool_]:
+        """Where a flag has a meaning that a pattern is found in."""
+        out = np.zeros(raw.shape, np.bool_)
+        for word, at in self._where(self._codes(raw)):
+            if words.search(word):
+                out |= at
+        return out
+
+    def _where(self, codes: NDArray[np.int64]) -> list[tuple[str, NDArray[np.bool_]]]:
+        masks = self.masks or (-1,) * len(self.meanings)
+        values = self.values or masks
+        return [
+            (word, (codes & mask) == value)
+            for word, mask, value in zip(self.meanings, masks, values, strict=True)
+        ]
+
+    @staticmethod
+    def _codes(raw: NDArray) -> NDArray[np.int64]:
+        if raw.dtype.kind in "SU":
+            text = np.char.strip(raw.astype(str))
+            return np.where(np.char.isdigit(text), text, "-1").astype(np.int64)
+        return np.where(np.abs(raw.astype(float)) < 2**53, raw, -1).astype(np.int64)
+
+
+def declared(attributes: Mapping[str, object]) -> Declared | None:
+    """The scheme of a flag variable by its attributes; None where it has none, or a broken one."""
+    meanings = tuple(re.split(r"[\s,;]+", str(attributes.get("flag_meanings", "")).strip().lower()))
+    values, masks = (_integers(attributes.get(name)) for name in ("flag_values", "flag_masks"))
+    lengths = {len(part) for part in (values, masks) if part is not None}
+    return Declared(meanings, values, masks) if lengths == {len(meanings)} else None
+
+
+def quality_of(word: str) -> int:
+    """Quality of a word of flag_meanings; unknown where it says nothing that we can read."""
+    return next((quality for pattern, quality in WORDS if re.search(pattern, word)), UNKNOWN)
+
+
+def qualities(raw: NDArray, scheme: Mapping[int, int]) -> NDArray[np.int8]:
+    """Flags to qualities: "1", b"1", 1 and the byte 49 are the same flag; others are bad."""
+    if raw.dtype.kind in "SU":
+        numbers = _first_code(raw)
+    else:
+        with np.errstate(invalid="ignore"):
+            numbers = np.where(np.abs(raw) < 128, raw, 127).astype(np.int64)
+    letters = raw.dtype.kind in "SU" or raw.dtype.itemsize == 1  # characters, or their codes in a byte
+    numbers = np.where(letters & (numbers >= 48), numbers - 48, numbers)
+    lookup = np.full(129, BAD, np.int8)
+    for code, quality in scheme.items():
+        lookup[code + 1] = quality
+    return lookup[np.clip(numbers, -1, 127) + 1]
+
+
+def _first_code(raw: NDArray) -> NDArray[np.int64]:
+    """Code of each flag character, BLANK where it is empty; longer texts are no flag."""
+    if raw.dtype != "S1":
+        text = np.char.strip(raw.astype("U"), " \0")
+        raw = np.where(np.char.str_len(text) > 1, "\x7f", text).astype("S1")
+    codes = np.frombuffer(np.ascontiguousarray(raw).tobytes(), np.uint8).reshape(raw.shape)
+    return np.where(np.isin(codes, (0, 32)), BLANK, codes.astype(np.int64))
+
+
+def _integers(found: object) -> tuple[int, ...] | None:
+    if found is None:
+        return None
+    parts = found.replace(",", " ").split() if isinstance(found, str) else np.atleast_1d(found).tolist()  # type: ignore[call-overload]
+    try:
+        return tuple(int(float(str(part).rstrip("bBsSuU"))) for part in parts)
+    except ValueError:
+        return None

@@ -1,0 +1,153 @@
+"""Where the axes of a gridded file are: by names and attributes of its coordinates, never by sizes.
+
+CF Conventions 1.11, chapters 4 and 5. A grid has a latitude and a longitude of one dimension each; a
+swath has both on the same two dimensions (GHRSST L2P).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepda.observations.ncfile import NetcdfFile
+
+Values = TypeVar("Values", bound=np.generic)
+NORTH = re.compile(r"degrees?_?n(orth)?", re.IGNORECASE)
+EAST = re.compile(r"degrees?_?e(ast)?", re.IGNORECASE)
+LATS, LONS = ("lat", "latitude", "nav_lat", "y"), ("lon", "longitude", "nav_lon", "x")
+DEEPEST = 20.0  # m: a single level below it is no surface
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The coordinates of a field.
+
+    Attributes:
+        lat, lon: names of the variables.
+        rows, columns: names of the dimensions that they lie on.
+        time: name of the dimension of time, "" where the field has none.
+        swath: latitude and longitude are two-dimensional, (rows, columns).
+    """
+
+    lat: str
+    lon: str
+    rows: str
+    columns: str
+    time: str
+    swath: bool
+
+
+def find_axes(file: NetcdfFile, name: str) -> Axes | None:
+    """Axes of a variable; None where it lies on no latitude and longitude.
+
+    Raises:
+        ObservationError: a dimension stands twice, or another dimension has several values.
+    """
+    dims = file.dims(name)
+    lat, lon = coordinates(file, dims)
+    if not lat or not lon:
+        return None
+    below = file.dims(lat), file.dims(lon)
+    if len(set(dims)) < len(dims):
+        raise file.error(f"{name} has dimensions {dims}, one twice: its axes cannot be told apart",
+                         "name the dimensions")  # fmt: skip
+    swath = below[0] == below[1] and len(below[0]) == 2
+    if not swath and (len(below[0]) != 1 or len(below[1]) != 1 or below[0] == below[1]):
+        return None
+    rows, columns = below[0] if swath else (below[0][0], below[1][0])
+    others = [dim for dim in dims if dim not in (rows, columns)]
+    times = [dim for dim in others if _is_time(file, dim)]
+    time = times[0] if times else ""
+    long = [dim for dim in others if dim != time and file.size(dim) != 1]
+    if long:
+        raise file.error(
+            f"{name} has the dimension {long[0]} of {file.size(long[0])} beside time, latitude and "
+            "longitude, expected a field of the surface", "select one of them"
+        )  # fmt: skip
+    _require_surface(file, [dim for dim in others if dim != time])
+    return Axes(lat, lon, rows, columns, time, swath)
+
+
+def coordinates(file: NetcdfFile, dims: tuple[str, ...]) -> tuple[str, str]:
+    """Names of latitude and longitude whose dimensions are among `dims`, "" where there is none."""
+    fitting = [
+        name for name in sorted(file.names) if file.dims(name) and set(file.dims(name)) <= {*dims}
+    ]
+    return (
+        _coordinate(file, fitting, "latitude", NORTH, LATS),
+        _coordinate(file, fitting, "longitude", EAST, LONS),
+    )
+
+
+def on_axes(
+    file: NetcdfFile,
+    name: str,
+    axes: Axes,
+    part: slice,
+    read: Callable[..., NDArray[Values]],
+) -> NDArray[Values]:
+    """(time, row, column) values of a variable of the file, in the order of the axes' names.
+
+    Args:
+        file: the file.
+        name: of the variable; it may lack the dimension of time.
+        axes: of the field.
+        part: steps of time.
+        read: reads a part of a variable, (name, part=(slice of each dimension)).
+
+    Raises:
+        ObservationError: the variable lies on other dimensions.
+    """
+    dims = file.dims(name)
+    missing = [dim for dim in (axes.rows, axes.columns) if dim not in dims]
+    odd = [
+        dim for dim in dims if dim not in (axes.time, axes.rows, axes.columns) and file.size(dim) != 1
+    ]
+    if missing or odd:
+        raise file.error(f"{name} has dimensions {dims}, expected {axes.rows} and {axes.columns}")
+    values = read(name, part=tuple(part if dim == axes.time else slice(None) for dim in dims))
+    order = [dim for dim in (axes.time, axes.rows, axes.columns) if dim in dims]
+    rest = [dim for dim in dims if dim not in order]
+    values = values.transpose([dims.index(dim) for dim in [*rest, *order]])
+    values = values.reshape(values.shape[len(rest) :])
+    return values if axes.time in dims else values[None]
+
+
+def _coordinate(
+    file: NetcdfFile, names: Iterable[str], standard: str, units: re.Pattern[str], usual: tuple[str, ...]
+) -> str:
+    """The first by standard name, then by units, then by its own name."""
+    names = list(names)
+    tests: tuple[Callable[[str], bool], ...] = (
+        lambda name: file.attribute("standard_name", name).lower() == standard,
+        lambda name: bool(units.fullmatch(file.attribute("units", name))),
+        lambda name: name.lower() in usual,
+    )
+    hits = ([name for name in names if test(name)] for test in tests)
+    return next((min(hit, key=lambda name: (len(file.dims(name)), name)) for hit in hits if hit), "")
+
+
+def _is_time(file: NetcdfFile, dim: str) -> bool:
+    """Whether a dimension counts time, by its coordinate or, without one, by its name."""
+    if dim in file and file.dims(dim) == (dim,):
+        return (
+            " since " in file.attribute("units", dim)
+            or file.attribute("standard_name", dim) == "time"
+            or file.attribute("axis", dim) == "T"
+            or dim.lower() in ("time", "t")
+        )
+    return dim.lower() in ("time", "t", "time_counter", "record", "date")
+
+
+def _require_surface(file: NetcdfFile, dims: Iterable[str]) -> None:
+    for dim in dims:
+        if dim in file and file.attribute("standard_name", dim).lower() == "depth":
+            depth = file.quantity(dim, "m").ravel()
+            if depth.size == 1 and abs(depth[0]) > DEEPEST:
+                raise file.error(f"it lies at a depth of {depth[0]:g} m, expected the sea surface",
+                                 "give it as a table with its depth")  # fmt: skip

@@ -1,0 +1,117 @@
+"""The time of a mean: the middle of its interval, however a product is cut into files.
+
+The interval is, in this order: the bounds of the time; a month, where the file says so by cell_methods,
+by an attribute of its frequency or coverage, by the units "months since", by a long name or title, or
+by a date of year and month in its name; a month, where every stamp is the first of one at 00:00 and the
+file says nothing else. Otherwise the stamp is the time.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepda.observations.calendars import decode_times, written_times
+from deepda.observations.ncfile import NetcdfFile
+
+FREQUENCIES = ("frequency", "time_frequency", "temporal_resolution", "time_coverage_resolution",
+               "time_coverage_duration", "time_step", "temporal_range")  # global attributes # fmt: skip
+PERIODS = ("avg_period", "delta_t")  # attributes of time, as NOAA writes them: "0000-01-00 00:00:00"
+MONTHLY = re.compile(r"\bmon(th)?s?(ly)?\b|mnmean|\bp1m\b|\bp0*1m|\bp(28|29|30|31)d\b|^0000-01-00")
+OTHER = re.compile(
+    r"\bdaily\b|\bdays?\b|hourly|weekly|pentad|annual|yearly"
+    r"|\bp(?!(28|29|30|31)d)\d+d\b|\bpt\d|\bp1y\b|^0000-00-\d\d"
+)
+DAY_IN_NAME = re.compile(  # 20190304, 20190304120000, 2019-03-04
+    r"(?<!\d)(1[6-9]|20)\d\d((0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d\d){0,3}"
+    r"|([-_.])(0[1-9]|1[0-2])\6(0[1-9]|[12]\d|3[01]))(?!\d)"
+)
+MONTH_IN_NAME = re.compile(r"(?<!\d)(1[6-9]|20)\d\d[-_.]?(0[1-9]|1[0-2])(?![-_.]?\d)")
+SHORT_LEVELS = ("L2", "L3")  # GHRSST: passes of satellites, not means of a month
+ASSUMED = "times at 00:00 on the first of a month and no interval: taken as means of the month"
+
+
+def middle_times(file: NetcdfFile, name: str, variable: str) -> tuple[NDArray[np.datetime64], str]:
+    """(time) middle of the interval of each step, and what was assumed for it, "" for nothing.
+
+    Args:
+        file: the file.
+        name: of the variable of time.
+        variable: whose means they are.
+
+    Raises:
+        ObservationError: no times by units and calendar.
+    """
+    time = file.times(name).reshape(-1)
+    bounds = file.attribute("bounds", name)
+    if bounds in file and file.shape(bounds) == (time.size, 2):
+        return _between(file, name, bounds), ""
+    said = _interval(file, name, variable)
+    if said == "month":
+        return _mid_month(time), ""
+    if said == "" and _all_firsts(time):
+        return _mid_month(time), ASSUMED
+    return time, ""
+
+
+def coverage_middle(file: NetcdfFile) -> np.datetime64 | None:
+    """Middle of the global attributes time_coverage_start and _end, for a file without a time."""
+    edges = written_times(np.array([file.attribute(f"time_coverage_{end}") for end in ("start", "end")]))
+    return (
+        None if np.isnat(edges).any() or edges[1] < edges[0] else edges[0] + (edges[1] - edges[0]) // 2
+    )
+
+
+def _interval(file: NetcdfFile, name: str, variable: str) -> str:
+    """ "month", "other" or "", by what the file says, the most exact word first."""
+    methods = file.attribute("cell_methods", variable).lower()
+    interval = re.search(r"interval:\s*([\d.]+)\s*(\w+)", methods)
+    said = [f"{interval[1]} {interval[2]}"] if interval else []
+    said += [file.attribute(word, name) for word in PERIODS] + [
+        file.attribute(word) for word in FREQUENCIES
+    ]
+    if file.attribute("units", name).lower().startswith("month"):
+        return "month"
+    if "time: point" in methods or file.attribute("processing_level").upper().startswith(SHORT_LEVELS):
+        return "other"
+    said += [
+        file.attribute("long_name", variable),
+        file.attribute("long_name", name),
+        file.attribute("title"),
+    ]
+    for words in (word.lower() for word in said if word):
+        month, other = bool(MONTHLY.search(words)), bool(OTHER.search(words))
+        if month != other:  # "monthly means of daily values" says nothing
+            return "month" if month else "other"
+    stem = file.path.name.lower()
+    if DAY_IN_NAME.search(stem):
+        return "other"
+    words = re.sub(r"[^a-z0-9]+", " ", stem)
+    if OTHER.search(words):
+        return "other"
+    return "month" if MONTH_IN_NAME.search(stem) or MONTHLY.search(words) else ""
+
+
+def _all_firsts(time: NDArray[np.datetime64]) -> bool:
+    month = time.astype("datetime64[M]")
+    return (
+        bool((time == month.astype("datetime64[s]")).all())
+        and not (np.diff(month).astype(int) < 1).any()
+    )
+
+
+def _mid_month(time: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """Stamps on the first or last day of a month become its middle; others lie within it already."""
+    month = time.astype("datetime64[M]")
+    first, following = (edge.astype("datetime64[s]") for edge in (month, month + 1))
+    day = np.timedelta64(1, "D")
+    edge = ((time - first) < day) | ((following - time) <= day)
+    return np.where(edge, first + (following - first) // 2, time)
+
+
+def _between(file: NetcdfFile, name: str, bounds: str) -> NDArray[np.datetime64]:
+    units, calendar = (file.attribute(word, name) for word in ("units", "calendar"))
+    edges = decode_times(file.numbers(bounds), units, calendar.lower(), file.error)
+    return edges[:, 0] + (edges[:, 1] - edges[:, 0]) // 2

@@ -1,0 +1,158 @@
+"""Discrete samples in NetCDF: which value of each variable belongs to which sample.
+
+CF Conventions 1.11, chapter 9: points, time series, trajectories, profiles and their combinations, as
+orthogonal or incomplete arrays or as ragged ones (contiguous by `sample_dimension`, indexed by
+`instance_dimension`). Variables are matched by the names of their dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepda.observations.ncfile import NetcdfFile
+
+MOVING = ("TIME", "LATITUDE", "LONGITUDE", "POSITION")  # OceanSITES and Copernicus: one length for all
+OCEANSITES = ("oceansites", "insitutac", "in situ tac", "medatlas")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The array of samples, and how instances (casts, stations) are spread over it.
+
+    Attributes:
+        file: that they stand in.
+        dims: names of the dimensions of the measured variable.
+        shape: their lengths.
+        instances: by dimension of instances, the dimension it is spread along and the instance of
+            each place of that dimension.
+    """
+
+    file: NetcdfFile
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    instances: dict[str, tuple[str, NDArray[np.intp]]]
+
+    def own_dims(self, name: str) -> tuple[str, ...]:
+        """Dimensions of a variable without the one that counts the characters of a text."""
+        dims = self.file.dims(name)
+        text = self.file.stored_type(name) == "S1" and dims and not self._along(dims[-1]).strip("1")
+        return dims[:-1] if text else dims
+
+    def texts(self, name: str) -> NDArray[np.str_]:
+        """Texts of a variable on the samples; whole numbers as texts, "" where missing."""
+        file, dims = self.file, self.own_dims(name)
+        shape = tuple(map(file.size, dims))
+        if file.stored_type(name).kind in "iuf":
+            numbers = file.numbers(name).ravel()
+            words = np.array([f"{number:.0f}" if np.isfinite(number) else "" for number in numbers])
+        elif dims == file.dims(name) and file.stored_type(name) == "S1":
+            words = np.char.strip(file.characters(name, shape))
+        else:
+            words = file.texts(name, int(np.prod(shape)))
+        return self.spread(name, words.reshape(shape))
+
+    def fits(self, name: str) -> bool:
+        """Whether a variable can be spread over the samples."""
+        return all(self._along(dim) for dim in self.own_dims(name))
+
+    def spread(self, name: str, values: NDArray) -> NDArray:
+        """Values of a variable as an array of the shape of the samples.
+
+        Args:
+            name: of the variable.
+            values: on its dimensions, without the one of characters.
+
+        Raises:
+            ObservationError: it lies on a dimension that the samples do not have.
+        """
+        for axis, dim in enumerate(self.own_dims(name)):
+            if dim in self.instances and dim not in self.dims:
+                values = np.take(values, self._instance(dim)[1], axis=axis)
+        dims = [self._along(dim) for dim in self.own_dims(name)]
+        if not all(dims) or len(set(dims)) < len(dims):
+            raise self.file.error(
+                f"{name} has dimensions {self.file.dims(name)}, expected some of {', '.join(self.dims)}",
+                "name the dimensions after those of the temperature",
+            )
+        keep = [axis for axis, dim in enumerate(dims) if dim != "1"]
+        values = values.reshape([values.shape[axis] for axis in keep])
+        named = [dims[axis] for axis in keep]
+        order = sorted(range(len(named)), key=lambda axis: self.dims.index(named[axis]))
+        values = values.transpose(order)
+        lengths = [size if dim in named else 1 for dim, size in zip(self.dims, self.shape, strict=True)]
+        return np.broadcast_to(values.reshape(lengths), self.shape)
+
+    def casts(self) -> NDArray[np.intp] | None:
+        """Number of the instance of each sample of a ragged array; None where it is none."""
+        direct = [dim for dim, (along, _) in self.instances.items() if along in self.dims]
+        return None if not direct else self._on_samples(*self._instance(direct[0]))
+
+    def _on_samples(self, dim: str, values: NDArray[np.intp]) -> NDArray[np.intp]:
+        lengths = [size if own == dim else 1 for own, size in zip(self.dims, self.shape, strict=True)]
+        return np.broadcast_to(values.reshape(lengths), self.shape)
+
+    def _along(self, dim: str) -> str:
+        """Dimension of the samples that one of a variable runs along, "1" for one value, "" for none."""
+        if dim in self.dims:
+            return dim
+        if dim in self.instances:
+            return self._instance(dim)[0]
+        if self.file.size(dim) == 1:
+            return "1"
+        words = f"{self.file.attribute('Conventions')} {self.file.attribute('format_version')}".lower()
+        moving = any(word in words.replace("-", "").replace("_", "") for word in OCEANSITES)
+        return "TIME" if moving and dim in MOVING and "TIME" in self.dims and (
+            self.file.size(dim) == self.file.size("TIME")) else ""  # fmt: skip
+
+    def _instance(self, dim: str) -> tuple[str, NDArray[np.intp]]:
+        """Dimension of the samples and the instance of each of its places, through nested instances."""
+        along, index = self.instances[dim]
+        while along not in self.dims and along in self.instances:
+            along, places = self.instances[along]
+            index = index[places]
+        return (along if along in self.dims else ""), index
+
+
+def samples_of(file: NetcdfFile, name: str) -> Samples:
+    """The samples of a measured variable.
+
+    Raises:
+        ObservationError: counts or indices of a ragged array that do not fit.
+    """
+    instances = dict[str, tuple[str, NDArray[np.intp]]]()
+    for count in sorted(file.names):
+        sample, instance = (
+            file.attribute(f"{word}_dimension", count) for word in ("sample", "instance")
+        )
+        if sample and len(file.dims(count)) == 1 and file.size(sample):
+            instances[file.dims(count)[0]] = sample, _contiguous(file, count, file.size(sample))
+        elif instance and len(file.dims(count)) == 1 and file.size(instance):
+            instances[instance] = file.dims(count)[0], _indexed(file, count, file.size(instance))
+    return Samples(file, file.dims(name), file.shape(name), instances)
+
+
+def row_sizes(file: NetcdfFile, name: str, size: int) -> NDArray[np.intp]:
+    """Counts of a contiguous ragged array, which must add up to its size.
+
+    Raises:
+        ObservationError: they do not.
+    """
+    counts = np.nan_to_num(file.numbers(name))
+    if (counts < 0).any() or counts.sum() != size or (counts != np.rint(counts)).any():
+        raise file.error(f"{name} adds up to {counts.sum():g}, expected {size} values")
+    return counts.astype(np.intp)
+
+
+def _contiguous(file: NetcdfFile, name: str, size: int) -> NDArray[np.intp]:
+    counts = row_sizes(file, name, size)
+    return np.repeat(np.arange(counts.size), counts)
+
+
+def _indexed(file: NetcdfFile, name: str, size: int) -> NDArray[np.intp]:
+    index = file.numbers(name)
+    if not np.isfinite(index).all() or (index < 0).any() or (index >= size).any():
+        raise file.error(f"{name} points outside its {size} instances, expected 0 to {size - 1}")
+    return index.astype(np.intp)
