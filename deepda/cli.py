@@ -18,7 +18,7 @@ from deepda.commands.console import Command, exit_code, flag_settings, read_comm
 from deepda.commands.data import DATA_GET, DATA_LIST
 from deepda.commands.evaluate import EVALUATE
 from deepda.commands.explain import EXPLAIN
-from deepda.commands.observations import FEEDBACK, INGEST, OBSERVATIONS_SHOW
+from deepda.commands.observations import FEEDBACK, FORMATS, INGEST, OBSERVATIONS_SHOW
 from deepda.commands.osse import BLIND_ZONE, DENY, KNOWN_ANSWER, OSSE_RUN, SWEEP
 
 if TYPE_CHECKING:
@@ -228,6 +228,7 @@ COMMANDS = (
     PREPARE,
     INGEST,
     OBSERVATIONS_SHOW,
+    FORMATS,
     FEEDBACK,
     EVALUATE,
     EXPLAIN,

@@ -18,9 +18,9 @@ from torch import Tensor
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
-from deepda.explain.attribution import Response, converged, remembered
+from deepda.explain.attribution import Response, remembered
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
-from deepda.explain.features import encoder_of, feature_maps
+from deepda.explain.features import feature_maps
 from deepda.explain.sanity import correction, likeness, randomised, saliency_of, untrained, whole
 from deepda.explain.study import (
     by_platform,
@@ -138,7 +138,7 @@ def response_of(finished: Finished, name: str = "nino34", step: int = STEP) -> R
 
 
 def of_case(finished: Finished, case: Case, asked: Target) -> Response:
-    return Response(converged(finished.analyser), case, asked, torch.from_numpy(finished.space.scale))
+    return Response(finished.analyser.converged(), case, asked, torch.from_numpy(finished.space.scale))
 
 
 def doubled(response: Response) -> Response:
@@ -359,7 +359,7 @@ def test_platforms_over_windows_are_those_of_the_study(runs) -> None:
     asked = target("nino34", finished.space.grid, Place())
     case = cycle_to(finished, [STEP])[STEP]
     linear = linear_part(
-        converged(finished.analyser), case, asked, torch.from_numpy(finished.space.scale)
+        finished.analyser.converged(), case, asked, torch.from_numpy(finished.space.scale)
     )
     assert linear is not None
     found = removed_by_platform(finished, case, asked)
@@ -489,7 +489,7 @@ def test_the_published_network_is_refused(tmp_path: Path) -> None:
     grid = even_grid()
     config = load_config("osse", ["generator=ham2024", "per_year=12", "osse.spinup=2"])
     space = space_on(grid)
-    made = build_generator(config.generator, space, ControlStatistics.none(space), 0).analyser
+    made = build_generator(config.generator, space, ControlStatistics.none(space, 0), 0).analyser
     save_checkpoint(tmp_path / "checkpoint", made, space, {})
     (tmp_path / "config.yaml").write_text(dump(config))
     with pytest.raises(ExplainError, match="innovation or unet3plus"):
@@ -505,14 +505,14 @@ def test_the_published_network_is_refused(tmp_path: Path) -> None:
 def test_feature_maps_come_level_by_level(runs, settings: list[str], levels: int) -> None:
     response = response_of(runs(settings))
     found = feature_maps(response)
-    assert len(found) == levels == len(encoder_of(response.analyser))
+    assert len(found) == levels == len(response.analyser.encoder())
     for number, level in enumerate(found):
         assert level.activity.shape == SHAPE[1:]
         assert ("every cell" in level.name) == (number == 0)
         for channel in level.channels.values():
             coarse = channel[: 2**number, : 2**number]
             assert np.ptp(coarse) == 0, "the cells of a coarse level are drawn whole"
-    for module in encoder_of(response.analyser):
+    for module in response.analyser.encoder():
         assert not module._forward_hooks
 
 

@@ -51,7 +51,7 @@ def test_unequal_longitudes_are_refused() -> None:
     config = load_config("osse", [])
     space = space_on(grid)
     with pytest.raises(GridError, match="expected one width"):
-        build_generator(config.generator, space, ControlStatistics.none(space), seed=0)
+        build_generator(config.generator, space, ControlStatistics.none(space, 0), seed=0)
 
 
 def table_at(run: Run, time: str, shift: float) -> pd.DataFrame:

@@ -223,7 +223,7 @@ def test_what_comes_later_makes_no_place_less_certain(seed: int) -> None:
 @torch.no_grad()
 def test_one_factor_is_smoothed_as_a_number_is() -> None:
     made = analyser(1)
-    kept = made.structure().kept
+    kept = made.structure().variances.kept
     steps, estimates = smoothed_cycle(made, series(made, 2, empty_from=2))
     first, last = steps
     gain = kept.sqrt() * first.analysis.memory / last.background.memory

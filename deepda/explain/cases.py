@@ -21,30 +21,27 @@ from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.assimilation.superobs import USED, SuperObs, superobs
 from deepda.base.progress import Progress
 from deepda.explain.targets import ExplainError
-from deepda.networks.innovation import InnovationAnalyser
-from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
+from deepda.networks.trainable import InnovationForm
 from deepda.runs.finished import ANALYSIS, ROWS, TRUTH, FinishedRun
-
-Explained = InnovationAnalyser | UNet3PlusAnalyser
 
 
 class Finished(FinishedRun):
     """A finished run whose generator can be explained."""
 
     @property
-    def analyser(self) -> Explained:
+    def analyser(self) -> InnovationForm:
         """The trained generator.
 
         Raises:
             ExplainError: it is the published one.
         """
-        analyser = super().analyser
-        if not isinstance(analyser, Explained):
+        form = super().analyser.innovation_form()
+        if form is None:
             raise ExplainError(
-                f"{self.folder} holds a {type(analyser).__name__}, which does not respond to "
+                f"{self.folder} holds a {type(super().analyser).__name__}, which does not respond to "
                 "innovations; expected a run with generator=innovation or unet3plus"
             )
-        return analyser
+        return form
 
     def step(self, time: str | None) -> int:
         """Position of the window that holds a time; of the last one if None.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Result, StateEstimate
 from deepda.assimilation.state import StateSpace
-from deepda.networks.innovation import influence
+from deepda.networks.correction import influence
 from deepda.output.netcdf import BackgroundWriter
 
 ARGUMENTS = {

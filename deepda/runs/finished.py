@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from torch import nn
 
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
 from deepda.geometry.windows import Windows, season_of, windows
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import in_window, read_table
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import saved_config
@@ -54,11 +54,11 @@ class FinishedRun:
         return self.folder / CHECKPOINT
 
     @cached_property
-    def _trained(self) -> tuple[nn.Module, StateSpace]:
+    def _trained(self) -> tuple[TrainableAnalyser, StateSpace]:
         return load_analyser(self.checkpoint, self.config.generator)
 
     @property
-    def analyser(self) -> nn.Module:
+    def analyser(self) -> TrainableAnalyser:
         """The trained generator, ready to analyse.
 
         Raises:

@@ -19,7 +19,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import (
-    Analyser,
     Nothing,
     Result,
     StateEstimate,
@@ -35,6 +34,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import WindowError, Windows, windows
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import REQUIRED, TableError, compact, require_table
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
@@ -68,7 +68,7 @@ class Analysis:
 class Run:
     """A trained analyser and the space it works in."""
 
-    analyser: Analyser
+    analyser: TrainableAnalyser
     space: StateSpace
 
     def window(self, time: str | np.datetime64) -> Windows:
@@ -176,7 +176,7 @@ def load_run(folder: str | Path) -> Run:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
     """
     run = FinishedRun(Path(folder))
-    return Run(run.analyser, run.space)  # type: ignore[arg-type]
+    return Run(run.analyser, run.space)
 
 
 def _with_utc(table: pd.DataFrame) -> pd.DataFrame:

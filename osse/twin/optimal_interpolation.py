@@ -20,7 +20,7 @@ from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.settings.schema import Config
-from osse.twin.control_years import fit_space, share_out
+from osse.twin.control_years import share_out, training_anomalies
 from osse.twin.validation_years import ValidationYears
 
 WINDOWS = 90  # of the validation years; the first half is spin-up, or the inflation comes out too large
@@ -77,7 +77,7 @@ def tuned_interpolation_of(
         run: its folder.
         config: whose `osse` shares out the years of the control simulation.
         cache: folder for the anomalies of the training years, removed again.
-        progress: told of the reading.
+        progress: shows the reading.
 
     Raises:
         CheckpointError: the run has none.
@@ -87,12 +87,9 @@ def tuned_interpolation_of(
             f"{run} has no {FILE}, expected the folder of a finished `deepda osse run`; give the same "
             "command again, it goes on where it stopped"
         )
-    kept = cache / "anomalies.npy"
-    space, anomalies = fit_space(share_out(run / "control.nc", config), kept, progress)
-    try:
+    control = share_out(run / "control.nc", config)
+    with training_anomalies(control, cache, progress) as (space, anomalies):
         return load_interpolation(anomalies, space.grid, run / "checkpoint")
-    finally:
-        kept.unlink()
 
 
 def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:

@@ -66,6 +66,10 @@ class ValidationYears:
         ratio = (volume * error).sum((1, 2)) / np.where(wet, spread_of_layer, 1)
         return np.where(wet, np.sqrt(ratio), 1.0)
 
+    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
+        return np.sqrt(self.mean_square_error(analyser)) / self.space.scale
+
     def mean_square_error(self, analyser: Analyser) -> NDArray[np.float64]:
         """(L, Y, X) K2, over the windows after spin-up."""
         total = np.zeros(self.space.grid.shape)
