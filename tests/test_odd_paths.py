@@ -16,7 +16,7 @@ from test_ingest import csv, kept_rows, take
 from test_readers_profiles import write_argo
 
 from deepda.base.errors import UsageError
-from deepda.base.lock import FolderInUseError, sole_writer
+from deepda.base.lock import exclusive
 from deepda.base.text import as_it_was, printable
 from deepda.cli import main
 from deepda.observations.ingest import ingest
@@ -170,10 +170,12 @@ def test_a_second_writer_is_refused_and_touches_nothing(tmp_path: Path) -> None:
     output = tmp_path / "out"
     take(csv(tmp_path / "a.csv"), output=output)
     (output / ".half.part").touch()  # of the first one, in the middle of its work
-    before = sorted((p, p.stat().st_mtime_ns) for p in output.rglob("*") if p.is_file())
-    with sole_writer(output), pytest.raises(FolderInUseError, match="another process writes"):
-        take(csv(tmp_path / "b.csv"), output=output)
-    assert sorted((p, p.stat().st_mtime_ns) for p in output.rglob("*") if p.is_file()) == before
+    with exclusive(output):
+        before = sorted((p, p.stat().st_mtime_ns) for p in output.rglob("*") if p.is_file())
+        with pytest.raises(UsageError, match="is being written"):
+            take(csv(tmp_path / "b.csv"), output=output)
+        after = sorted((p, p.stat().st_mtime_ns) for p in output.rglob("*") if p.is_file())
+    assert after == before
     take(tmp_path / "b.csv", output=output)
 
 

@@ -106,6 +106,12 @@ def test_a_line_with_another_number_of_fields_is_rejected(tmp_path: Path) -> Non
     assert found.reasons == {"line_with_other_number_of_fields": 2}
 
 
+def test_a_line_of_data_that_begins_like_a_comment_is_counted(tmp_path: Path) -> None:
+    found = read(tmp_path, bottle(line(0.0), "#16N14" + line(10.0).strip()[6:-2], line(20.0)))
+    assert found.rows_in == 3
+    assert found.reasons == {"line_with_other_number_of_fields": 1}
+
+
 def test_a_date_without_time_is_at_noon_and_less_sure(tmp_path: Path) -> None:
     table = read(tmp_path, bottle(line(0.0, time="-999"), line(0.0, time="2330", station="8"))).table
     assert list(table["qc"]) == ["probably_good", "good"]

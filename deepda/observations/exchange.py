@@ -135,18 +135,20 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _parse(text: str, source: str) -> Exchange:
-    lines = [line for line in io.StringIO(text) if line.strip() and not line.startswith("#")]
-    kind = lines[0].partition(",")[0]
+    lines = [line for line in io.StringIO(text) if line.strip()]
+    plain = [line for line in lines if not line.startswith("#")]
+    kind = plain[0].partition(",")[0] if plain else ""
     if kind not in ("BOTTLE", "CTD"):
         raise ObservationError(
             f"{source} begins with {kind[:20]!r}, expected BOTTLE or CTD; leave it out"
         )
+    header, first = _header(plain, source) if kind == "CTD" else ({}, 1)
+    lines = _without_comments(lines, first + 2)
     ends = [n for n, line in enumerate(lines) if line.strip().rstrip(",") == END]
     if not ends:
         raise ObservationError(
             f"{source} has no line {END}, expected one behind the data: it was cut short; fetch it again"
         )
-    header, first = _header(lines, source) if kind == "CTD" else ({}, 1)
     table = [[field.strip() for field in line.split(",")] for line in lines[first : ends[0]]]
     if len(table) < 2:
         raise ObservationError(
@@ -156,6 +158,15 @@ def _parse(text: str, source: str) -> Exchange:
     _require_whole(columns, lines[ends[0] + 1 :], source)
     units = [*table[1], *[""] * len(columns)][: len(columns)]
     return Exchange(columns, units, header, [_without_tail(row, len(columns)) for row in table[2:]])
+
+
+def _without_comments(lines: Sequence[str], count: int) -> list[str]:
+    """The lines, without comments before the first data: `count` lines of the format stand there."""
+    kept: list[str] = []
+    for line in lines:
+        if len(kept) >= count or not line.startswith("#"):
+            kept.append(line)
+    return kept
 
 
 def _without_tail(fields: list[str], count: int) -> list[str]:

@@ -21,7 +21,7 @@ from deepda.observations.guard import shared_guard
 from deepda.observations.mitprof import read_mitprof
 from deepda.observations.moorings import read_mooring
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.own import read_own
+from deepda.observations.own import TEXT, read_own
 from deepda.observations.reading import (
     ObservationError,
     ReadOptions,
@@ -56,7 +56,6 @@ DAMAGE = (OSError, RuntimeError, ValueError, LookupError, OverflowError, MemoryE
           zlib.error)  # fmt: skip
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", HDF5)
-TEXT = (".csv", ".csv.gz")
 
 
 def read_observations(path: Path, options: ReadOptions | None = None) -> ReadResult:

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepda.base.files import require_writable
-from deepda.base.lock import sole_writer
+from deepda.base.lock import exclusive
 from deepda.base.progress import Progress
 from deepda.observations.coverage import Coverage
 from deepda.observations.formats import read_parts
@@ -86,8 +85,7 @@ def ingest(
         The rows of the manifest.
 
     Raises:
-        UsageError: an input lies in `output`, or `output` cannot be written.
-        FolderInUseError: another run works in `output`.
+        UsageError: an input lies in `output`, `output` cannot be written, or another run writes it.
         IngestError: there is no file at all, rows were lost, or with `strict` a file in trouble.
     """
     paths, output = list(paths), Path(output).absolute()
@@ -97,10 +95,9 @@ def ingest(
             f"there is no file at or below {', '.join(map(str, paths))}, expected observations; "
             "check the paths"
         )
-    require_writable(output)
     now = ReadOptions()
     with (
-        sole_writer(output),
+        exclusive(output),
         Progress(output / LOG) as progress,
         open_workers(workers, scheduler) as work,
     ):
@@ -137,6 +134,8 @@ def _take(
             found = _died(job) if done is None else done
             _refuse_trouble(found, strict)
             entries |= {entry.file: entry for entry in found}
+            for note in assumptions(found):
+                progress.note(note)
         listed = {source.file for source in sources}
         refused = {f: e for f, e in entries.items() if f in listed and e.status in USELESS}
         if useless == refused.keys() or find_sources(paths, output, refused) == sources:
@@ -161,12 +160,14 @@ def read_batch(job: Job) -> list[Entry]:
 def _read(file: str, sha256: str, options: ReadOptions, writer: PartWriter, coverage: Coverage) -> Entry:
     """Read one file, or say why not."""
     kept, rejects, name, here = 0, Counter[str](), "", Coverage()
+    assumed = dict[str, None]()  # in the order of their first part
     try:
         for result in _results(file, options):
             writer.add(result, file)
             here.add_rows(result.table, result.rejects)
             kept, name = kept + len(result.table), result.format
             rejects.update(result.reasons)
+            assumed |= dict.fromkeys(result.assumed)
     except ObservationError as error:
         writer.abandon()
         status = "unrecognised" if isinstance(error, UnknownFormatError) else "quarantined"
@@ -176,7 +177,8 @@ def _read(file: str, sha256: str, options: ReadOptions, writer: PartWriter, cove
     coverage.add(here)
     rejected = rejects.total()
     status = "kept" if kept else "rejected"
-    return Entry(file, sha256, name, status, kept + rejected, kept, rejected, reasons_text(rejects))
+    counts = kept + rejected, kept, rejected
+    return Entry(file, sha256, name, status, *counts, reasons_text(rejects), "; ".join(assumed))
 
 
 def _results(file: str, options: ReadOptions) -> Iterator[ReadResult]:
@@ -192,6 +194,18 @@ def _results(file: str, options: ReadOptions) -> Iterator[ReadResult]:
             f"{file} meets a fault of its reader ({last[0]}), expected rows or a refusal; "
             "please report it"
         ) from error
+
+
+def assumptions(entries: Iterable[Entry]) -> list[str]:
+    """A line on each assumption: what was assumed, in how many files, and the first of them."""
+    files: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.assumed:
+            files.setdefault(entry.assumed, []).append(Path(entry.file).name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {text}"
+        for text, names in files.items()
+    ]
 
 
 def _job(group: Sequence[tuple[str, str]], output: Path, options: OptionsOf) -> Job:

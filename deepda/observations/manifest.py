@@ -47,6 +47,7 @@ class Entry:
         status: a key of STATUSES.
         rows_in, rows_kept, rows_rejected: counts; 0 where it was not read.
         reasons: "code=count; ..." of rejected rows, or why the file as a whole was not taken.
+        assumed: sentences on what the file does not say and was taken for granted.
     """
 
     file: str
@@ -57,6 +58,7 @@ class Entry:
     rows_kept: int = 0
     rows_rejected: int = 0
     reasons: str = ""
+    assumed: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -122,5 +124,5 @@ def read_manifest(folder: Path) -> list[Entry]:
 
 def _entry(row: Mapping[str, str]) -> Entry:
     counts = {name: int(row[name]) for name in ("rows_in", "rows_kept", "rows_rejected")}
-    texts = {name: as_it_was(row[name]) for name in ("file", "reasons")}
+    texts = {name: as_it_was(row[name]) for name in ("file", "reasons", "assumed")}
     return Entry(**{**row, **texts, **counts})  # type: ignore[arg-type]
