@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deepda.base.lock import exclusive
 from deepda.base.progress import Progress
+from deepda.base.text import printable
 from deepda.observations.coverage import Coverage
 from deepda.observations.formats import read_parts
 from deepda.observations.manifest import NAME as MANIFEST
@@ -201,7 +202,7 @@ def assumptions(entries: Iterable[Entry]) -> list[str]:
     files: dict[str, list[str]] = {}
     for entry in entries:
         if entry.assumed:
-            files.setdefault(entry.assumed, []).append(Path(entry.file).name)
+            files.setdefault(entry.assumed, []).append(printable(Path(entry.file).name))
     return [
         f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {text}"
         for text, names in files.items()
