@@ -11,7 +11,7 @@ from torch import nn
 
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
-from deepda.assimilation.observed_ocean import OpenOcean, require_years
+from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
 from deepda.assimilation.smoother import Smoothable
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
@@ -38,6 +38,14 @@ from reanalysis.scores import scores_of
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
+SYNTHETIC = "synthetic: the observations are drawn from a simulated ocean, this is not the real ocean"
+SYNTHETIC_ATTRIBUTES = {
+    "title": "Twin experiment of DeepDA: analysis of a synthetic ocean, not of the real one",
+    "summary": "Potential temperature of a simulated ocean, analysed from synthetic observations drawn "
+    "from it with errors; dates name the observing system that was drawn, not days of the real ocean",
+    "processing_level": "synthetic",
+}
+REAL_ATTRIBUTES = {"title": "DeepDA reanalysis of ocean potential temperature"}
 
 
 class OpenBaseline(Protocol):
@@ -86,14 +94,19 @@ def run(
             ocean,
             Members(chosen.members, config.seed),
             output,
-            attributes_of(identity, lag, ocean.edition),
+            attributes_of(identity, lag, ocean),
             digest(identity),
             lag,
             part_of(config),
         )
+        if ocean.synthetic:
+            folder.progress.note(SYNTHETIC)
         with clock.stage("cycle"):
             reanalysis.run(years, folder.progress)
-        folder.progress.note(f"{output}/thetao_{years[0]}.nc to thetao_{years[-1]}.nc written")
+        first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
+        folder.progress.note(f"{first} to {last.name} written")
+        if ocean.synthetic:
+            folder.progress.note(SYNTHETIC)
         if open_opponent is not None and withholds(config):
             with clock.stage("baseline"):
                 cache = output / OPPONENT
@@ -108,13 +121,21 @@ def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
     A part of a year is always made anew, with what has been observed of it since.
     """
     whole = config.reanalysis.months == MONTHS
-    files = (folder.path / CONFIG_FILE, *(year_file(folder.path, year) for year in years))
+    files = (
+        folder.path / CONFIG_FILE,
+        *(year_file(folder.path, year, synthetic(config)) for year in years),
+    )
     if not whole or not all(file.exists() for file in files):
         return False
     there, asked = flat_settings(saved_config(folder.path)), flat_settings(config)
     for name in ("output", "data.root"):
         there.pop(name), asked.pop(name)
     return folder.nothing_to_do(there, asked)
+
+
+def synthetic(config: Config) -> bool:
+    """Whether the observations of the settings are drawn from a simulated ocean."""
+    return not isinstance(config.observations, IngestedObservations)
 
 
 def withholds(config: Config) -> bool:
@@ -173,23 +194,24 @@ def part_of(config: Config) -> int | None:
     return windows_of_months(chosen.end, chosen.months, config.per_year)
 
 
-def attributes_of(identity: dict[str, Any], lag: int | None, edition: str = "") -> dict[str, Any]:
+def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:
     """Global attributes of every file; no clock among them: the same run gives the same bytes.
 
     Args:
         identity: settings, weights and observations.
         lag: windows after a year that its analyses learn from; None is no smoother.
-        edition: of the observations.
+        ocean: whose observations they are.
     """
     apart = ("weights", "observations")
+    edition = {"edition": ocean.edition} if ocean.edition else {}
     return {
-        "title": "DeepDA reanalysis of ocean potential temperature",
-        "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation, cycled "
-        "with observations",
+        **(SYNTHETIC_ATTRIBUTES if ocean.synthetic else REAL_ATTRIBUTES),
+        "source": f"DeepDA {versions()['deepda']}, trained on a control simulation, cycled with "
+        f"{'synthetic' if ocean.synthetic else 'real'} observations",
         "id": digest(identity)[:16],
         "config": {key: value for key, value in identity.items() if key not in apart},
         "weights_sha256": identity["weights"],
-        "observations": identity["observations"] | ({"edition": edition} if edition else {}),
+        "observations": identity["observations"] | edition,
         "versions": versions(),
         "smoother": "none: each analysis learns from its own window and earlier ones"
         if lag is None
