@@ -11,12 +11,12 @@ from torch import nn
 
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
-from deepda.assimilation.smoother import Smoothable
 from deepda.base.files import write_whole
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, dump
 from deepda.settings.schema import Config, IngestedObservations
@@ -136,7 +136,7 @@ def require_years(years: range, ocean: ObservedOcean) -> None:
         )
 
 
-def lag_of(config: Config, analyser: nn.Module) -> int | None:
+def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
     """Windows after a year that its smoothed analyses learn from; None is no smoother.
 
     Raises:
@@ -144,7 +144,7 @@ def lag_of(config: Config, analyser: nn.Module) -> int | None:
     """
     if not config.reanalysis.smoother:
         return None
-    if not isinstance(analyser, Smoothable):
+    if analyser.covariance_form() is None:
         raise ReanalysisError(
             f"reanalysis.smoother=true came with a generator of the kind {config.generator.kind}, "
             "expected one with a covariance; take a run of generator=innovation, or "

@@ -217,10 +217,11 @@ class Reanalysis:
                 yield place, background, analysis, analysis
             return
         observed = source.windows
-        assert isinstance(self.analyser, Smoothable) and isinstance(observed, HeldWindows)
+        assert isinstance(observed, HeldWindows)
+        method: Smoothable = self.analyser  # type: ignore[assignment]
         known = min(number + self.lag, len(observed))
         steps = retrace(self.analyser, estimate, known, observed.__getitem__)
-        backwards = zip(reversed(range(known)), smooth(self.analyser, steps), strict=True)
+        backwards = zip(reversed(range(known)), smooth(method, steps), strict=True)
         for place, (step, smoothed) in backwards:
             if place < number:
                 yield place, step.background, step.analysis, smoothed

@@ -104,8 +104,8 @@ def table(results: Sequence[Result], dimensions: Sequence[Dimension]) -> str:
             console.print(f"trial {r.number + 1} {r.outcome.value}: {r.reason}")
     shares = importance(results, dimensions)
     if shares:
-        told = ", ".join(f"{key.rpartition('.')[2]} {share:.2f}" for key, share in shares.items())
-        console.print(f"what sets the best {BETTER:.0%} apart (PED-ANOVA): {told}")
+        parts = ", ".join(f"{key.rpartition('.')[2]} {share:.2f}" for key, share in shares.items())
+        console.print(f"what sets the best {BETTER:.0%} apart (PED-ANOVA): {parts}")
     finished = [r for r in results if r.outcome is Outcome.FINISHED]
     if finished:
         console.print(f"best: {_settings(finished[0], dimensions)}", soft_wrap=True)
@@ -142,17 +142,17 @@ def figure(results: Sequence[Result], dimensions: Sequence[Dimension]) -> Figure
 
 
 def _result(trial: FrozenTrial, default: Mapping[str, Value]) -> Result:
-    told: dict[str, Any] = trial.user_attrs
+    kept: dict[str, Any] = trial.user_attrs
     scores = tuple(score for _, score in sorted(trial.intermediate_values.items()))
     return Result(
         trial.number,
         trial.params,
-        Outcome(told["outcome"]),
+        Outcome(kept["outcome"]),
         scores,
         trial.value if trial.state is TrialState.COMPLETE else best_score(trial),
-        int(told.get("updates", 0)),
-        float(told.get("seconds", 0.0)),
-        told["reason"],
+        int(kept.get("updates", 0)),
+        float(kept.get("seconds", 0.0)),
+        kept["reason"],
         bool(default) and trial.params == default,
     )
 

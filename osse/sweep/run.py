@@ -18,7 +18,8 @@ from deepda.settings.schema import Config, ConfigError
 from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.trainer import Recipe, Watch
 from osse.known_answer import run as known_answer
-from osse.known_answer.linear_ocean import LinearOcean, Network
+from osse.known_answer.linear_ocean import LinearOcean
+from osse.known_answer.network import Network
 from osse.sweep.results import Outcome, table
 from osse.sweep.search_space import read_space
 from osse.sweep.trials import CSV, FIGURE, TRIALS, Objective, Search, require_same_search, run
@@ -88,10 +89,10 @@ def require_usable(on: str, words: Sequence[str]) -> None:
     for word in words:
         key = word.partition("=")[0]
         if key in ("seed", "output"):
-            raise ConfigError(f"{word} came, expected --{key}; write it as a flag")
+            raise ConfigError(f"{word} found, expected --{key}; write it as a flag")
         if key == "training.validate_every":
             raise ConfigError(
-                f"{word} came, but each trial is validated {VALIDATIONS} times, so that trials can be "
+                f"{word} found, but each trial is validated {VALIDATIONS} times, so that trials can be "
                 "compared on the way; leave it out"
             )
         if on == KNOWN_ANSWER and key.partition(".")[0] not in FREE:

@@ -83,7 +83,7 @@ def run(
         compose: a configuration from KEY=VALUE words.
         objective: trains with a configuration in a folder, shows the history of its validations, and
             gives the validation error of what is trained.
-        progress: is told.
+        progress: shows how far it is.
 
     Returns:
         The results, best first.
@@ -243,5 +243,5 @@ def _conclude(
         study.tell(trial, best)
     else:  # the sampler keeps away from what diverged, and learns nothing from what failed
         study.tell(trial, state=TrialState.FAIL if outcome is Outcome.FAILED else TrialState.PRUNED)
-    told = f", best validation RMSE {best:.5f} K" if best is not None else ""
-    progress.note(f"trial {trial.number + 1} {outcome.value}{told}{': ' * bool(reason)}{reason}")
+    scored = f", best validation RMSE {best:.5f} K" if best is not None else ""
+    progress.note(f"trial {trial.number + 1} {outcome.value}{scored}{': ' * bool(reason)}{reason}")
