@@ -7,16 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import nn
-
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
-from deepda.assimilation.smoother import Smoothable
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
@@ -89,7 +87,7 @@ def run(
         keep_identity(folder, identity)
         folder.keep_settings(config)
         reanalysis = Reanalysis(
-            _as_analyser(analyser.to(device_of(config))),
+            analyser.to(device_of(config)),
             replace(space, climatology=ocean.climatology),
             ocean,
             Members(chosen.members, config.seed),
@@ -169,7 +167,7 @@ def _cycle_baseline(
     other.run(years, progress)
 
 
-def lag_of(config: Config, analyser: nn.Module) -> int | None:
+def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
     """Windows after a year that its smoothed analyses learn from; None is no smoother.
 
     Raises:
@@ -177,7 +175,7 @@ def lag_of(config: Config, analyser: nn.Module) -> int | None:
     """
     if not config.reanalysis.smoother:
         return None
-    if not isinstance(analyser, Smoothable):
+    if analyser.covariance_form() is None:
         raise ReanalysisError(
             f"reanalysis.smoother=true came with a generator of the kind {config.generator.kind}, "
             "expected one with a covariance; take a run of generator=innovation, or "
@@ -265,7 +263,3 @@ def _told(
     folder.keep_scores(scores)
     folder.progress.note(f"report: {page}")
     return scores
-
-
-def _as_analyser(module: nn.Module) -> Analyser:
-    return module  # type: ignore[return-value]

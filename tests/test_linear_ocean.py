@@ -10,14 +10,8 @@ from scipy.linalg import solve_discrete_lyapunov
 
 from deepda.geometry.grid import EARTH_RADIUS, Grid
 from osse.known_answer.covariance_algebra import stationary_covariance
-from osse.known_answer.linear_ocean import (
-    STEP_SECONDS,
-    LinearOcean,
-    Network,
-    Physics,
-    observe,
-    transition_matrix,
-)
+from osse.known_answer.linear_ocean import STEP_SECONDS, LinearOcean, Physics, transition_matrix
+from osse.known_answer.network import Network, observe
 
 SMALL = (3, 8, 14)
 FOREVER = np.inf  # days of damping: none

@@ -241,7 +241,7 @@ def _correlation_blocks(found: Study, finished: Finished) -> list[Picture | Tabl
             "Held: what the generator reckons with in this window, observed or not; it is learnt, "
             f"hence can be wrong. Found: of background less truth over {found.windows} windows of this "
             "run; these hang together in time, so that chance makes correlations of some tenths. "
-            "Where both differ by more, the generator listens to the wrong places. Lines, near the "
+            "Where both differ by more, the generator weighs the wrong places. Lines, near the "
             "equator: 20 °C isotherm of the background, and where the correlation is strongest.",
             wide=True,
         )
@@ -330,7 +330,7 @@ def _lag_picture(found: Study, finished: Finished) -> Picture:
             _days(found, finished),
             f"sum ({found.target.unit} per K)",
         ),
-        "How long an observation is remembered: saliency to the observations of this window and of "
+        "How long an observation has influence: saliency to the observations of this window and of "
         "those before it, through the forecasts and analyses in between, summed over all cells: of "
         "sizes, and with its sign (all observations 1 K warmer). Linear part only.",
     )
