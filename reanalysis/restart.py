@@ -6,7 +6,6 @@ restart_YYYY.safetensors     estimate at the end of a year; the last two are kep
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from safetensors.torch import save_file
 
 from deepda.assimilation.cycle import StateEstimate
 from deepda.base.errors import DeepDAError
-from deepda.base.files import checksum, write_whole
+from deepda.base.files import checksum, digest_of, write_whole
 from deepda.runs.checkpoint import WEIGHTS
 from deepda.settings.compose import CONFIG_FILE
 from deepda.settings.schema import Config
@@ -78,7 +77,7 @@ def claim(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def digest(identity: Mapping[str, Any]) -> str:
     """SHA-256 of an identity."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return digest_of([json.dumps(identity, sort_keys=True)])
 
 
 def year_file(folder: Path, year: int) -> Path:

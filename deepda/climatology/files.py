@@ -9,7 +9,6 @@ Land, and values colder or warmer than sea water can be, are NaN here whatever m
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.files import checksum, digest_of
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.windows import MONTHS
 from deepda.observations.seawater import (
@@ -89,8 +89,7 @@ def read_surface(path: Path) -> Months:
     lon = np.mod(field["lon"].to_numpy(), CIRCLE)
     _, first = np.unique(np.round(lon, 6), return_index=True)
     value = _sound(field.to_numpy()[:, None, :, first])
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Months(value, np.zeros(1), field["lat"].to_numpy(), lon[first], sha256)
+    return Months(value, np.zeros(1), field["lat"].to_numpy(), lon[first], checksum(path))
 
 
 def _levitus(path: Path) -> Months:
@@ -106,11 +105,11 @@ def _levitus(path: Path) -> Months:
     bottom = np.cumsum(LEVITUS_LAYERS)
     depth = bottom - 0.5 * np.array(LEVITUS_LAYERS, float)
     lat, lon = np.linspace(-78.0, 78.0, 40), np.linspace(2.0, 358.0, 90)
-    return Months(value, depth, lat, lon, hashlib.sha256(raw).hexdigest())
+    return Months(value, depth, lat, lon, digest_of([raw]))
 
 
 def _netcdf(files: Sequence[Path]) -> Months:
-    parts, digest = [], hashlib.sha256()
+    parts = []
     for file in files:
         try:
             with xr.open_dataset(file, decode_times=False, engine="netcdf4") as dataset:
@@ -119,14 +118,13 @@ def _netcdf(files: Sequence[Path]) -> Months:
             if isinstance(error, ClimatologyError):
                 raise
             raise ClimatologyError(f"{file} cannot be read ({error}); fetch it again") from error
-        digest.update(file.read_bytes())
     whole = xr.concat(parts, "month") if len(parts) > 1 else parts[0]
     if whole.sizes["month"] != MONTHS:
         raise ClimatologyError(
             f"{files[0]} and {len(files) - 1} more hold {whole.sizes['month']} months, expected 12; "
             "give all months in their order, in one file or in twelve"
         )
-    return _months(whole, digest.hexdigest())
+    return _months(whole, checksum(*files))
 
 
 def _field(dataset: xr.Dataset, file: Path) -> xr.DataArray:

@@ -6,7 +6,6 @@ pentads or 12 months, stamps amid their window, `time_bnds`; the Grid's coordina
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.files import hidden_name, publish
 from deepda.control.axes import ControlError
 from deepda.geometry.grid import Grid, GridError
 from deepda.geometry.windows import MONTHS, PENTADS, season_of_noleap_day
@@ -61,7 +61,7 @@ class PreparedWriter:
         self.path = Path(path)
         self.grid, self.years, self.per_year = grid, years, per_year
         self.attributes = {"Conventions": "CF-1.11", **attributes}
-        self._partial = self.path.with_name(f".{self.path.name}.part")
+        self._partial = hidden_name(self.path)
 
     def __enter__(self) -> Self:
         with _writing(self.path):
@@ -83,7 +83,7 @@ class PreparedWriter:
             with _writing(self.path):
                 self._file.close()
                 if kind is None:
-                    os.replace(self._partial, self.path)
+                    publish(self._partial, self.path)
         finally:
             with suppress(OSError):
                 self._partial.unlink(missing_ok=True)

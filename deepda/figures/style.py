@@ -18,6 +18,8 @@ from matplotlib.colors import ListedColormap, to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
+from deepda.base.files import write_whole
+
 WIDTH = 5.0  # inches: 9 pt text on it is still 9 px on a phone
 DPI = 200
 LAND_MESH = "land"  # gid of the mesh whose two colours are land and missing
@@ -146,8 +148,8 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Figure]:
 
 def save(figure: Figure, path: str | Path, theme: Theme = LIGHT) -> None:
     """Write a PNG; folders are made. The figure itself stays on light paper."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(png(figure, theme))
+    picture = png(figure, theme)
+    write_whole(Path(path), lambda hidden: hidden.write_bytes(picture))
 
 
 def png(figure: Figure, theme: Theme = LIGHT) -> bytes:

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.base.errors import DeepDAError, OutputError
+from deepda.base.files import hidden_name, publish
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows
 from deepda.output.cf import FILL, VARIABLES, Attribute, Header
@@ -68,7 +69,7 @@ class AnalysisWriter:
         self.path = Path(path)
         self.header = Header(grid, windows, tuple(variables), members, dict(attributes or {}))
         self.grid, self.windows = grid, windows
-        self._part = self.path.with_name(f".{self.path.name}.part")
+        self._part = hidden_name(self.path)
         self._written = np.zeros(len(windows), bool)
         self._file: netCDF4.Dataset | None = None
 
@@ -148,7 +149,7 @@ class AnalysisWriter:
         with _one_sentence(self.path):
             with _LIBRARY:
                 self._open.close()
-            self._part.replace(self.path)
+            publish(self._part, self.path)
 
     @property
     def _open(self) -> netCDF4.Dataset:

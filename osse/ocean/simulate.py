@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import netCDF4
@@ -27,6 +26,7 @@ from scipy import sparse
 from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.base.errors import OutputError
+from deepda.base.files import write_whole
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import MONTHS, PENTADS
 from osse.ocean.dynamics import columns
@@ -106,22 +106,20 @@ def write_control(
     model_years = simulate(
         grid, years, seed, per_year=per_year, warming=warming, first_year=first_year, progress=progress
     )
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with netCDF4.Dataset(part, "w", format="NETCDF4") as file:
+
+    def write(hidden: Path) -> None:
+        with netCDF4.Dataset(hidden, "w", format="NETCDF4") as file:
             _write_header(file, grid, years, first_year, per_year)
             file.setncatts(_attributes(years, seed, warming))
             _write_years(file["thetao"], model_years)
-        part.replace(path)
+
+    try:
+        write_whole(path, write)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OutputError(
             f"cannot write {path} ({reason}); make room, mend the permissions, or choose another place"
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return path
 
 
