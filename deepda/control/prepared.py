@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from deepda.base.files import hidden_name, publish
 from deepda.control.axes import ControlError
 from deepda.geometry.grid import Grid, GridError
-from deepda.geometry.windows import MONTHS, PENTADS, season_of_noleap_day
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, season_of_noleap_day
 
 FILL = np.float32(1e20)
 CHUNK_BYTES = 16_000_000  # of the file, and of one lazy read
-MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, 365_day calendar
 THETAO = {
     "standard_name": "sea_water_potential_temperature",
     "long_name": "potential temperature",

@@ -16,9 +16,8 @@ from scipy.sparse import csr_array
 from deepda.base.errors import EvaluationError
 from deepda.control.axes import ControlError
 from deepda.control.binning import COVERED, LONGEST, step_positions, window_weights
-from deepda.control.prepared import MONTH_LENGTHS
 from deepda.geometry.mesh import Floats, overlap
-from deepda.geometry.windows import MONTHS, PENTADS, Windows, windows
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, Windows, windows
 
 FEWEST_YEARS = 2  # of one year alone no anomaly from the seasonal cycle is left
 STANDARD = ("standard", "gregorian", "proleptic_gregorian")

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
 from deepda.base.files import digest_of
+from deepda.geometry.sphere import EARTH_RADIUS, great_circle, unit_vectors
 
-EARTH_RADIUS = 6_371_229.0  # m, the sphere of CF and of most ocean models
 OUTSIDE = -1  # cell index of a place that the grid does not cover
 
 
@@ -109,6 +109,11 @@ class Grid:
     def volume(self) -> NDArray[np.float64]:
         """(depth, lat, lon) water volume of the cells, m3, zero on land."""
         return self.thickness[:, None, None] * self.area * self.ocean
+
+    def distance_to(self, lat: float, lon: float) -> NDArray[np.float64]:
+        """(lat, lon) m along great circles from a place (degrees) to the centres of the cells."""
+        centres = unit_vectors(*np.meshgrid(self.lat, self.lon, indexing="ij"))
+        return great_circle(centres, unit_vectors(lat, lon))
 
     @cached_property
     def checksum(self) -> str:
