@@ -17,7 +17,6 @@ from deepda.evaluation.heat import (
     surface_area,
     without_season,
 )
-from deepda.evaluation.maps import MapPanel, hovmoeller, maps, same_limits
 from deepda.evaluation.patterns import (
     INDICES,
     TROPICAL_PACIFIC,
@@ -28,6 +27,9 @@ from deepda.evaluation.patterns import (
     leading_modes,
     pattern_correlation,
 )
+from deepda.figures.maps import Panel, map_panels
+from deepda.figures.mesh import limits_of
+from deepda.figures.sections import hovmoeller
 from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture, Section, Table, Value
 from deepda.verification import VerificationError, region_weights, trend, weighted_mean
@@ -137,9 +139,9 @@ def _mode_blocks(
     if found.reference is not None:
         modes["analysis"] = aligned(modes["analysis"], modes["reference"], weights)
     count = modes["analysis"].share.size
-    limits = same_limits([one.pattern.values for one in modes.values()], centred=True)
+    limits = limits_of([one.pattern.values for one in modes.values()], "pattern")
     panels = [
-        MapPanel(one.pattern.values[mode], "pattern",
+        Panel(one.pattern.values[mode], "pattern",
                  f"{product.capitalize()}, mode {mode + 1}: {float(one.share[mode]):.0%}", limits)
         for product, one in modes.items() for mode in range(count)
     ]  # fmt: skip
@@ -151,7 +153,7 @@ def _mode_blocks(
     mixing = " Modes of nearly equal shares may mix or change places." if count > 1 else ""
     maps_block = Picture(
         f"eof_{name}",
-        maps(panels, found.frame.grid, columns=max(count, len(modes))),
+        map_panels(panels, found.frame.grid, columns=max(count, len(modes))),
         f"{title}, with the share of the variance.{mixing}{fit}",
         wide=len(panels) > 1,
     )
@@ -297,20 +299,20 @@ def _trend_map(found: Findings, layer: str, name: str) -> Picture:
     kind, scale = ("trend", 1.0) if name == "surface" else ("flux", 1.0 / SECONDS_PER_DECADE)
     trends = {key: trend(one.annual.sel(layer=layer, drop=True)) for key, one in found.records.items()}
     slopes = {key: one.slope.values * scale for key, one in trends.items()}
-    limits = same_limits(list(slopes.values()), centred=True)
+    limits = limits_of(list(slopes.values()), kind)
     panels = [
-        MapPanel(slopes[key], kind, f"{key.capitalize()}, {layer}", limits,
+        Panel(slopes[key], kind, f"{key.capitalize()}, {layer}", limits,
                  ~(np.abs(one.slope.values) > one.half_width.values))
         for key, one in trends.items()
     ]  # fmt: skip
     if found.reference is not None:
         panels.append(
-            MapPanel(slopes["analysis"] - slopes["reference"], kind, "Analysis − reference", limits)
+            Panel(slopes["analysis"] - slopes["reference"], kind, "Analysis − reference", limits)
         )
     axis = found.frame.axis
     return Picture(
         f"trend_{name}",
-        maps(panels, found.frame.grid),
+        map_panels(panels, found.frame.grid),
         f"Linear trend of annual means, {layer}, {axis.years[0]}–{axis.years[-1]}. Dots: not "
         "distinguishable from none at 95 %. Short records show the phase of El Niño and of the "
         "PDO as a trend.",
@@ -332,7 +334,7 @@ def thermocline_section(found: Findings) -> Section | None:
             there = np.isfinite(years)
             normal = np.where(there, years, 0).sum(0) / np.where(there.any(0), there.sum(0), np.nan)
         fields[name] = (monthly.values - np.tile(normal, (found.years, 1)), monthly["time"].values)
-    limits = {"isotherm": same_limits([field for field, _ in fields.values()], centred=True)}
+    limits = {"isotherm": limits_of([field for field, _ in fields.values()], "isotherm")}
     panels = {name.capitalize(): (field, "isotherm") for name, (field, _) in fields.items()}
     if found.reference is not None:
         panels["Analysis − reference"] = (

@@ -8,9 +8,11 @@ import xarray as xr
 from deepda.evaluation.charts import densities, over_time
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import correlation, sampled
-from deepda.evaluation.maps import MapPanel, maps, same_limits, zonal_sections
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase
 from deepda.figures import profile_curves, spectra
+from deepda.figures.maps import Panel, map_panels
+from deepda.figures.mesh import limits_of
+from deepda.figures.sections import zonal_sections
 from deepda.reports.report import Picture, Section, Table, Value
 from deepda.verification import weighted_mean
 from deepda.verification.basins import BASINS
@@ -39,19 +41,19 @@ def climatology_section(found: Findings) -> Section:
 
 def _mean_maps(found: Findings, level: int) -> Picture:
     means = {name: found.on_sea(one.cycle[0, level], level) for name, one in found.records.items()}
-    limits = same_limits(list(means.values()))
+    limits = limits_of(list(means.values()), "temperature")
     panels = [
-        MapPanel(mean, "mean", f"{name.capitalize()}, {found.where(level)}", limits)
+        Panel(mean, "temperature", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, mean in means.items()
     ]
     told = f"Mean temperature at {found.at(level)}."
     if found.comparison is not None:
-        panels.append(MapPanel(found.comparison.bias[level], "bias", "Analysis − reference"))
+        panels.append(Panel(found.comparison.bias[level], "bias", "Analysis − reference"))
         told += " The third map is the bias: it should be pale and without basin-wide patches."
     name = "surface" if level == 0 else "below"
     return Picture(
         f"mean_{name}",
-        maps(panels, found.frame.grid, level=level),
+        map_panels(panels, found.frame.grid, level=level),
         told,
         wide=found.reference is not None,
     )
@@ -67,7 +69,7 @@ def _zonal_mean(found: Findings) -> Picture:
     mean = _zonal(found.analysis.cycle.isel(term=0, drop=True), found)
     return Picture(
         "zonal_mean",
-        zonal_sections({"Zonal mean": (mean.values, "mean")}, found.frame.grid),
+        zonal_sections({"Zonal mean": (mean.values, "temperature")}, found.frame.grid),
         "Mean temperature around the globe by latitude and depth: warm lenses of the subtropics, "
         "cold water that reaches up at the equator and in the Southern Ocean.",
     )
@@ -80,7 +82,9 @@ def _zonal_bias(found: Findings) -> Picture:
     error = np.sqrt(_zonal(found.comparison.square, found).values)
     return Picture(
         "zonal_error",
-        zonal_sections({"Bias": (bias, "bias"), "Root mean square difference": (error, "rmse")}, grid),
+        zonal_sections(
+            {"Bias": (bias, "bias"), "Root mean square difference": (error, "rms difference")}, grid
+        ),
         "Around the globe by latitude and depth: mean difference (left) and root mean square "
         f"difference (right), down to {grid.depth_edges[-1]:.0f} m. Look for the tropical "
         "thermocline and for what no profile reaches.",
@@ -92,14 +96,14 @@ def _amplitude_maps(found: Findings) -> Picture:
     fields = {
         name: found.on_sea(annual_amplitude(one.cycle)[0], 0) for name, one in found.records.items()
     }
-    limits = same_limits(list(fields.values()), from_zero=True)
-    panels = [MapPanel(field, "amplitude", name.capitalize(), limits) for name, field in fields.items()]
+    limits = limits_of(list(fields.values()), "amplitude")
+    panels = [Panel(field, "amplitude", name.capitalize(), limits) for name, field in fields.items()]
     if found.reference is not None:
         both = list(fields.values())
-        panels.append(MapPanel(both[1] - both[0], "bias", "Analysis − reference"))
+        panels.append(Panel(both[1] - both[0], "bias", "Analysis − reference"))
     return Picture(
         "seasonal_amplitude",
-        maps(panels, found.frame.grid),
+        map_panels(panels, found.frame.grid),
         "Amplitude of the seasonal cycle at the surface: largest in the northern mid-latitudes, "
         "where continents are upwind, and small along the equator.",
         wide=found.reference is not None,
@@ -111,13 +115,13 @@ def _phase_maps(found: Findings) -> Picture:
     for name, one in found.records.items():
         known = annual_amplitude(one.cycle)[0] >= FAINT
         phase = found.on_sea(annual_phase(one.cycle)[0].where(known), 0)
-        panels.append(MapPanel(phase, "phase", name.capitalize(), (0.0, 12.0)))
+        panels.append(Panel(phase, "phase", name.capitalize(), (0.0, 12.0)))
     if found.reference is not None:
         first, second = (np.asarray(panel.field) for panel in panels)
-        panels.append(MapPanel((second - first + 6) % 12 - 6, "lag", "Analysis − reference"))
+        panels.append(Panel((second - first + 6) % 12 - 6, "lag", "Analysis − reference"))
     return Picture(
         "seasonal_phase",
-        maps(panels, found.frame.grid),
+        map_panels(panels, found.frame.grid),
         "When the surface is warmest; the colours go round the year. The hemispheres should be "
         f"half a year apart. Left empty where the amplitude is below {FAINT:g} K.",
         wide=found.reference is not None,
@@ -146,20 +150,20 @@ def variability_section(found: Findings) -> Section:
 
 def _stddev_maps(found: Findings, level: int) -> Picture:
     fields = {name: found.on_sea(one.stddev[level], level) for name, one in found.records.items()}
-    limits = same_limits(list(fields.values()), from_zero=True)
+    limits = limits_of(list(fields.values()), "variability")
     panels = [
-        MapPanel(field, "variability", f"{name.capitalize()}, {found.where(level)}", limits)
+        Panel(field, "variability", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, field in fields.items()
     ]
     if found.reference is not None:
         first, second = fields.values()
         with np.errstate(invalid="ignore", divide="ignore"):
             excess = np.where(first > 0, 100 * (second / first - 1), np.nan)
-        panels.append(MapPanel(excess, "excess", "Analysis against reference", EXCESS))
+        panels.append(Panel(excess, "excess", "Analysis against reference", EXCESS))
     name = "surface" if level == 0 else "below"
     return Picture(
         f"variability_{name}",
-        maps(panels, found.frame.grid, level=level),
+        map_panels(panels, found.frame.grid, level=level),
         f"Standard deviation of anomalies at {found.at(level)}: El Niño, western boundary "
         "currents and the edges of the subtropics stand out."
         + (
@@ -224,13 +228,13 @@ def _agreement_maps(found: Findings, level: int) -> Picture:
     assert found.comparison is not None and found.reference is not None
     fit = correlation(found.comparison, found.analysis, found.reference)[level]
     panels = [
-        MapPanel(found.comparison.rmse[level], "rmse", f"Difference, {found.where(level)}"),
-        MapPanel(fit, "correlation", f"Correlation, {found.where(level)}", (_floor(fit), 1.0)),
+        Panel(found.comparison.rmse[level], "rms difference", f"Difference, {found.where(level)}"),
+        Panel(fit, "correlation", f"Correlation, {found.where(level)}", (_floor(fit), 1.0)),
     ]
     name = "surface" if level == 0 else "below"
     return Picture(
         f"agreement_{name}",
-        maps(panels, found.frame.grid, level=level, columns=2),
+        map_panels(panels, found.frame.grid, level=level, columns=2),
         f"Root mean square difference and correlation of anomalies at {found.at(level)}. Pale "
         "patches on the right are places whose anomalies the analysis does not follow.",
         wide=True,

@@ -9,16 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.explain.cases import Finished, share_of_rows
-from deepda.explain.pictures import (
-    Shown,
-    by_depth,
-    by_lag,
-    largest_of,
-    maps,
-    sections,
-    signed,
-)
+from deepda.explain.pictures import Volume, by_depth, by_lag, maps, sections
 from deepda.explain.study import Study, by_platform, distances, following, reach
+from deepda.figures.catalogue import attribution, signed
+from deepda.figures.maps import Panel
+from deepda.figures.mesh import limits_of
 from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture, Section, Table, Value
 
@@ -115,11 +110,10 @@ def _seen(found: Study, field: Tensor) -> NDArray[np.float64]:
 
 def _map_panels(
     fields: NDArray[np.float64], levels: Sequence[int], grid: Grid, label: str
-) -> list[Shown]:
-    largest = largest_of([fields[level] for level in levels])
-    return [
-        Shown(fields[level], signed(label), f"{grid.depth[level]:.0f} m", largest) for level in levels
-    ]
+) -> list[Panel]:
+    kind = attribution(label)
+    limits = limits_of([fields[level] for level in levels], kind)
+    return [Panel(fields[level], kind, f"{grid.depth[level]:.0f} m", limits) for level in levels]
 
 
 def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
@@ -128,7 +122,7 @@ def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
     )
     return Picture(
         f"{found.target.name}_saliency",
-        maps(panels, grid, levels, target=found.target),
+        maps(panels, grid, levels, found.target),
         "Saliency to observations: by how much the target of the analysis rises if the observation of a "
         "cell were 1 K warmer, all others as they are. Paper: nothing observed. Cells that stand alone "
         "answer strongly, crowded ones share; so this is no map of where the ocean matters, but of what "
@@ -141,23 +135,13 @@ def _saliency_sections(found: Study, finished: Finished) -> Picture:
     grid, unit = finished.space.grid, found.target.unit
     observed = _seen(found, found.saliency.observations)
     background = found.saliency.background.numpy().astype(float)
-    panels = [
-        Shown(
-            observed,
-            signed(f"saliency to observations ({unit} per K)"),
-            "Observations",
-            largest_of([observed]),
-        ),
-        Shown(
-            background,
-            signed(f"saliency to the background ({unit} per K)"),
-            "Background",
-            largest_of([background]),
-        ),
+    volumes = [
+        Volume(observed, attribution(f"saliency to observations ({unit} per K)"), "Observations"),
+        Volume(background, attribution(f"saliency to the background ({unit} per K)"), "Background"),
     ]
     return Picture(
         f"{found.target.name}_sections",
-        sections(panels, grid, found.target.place, target=found.target),
+        sections(volumes, grid, found.target.place, found.target),
         "The same in sections through the target. Below: saliency to the background, the observations "
         "held as they are; where something is observed the background counts less or even with the "
         "other sign, for a warmer background there makes the observation a colder surprise.",
@@ -170,7 +154,7 @@ def _integrated_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
     panels = _map_panels(_seen(found, found.integrated), levels, grid, f"contribution ({unit})")
     return Picture(
         f"{found.target.name}_integrated",
-        maps(panels, grid, levels, target=found.target),
+        maps(panels, grid, levels, found.target),
         "Integrated gradients: what the innovation of each observed cell added to the target in this "
         "window. All cells and layers sum to the change that is due to innovations (table of balances). "
         "They depend on the errors that happened to be drawn: another window has another map.",
@@ -184,7 +168,7 @@ def _background_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
     panels = _map_panels(field, levels, grid, f"contribution ({unit})")
     return Picture(
         f"{found.target.name}_from_background",
-        maps(panels, grid, levels, target=found.target),
+        maps(panels, grid, levels, found.target),
         "Integrated gradients of the background: what its anomaly in each cell adds to the analysed "
         "anomaly, beside what the observations add. The background itself is made of earlier "
         "observations; see below how old they are.",
@@ -227,16 +211,15 @@ def _correlation_blocks(found: Study, finished: Finished) -> list[Picture | Tabl
     each = held | {"found in the run": found.found}
     tracks = {name: following(field, target, grid, celsius) for name, field in each.items()}
     kind = signed("correlation of background errors (1)")
-    panels = [
-        Shown(
-            np.where(grid.ocean, field.astype(float), np.nan), kind, name.capitalize(), None, (-0.8, 0.8)
-        )
-        for name, field in each.items()
+    wet = {name: np.where(grid.ocean, field.astype(float), np.nan) for name, field in each.items()}
+    volumes = [
+        Volume(field, kind, name.capitalize(), (-0.8, 0.8), lines)
+        for (name, field), lines in zip(wet.items(), _lines(tracks, grid), strict=True)
     ]
     blocks: list[Picture | Table] = [
         Picture(
             f"{target.name}_correlation",
-            sections(panels, grid, target.place, target=target, lines=_lines(tracks, grid)),
+            sections(volumes, grid, target.place, target),
             "What a gain is made of: the correlation of the background's error with the target's. "
             "Held: what the generator reckons with in this window, observed or not; it is learnt, "
             f"hence can be wrong. Found: of background less truth over {found.windows} windows of this "
@@ -347,14 +330,14 @@ def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
         for lag in lags
         if lag < len(found.lagged)
     ]
-    kind = signed(f"saliency ({found.target.unit} per K)")
+    kind = attribution(f"saliency ({found.target.unit} per K)")
     panels = [
-        Shown(field, kind, f"{days[lag]:.0f} days before, {where}", largest_of([field]))
+        Panel(field, kind, f"{days[lag]:.0f} days before, {where}")
         for field, lag in zip(fields, lags, strict=False)
-    ] or [Shown(np.full(grid.shape[1:], np.nan), kind, "no window before")]
+    ] or [Panel(np.full(grid.shape[1:], np.nan), kind, "no window before")]
     return Picture(
         f"{found.target.name}_upstream",
-        maps(panels, grid, [level] * len(panels), target=found.target),
+        maps(panels, grid, [level] * len(panels), found.target),
         "Saliency to observations of earlier windows at the target's own depth; each map has its own "
         "colours. What has moved towards the target since then lies upstream.",
         wide=True,

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from deepda.figures.maps import depth_axis
+from deepda.figures.sections import depth_axis
 from deepda.figures.style import LIGHT, canvas, look
 
 

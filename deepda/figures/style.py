@@ -22,6 +22,7 @@ from deepda.base.files import write_whole
 
 WIDTH = 5.0  # inches: 9 pt text on it is still 9 px on a phone
 DPI = 200
+OVER_FIELDS = "#000000"  # marks on fields, whose colours are the same on either paper
 LAND_MESH = "land"  # gid of the mesh whose two colours are land and missing
 
 
@@ -50,8 +51,8 @@ LIGHT = Theme(
     paper="#ffffff",
     ink="#1b2430",
     faint="#d5dae0",
-    land="#c4c0b8",
-    coast="#6e6a62",
+    land="#8f8d7e",
+    coast="#55524b",
     blue="#0072b2",
     orange="#e69f00",
     green="#009e73",
