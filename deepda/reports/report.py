@@ -24,7 +24,6 @@ from matplotlib.figure import Figure
 from deepda.base.errors import OutputError
 from deepda.base.files import write_whole
 from deepda.figures.style import DARK, DPI, LIGHT, NAMES, png
-from deepda.reports.report_page import PAGE
 
 PIXELS = 760  # a figure is shown no wider than this, except when it is wide
 
@@ -131,7 +130,7 @@ def write_report(
     pictures = {name: _render(block) for name, block in _pictures(sections).items()}
     page = (
         _environment()
-        .from_string(PAGE)
+        .get_template("page.html")
         .render(
             title=title,
             summary=summary,
@@ -163,7 +162,12 @@ def _render(picture: Picture) -> tuple[bytes, bytes]:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("deepda", "reports"),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
 
 
 def _laid_out(
