@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepda.base.errors import UsageError
+
+if TYPE_CHECKING:  # help must be ready before anything heavy is imported
+    from numpy.typing import NDArray
 
 BLOCK = 1 << 20  # bytes read at a time
 T = TypeVar("T")
@@ -22,10 +22,9 @@ def digest_of(pieces: Iterable[str | bytes | NDArray[Any]]) -> str:
     """SHA-256 (hexadecimal) of pieces in their order; an array counts with its values in C order."""
     made = hashlib.sha256()
     for piece in pieces:
-        if isinstance(piece, np.ndarray):
-            made.update(np.ascontiguousarray(piece).view(np.uint8).data)
-        else:
-            made.update(piece.encode(errors="surrogateescape") if isinstance(piece, str) else piece)
+        if isinstance(piece, str):
+            piece = piece.encode(errors="surrogateescape")
+        made.update(piece if isinstance(piece, bytes) else piece.tobytes())
     return made.hexdigest()
 
 
