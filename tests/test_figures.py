@@ -68,7 +68,7 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "section": lambda: figures.section(placed(GRID), GRID, "anomaly", lat=0.0, title="A section"),
     "rmse": lambda: figures.rmse_by_depth(SCORES),
     "series": lambda: figures.series({"analysis": line(WAVE), "oi": line(WAVE)}, "error (K)", spinup=5),
-    "index": lambda: figures.index_series(line(WAVE), line(WAVE + 0.1), line(0 * WAVE + 0.2), title="I"),
+    "index": lambda: figures.index_series(line(WAVE), line(WAVE + 0.1), line(0 * WAVE + 0.2)),
     "spectra": lambda: figures.spectra({"truth": spectrum(GRID), "analysis": spectrum(GRID)}, 50.0),
     "ratio": lambda: figures.spread_skill_by_depth(
         {"analysis": by_depth(GRID, np.array([1, 0.9, 1.4, 1]))}
@@ -247,8 +247,10 @@ def test_a_section_needs_one_place_inside_the_grid() -> None:
 
 
 def test_a_field_without_any_value_still_makes_a_map() -> None:
-    figures.map_field(np.full(GRID.shape[1:], np.nan), GRID, "rmse")
-    figures.map_field(np.zeros(GRID.shape[1:]), GRID, "increment")
+    missing = figures.map_field(np.full(GRID.shape[1:], np.nan), GRID, "rmse")
+    assert field_mesh(missing).get_array().count() == 0
+    zero = figures.map_field(np.zeros(GRID.shape[1:]), GRID, "increment")
+    assert field_mesh(zero).get_array().count() == GRID.ocean[0].sum()
 
 
 # ----- curves

@@ -109,14 +109,11 @@ def bars(
     return figure
 
 
-def by_depth(
-    profiles: Mapping[str, NDArray[np.floating]], grid: Grid, label: str, zero: bool = True
-) -> Figure:
+def by_depth(profiles: Mapping[str, NDArray[np.floating]], grid: Grid, label: str) -> Figure:
     """Values (L) by depth, one line a name; they may be negative."""
     with canvas(4.2, 5.6) as figure:
         axes = figure.add_subplot()
-        if zero:
-            axes.axvline(0, color=LIGHT.ink, linewidth=0.7)
+        axes.axvline(0, color=LIGHT.ink, linewidth=0.7)
         for order, (name, profile) in enumerate(profiles.items()):
             axes.plot(profile, grid.depth, marker=MARKS[order % 8], color=COLOURS[order % 7], label=name)
         depth_axis(axes, 0.0, float(grid.depth[-1]) * 1.04)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.figures.catalogue import KINDS, Kind
+from deepda.figures.catalogue import Kind
 from deepda.figures.mesh import Limits, draw_mesh, limits_of
 from deepda.figures.style import LIGHT, OVER_FIELDS, WIDTH, canvas
 from deepda.geometry.grid import Grid
@@ -84,20 +84,19 @@ def map_panels(
 
 
 def truth_analysis_error(
-    truth: ArrayLike, analysis: ArrayLike, grid: Grid, *, level: int = 0, kind: str = "anomaly"
+    truth: ArrayLike, analysis: ArrayLike, grid: Grid, *, level: int = 0
 ) -> list[Panel]:
     """Panels for `map_panels` (or one `map_field` each): truth and analysis share their colours.
 
     Args:
         truth, analysis: (lat, lon) K or degC at `level`.
-        kind: of truth and analysis.
     """
     both = np.stack([np.asarray(truth, float), np.asarray(analysis, float)])
-    limits = limits_of([np.where(grid.ocean[level], both, np.nan)], KINDS[kind])
+    limits = limits_of([np.where(grid.ocean[level], both, np.nan)], "anomaly")
     where = f"{grid.depth[level]:.0f} m"
     return [
-        Panel(both[0], kind, f"Truth, {where}", limits),
-        Panel(both[1], kind, f"Analysis, {where}", limits),
+        Panel(both[0], "anomaly", f"Truth, {where}", limits),
+        Panel(both[1], "anomaly", f"Analysis, {where}", limits),
         Panel(both[1] - both[0], "error", f"Analysis − truth, {where}"),
     ]
 
