@@ -33,6 +33,7 @@ class Recorder(ModuleType):
 def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Recorder]:
     """Stand-ins for all that the commands import, and an empty folder to work in."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deepda.commands.observations.show", lambda folder: 0)
     made = {}
     for name, functions in {
         "osse.twin.run": ("run", "score"),
@@ -46,7 +47,6 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "deepda.control.prepare": ("prepare_control",),
         "deepda.commands.bench": ("run",),
         "deepda.observations.ingest": ("ingest",),
-        "deepda.observations.ingested": ("show",),
         "deepda.feedback.tables": ("show",),
         "reanalysis.ingested_ocean": ("open_archive",),
         "deepda.evaluation": ("evaluate",),
