@@ -174,8 +174,9 @@ example:
 
 def _config_show(arguments: Namespace) -> None:
     from deepda.settings.compose import dump, load_config
+    from deepda.settings.meanings import annotated
 
-    print(dump(load_config("osse", arguments.overrides)), end="")
+    print(annotated(dump(load_config("osse", arguments.overrides))), end="")
 
 
 def _config_check(arguments: Namespace) -> None:

@@ -6,7 +6,6 @@ restart_YYYY.safetensors     estimate at the end of a year; the last two are kep
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import save_file
 
 from deepda.assimilation.cycle import StateEstimate
 from deepda.base.errors import DeepDAError
-from deepda.base.files import checksum, write_whole
+from deepda.base.files import checksum, digest_of, write_whole
 from deepda.runs.checkpoint import WEIGHTS
 from deepda.runs.folder import RunFolder, flat_settings, read_json
 from deepda.settings.compose import CONFIG_FILE
@@ -73,7 +72,7 @@ def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:
 
 def digest(identity: Mapping[str, Any]) -> str:
     """SHA-256 of an identity."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return digest_of([json.dumps(identity, sort_keys=True)])
 
 
 def year_file(folder: Path, year: int, synthetic: bool) -> Path:

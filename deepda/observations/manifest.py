@@ -6,13 +6,13 @@ A CSV table with one row a file. Rows in = rows kept + rows rejected, for each f
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
 from deepda.base.errors import DeepDAError
+from deepda.base.files import write_whole
 
 NAME = "manifest.csv"
 STATUSES = {
@@ -89,13 +89,15 @@ def write_manifest(entries: Iterable[Entry], folder: Path) -> Path:
     for one, other in pairwise(rows):
         if one.file == other.file:
             raise IngestError(f"{one.file} comes twice in the manifest; please report this fault")
-    path, partial = folder / NAME, folder / f".{NAME}.part"
-    with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+    write_whole(folder / NAME, lambda hidden: _write_rows(rows, hidden))
+    return folder / NAME
+
+
+def _write_rows(rows: Iterable[Entry], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([field.name for field in fields(Entry)])
         writer.writerows(map(astuple, rows))
-    os.replace(partial, path)
-    return path
 
 
 def read_manifest(folder: Path) -> list[Entry]:

@@ -72,7 +72,7 @@ def evaluate(
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
     both: dict[str, Analyser] = {"analysis": analyser, "oi": oi}
     with clock.stage("increments"):
-        single_observations(both, twin.space).to_netcdf(output / INCREMENTS)
+        write_whole(output / INCREMENTS, single_observations(both, twin.space).to_netcdf)
     scores |= {
         **more,
         "across_land": across_land(both, twin.space),
