@@ -10,8 +10,8 @@ Sets, from the test data (docs/data.md):
 
 They are screened on the grid, with the climatology and the variability of the tutorial, each set as one
 table. FILE is the monthly model run on that grid; it is made where it is not there yet. Rows refused as
-`duplicate` or `on_land` (a sea that the grid does not have) are not counted, for neither is a verdict on a
-temperature.
+`duplicate`, `on_land` (a sea that the grid does not have) or `xbt_start` (the first metres of any probe) are
+not counted in the sums, for none is a verdict on a temperature.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from deepda.settings.files import matching_files
 MONTHLY = 12
 EVERYTHING = ReadOptions(keep=QUALITIES)
 GOOD, BAD = ("good", "probably_good"), ("suspect", "bad")
-NO_VERDICT = ("duplicate", "on_land")
+NO_VERDICT = ("duplicate", "on_land", "xbt_start")
 PERIODS = {
     "mooring, 1997-05 to 1998-06": ("1997-05-01", "1998-07-01"),
     "mooring, 2001-01 to 2002-04": ("2001-01-01", "2002-05-01"),

@@ -20,6 +20,7 @@ CHANGE = 500.0  # dbar, here m: where the limits of Argo's tests change
 SPIKE = (6.0, 2.0)  # K above and below CHANGE, Argo test 9
 END_SPIKE = 10.0  # K, GTSPP test 2.8
 GRADIENT = (9.0, 3.0)  # K above and below CHANGE, Argo test 11
+COARSE = 10.0  # m, of the shortest gradient
 SANE = (-2.3, 33.0)  # degC, outside of which ICDC takes no gradient
 STUCK_SHARE, STUCK_SPAN, STUCK_LEVELS = 0.9, 100.0, 5  # share of levels, m, levels
 STUCK_WITHIN = 0.001  # K, rounding of the way from in-situ to potential temperature and back
@@ -63,13 +64,14 @@ def gradient_per_metre(table: pd.DataFrame) -> Rows:
     """Both values of a pair between which the temperature changes too fast for their depth z (m).
 
     Cooling by more than 150/z + 0.010 K m-1 (at most 4) downwards, warming by more than 100/z + 0.015 K m-1
-    (at most 1.5). Check 08 of the Integrated Climate Data Center, Hamburg (V. Gouretski), as in IQuOD's
+    (at most 1.5). A change over less than 10 m counts as one over 10 m, as in EN4: floats of one value a
+    metre see interleaving water that is steeper. Check 08 of the Integrated Climate Data Center, Hamburg (V. Gouretski), as in IQuOD's
     comparison of checks (Good et al. 2023, doi 10.3389/fmars.2022.1075510).
     """
     casts, value = Casts.of(table), table["temperature"].to_numpy(float)
     gap = np.diff(casts.depth)
     pair = np.flatnonzero((casts.of_row[1:] == casts.of_row[:-1]) & (gap > 0))
-    change = (value[pair + 1] - value[pair]) / gap[pair]
+    change = (value[pair + 1] - value[pair]) / np.maximum(gap[pair], COARSE)
     middle = np.maximum((casts.depth[pair] + casts.depth[pair + 1]) / 2, 1.0)
     fast = (change < np.maximum(-150.0 / middle - 0.010, -4.0)) | (
         change > np.minimum(100.0 / middle + 0.015, 1.5)

@@ -15,14 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.quality.casts import Casts
-from deepda.quality.shapes import near
+from deepda.quality.shapes import COARSE, near
 
 Rows = NDArray[np.bool_]
 Array = NDArray[np.float64]
 TOLERANCE = 5.0  # K, near the surface
 TROPICS = 20.0  # degrees of latitude
 STEEP = 0.05  # K m-1, of one side of a small spike
-COARSE = 10.0  # m, differences over less are divided by this
 THERMOCLINE, SHARP = 250.0, 3.0  # m, tolerances: cooling that may be a sharp thermocline
 
 
