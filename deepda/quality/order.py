@@ -17,7 +17,7 @@ from deepda.quality.casts import Casts, platforms
 Rows = NDArray[np.bool_]
 PROFILERS = ("argo", "ctd", "xbt", "other")  # a mooring lists its sensors in any order
 FEWEST = 3  # levels: two of one depth may be two sensors
-MOST = 0.5  # share of the levels: with more of them out of order the file is not in order of depth
+MOST = 0.5  # share of the levels: where so many are out of order, the file is not in order of depth
 
 
 def constant_depth(table: pd.DataFrame) -> Rows:
@@ -35,8 +35,8 @@ def depth_order(table: pd.DataFrame) -> Rows:
     """Levels that are out of the order of depth that the rest of their cast is in.
 
     What stays is the longest part of the cast that goes one way, up or down; equal depths go either way.
-    So of 10, 20, 500, 30, 40 m the 500 goes, and of 10, 20, 30, 20, 10, 40 m the two that turn back. Casts
-    of which more than half would go are in no order of depth, and keep all.
+    So of 10, 20, 500, 30, 40 m the 500 goes, and of 10, 20, 30, 15, 5, 40 m the two that turn back. Casts
+    of which half and more would go are in no order of depth, and keep all.
     Argo test 8; EN4's increasing depth check (Ingleby and Huddleston 2007, doi
     10.1016/j.jmarsys.2005.11.019).
 
@@ -56,7 +56,7 @@ def depth_order(table: pd.DataFrame) -> Rows:
         rows = order[casts.first[cast] : casts.last[cast] + 1]
         kept = max(_longest(casts.depth[rows]), _longest(-casts.depth[rows]), key=len)
         out = np.setdiff1d(rows, rows[kept])
-        if out.size <= MOST * rows.size:
+        if out.size < MOST * rows.size:
             bad[out] = True
     return bad
 
