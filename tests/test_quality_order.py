@@ -73,3 +73,13 @@ def test_the_order_is_judged_before_neighbours_are() -> None:
     table = pd.concat([cast(value, depth), cast(value[::-1], depth[::-1], profile=1, lat=12.0)])
     result = screen(table.reset_index(drop=True), wet_grid(), now=NOW)
     assert result.reasons == {"depth_order": 2} and found(result.rejected["depth"] == 60) == [0, 1]
+
+
+def test_tracks_are_judged_before_land_takes_casts_away() -> None:
+    """A ship whose wrong position is on land: without that cast nothing shows that it was wrong."""
+    wrong = {"lat": 10.0, "lon": 180.0}  # inland, see `wet_grid`
+    hours = pd.date_range("2008-03-01 06:30", periods=4, freq="6h")
+    ship = [cast(time=hour, lat=10.0 + 0.5 * step, profile=step) for step, hour in enumerate(hours)]
+    ship[1] = ship[1].assign(**wrong)
+    result = screen(pd.concat(ship, ignore_index=True), wet_grid(), now=NOW)
+    assert result.reasons == {"track_speed": 10}
