@@ -3,15 +3,15 @@
     python benchmarks/quality.py --data DIR --prepared FILE
 
 Sets, from the test data (docs/data.md):
-    argo      casts of delayed mode: the values as the float sent them, against the flags of the adjusted ones
+    argo      casts of delayed mode: values as the float sent them, against the flags of adjusted ones
     wod       World Ocean Database, against its own and the originators' flags
     quota     XBTs of 1971 in WOD's own format, against the flags of CSIRO's experts (read by wodpy)
     mooring   daily values at 0N 140W, 25-200 m, in 1997/98 and in quiet years: all are good
 
 They are screened on the grid, with the climatology and the variability of the tutorial, each set as one
 table. FILE is the monthly model run on that grid; it is made where it is not there yet. Rows refused as
-`duplicate`, `on_land` (a sea that the grid does not have) or `xbt_start` (the first metres of any probe) are
-not counted in the sums, for none is a verdict on a temperature.
+`duplicate`, `on_land` (a sea that the grid does not have) or `xbt_start` (the first metres of any
+probe) are not counted, for none of these is a verdict on a temperature.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def wod(real: Path) -> pd.DataFrame:
 def quota(real: Path) -> pd.DataFrame:
     """The casts of QuOTA; `qc` is the originator's, 0 to 5."""
     path = real / "autoqc" / "quota_subset.dat"
-    casts, last = [], False
+    casts: list[pd.DataFrame] = []
+    last = False
     with path.open() as file:
         while not last:
             cast = wodpy.wod.WodProfile(file)

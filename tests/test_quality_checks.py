@@ -367,7 +367,9 @@ def test_el_nino_lowers_the_thermocline_and_is_kept_and_a_wild_value_is_not() ->
     assert not climate.climatological(nino, grid, model).any()
     assert not climate.constant_bias(nino, grid, model).any()
     wild = nino.assign(temperature=nino["temperature"] + 10.0 * (nino["depth"] == 140.0))
-    assert climate.climatological(wild, grid, model)[[0, 1, 2, 4, 6, 7]].tolist() == 3 * [False] + [True] + 2 * [False]
+    assert climate.climatological(wild, grid, model)[[0, 1, 2, 4, 6, 7]].tolist() == 3 * [False] + [
+        True
+    ] + 2 * [False]
     deep = by_cast(cast(np.array([11.0, 15.0]), np.array([400.0, 500.0]), lat=0.0, error=0.02))
     assert found(climate.climatological(deep, grid, model)) == [1]  # no gradient, no heave
 

@@ -55,7 +55,9 @@ def test_a_suspect_value_needs_less_of_a_departure_from_climatology() -> None:
     value, depth = np.array([13.7, 13.6, 11, 11, 11]), np.array([420.0, 430, 440, 450, 460])
     table = by_cast(cast(value, depth, lat=30.0))
     assert found(climate.climatological(table, grid, warm(grid))) == [1]
-    assert not climate.climatological(table.assign(depth=[420.0, 430, 540, 550, 560]), grid, warm(grid)).any()
+    assert not climate.climatological(
+        table.assign(depth=[420.0, 430, 540, 550, 560]), grid, warm(grid)
+    ).any()
 
 
 @pytest.mark.parametrize(("depth", "change", "bad"), [
@@ -79,7 +81,9 @@ def test_interleaving_water_seen_every_metre_is_no_gradient() -> None:
 def test_gradients_do_not_reach_into_other_casts_nor_wild_values() -> None:
     two = cast(np.array([30.0, 5.0]), np.array([700.0, 710.0]), profile=[0, 1], lat=[10.0, 11.0])
     assert not shapes.gradient_per_metre(by_cast(two)).any()
-    assert not shapes.gradient_per_metre(by_cast(cast(np.array([38.0, 5.0]), np.array([700.0, 710])))).any()
+    assert not shapes.gradient_per_metre(
+        by_cast(cast(np.array([38.0, 5.0]), np.array([700.0, 710])))
+    ).any()
 
 
 def test_the_start_of_an_xbt_goes_and_that_of_a_ctd_stays() -> None:
@@ -108,5 +112,7 @@ def test_an_inversion_that_lasts_to_the_end_of_the_wire_goes_too() -> None:
 
 
 def test_the_tropics_are_not_cold_above_1000_m() -> None:
-    table = cast(np.array([0.5, 1.1, 0.5, 0.5]), np.array([300.0, 300, 1100, 300]), lat=[10.0, 10, 10, 25])
+    table = cast(
+        np.array([0.5, 1.1, 0.5, 0.5]), np.array([300.0, 300, 1100, 300]), lat=[10.0, 10, 10, 25]
+    )
     assert found(ranges.tropical_cold(table)) == [0]

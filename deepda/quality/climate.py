@@ -6,9 +6,9 @@ standard deviation of the anomalies, as unresolved scales do to a representation
 2008, JTECH 25). In time and depth it is interpolated linearly, in the column of the cell.
 
 Nor does a coarse model run, from which that standard deviation is, move the thermocline as far as the
-ocean does. A thermocline that heaves by h metres changes the temperature at a depth by h dT/dz: the variance
-of that, with dT/dz of the climatology, adds too. So an El Niño, which lowers the thermocline of the eastern
-Pacific by tens of metres, is rare and not impossible.
+ocean does. A thermocline that heaves by h metres changes the temperature at a depth by h dT/dz: the
+variance of that, with dT/dz of the climatology, adds too. So an El Niño, which lowers the thermocline
+of the eastern Pacific by tens of metres, is rare and not impossible.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ Rows = NDArray[np.bool_]
 Array = NDArray[np.float64]
 ON_REPORTED_LEVELS = 2.0  # factor on the standard deviation, EN4's check on reported levels
 EQUATORIAL, WITHIN = 1.5, 10.0  # factor on the standard deviation within so many degrees, EN4
-HEAVE = 15.0  # m, standard deviation of the depth of an isotherm: 10 to 20 m, see docs/quality-control.md
+HEAVE = (
+    15.0  # m, standard deviation of the depth of an isotherm: 10 to 20 m, see docs/quality-control.md
+)
 BIAS = 4.0  # standard deviations that a biased profile is beyond
 BIAS_SHARE, BIAS_LEVELS = 0.9, 5  # of the judged levels on that side; levels judged
 
@@ -39,8 +41,9 @@ def climatological(
 
     Ingleby and Huddleston (2007, doi 10.1016/j.jmarsys.2005.11.019) with twice the
     standard deviation as there on reported levels. It rejects from some seven standard deviations on:
-    what the ocean never did, not what it rarely does. Where there is no climatology nothing is. Both sides
-    of a step (`steps.steps`) are suspect: as there, their chance beforehand is half of the way to one.
+    what the ocean never did, not what it rarely does. Where there is no climatology nothing is.
+    Both sides of a step (`steps.steps`) are suspect: as there, the chance of gross error beforehand goes
+    half of the way to one.
     """
     departure, stddev = departures(table, grid, climatology, between)
     variance = (ON_REPORTED_LEVELS * stddev) ** 2 + _error(table) ** 2

@@ -29,7 +29,7 @@ def density_inversion(table: pd.DataFrame) -> Rows:
 
 
 def unstable_salinity(table: pd.DataFrame) -> Rows:
-    """Both values of the other unstable pairs: their salinity is not to be used, their temperature is."""
+    """Both values of the other unstable pairs: their temperature is used, their salinity is not."""
     return _inversions(table)[1]
 
 

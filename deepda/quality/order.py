@@ -34,9 +34,9 @@ def constant_depth(table: pd.DataFrame) -> Rows:
 def depth_order(table: pd.DataFrame) -> Rows:
     """Levels that are out of the order of depth that the rest of their cast is in.
 
-    What stays is the longest part of the cast that goes one way, up or down; equal depths go either way.
-    So of 10, 20, 500, 30, 40 m the 500 goes, and of 10, 20, 30, 15, 5, 40 m the two that turn back. Casts
-    of which half and more would go are in no order of depth, and keep all.
+    What stays is the longest part of the cast that goes one way, up or down; equal depths go either
+    way. So of 10, 20, 500, 30, 40 m the 500 goes, and of 10, 20, 30, 15, 5, 40 m the two that turn back.
+    Casts of which half and more would go are in no order of depth, and keep all.
     Argo test 8; EN4's increasing depth check (Ingleby and Huddleston 2007, doi
     10.1016/j.jmarsys.2005.11.019).
 

@@ -232,7 +232,7 @@ def screen_in(context: Context, table: pd.DataFrame, checks: Sequence[Check] = C
 def _first_reasons(
     table: pd.DataFrame, context: Context, checks: Sequence[Check]
 ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """(row) 0, or 1 + the number of the check that rejects the row first; True where salinity is wrong."""
+    """(row) 0, or 1 + number of the check that rejects the row first; True where salinity is wrong."""
     code, unsalted = np.zeros(len(table), np.int16), np.zeros(len(table), bool)
     left = by_cast(table[[name for name in SEEN if name in table.columns]])
     for number, check in enumerate(checks, start=1):

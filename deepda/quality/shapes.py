@@ -63,10 +63,10 @@ def gradient(table: pd.DataFrame) -> Rows:
 def gradient_per_metre(table: pd.DataFrame) -> Rows:
     """Both values of a pair between which the temperature changes too fast for their depth z (m).
 
-    Cooling by more than 150/z + 0.010 K m-1 (at most 4) downwards, warming by more than 100/z + 0.015 K m-1
-    (at most 1.5). A change over less than 10 m counts as one over 10 m, as in EN4: floats of one value a
-    metre see interleaving water that is steeper. Check 08 of the Integrated Climate Data Center, Hamburg (V. Gouretski), as in IQuOD's
-    comparison of checks (Good et al. 2023, doi 10.3389/fmars.2022.1075510).
+    Downwards, cooling by more than 150/z + 0.010 K m-1 (at most 4), warming by more than 100/z + 0.015
+    K m-1 (at most 1.5). Check 08 of the Integrated Climate Data Center, Hamburg (V. Gouretski), as in
+    IQuOD's comparison of checks (Good et al. 2023, doi 10.3389/fmars.2022.1075510). A change over less
+    than 10 m counts as one over 10 m, as in EN4: floats with a value a metre see steeper interleaving.
     """
     casts, value = Casts.of(table), table["temperature"].to_numpy(float)
     gap = np.diff(casts.depth)

@@ -1,9 +1,9 @@
 """Spikes and steps by a tolerance that shrinks with depth, as EN4 looks for them.
 
-Ingleby and Huddleston (2007, doi 10.1016/j.jmarsys.2005.11.019), appendix: the tolerance is 5 K above 200 m
-(300 m within 20 degrees of the equator), falls to 2.5 K over the next 100 m, and is 2 K below 500 m and
-1.5 K below 600 m. A spike is rejected; both sides of a step are suspect, which the comparison with the
-climatology decides.
+Ingleby and Huddleston (2007, doi 10.1016/j.jmarsys.2005.11.019), appendix: the tolerance is 5 K above
+200 m (300 m within 20 degrees of the equator), falls to 2.5 K over the next 100 m, and is 2 K below
+500 m and 1.5 K below 600 m. A spike is rejected; both sides of a step are suspect, which the comparison
+with the climatology decides.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class _Differences:
         largest = np.maximum(np.abs(into), np.abs(out))
         steep = np.maximum(np.abs(self.slope[row]), np.abs(self.slope[row + 1])) > STEEP
         thick = self.depth[row + 1] - self.depth[row - 1]
-        share = np.where(thick >= 5.0, (self.depth[row] - self.depth[row - 1]) / np.maximum(thick, 5.0), 0.5)
+        share = np.where(
+            thick >= 5.0, (self.depth[row] - self.depth[row - 1]) / np.maximum(thick, 5.0), 0.5
+        )
         large = (largest > limit) & (np.abs(into + out) < 0.5 * limit)
         steady = (largest > limit) & ~large & (np.abs((1 - share) * into - share * out) < 0.5 * limit)
         small = (largest > 0.5 * limit) & steep & (np.abs(out + into) < 0.25 * np.abs(out - into))
