@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from deepda.assimilation.cycle import Analyser
 from deepda.geometry.grid import Grid
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: idle threads must not spin
+
+
+@dataclass(frozen=True)
+class MeasuredErrors:
+    """Errors on validation years that are given, not measured: see `ValidationErrors`."""
+
+    ratio: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    stddev: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+
+    def rmse(self, analyser: Analyser) -> float:
+        return float(self.stddev.mean())
+
+    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
+        return self.ratio
+
+    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
+        return self.stddev
 
 
 @pytest.fixture(scope="session")

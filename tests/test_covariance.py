@@ -9,13 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepda.networks.covariance import (
-    Loading,
-    SphericalCorrelation,
-    apply_covariance,
-    conjugate_gradients,
-    solve,
-)
+from deepda.assimilation.conjugate_gradients import conjugate_gradients
+from deepda.networks.covariance import Loading, SphericalCorrelation, apply_covariance
+from deepda.networks.gain import Accuracy, solve
 
 LENGTHS = [800.0, 3000.0]
 
@@ -155,7 +151,7 @@ def test_gradients_pass_through_the_solver_as_through_the_inverse() -> None:
         return root @ root.T + torch.eye(6, dtype=torch.float64)
 
     frozen = matrix().detach()
-    found = solve(lambda w: w @ matrix(), lambda w: w @ frozen, right, 30)
+    found = solve(lambda w: w @ matrix(), lambda w: w @ frozen, right, Accuracy(30, 0.0))
     ours = torch.autograd.grad((probe * found).sum(), (root, right))
     exact = torch.autograd.grad((probe * torch.linalg.solve(matrix(), right[0])).sum(), (root, right))
     for one, other in zip(ours, exact, strict=True):

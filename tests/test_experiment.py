@@ -5,22 +5,28 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import xarray as xr
-from conftest import toy_grid
+from conftest import MeasuredErrors, toy_grid
+from test_background_errors import training_data
+from test_state import space_on
 
 import osse.twin.run
 from deepda.assimilation import local_covariance
 from deepda.base.progress import Progress
 from deepda.control.prepare import ControlError
+from deepda.networks.build import build_generator
+from deepda.networks.statics import ControlStatistics
 from deepda.runs.checkpoint import load_errors, load_space
 from deepda.settings.compose import load_config
 from deepda.settings.schema import Config, ConfigError
+from deepda.training.setup import TrainingSetup
 from osse.twin.control_years import share_out, write_embedded
 
 COARSE = [
@@ -107,31 +113,26 @@ def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: P
     errors = load_errors(checkpoint, grid)
     assert errors is not None and errors.shape == (asked, *grid.shape)
     assert 0.2 < np.sqrt(np.mean(errors[:, grid.ocean].astype(float) ** 2)) < 5  # over their spread
-    assert (finished / "log.txt").read_text().count("with the covariance of its errors") == 1
+    assert (finished / "log.txt").read_text().count("with the sampled background-error covariance") == 1
 
 
-@pytest.mark.parametrize(
-    ("asked", "room", "said"), [(0, 2**31, ""), (9, 1000, "goes on with its factors alone: .* GiB")]
-)
-def test_without_background_errors_the_checkpoint_is_as_it_was(
+@pytest.mark.parametrize(("asked", "room", "said"), [(0, 2**31, ""), (9, 1000, "are sampled: .* GiB")])
+def test_without_background_errors_the_generator_is_calibrated_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, room: int, said: str
 ) -> None:
-    """Where none are asked for, or their covariance has no room: the analyser is not even looked at."""
+    """Where none are asked for, or their covariance has no room."""
     monkeypatch.setattr(local_covariance, "LARGEST", room)
-    config, grid = settings(f"training.error_samples={asked}"), toy_grid(np.random.default_rng(0))
-    years, nothing = SimpleNamespace(space=SimpleNamespace(grid=grid)), None
+    grid = replace(toy_grid(np.random.default_rng(0)), lon_edges=np.linspace(0, 360, 15))
+    space = space_on(grid)
+    config = load_config("osse", ["generator.hidden=0", "generator.patterns=0"])
+    made = build_generator(config.generator, space, ControlStatistics.none(space, 0), 0)
+    measured = MeasuredErrors(np.full(grid.shape[0], 1.5))
+    setup = TrainingSetup(lambda: made, training_data(grid), measured, grid)
     with Progress(log=tmp_path / "log.txt") as progress:
-        osse.twin.run._meet_errors(
-            config,
-            nothing,  # type: ignore[arg-type]
-            nothing,  # type: ignore[arg-type]
-            np.zeros(0),
-            years,  # type: ignore[arg-type]
-            tmp_path,
-            progress,
-        )
+        assert setup.complete(made.analyser, asked, 1, progress) is None
     assert re.search(said, (tmp_path / "log.txt").read_text())
-    assert load_errors(tmp_path, grid) is None
+    calibration = made.analyser.state_dict()["calibration"]
+    torch.testing.assert_close(calibration, torch.full_like(calibration, 1.5**2))
 
 
 def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> None:
@@ -184,5 +185,5 @@ def test_more_years_than_there_are_is_refused(finished: Path) -> None:
 
 @pytest.mark.parametrize("change", ["grid.depth_edges=[0, 20, 60, 150, 250]", "seed=9"])
 def test_other_settings_in_the_folder_of_a_run_are_refused(finished: Path, change: str) -> None:
-    with pytest.raises(ConfigError, match="holds a run with"):
+    with pytest.raises(ConfigError, match="holds a run of other settings"):
         osse.twin.run.run(settings(change), finished)

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
-from deepda.explain.attribution import Response, converged, remembered
+from deepda.base.errors import CheckpointError
+from deepda.explain.attribution import Response, remembered
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
-from deepda.explain.features import encoder_of, feature_maps
+from deepda.explain.features import feature_maps
 from deepda.explain.sanity import correction, likeness, randomised, saliency_of, untrained, whole
 from deepda.explain.study import (
     by_platform,
@@ -137,7 +138,7 @@ def response_of(finished: Finished, name: str = "nino34", step: int = STEP) -> R
 
 
 def of_case(finished: Finished, case: Case, asked: Target) -> Response:
-    return Response(converged(finished.analyser), case, asked, torch.from_numpy(finished.space.scale))
+    return Response(finished.analyser.converged(), case, asked, torch.from_numpy(finished.space.scale))
 
 
 def doubled(response: Response) -> Response:
@@ -338,7 +339,9 @@ def test_a_value_moves_the_target_by_its_weight_times_the_saliency_of_its_cell(r
     warmer.iloc[row, warmer.columns.get_loc("temperature")] += 0.5
     tables = list(finished.tables)
     tables[STEP] = warmer
-    moved = response_of(replace(finished, tables=tables))
+    other = Finished(finished.folder)
+    vars(other)["tables"] = tables  # instead of those of the folder
+    moved = response_of(other)
     change = float(moved(moved.observed, moved.background).detach()) - value
     assert change == pytest.approx(0.5 * share[row] * found[cell[row]], rel=2e-2, abs=1e-5)
 
@@ -358,7 +361,7 @@ def test_platforms_over_windows_are_those_of_the_study(runs) -> None:
     asked = target("nino34", finished.space.grid, Place())
     case = cycle_to(finished, [STEP])[STEP]
     linear = linear_part(
-        converged(finished.analyser), case, asked, torch.from_numpy(finished.space.scale)
+        finished.analyser.converged(), case, asked, torch.from_numpy(finished.space.scale)
     )
     assert linear is not None
     found = removed_by_platform(finished, case, asked)
@@ -471,16 +474,16 @@ def test_the_cycle_is_that_of_the_run(runs) -> None:
     cases = cycle_to(finished, range(4))
     observations = [cases[step].observations for step in range(4)]
     with torch.no_grad():
-        pairs = list(cycle(finished.analyser, finished.analyser.first_guess(1), observations))
-    for step, (background, _) in enumerate(pairs):
-        assert torch.equal(cases[step].background.mean, background.mean)
-        assert torch.equal(cases[step].background.memory, background.memory)
+        steps = list(cycle(finished.analyser, finished.analyser.first_guess(1), observations))
+    for number, step in enumerate(steps):
+        assert torch.equal(cases[number].background.mean, step.background.mean)
+        assert torch.equal(cases[number].background.memory, step.background.memory)
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     folder = write_run(tmp_path, LINEAR)
     (folder / "truth.nc").unlink()
-    with pytest.raises(ExplainError, match="finished `deepda osse run`"):
+    with pytest.raises(CheckpointError, match="expected the folder of a finished run"):
         open_finished(folder)
 
 
@@ -488,7 +491,7 @@ def test_the_published_network_is_refused(tmp_path: Path) -> None:
     grid = even_grid()
     config = load_config("osse", ["generator=ham2024", "per_year=12", "osse.spinup=2"])
     space = space_on(grid)
-    made = build_generator(config.generator, space, ControlStatistics.none(space), 0).analyser
+    made = build_generator(config.generator, space, ControlStatistics.none(space, 0), 0).analyser
     save_checkpoint(tmp_path / "checkpoint", made, space, {})
     (tmp_path / "config.yaml").write_text(dump(config))
     with pytest.raises(ExplainError, match="innovation or unet3plus"):
@@ -504,14 +507,14 @@ def test_the_published_network_is_refused(tmp_path: Path) -> None:
 def test_feature_maps_come_level_by_level(runs, settings: list[str], levels: int) -> None:
     response = response_of(runs(settings))
     found = feature_maps(response)
-    assert len(found) == levels == len(encoder_of(response.analyser))
+    assert len(found) == levels == len(response.analyser.encoder())
     for number, level in enumerate(found):
         assert level.activity.shape == SHAPE[1:]
         assert ("every cell" in level.name) == (number == 0)
         for channel in level.channels.values():
             coarse = channel[: 2**number, : 2**number]
             assert np.ptp(coarse) == 0, "the cells of a coarse level are drawn whole"
-    for module in encoder_of(response.analyser):
+    for module in response.analyser.encoder():
         assert not module._forward_hooks
 
 

@@ -17,7 +17,6 @@ from deepda.explain.importance import (
     all_combinations,
     analysed,
     losses,
-    without_statics,
 )
 from deepda.explain.page import explain, spread_over
 from deepda.explain.targets import Place
@@ -76,7 +75,7 @@ def test_with_all_groups_the_analysis_is_that_of_the_run(runs) -> None:
 def test_each_group_that_is_left_out_changes_the_analysis(runs, name: str) -> None:
     finished: Finished = runs(INNOVATION)
     case = cycle_to(finished, [STEP])[STEP]
-    plain = without_statics(finished.analyser)
+    plain = finished.analyser.with_uniform_statics()
     without = analysed(finished, plain if name == "statics" else finished.analyser, case, FULL - {name})
     whole = analysed(finished, finished.analyser, case, FULL)
     assert float((without - whole).abs().max()) > 1e-5
@@ -85,7 +84,7 @@ def test_each_group_that_is_left_out_changes_the_analysis(runs, name: str) -> No
 def test_without_observations_only_the_background_counts(runs) -> None:
     finished: Finished = runs(INNOVATION)
     case = cycle_to(finished, [STEP])[STEP]
-    plain = without_statics(finished.analyser)
+    plain = finished.analyser.with_uniform_statics()
     blind = FULL - {"surface", "profiles"}
     for groups in (blind, blind - {"spread", "season"}, frozenset({"background"})):
         assert torch.equal(analysed(finished, plain, case, groups), case.background.mean[0])
@@ -131,10 +130,10 @@ def test_errors_left_out_are_one_mean_error_a_layer(runs) -> None:
 def test_statics_left_out_make_all_places_alike(runs) -> None:
     for settings in (INNOVATION, UNET):
         finished: Finished = runs(settings)
-        plain = without_statics(finished.analyser)
+        plain = finished.analyser.with_uniform_statics()
         assert float(plain.statics.std((1, 2)).max()) < 1e-6
         assert float(finished.analyser.statics.std((1, 2)).max()) > 0.1
-    climate = without_statics(runs(INNOVATION).analyser).structure().climate
+    climate = runs(INNOVATION).analyser.with_uniform_statics().structure().variances.climate
     assert float(climate.std((1, 2)).max()) < 1e-6
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.geometry.grid import Grid
-from deepda.networks.innovation import SAMPLED, InnovationAnalyser
+from deepda.networks.background_covariance import SAMPLED
+from deepda.networks.innovation import InnovationAnalyser
 
 Matrix = NDArray[np.float64]
 
@@ -41,7 +42,7 @@ def exact(grid: Grid, hidden: int = 0) -> InnovationAnalyser:
 
 def remembering(grid: Grid, errors: NDArray[np.float32], hidden: int = 0) -> InnovationAnalyser:
     made = exact(grid, hidden)
-    made.remember(LocalCovariance.fit(errors, grid, RADIUS, DEPTH_SCALE))
+    made.use_error_samples(LocalCovariance.fit(errors, grid, RADIUS, DEPTH_SCALE))
     return made
 
 
@@ -199,7 +200,7 @@ def test_remembering_takes_effect_at_once_and_other_errors_give_another_analysis
     analyses = [analysed(made, background, observations)]
     for samples in (errors, errors[::-1], np.roll(errors, 1, axis=2)):
         wet = np.where(grid.ocean, np.nan_to_num(samples), 0)
-        made.remember(LocalCovariance.fit(wet, grid, RADIUS, DEPTH_SCALE))
+        made.use_error_samples(LocalCovariance.fit(wet, grid, RADIUS, DEPTH_SCALE))
         analyses.append(analysed(made, background, observations))
     plain, one, reversed_in_time, other = (analysis.mean for analysis in analyses)
     size = (plain - background.mean).norm()

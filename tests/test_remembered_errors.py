@@ -119,7 +119,7 @@ def test_a_checkpoint_gives_the_analysis_of_what_was_saved(
     for errors in (None, drawn_errors(grid)):
         if errors is not None:
             save_errors(errors, grid, tmp_path)
-            made.remember(covariance_of(errors, grid))
+            made.use_error_samples(covariance_of(errors, grid))
         again: Any = load_analyser(tmp_path, GENERATOR)[0]
         assert (again.sampled is None) == (errors is None) and not again.training
         expected.append(analysed(made, background, observations))

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from test_baselines import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from torch import Tensor
 
+from deepda.assimilation.conjugate_gradients import Operator
 from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.geometry.grid import Grid
 from deepda.networks import sampled
-from deepda.networks.sampled import Operator, SampledCovariance
+from deepda.networks.sampled import SampledCovariance
 
 BATCH = 3
 

@@ -23,15 +23,15 @@ from osse.sweep.results import Outcome, Result, importance, table
 from osse.sweep.run import (
     KNOWN_ANSWER,
     TWIN,
-    Courses,
+    Setups,
     composer,
-    known_answer_courses,
+    known_answer_setups,
     require_usable,
     sweep,
     trainer,
 )
 from osse.sweep.search_space import Dimension, Value, read_space, standing
-from osse.sweep.trials import CSV, ERROR, FIGURE, TRIALS, Search, run
+from osse.sweep.trials import CSV, ERROR, FIGURE, TRIALS, Objective, Search, run
 
 RATE, BACKPROP = "training.learning_rate", "training.backprop"
 SMALL = Size(control=2, validation=1, shape=(2, 8, 12))
@@ -67,8 +67,8 @@ def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @cache
-def courses() -> Courses:
-    return known_answer_courses(11, SMALL)
+def setups() -> Setups:
+    return known_answer_setups(11, SMALL)
 
 
 def space(*words: str) -> tuple[list[Dimension], list[str]]:
@@ -89,12 +89,14 @@ def history(scores: list[float]) -> list[list[dict[str, float]]]:
     return [entries[:end] for end in range(1, len(entries) + 1)]
 
 
-def pretend(error: Callable[[Config], float]) -> Callable[[Config, Path, Watch], None]:
+def pretend(error: Callable[[Config], float]) -> Objective:
     """A training whose validation error falls to that of its settings."""
 
-    def train(config: Config, folder: Path, watch: Watch) -> None:
-        for shown in history([error(config) * (1 + 1 / step) for step in range(1, 6)]):
+    def train(config: Config, folder: Path, watch: Watch) -> float:
+        scores = [error(config) * (1 + 1 / step) for step in range(1, 6)]
+        for shown in history(scores):
             watch(shown)
+        return min(scores)
 
     return train
 
@@ -103,9 +105,7 @@ def bowl(config: Config) -> float:
     return 0.2 + math.log(config.training.learning_rate / 3e-3) ** 2 + 0.01 * config.training.backprop
 
 
-def go(
-    wanted: Search, trials: int, folder: Path, train: Callable[[Config, Path, Watch], None]
-) -> list[Result]:
+def go(wanted: Search, trials: int, folder: Path, train: Objective) -> list[Result]:
     folder.mkdir(exist_ok=True)
     with Progress() as progress:
         return run(wanted, trials, folder, compose_quickly, train, progress)
@@ -229,7 +229,7 @@ def test_a_hopeless_trial_is_ended_early(tmp_path: Path) -> None:
 
 
 def test_failed_and_diverged_trials_do_not_stop_a_sweep_and_say_why(tmp_path: Path) -> None:
-    def train(config: Config, folder: Path, watch: Watch) -> None:
+    def train(config: Config, folder: Path, watch: Watch) -> float:
         if config.training.backprop == 2:
             raise RuntimeError("not enough\nmemory")
         if config.training.backprop == 3:
@@ -238,7 +238,7 @@ def test_failed_and_diverged_trials_do_not_stop_a_sweep_and_say_why(tmp_path: Pa
             watch(history([math.nan])[0])
         if config.training.backprop == 5:
             raise ConfigError("these do not go together")
-        pretend(bowl)(config, folder, watch)
+        return pretend(bowl)(config, folder, watch)
 
     wanted = search(f"{BACKPROP}=1..6")
     results = go(wanted, 50, tmp_path, train)
@@ -262,7 +262,7 @@ def test_failed_and_diverged_trials_do_not_stop_a_sweep_and_say_why(tmp_path: Pa
 
 
 def test_a_full_disk_stops_a_sweep(tmp_path: Path) -> None:
-    def train(config: Config, folder: Path, watch: Watch) -> None:
+    def train(config: Config, folder: Path, watch: Watch) -> float:
         raise OSError(28, "no space left")
 
     with pytest.raises(OSError, match="no space"):
@@ -284,7 +284,7 @@ def test_importance_is_told_of_many_trials_and_finds_what_matters() -> None:
         rate = 10 ** (-5 + number / 8)
         settings: dict[str, Value] = {RATE: rate, "training.patience": 1 + number * 7 % 9}
         score = math.log(rate / 3e-3) ** 2
-        results.append(Result(number, settings, Outcome.FINISHED, (score,), 1, 1.0, "", False))
+        results.append(Result(number, settings, Outcome.FINISHED, (score,), score, 1, 1.0, "", False))
     found = importance(results, wanted.dimensions)
     assert found[RATE] > 0.7
     assert "learning_rate 0." in table(results, wanted.dimensions)
@@ -298,10 +298,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[
     return folder, go(*tiny(folder))
 
 
-def tiny(folder: Path) -> tuple[Search, int, Path, Callable[..., None]]:
+def tiny(folder: Path) -> tuple[Search, int, Path, Objective]:
     fixed = ("training.updates=4", "training.stretches=2", "generator.solver_iterations=2")
     wanted = search(f"{RATE}=1e-3..1e-1", f"{BACKPROP}=1..2", *fixed)
-    return wanted, 3, folder, trainer(courses(), None, Progress())
+    return wanted, 3, folder, trainer(setups(), None, Progress())
 
 
 def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
@@ -310,7 +310,7 @@ def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
     wanted, trials, folder, train = tiny(tmp_path / "broken")
     shown = 0
 
-    def until_struck(config: Config, where: Path, watch: Watch) -> None:
+    def until_struck(config: Config, where: Path, watch: Watch) -> float:
         def seen(entries: list[dict[str, float]]) -> None:
             nonlocal shown
             shown += 1
@@ -318,7 +318,7 @@ def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
                 raise KeyboardInterrupt
             watch(entries)
 
-        train(config, where, seen)
+        return train(config, where, seen)
 
     with pytest.raises(KeyboardInterrupt):
         go(wanted, trials, folder, until_struck)
@@ -347,7 +347,7 @@ def test_each_trial_leaves_its_learning_curve_and_its_settings_and_no_weights(
 
 
 def test_minutes_become_updates_which_a_resumed_trial_keeps(tmp_path: Path) -> None:
-    train = trainer(courses(), 0.02, Progress())
+    train = trainer(setups(), 0.02, Progress())
     config = compose(["training.stretches=2", "generator.solver_iterations=2"])
     seen: list[float] = []
     train(config, tmp_path, lambda entries: seen.append(entries[-1]["update"]))
@@ -355,7 +355,7 @@ def test_minutes_become_updates_which_a_resumed_trial_keeps(tmp_path: Path) -> N
     assert f"updates: {seen[-1]:.0f}" in (tmp_path / "config.yaml").read_text()
     (tmp_path / STATE).unlink()
     again: list[float] = []
-    trainer(courses(), 60.0, Progress())(config, tmp_path, lambda e: again.append(e[-1]["update"]))
+    trainer(setups(), 60.0, Progress())(config, tmp_path, lambda e: again.append(e[-1]["update"]))
     assert again == seen
 
 
@@ -394,7 +394,7 @@ def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
         rows = list(csv.DictReader(file))
     assert {row[RATE] for row in rows} == {"1e-3", "1e-1"}
     assert rows[0]["validation_rmse_K"] < rows[1]["validation_rmse_K"]
-    made = {path.name for path in tmp_path.iterdir()} - {"log.txt", "control.nc", "cache"}
+    made = {path.name for path in tmp_path.iterdir()} - {"log.txt", "control.nc"}
     assert made == {CSV, TRIALS, "study.journal", "sweep.json"}
 
 

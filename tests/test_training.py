@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from deepda.assimilation.cycle import DivergenceError, StateEstimate, require_physical
 from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
 from deepda.networks.discriminator import PatchDiscriminator
 from deepda.networks.dropout import thinned
-from deepda.networks.innovation import InnovationAnalyser, Statics
+from deepda.networks.innovation import InnovationAnalyser
+from deepda.networks.objectives import likelihood, mean_square
+from deepda.networks.statics import Statics
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.networks.transition import Transition
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.settings.compose import load_config
 from deepda.training.stretches import Streams, Stretch, TrainingData
-from deepda.training.trainer import Recipe, Trainer, likelihood, mean_square
+from deepda.training.trainer import Recipe, Trainer
 
 SHAPE = (3, 8, 12)
 
@@ -59,7 +61,7 @@ def trainer(
     statics = Statics(
         ocean, torch.linspace(-60, 60, SHAPE[1]), torch.ones(SHAPE), transition, torch.randn(2, *SHAPE)
     )
-    made: nn.Module = (
+    made: TrainableAnalyser = (
         InnovationAnalyser(statics, hidden=4, levels=1, iterations=4)
         if kind == "innovation"
         else UNet3PlusAnalyser(statics, filters=2, depth=2, dropout=0.3)
@@ -77,7 +79,7 @@ def trainer(
     }
     scores = iter(np.linspace(1.0, 0.5, 100))
     recipe = Recipe(**(settings | changes))  # type: ignore[arg-type]
-    return Trainer(made, judge, likelihood, data, recipe, lambda: float(next(scores)), folder)
+    return Trainer(made, judge, data, recipe, lambda: float(next(scores)), folder)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_coarser_scales_are_judged_alike(tmp_path: Path) -> None:
     with thinned(analyser, [1, 2]):
         estimate, loss = made._window(None, batch)
         background = analyser.forecast(analyser.first_guess(2), batch.observations.season)
-        several = analyser.analyses(background, batch.observations)
+        several = analyser.training_analyses(background, batch.observations)
     scores = [
         (batch.weight * likelihood(background, one, batch.truth, made.weights)).sum() for one in several
     ]

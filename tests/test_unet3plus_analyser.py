@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from conftest import MeasuredErrors
 from test_analyser_laws import SEASON, drawn, statics_of, unet3plus
 from test_state import space_on
 from torch import Tensor
@@ -15,11 +17,11 @@ from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import Grid
 from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.dropout import thinned
+from deepda.networks.objectives import likelihood
 from deepda.networks.unet3plus_analyser import SMALLEST, UNet3PlusAnalyser
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import load_config
-from deepda.training.trainer import DeeplySupervised, likelihood, objective_of
 
 PER_YEAR = 12
 
@@ -87,11 +89,12 @@ def test_an_observation_is_heard_near_and_far_but_not_where_none_of_its_windows_
 def test_free_runs_decay_to_climatology_from_whatever_was_believed(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
-    estimate = next(cycle(analyser, analyser.first_guess(2), [drawn(ocean, 1, batch=2)]))[1]
+    estimate = next(cycle(analyser, analyser.first_guess(2), [drawn(ocean, 1, batch=2)])).analysis
     estimate = StateEstimate(10 * estimate.mean, estimate.spread, estimate.memory)
     size, unsure = float(estimate.mean.abs().max()), estimate.spread
     nothing = replace(drawn(ocean, 2, batch=2), precision=torch.zeros(2, *ocean.shape))
-    for _, analysis in cycle(analyser, estimate, 20 * [nothing]):
+    for step in cycle(analyser, estimate, 20 * [nothing]):
+        analysis = step.analysis
         assert float(analysis.mean.abs().max()) <= size
         assert bool((analysis.spread >= unsure - 1e-6).all())
         size, unsure, estimate = float(analysis.mean.abs().max()), analysis.spread, analysis
@@ -160,7 +163,7 @@ def test_calibration_scales_the_stated_spread_but_changes_no_analysis(
 ) -> None:
     background, window = believed(analyser, ocean), drawn(ocean, 3, batch=2)
     before = analyser.analyse(background, window)
-    analyser.calibrate(torch.linspace(1.2, 1.5, ocean.shape[0]))
+    analyser.calibrate(MeasuredErrors(np.linspace(1.2, 1.5, ocean.shape[0])))
     after = analyser.analyse(background, window)
     assert torch.equal(after.mean, before.mean) and torch.equal(after.memory, before.memory)
     share = before.memory
@@ -172,9 +175,8 @@ def test_coarser_decoders_make_analyses_of_their_own_in_training(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
     background, window = believed(analyser, ocean), drawn(ocean, 3, batch=2)
-    assert isinstance(analyser, DeeplySupervised)
-    assert len(analyser.analyses(background, window)) == 1
-    several = analyser.train().analyses(background, window)
+    assert len(analyser.training_analyses(background, window)) == 1
+    several = analyser.train().training_analyses(background, window)
     assert len(several) == 3  # the finest and two poolings
     assert not torch.allclose(several[0].mean, several[1].mean)
     assert not torch.allclose(several[1].mean, several[2].mean)
@@ -184,7 +186,7 @@ def built(grid: Grid, *words: str) -> UNet3PlusAnalyser:
     settings = ["generator=unet3plus", "generator.filters=2", "generator.depth=1", *words]
     space = space_on(grid)
     config = load_config("osse", settings)
-    made = build_generator(config.generator, space, ControlStatistics.none(space), seed=1).analyser
+    made = build_generator(config.generator, space, ControlStatistics.none(space, 0), seed=1).analyser
     assert isinstance(made, UNet3PlusAnalyser)
     return made
 
@@ -221,4 +223,9 @@ def test_the_published_size_is_a_matter_of_settings(grid: Grid) -> None:
 
 
 def test_its_spread_is_judged_by_the_likelihood(grid: Grid) -> None:
-    assert objective_of(built(grid)) is likelihood
+    made, truth = built(grid), torch.zeros(1, *grid.shape)
+    weights = torch.from_numpy(grid.volume / grid.volume.sum()).float()
+    first = made.first_guess(1)
+    assert torch.equal(
+        made.objective(first, first, truth, weights), likelihood(first, first, truth, weights)
+    )

@@ -16,12 +16,11 @@ each observation removes given all others (cf. the influence matrix of Cardinali
 doi 10.1256/qj.03.205).
 
 All fields are (L, Y, X), per K; a positive number warms the target. Linear systems are solved to
-convergence here (`converged`), further than in the run.
+convergence here (`InnovationForm.converged`), further than in the run.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,15 +29,9 @@ from captum.attr import IntegratedGradients, Saliency
 from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, StateEstimate
-from deepda.explain.cases import Case, Explained
+from deepda.explain.cases import Case
 from deepda.explain.targets import Target
-from deepda.networks.innovation import InnovationAnalyser
-from deepda.networks.transition import advance_adjoint
-
-# Points of the Gauss-Legendre quadrature. The default generator is nearly linear; U-Net 3+ has kinks.
-POINTS, MANY_POINTS = 3, 32
-CONVERGED = 1e-4  # residual of the solver, relative to the innovations
-MOST = 1000  # steps of the solver until then
+from deepda.networks.trainable import CovarianceForm, InnovationForm
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +68,6 @@ class Account:
         return self.analysis - self.background - self.innovations - self.presence
 
 
-def converged(analyser: Explained) -> Explained:
-    """A copy that solves further, so that gradients belong to the function that is explained."""
-    made = copy.deepcopy(analyser)
-    if isinstance(made, InnovationAnalyser):
-        made.iterations, made.tolerance = MOST, CONVERGED
-    return made
-
-
 class Response:
     """The target as a function of observations and background, both (B, L, Y, X) anomalies in K.
 
@@ -91,7 +76,7 @@ class Response:
         scale: (L, Y, X) K, of the state space.
     """
 
-    def __init__(self, analyser: Explained, case: Case, target: Target, scale: Tensor) -> None:
+    def __init__(self, analyser: InnovationForm, case: Case, target: Target, scale: Tensor) -> None:
         self.analyser, self.case, self.target, self.scale = analyser, case, target, scale
         self.background = case.background.mean * scale
         # Where nothing was observed the value is never read.
@@ -113,19 +98,12 @@ class Response:
         observations = Observations(observed / self.scale, precision, seen.season, seen.per_year)
         return self.analyser.analyse(estimate, observations).mean * self.scale
 
-    @property
-    def points(self) -> int:
-        """Of the quadrature of integrated gradients."""
-        return POINTS if isinstance(self.analyser, InnovationAnalyser) else MANY_POINTS
-
     @torch.no_grad()
-    def linear_analysis(self) -> Tensor:
-        """(L, Y, X) analysed anomaly of the gain alone, K; of the default generator."""
-        assert isinstance(self.analyser, InnovationAnalyser)
+    def linear_analysis(self, gain: CovarianceForm) -> Tensor:
+        """(L, Y, X) analysed anomaly of the linear gain alone, K."""
         seen, before = self.case.observations, self.case.background
-        innovation = seen.value - before.mean
-        dual = self.analyser.dual(before, innovation, seen.precision)
-        return ((before.mean + self.analyser.covariance(before, dual)) * self.scale)[0]
+        dual = gain.dual(before, seen.value - before.mean, seen.precision)
+        return ((before.mean + gain.covariance(before, dual)) * self.scale)[0]
 
     def saliency(self) -> Saliencies:
         """Vanilla gradients, at what was observed and believed."""
@@ -146,7 +124,7 @@ class Response:
             self.observed.clone().requires_grad_(),
             self.agreeing,
             additional_forward_args=self.background,
-            n_steps=self.points,
+            n_steps=self.analyser.quadrature_points,
             internal_batch_size=1,
         )
         return found[0].detach().float()
@@ -158,7 +136,7 @@ class Response:
         """
         found = IntegratedGradients(self).attribute(
             (self.observed.clone().requires_grad_(), self.background.clone().requires_grad_()),
-            n_steps=self.points,
+            n_steps=self.analyser.quadrature_points,
             internal_batch_size=1,
         )
         return found[0][0].detach().float(), found[1][0].detach().float()
@@ -178,7 +156,7 @@ class Response:
 
 
 @torch.no_grad()
-def covariance_with(analyser: InnovationAnalyser, case: Case, weights: Tensor, scale: Tensor) -> Tensor:
+def covariance_with(analyser: CovarianceForm, case: Case, weights: Tensor, scale: Tensor) -> Tensor:
     """(L, Y, X) Bw: error covariance of the background with that of a sum over cells, `unit` times K.
 
     Args:
@@ -189,7 +167,7 @@ def covariance_with(analyser: InnovationAnalyser, case: Case, weights: Tensor, s
 
 
 @torch.no_grad()
-def gain_row(analyser: InnovationAnalyser, case: Case, covariance: Tensor, scale: Tensor) -> Tensor:
+def gain_row(analyser: CovarianceForm, case: Case, covariance: Tensor, scale: Tensor) -> Tensor:
     """(L, Y, X) K'w = S^-1 HBw: the saliency to observations of the linear part, without a graph.
 
     Args:
@@ -211,7 +189,7 @@ def told(gain: Tensor, covariance: Tensor) -> Tensor:
 
 
 def remembered(
-    analyser: Explained, cases: Sequence[Case], target: Target, scale: Tensor
+    analyser: InnovationForm, cases: Sequence[Case], target: Target, scale: Tensor
 ) -> list[Tensor]:
     """Saliency of the target to the observations of its own window and of those before.
 
@@ -226,13 +204,13 @@ def remembered(
         (L, Y, X) a window, its own first, `unit` per K.
     """
     asked = torch.from_numpy(target.weights).to(scale)
-    found = []
+    found, form = [], analyser.covariance_form()
     for case in reversed(cases):
-        if isinstance(analyser, InnovationAnalyser):
-            gain = gain_row(analyser, case, covariance_with(analyser, case, asked, scale), scale)
+        if form is not None:
+            gain = gain_row(form, case, covariance_with(form, case, asked, scale), scale)
             kept = asked - gain
         else:
             gain, kept = Response(analyser, case, target, scale).pulled_back(asked)
         found.append(gain)
-        asked = advance_adjoint(analyser.weight, (kept * scale)[None])[0] / scale
+        asked = analyser.retreat((kept * scale)[None])[0] / scale
     return found

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepda.explain.attribution import Response
-from deepda.explain.cases import Case, Explained, Finished
-from deepda.networks.innovation import InnovationAnalyser
+from deepda.explain.cases import Case, Finished
 
 CHANNELS = 3  # shown of each level
 
@@ -33,13 +32,6 @@ class Level:
     variance: dict[int, float]
 
 
-def encoder_of(analyser: Explained) -> list[nn.Module]:
-    """The modules of the encoder, finest first: the first list of modules of the trunk; may be empty."""
-    owner = analyser.correction if isinstance(analyser, InnovationAnalyser) else analyser
-    trunk = getattr(owner, "trunk", nn.Identity())
-    return list(next((part for part in trunk.children() if isinstance(part, nn.ModuleList)), []))
-
-
 @torch.no_grad()
 def feature_maps(response: Response) -> list[Level]:
     """The encoder's responses in one window, finest level first; none without a correction.
@@ -49,7 +41,7 @@ def feature_maps(response: Response) -> list[Level]:
     outputs: list[Tensor] = []
     hooks = [
         module.register_forward_hook(lambda _, __, output: outputs.append(output.detach()))
-        for module in encoder_of(response.analyser)
+        for module in response.analyser.encoder()
     ]
     try:
         response(response.observed, response.background)

@@ -11,7 +11,6 @@ What is uninformative must be said for each group; see GROUPS.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -25,7 +24,8 @@ from torch import Tensor
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
-from deepda.explain.cases import Case, Explained, Finished
+from deepda.explain.cases import Case, Finished
+from deepda.networks.trainable import InnovationForm
 
 SURFACE = ("satellite", "ship", "drifter")  # platforms that see the surface only
 GROUPS: Mapping[str, str] = {
@@ -93,7 +93,7 @@ def losses(finished: Finished, cases: Sequence[Case], progress: Progress | None 
     """The error against the truth of every combination in every window."""
     every = all_combinations()
     rmse = np.empty((len(cases), len(every), 1 + finished.space.grid.shape[0]))
-    plain = without_statics(finished.analyser)
+    plain = finished.analyser.with_uniform_statics()
     work: Iterator[tuple[int, Case]] | Sequence[tuple[int, Case]] = list(enumerate(cases))
     if progress is not None:
         work = progress.track(work, "Leaving out inputs", len(cases))
@@ -107,11 +107,11 @@ def losses(finished: Finished, cases: Sequence[Case], progress: Progress | None 
 
 
 @torch.no_grad()
-def analysed(finished: Finished, analyser: Explained, case: Case, groups: Combination) -> Tensor:
+def analysed(finished: Finished, analyser: InnovationForm, case: Case, groups: Combination) -> Tensor:
     """(L, Y, X) standardised mean of the analysis with only these groups left in.
 
     Args:
-        analyser: of `without_statics` where these are left out.
+        analyser: that of `with_uniform_statics` where these are left out.
     """
     background = _background(finished.analyser, analyser, case, groups)
     if not groups & {"surface", "profiles"}:
@@ -119,26 +119,15 @@ def analysed(finished: Finished, analyser: Explained, case: Case, groups: Combin
     return analyser.analyse(background, _observations(finished, case, groups)).mean[0]
 
 
-def without_statics(analyser: Explained) -> Explained:
-    """A copy for which all places are alike: each static field has its mean over the water.
-
-    Not touched, because they are no inputs of the analysis but the ocean itself: the mask, the patterns
-    and the local forecast, and latitude in the correlations.
-    """
-    made = copy.deepcopy(analyser)
-    wet = made.ocean.amax(0)
-    mean = (made.statics * wet).sum((1, 2), keepdim=True) / wet.sum()
-    made.statics.copy_(mean.expand_as(made.statics))
-    return made.eval()  # what follows from the fields is worked out anew
-
-
-def restated(case: Case, old: Explained, new: Explained) -> StateEstimate:
+def restated(case: Case, old: InnovationForm, new: InnovationForm) -> StateEstimate:
     """A background of one analyser in the variances of another: the same share of climatology's."""
     share = case.background.memory / old.first_guess(1).memory.clamp(min=1e-12)
     return replace(case.background, memory=share * new.first_guess(1).memory)
 
 
-def _background(own: Explained, analyser: Explained, case: Case, groups: Combination) -> StateEstimate:
+def _background(
+    own: InnovationForm, analyser: InnovationForm, case: Case, groups: Combination
+) -> StateEstimate:
     background = case.background if analyser is own else restated(case, own, analyser)
     if "background" not in groups:
         background = replace(background, mean=torch.zeros_like(background.mean))

@@ -19,11 +19,9 @@ from torch import Tensor, nn
 
 from deepda.assimilation.state import StateSpace
 from deepda.explain.attribution import Response
-from deepda.explain.cases import Explained
 from deepda.explain.importance import restated
-from deepda.networks.build import ControlStatistics, build_generator
-from deepda.networks.innovation import InnovationAnalyser
-from deepda.networks.transition import Transition
+from deepda.networks.build import build_generator
+from deepda.networks.trainable import InnovationForm
 from deepda.settings.schema import GeneratorConfig
 
 DRAWS = 3
@@ -66,15 +64,17 @@ def _rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) ->
     return float(spearmanr(one, other).statistic) if varies else 0.0
 
 
-def randomised(analyser: Explained, seed: int, parts: Callable[[Explained], nn.Module]) -> Explained:
+def randomised(
+    analyser: InnovationForm, seed: int, parts: Callable[[InnovationForm], nn.Module]
+) -> InnovationForm:
     """A copy whose weights are shuffled within each tensor: of the same size, and meaningless.
 
     Args:
         parts: which module of the copy is shuffled.
     """
     made = copy.deepcopy(analyser)
-    if parts(made) is made and isinstance(made, InnovationAnalyser):
-        made.forget()  # what it met was learnt too
+    if parts(made) is made:
+        made = made.without_error_samples()  # they come from the training too
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in parts(made).parameters():
@@ -83,36 +83,34 @@ def randomised(analyser: Explained, seed: int, parts: Callable[[Explained], nn.M
     return made.eval()  # what follows from the weights is worked out anew
 
 
-def whole(analyser: Explained) -> nn.Module:
+def whole(analyser: InnovationForm) -> nn.Module:
     """Everything that was trained."""
     return analyser
 
 
-def correction(analyser: Explained) -> nn.Module:
+def correction(analyser: InnovationForm) -> nn.Module:
     """The convolutions only.
 
     Raises:
         ValueError: the generator has none.
     """
-    found = getattr(analyser, "correction", None)
+    found = analyser.correction_network()
     if found is None:
         raise ValueError("this generator has no correction, expected one; ask for the whole instead")
     return found
 
 
-def untrained(analyser: Explained, settings: GeneratorConfig, space: StateSpace, seed: int) -> Explained:
-    """The same generator before training: first guesses, with the same forecast and patterns."""
-    patterns = getattr(analyser, "patterns", torch.zeros(0, *space.grid.shape))
-    statistics = ControlStatistics(Transition(analyser.weight, analyser.noise), patterns)
-    fresh = build_generator(settings, space, statistics, seed).analyser
-    assert isinstance(fresh, Explained)
-    if isinstance(fresh, InnovationAnalyser):
-        assert isinstance(analyser, InnovationAnalyser)
-        fresh.iterations, fresh.tolerance = analyser.iterations, analyser.tolerance
-    return fresh.eval().requires_grad_(False)
+def untrained(
+    analyser: InnovationForm, settings: GeneratorConfig, space: StateSpace, seed: int
+) -> InnovationForm:
+    """The same generator before training: same forecast and patterns, solved to convergence."""
+    made = build_generator(settings, space, analyser.control_statistics(), seed).analyser
+    fresh = made.innovation_form()
+    assert fresh is not None
+    return fresh.converged().eval().requires_grad_(False)
 
 
-def saliency_of(response: Response, analyser: Explained) -> Tensor:
+def saliency_of(response: Response, analyser: InnovationForm) -> Tensor:
     """(L, Y, X) saliency to observations of another analyser in the same window.
 
     Its background has the same share of its own climatological variances left.

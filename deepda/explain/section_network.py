@@ -14,7 +14,6 @@ from deepda.explain.importance import GROUPS, NAMES, Losses
 from deepda.explain.pictures import Shown, bars, by_depth, largest_of, maps, signed, sized
 from deepda.explain.study import Study, removed_by_platform
 from deepda.explain.targets import Target
-from deepda.networks.innovation import InnovationAnalyser
 from deepda.reports.report import Picture, Section, Table, Value
 
 MILLI = 1e3  # mK per K
@@ -143,7 +142,7 @@ def platform_section(
     finished: Finished, cases: Sequence[Case], targets: Sequence[Target], progress: Progress
 ) -> Section | None:
     """Variance removed by platform in several windows; None for a generator without a gain."""
-    if not isinstance(finished.analyser, InnovationAnalyser):
+    if finished.analyser.covariance_form() is None:
         return None
     tables: list[Picture | Table] = []
     for target in progress.track(targets, "Platforms over the windows"):
@@ -222,13 +221,14 @@ def features_section(study: Study, finished: Finished) -> Section | None:
 
 def correction_picture(study: Study, finished: Finished) -> Picture | None:
     """What the convolutions add to the linear analysis; None for a generator without a correction."""
-    response, analyser = study.response, study.response.analyser
-    if not isinstance(analyser, InnovationAnalyser) or analyser.correction is None:
+    response = study.response
+    form = response.analyser.covariance_form()
+    if form is None or response.analyser.correction_network() is None:
         return None
     grid = finished.space.grid
     with torch.no_grad():
         whole_field = response.analysis(response.observed, response.background)[0]
-        linear = response.linear_analysis()
+        linear = response.linear_analysis(form)
     shift = np.where(grid.ocean, (whole_field - linear).numpy().astype(float), np.nan)
     levels = sorted({0, int(np.abs(grid.depth - 150).argmin()), int(np.abs(grid.depth - 300).argmin())})
     size = np.sqrt(np.nanmean(shift**2))

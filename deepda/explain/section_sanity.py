@@ -24,7 +24,6 @@ from deepda.explain.sanity import (
     whole,
 )
 from deepda.explain.study import Study
-from deepda.networks.innovation import InnovationAnalyser
 from deepda.reports.report import Picture, Section, Table, Value
 from deepda.settings.schema import GeneratorConfig
 
@@ -52,7 +51,7 @@ def sanity_of(study: Study, finished: Finished, settings: GeneratorConfig, progr
         RANDOM: mean_likeness(likeness(own, other, seen) for other in draws),
         "before training": likeness(own, fresh, seen),
     }
-    if study.linear is not None and isinstance(analyser, InnovationAnalyser) and analyser.correction:
+    if study.linear is not None and analyser.correction_network() is not None:
         gain = study.linear.gain
         others = [
             saliency_of(response, randomised(analyser, draw, correction))

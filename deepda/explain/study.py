@@ -15,16 +15,15 @@ from deepda.explain.attribution import (
     Account,
     Response,
     Saliencies,
-    converged,
     covariance_with,
     gain_row,
     remembered,
     told,
 )
-from deepda.explain.cases import Case, Explained, Finished, share_of_rows
+from deepda.explain.cases import Case, Finished, share_of_rows
 from deepda.explain.targets import Target
 from deepda.geometry.grid import EARTH_RADIUS, Grid
-from deepda.networks.innovation import InnovationAnalyser
+from deepda.networks.trainable import InnovationForm
 from deepda.observations.table import PLATFORMS
 from deepda.verification.thermocline import isotherm_depth
 
@@ -88,7 +87,7 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
         spinup: windows at the beginning of the run that tell nothing of its errors.
     """
     case, scale = cases[-1], torch.from_numpy(finished.space.scale)
-    analyser = converged(finished.analyser)
+    analyser = finished.analyser.converged()
     response = Response(analyser, case, target, scale)
     integrated = response.integrated()
     truth = finished.space.standardise(finished.truth(case.step)[None], [case.season]) * scale
@@ -112,15 +111,16 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
 
 
 @torch.no_grad()
-def linear_part(analyser: Explained, case: Case, target: Target, scale: Tensor) -> Linear | None:
+def linear_part(analyser: InnovationForm, case: Case, target: Target, scale: Tensor) -> Linear | None:
     """What the gain says of a target; None of a generator without a gain."""
-    if not isinstance(analyser, InnovationAnalyser):
+    form = analyser.covariance_form()
+    if form is None:
         return None
     weights = torch.from_numpy(target.weights).to(scale)
-    covariance = covariance_with(analyser, case, weights, scale)
+    covariance = covariance_with(form, case, weights, scale)
     variance = float((weights * covariance).sum())
-    gain = gain_row(analyser, case, covariance, scale)
-    spread = (analyser.modelled_spread(case.background)[0] * scale).clamp(min=1e-9)
+    gain = gain_row(form, case, covariance, scale)
+    spread = (form.modelled_spread(case.background)[0] * scale).clamp(min=1e-9)
     correlation = covariance / (spread * variance**0.5) * analyser.ocean
     return Linear(gain, correlation, variance, told(gain, covariance) / variance)
 
@@ -145,7 +145,7 @@ def found_correlation(finished: Finished, target: Target, first: int) -> NDArray
 def removed_by_platform(finished: Finished, case: Case, target: Target) -> dict[str, float]:
     """Share of the target's error variance that each platform's observations remove in a window."""
     scale = torch.from_numpy(finished.space.scale)
-    linear = linear_part(converged(finished.analyser), case, target, scale)
+    linear = linear_part(finished.analyser.converged(), case, target, scale)
     if linear is None:
         return {}
     return {name: float(layers.sum()) for name, layers in by_platform(case, linear.told).items()}

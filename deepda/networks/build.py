@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deepda.assimilation.state import StateSpace
 from deepda.geometry.grid import Grid, GridError
 from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
 from deepda.networks.ham2024 import Ham2024Analyser
-from deepda.networks.innovation import InnovationAnalyser, Statics
-from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.networks.innovation import InnovationAnalyser
+from deepda.networks.statics import ControlStatistics, Statics
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.settings.schema import (
     Config,
@@ -28,28 +29,8 @@ from deepda.settings.schema import (
 class Generator:
     """An analyser and the discriminator that judges it in training."""
 
-    analyser: nn.Module
+    analyser: TrainableAnalyser
     discriminator: nn.Module
-
-
-@dataclass(frozen=True, eq=False)
-class ControlStatistics:
-    """What a generator learns from the control simulation before it is trained.
-
-    Attributes:
-        transition: the local linear forecast.
-        patterns: (J, L, Y, X) see `leading_patterns`; for the default generator.
-    """
-
-    transition: Transition
-    patterns: Tensor
-
-    @classmethod
-    def none(cls, space: StateSpace, patterns: int = 0) -> ControlStatistics:
-        """Zeros of the right shape, to be filled from a checkpoint."""
-        shape = space.grid.shape
-        blank = Transition(torch.zeros(len(NEIGHBOURS), *shape), torch.zeros(shape))
-        return cls(blank, torch.zeros(patterns, *shape))
 
 
 def number_of_patterns(settings: GeneratorConfig) -> int:

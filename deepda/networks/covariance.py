@@ -21,11 +21,13 @@ Shape suffixes: B batch, K factor, S scale, V vertical shape (K = S x V), L laye
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from deepda.assimilation.conjugate_gradients import Operator
 
 EARTH_RADIUS = 6371.229  # km
 EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave guide's shorter scale
@@ -33,8 +35,6 @@ EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave
 FLATNESS = 1.3  # first guess: lengths are this much larger along latitude circles than the mean
 NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
 SHARPNESS = 0.6  # width of a bump, in distances between bumps
-
-Operator = Callable[[Tensor], Tensor]
 
 
 class SphericalCorrelation(nn.Module):
@@ -168,72 +168,6 @@ def apply_covariance(
     return loading.to_layers(smooth(factors) * amplitude_BKYX)
 
 
-def conjugate_gradients(
-    operator: Operator, right: Tensor, iterations: int, tolerance: float = 0.0
-) -> Tensor:
-    """Solve operator(w) = right for each sample of the batch (Hestenes and Stiefel 1952).
-
-    Args:
-        operator: symmetric positive definite.
-        right: (B, ...) right-hand side.
-        iterations: most steps.
-        tolerance: a sample stays as it is once its residual is so small, relative to the right-hand
-            side; 0 makes all steps. No sample depends on which others are solved with it.
-    """
-    solution = torch.zeros_like(right)
-    residual = right.clone()
-    direction = residual
-    square = _dot(residual, residual)
-    enough = tolerance**2 * square
-    for _ in range(iterations):
-        if tolerance and bool((square <= enough).all()):
-            break
-        image = operator(direction)
-        length = square / _dot(direction, image).clamp(min=1e-30)
-        if tolerance:
-            length = length.where(square > enough, 0.0)
-        solution = solution + length * direction
-        residual = residual - length * image
-        new = _dot(residual, residual)
-        direction = residual + (new / square.clamp(min=1e-30)) * direction
-        square = new
-    return solution
-
-
-class _ImplicitSolve(torch.autograd.Function):
-    """The identity on a known solution; backwards, the same symmetric system is solved again."""
-
-    @staticmethod
-    def forward(ctx, residual, solution, operator, iterations, tolerance):  # type: ignore[no-untyped-def]
-        ctx.operator, ctx.accuracy = operator, (iterations, tolerance)
-        return solution.clone()
-
-    @staticmethod
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
-        with torch.no_grad():
-            solved = conjugate_gradients(ctx.operator, gradient, *ctx.accuracy)
-        return solved, None, None, None, None
-
-
-def solve(
-    operator: Operator, frozen: Operator, right: Tensor, iterations: int, tolerance: float = 0.0
-) -> Tensor:
-    """operator^-1 right, differentiable through the implicit function theorem.
-
-    Args:
-        operator: symmetric positive definite, with a graph to its parameters.
-        frozen: the same operator without a graph.
-        right: (B, ...) right-hand side.
-        iterations, tolerance: of `conjugate_gradients`, forwards and backwards.
-    """
-    with torch.no_grad():
-        solution = conjugate_gradients(frozen, right, iterations, tolerance)
-    if not torch.is_grad_enabled():
-        return solution
-    residual = right - operator(solution)
-    return _ImplicitSolve.apply(residual, solution, frozen, iterations, tolerance)
-
-
 def _mix_channels(matrix: Tensor, field: Tensor) -> Tensor:
     """(out, in) matrix times the channels of a (B, in, Y, X) field."""
     return (matrix @ field.flatten(2)).unflatten(2, field.shape[2:])
@@ -248,8 +182,3 @@ def _sum_of_products(maps: Sequence[Tensor], fields: Tensor) -> Tensor:
     for number, placed in enumerate(maps[1:], start=1):
         total = torch.addcmul(total, placed, fields[:, None, number])
     return total
-
-
-def _dot(left: Tensor, right: Tensor) -> Tensor:
-    dims = tuple(range(1, left.ndim))
-    return (left * right).sum(dims, keepdim=True)

@@ -22,15 +22,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.networks.objectives import mean_square
 from deepda.networks.partial_conv import PartialConv3d
 from deepda.networks.sphere import SphereConv3d, SphereConvTranspose3d, wrap_longitude
+from deepda.networks.trainable import TrainableAnalyser, ValidationErrors
 
 CHANNELS = (24, 48, 96)
 BACKGROUND_KERNELS = ((4, 6, 8), (4, 4, 6), (3, 3, 3))
@@ -141,18 +142,17 @@ class Decoder(nn.Module):
         return self.output(features)
 
 
-class Ham2024Analyser(nn.Module):
+class Ham2024Analyser(TrainableAnalyser):
     """The published network in the cycle: persistence forecast, constant spread, no memory.
 
-    The published method has no uncertainty of its own; the spread is the error that was measured in
-    training (`set_error_stddev`), or the climatological one before that.
+    The published method has no uncertainty of its own; the spread is the error that was measured on
+    validation years (`calibrate`), or the climatological one before that.
 
     Args:
         ocean: (L, Y, X) bool, true where there is water.
         prior_spread: (L, Y, X) climatological standard deviation, in the units of the state.
     """
 
-    ocean: Tensor
     prior_spread: Tensor
     error_stddev: Tensor
 
@@ -164,18 +164,35 @@ class Ham2024Analyser(nn.Module):
         self.register_buffer("error_stddev", prior.clone())
         self.generator = Ham2024(ocean)
 
-    def set_error_stddev(self, error_stddev_LYX: Tensor) -> None:
-        """Set the constant spread of the analysis, (L, Y, X), measured on training data.
+    def calibrate(self, validation: ValidationErrors) -> None:
+        """The constant spread of the analysis is its error on validation years."""
+        error = torch.from_numpy(validation.error_stddev(self)).to(self.error_stddev)
+        self.error_stddev.copy_(error.where(self.ocean, 0.0))
 
-        Raises:
-            ValueError: another shape.
+    def objective(
+        self, background: StateEstimate, analysis: StateEstimate, truth: Tensor, weights: Tensor
+    ) -> Tensor:
+        """(B) mean square error, as published: there is no spread that could be judged."""
+        return mean_square(background, analysis, truth, weights)
+
+    def training_analyses(
+        self, background: StateEstimate, observations: Observations
+    ) -> list[StateEstimate]:
+        """The analysis where it is within RUNAWAY standard deviations, else climatology.
+
+        The published network feeds on its own output and runs away before it is trained; from
+        climatology it can learn not to. `analyse`, which is what is evaluated, hides nothing.
         """
-        if error_stddev_LYX.shape != self.error_stddev.shape:
-            raise ValueError(
-                f"error_stddev of shape {tuple(error_stddev_LYX.shape)} came, expected "
-                f"{tuple(self.error_stddev.shape)}; average over batch and time first"
+        analysis = self.analyse(background, observations)
+        near = (analysis.mean.detach().abs().amax((1, 2, 3)) < RUNAWAY)[:, None, None, None]
+        first = self.first_guess(len(near))
+        return [
+            StateEstimate(
+                torch.where(near, analysis.mean, first.mean),
+                torch.where(near, analysis.spread, first.spread),
+                torch.where(near, analysis.memory, first.memory),
             )
-        self.error_stddev.copy_(error_stddev_LYX.where(self.ocean, 0.0))
+        ]
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology with the climatological spread."""
@@ -239,42 +256,3 @@ def _pad(field_BZYX: Tensor) -> Tensor:
     height, width = field_BZYX.shape[-2:]
     field = wrap_longitude(field_BZYX, 0, -width % REDUCTION)
     return functional.pad(field, (0, 0, 0, -height % REDUCTION))
-
-
-def pupil_of(network: nn.Module) -> nn.Module:
-    """The network as it is trained: the published one restarting, all others as they are."""
-    return Restarting(network) if isinstance(network, Ham2024Analyser) else network
-
-
-class Restarting(nn.Module):
-    """A network in training: a stretch that runs away starts again from climatology.
-
-    The published network feeds on its own output and runs away before it has learnt; from climatology
-    it can learn not to. Evaluation is of the network itself, so that nothing is hidden there.
-
-    Args:
-        network: an Analyser.
-    """
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.network = network
-
-    def first_guess(self, batch: int) -> StateEstimate:
-        """The network's."""
-        return self.network.first_guess(batch)
-
-    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
-        """The network's."""
-        return self.network.forecast(analysis, season)
-
-    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
-        """The network's where it is within RUNAWAY standard deviations, else climatology."""
-        analysis = self.network.analyse(background, observations)
-        near = (analysis.mean.detach().abs().amax((1, 2, 3)) < RUNAWAY)[:, None, None, None]
-        first = self.network.first_guess(len(near))
-        return StateEstimate(
-            torch.where(near, analysis.mean, first.mean),
-            torch.where(near, analysis.spread, first.spread),
-            torch.where(near, analysis.memory, first.memory),
-        )

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from deepda.assimilation.conjugate_gradients import Operator
 from deepda.assimilation.local_covariance import LocalCovariance, observed_alike
-from deepda.networks.covariance import Operator
 
 # Samples, cells, and the covariance between these cells.
 Part = tuple[NDArray[np.intp], NDArray[np.intp], sparse.csr_array]

@@ -34,8 +34,9 @@ from torch import Tensor, nn
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.correction import zeroed
 from deepda.networks.evidence import Evidence, doublings, extents, gather
-from deepda.networks.innovation import Statics, time_of_year
 from deepda.networks.partial_conv import InnovationStem
+from deepda.networks.statics import Statics, time_of_year
+from deepda.networks.trainable import InnovationForm
 from deepda.networks.transition import advance
 from deepda.networks.unet3plus import UNet3Plus
 
@@ -49,7 +50,7 @@ SMALLEST = 0.03  # spread below which the unit of increments shrinks no further
 TINY = 1e-6
 
 
-class UNet3PlusAnalyser(nn.Module):
+class UNet3PlusAnalyser(InnovationForm):
     """U-Net 3+ as an Analyser. Its memory channels are the error variances of the cells.
 
     Args:
@@ -59,21 +60,10 @@ class UNet3PlusAnalyser(nn.Module):
         dropout: rate after every block.
     """
 
-    ocean: Tensor
-    weight: Tensor
-    noise: Tensor
-    statics: Tensor
-    calibration: Tensor
-
     def __init__(self, statics: Statics, filters: int, depth: int, dropout: float) -> None:
-        super().__init__()
+        super().__init__(statics)
         layers, _, longitudes = statics.ocean.shape
         self.layers, self.scales = layers, doublings(longitudes)
-        self.register_buffer("ocean", statics.ocean.float())
-        self.register_buffer("weight", statics.transition.weight)
-        self.register_buffer("noise", statics.transition.noise)
-        self.register_buffer("statics", statics.fields())
-        self.register_buffer("calibration", torch.ones(layers, 1, 1))
         self.windows = 1 + len(extents(self.scales))
         near = [NEAR if doubled <= CLOSE else FAR for doubled in extents(self.scales)]
         self.log_gain = nn.Parameter(_first_guess([1.0, *near], layers))
@@ -84,9 +74,13 @@ class UNet3PlusAnalyser(nn.Module):
         self.trunk = UNet3Plus(inputs, HIDDEN, statics.ocean.any(0), filters, depth, dropout)
         self.head = zeroed(nn.Conv2d(HIDDEN, 2 * (self.windows + layers) + layers, 1))
 
-    def fast_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """What learns faster than convolutions: the mixtures where a place does not change them."""
-        return [], list(self.parameters(recurse=False))
+    def learning_rate_factors(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """The mixtures where a place does not change them learn faster than convolutions."""
+        return [(15.0, list(self.parameters(recurse=False)))]
+
+    def encoder(self) -> list[nn.Module]:
+        """The levels of U-Net 3+ on the way down."""
+        return list(self.trunk.encoders)
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology: mean zero, spread one."""
@@ -101,9 +95,11 @@ class UNet3PlusAnalyser(nn.Module):
 
     def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """Correct mean and variances by the observations of the window."""
-        return self.analyses(background, observations)[0]
+        return self.training_analyses(background, observations)[0]
 
-    def analyses(self, background: StateEstimate, observations: Observations) -> list[StateEstimate]:
+    def training_analyses(
+        self, background: StateEstimate, observations: Observations
+    ) -> list[StateEstimate]:
         """The analysis; in training also those of the coarser decoders, finest first."""
         precision = observations.precision * self.ocean
         innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
@@ -146,15 +142,7 @@ class UNet3PlusAnalyser(nn.Module):
         """The spread as it is stated: calibrated, the less the nearer to that of climatology."""
         modelled = (variance + TINY).sqrt() * self.ocean
         share = variance.clamp(max=1)
-        return modelled * torch.lerp(self.calibration, torch.ones_like(share), share).sqrt()
-
-    def calibrate(self, error_over_spread: Tensor) -> None:
-        """Correct the stated spread by what validation years say of it; the gain does not change.
-
-        Args:
-            error_over_spread: (L) ratio of the analysis error to the spread, root mean squares.
-        """
-        self.calibration *= error_over_spread.square().to(self.calibration)[:, None, None]
+        return self._stated(modelled, share, self.calibration)
 
 
 def _mixture(base_KL11: Tensor, near_BKYX: Tensor, loud_BLYX: Tensor) -> Tensor:

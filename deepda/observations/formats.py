@@ -17,7 +17,7 @@ from deepda.observations.guard import Guard
 from deepda.observations.mitprof import read_mitprof
 from deepda.observations.moorings import read_mooring
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.own import read_own
+from deepda.observations.own import TEXT, read_own
 from deepda.observations.reading import (
     ObservationError,
     ReadOptions,
@@ -48,7 +48,6 @@ READERS: dict[str, Reader] = {
 }
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", HDF5)
-TEXT = (".csv", ".csv.gz")
 
 
 def read_observations(

@@ -104,6 +104,8 @@ def ingest(
             found = _died(job) if done is None else done
             _refuse_trouble(found, strict)
             entries |= {entry.file: entry for entry in found}
+            for note in assumptions(found):
+                progress.note(note)
     require_balanced(read_journal(output), output)
     write_manifest(entries.values(), output)
     return sorted(entries.values(), key=lambda entry: entry.file)
@@ -129,12 +131,14 @@ def _read(
 ) -> Entry:
     """Read one file, or say why not."""
     kept, rejects, name, here = 0, Counter[str](), "", Coverage()
+    assumed = dict[str, None]()  # in the order of their first part
     try:
         for result in _results(file, options, guard):
             writer.add(result, file)
             here.add_rows(result.table, result.rejects)
             kept, name = kept + len(result.table), result.format
             rejects.update(result.reasons)
+            assumed |= dict.fromkeys(result.assumed)
     except ObservationError as error:
         writer.abandon()
         status = "unrecognised" if isinstance(error, UnknownFormatError) else "quarantined"
@@ -144,7 +148,8 @@ def _read(
     coverage.add(here)
     rejected = rejects.total()
     status = "kept" if kept else "rejected"
-    return Entry(file, sha256, name, status, kept + rejected, kept, rejected, reasons_text(rejects))
+    counts = kept + rejected, kept, rejected
+    return Entry(file, sha256, name, status, *counts, reasons_text(rejects), "; ".join(assumed))
 
 
 def _results(file: str, options: ReadOptions, guard: Guard) -> Iterator[ReadResult]:
@@ -160,6 +165,18 @@ def _results(file: str, options: ReadOptions, guard: Guard) -> Iterator[ReadResu
             f"{file} meets a fault of its reader ({last[0]}), expected rows or a refusal; "
             "please report it"
         ) from error
+
+
+def assumptions(entries: Iterable[Entry]) -> list[str]:
+    """A line on each assumption: what was assumed, in how many files, and the first of them."""
+    files: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.assumed:
+            files.setdefault(entry.assumed, []).append(Path(entry.file).name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {text}"
+        for text, names in files.items()
+    ]
 
 
 def _job(group: Sequence[tuple[str, str]], output: Path, options: OptionsOf) -> Job:

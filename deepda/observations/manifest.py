@@ -45,6 +45,7 @@ class Entry:
         status: a key of STATUSES.
         rows_in, rows_kept, rows_rejected: counts; 0 where it was not read.
         reasons: "code=count; ..." of rejected rows, or why the file as a whole was not taken.
+        assumed: sentences on what the file does not say and was taken for granted.
     """
 
     file: str
@@ -55,6 +56,7 @@ class Entry:
     rows_kept: int = 0
     rows_rejected: int = 0
     reasons: str = ""
+    assumed: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:

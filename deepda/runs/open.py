@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
-
 from deepda.assimilation.local_covariance import covariance_of
 from deepda.assimilation.state import StateSpace
-from deepda.networks.build import ControlStatistics, build_generator
-from deepda.networks.innovation import InnovationAnalyser
+from deepda.networks.build import build_generator
+from deepda.networks.statics import ControlStatistics
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import load_errors, load_model, load_space, load_weights, shapes_of
 from deepda.settings.schema import GeneratorConfig
 
 
-def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Module, StateSpace]:
+def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[TrainableAnalyser, StateSpace]:
     """A trained analyser, ready to analyse, and the space it works in.
 
     Raises:
@@ -26,6 +25,7 @@ def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[nn.Modul
     analyser = build_generator(settings, space, ControlStatistics.none(space, patterns), seed=0).analyser
     load_weights(checkpoint, analyser)
     errors = load_errors(checkpoint, space.grid)
-    if errors is not None and isinstance(analyser, InnovationAnalyser):
-        analyser.remember(covariance_of(errors, space.grid))
+    form = analyser.covariance_form()
+    if errors is not None and form is not None:
+        form.use_error_samples(covariance_of(errors, space.grid))
     return analyser.requires_grad_(False), space

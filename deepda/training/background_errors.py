@@ -1,9 +1,8 @@
-"""The background errors that a trained generator makes where the truth is known: the training years.
+"""Samples of the background errors of a trained generator, from the training years.
 
-A generator learns from single cells how large its errors are and how far they reach. How they hang
-together along a coast, across a current, down a thermocline, is then read off its errors
-themselves, as weather centres do with ensembles of differences (Parrish and Derber 1992; Hamill and
-Snyder 2000); only that here the truth is known.
+Training fits how large errors are and how far they are correlated. Their correlations along a coast,
+across a current, down a thermocline are estimated from samples, as weather centres do with ensembles of
+differences (Parrish and Derber 1992; Hamill and Snyder 2000); here the truth of the samples is known.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, require_physical
 from deepda.base.progress import Progress
-from deepda.networks.innovation import TRAINING_TOLERANCE, InnovationAnalyser
+from deepda.networks.trainable import CovarianceForm
 from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
 
-LONGEST = 40  # samples of a stretch; neighbours are alike, other stretches tell more
+SAMPLES_OF_STRETCH = 40  # at most; neighbours are alike, other stretches are independent
 EVERY = 2  # windows between samples of a stretch
-YOUNG = 40  # windows of a stretch whose errors are still those of its cold start
+SPINUP = 40  # windows of a stretch whose errors are still those of its cold start
 STREAM = 1_000_000  # of random numbers, and the next ones: not those of the training
 LEAST_SPREAD = 1e-3  # on land
 
 
-def collect(
-    analyser: InnovationAnalyser, data: TrainingData, seed: int, number: int, progress: Progress
+def sample_background_errors(
+    analyser: CovarianceForm, data: TrainingData, seed: int, number: int, progress: Progress
 ) -> NDArray[np.float16]:
-    """Cycle through stretches of the training years, and keep how far the backgrounds are off.
+    """Cycle through stretches of the training years, and keep errors of the backgrounds.
 
     Args:
         analyser: trained.
         data: truth and networks; its drifts are left out.
         seed: of networks and observation errors.
         number: of samples.
-        progress: told of the windows.
+        progress: shows the windows.
 
     Returns:
         (number, L, Y, X) background minus truth over the modelled spread, zero on land.
@@ -46,21 +45,17 @@ def collect(
     Raises:
         DivergenceError: an analysis ran away.
     """
-    young = min(YOUNG, len(data.anomalies) // 3)
-    each = max(1, min(LONGEST, number, (len(data.anomalies) - young) // EVERY))
-    steps = young + EVERY * each
+    spinup = min(SPINUP, len(data.anomalies) // 3)
+    each = max(1, min(SAMPLES_OF_STRETCH, number, (len(data.anomalies) - spinup) // EVERY))
+    steps = spinup + EVERY * each
     streams = _streams(data, seed, ceil(number / each), min(steps, len(data.anomalies)))
     found: list[NDArray[np.float16]] = []
-    accurate, analyser.tolerance = analyser.tolerance, TRAINING_TOLERANCE
-    try:
-        analyser.eval()
+    with analyser.training_accuracy():
         errors = _errors(analyser, streams, data.per_year)
-        for step, error in enumerate(progress.track(errors, "Meeting background errors", total=steps)):
-            if step >= young and (step - young) % EVERY == 0:
+        stage = "Sampling the background-error covariance"
+        for step, error in enumerate(progress.track(errors, stage, total=steps)):
+            if step >= spinup and (step - spinup) % EVERY == 0:
                 found.append(error.half().cpu().numpy())
-    finally:
-        analyser.tolerance = accurate
-        analyser.eval()  # what was worked out in inference mode cannot carry gradients
     return np.concatenate(found)[:number]
 
 
@@ -74,7 +69,7 @@ def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Ite
 
 
 def _errors(
-    analyser: InnovationAnalyser, streams: list[Iterator[Window]], per_year: int
+    analyser: CovarianceForm, streams: list[Iterator[Window]], per_year: int
 ) -> Iterator[Tensor]:
     """(stream, L, Y, X) background errors over their spread, window by window."""
     device = analyser.ocean.device

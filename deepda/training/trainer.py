@@ -13,20 +13,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, require_physical
+from deepda.assimilation.cycle import StateEstimate, require_physical
 from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.networks.discriminator import Discriminator, adversarial_loss, discriminator_loss
 from deepda.networks.dropout import combined, thinned
-from deepda.networks.ham2024 import Ham2024Analyser
+from deepda.networks.trainable import TrainableAnalyser
 from deepda.settings.schema import TrainingConfig
 from deepda.training.stretches import Batch, Streams, TrainingData
 
@@ -35,55 +34,9 @@ LEARNING = "learning.csv"  # its learning curve, beside it
 CLIP = 0.1  # norm of the gradient
 AVERAGE = 0.02  # share of the newest weights in their moving average
 WARM_UP = 20  # updates
-SPEEDS = (6.0, 15.0, 1.0)  # learning rates of covariance, its lengths, and convolutions, relative
-SMALLEST_VARIANCE = 1e-5
 
-
-Objective = Callable[[StateEstimate, StateEstimate, Tensor, Tensor], Tensor]
 History = list[dict[str, float]]  # update, loss, validation (K), seconds, at each validation
 Watch = Callable[[History], None]
-
-
-def likelihood(
-    background: StateEstimate, analysis: StateEstimate, truth: Tensor, weights: Tensor
-) -> Tensor:
-    """(B) negative log likelihood of the truth under background and analysis, mean over layers.
-
-    A proper score: it is least where the mean is the best estimate and the spread its real error.
-    """
-    layers = (weights.sum((1, 2)) > 0).sum()
-    total = truth.new_zeros(len(truth))
-    for estimate in (background, analysis):
-        variance = estimate.spread.square() + SMALLEST_VARIANCE
-        score = 0.5 * (variance.log() + (estimate.mean - truth).square() / variance)
-        total = total + (weights * score).sum((1, 2, 3)) / layers
-    return total
-
-
-def mean_square(
-    background: StateEstimate, analysis: StateEstimate, truth: Tensor, weights: Tensor
-) -> Tensor:
-    """(B) mean square error of the analysis, layers alike: the loss of Ham et al. (2024)."""
-    layers = (weights.sum((1, 2)) > 0).sum()
-    return (weights * (analysis.mean - truth).square()).sum((1, 2, 3)) / layers
-
-
-@runtime_checkable
-class DeeplySupervised(Protocol):
-    """An Analyser whose coarser scales make analyses of their own in training (deep supervision)."""
-
-    def analyses(self, background: StateEstimate, observations: Observations) -> list[StateEstimate]:
-        """What `analyse` gives, then the analyses of coarser scales."""
-        ...
-
-
-def analyses_of(
-    analyser: Analyser, background: StateEstimate, observations: Observations
-) -> list[StateEstimate]:
-    """The analyses that training judges, all alike; the cycle goes on from the first."""
-    if isinstance(analyser, DeeplySupervised):
-        return analyser.analyses(background, observations)
-    return [analyser.analyse(background, observations)]
 
 
 @dataclass(frozen=True)
@@ -120,9 +73,8 @@ class Trainer:
     """Trains an Analyser that is a torch module; saves itself and resumes bit for bit.
 
     Args:
-        analyser: the module; `renew()` is called after each change of its weights.
+        analyser: whose weights are trained.
         discriminator: judges increments; None without adversarial part.
-        objective: what is to be small.
         data, recipe: see there.
         validate: score of the present (averaged) weights, smaller is better.
         folder: where the state of the training is kept, and its learning curve.
@@ -131,16 +83,15 @@ class Trainer:
 
     def __init__(
         self,
-        analyser: nn.Module,
+        analyser: TrainableAnalyser,
         discriminator: nn.Module | None,
-        objective: Objective,
         data: TrainingData,
         recipe: Recipe,
         validate: Callable[[], float],
         folder: Path,
         watch: Watch = lambda history: None,
     ) -> None:
-        self.analyser, self.discriminator, self.objective = analyser, discriminator, objective
+        self.analyser, self.discriminator = analyser, discriminator
         self.recipe, self.validate, self.folder, self.watch = recipe, validate, folder, watch
         self.device = next(analyser.parameters()).device
         self.weights = data.weights.to(self.device)
@@ -197,7 +148,7 @@ class Trainer:
         total.backward()
         nn.utils.clip_grad_norm_(self.analyser.parameters(), CLIP)
         self.optimiser.step()
-        self._renew()
+        self.analyser.renew()
         share = max(AVERAGE, 1 / (self.done + 2))
         for name, value in self._named():
             self.average[name].lerp_(value.detach(), share)
@@ -206,12 +157,12 @@ class Trainer:
         return float(total.detach())
 
     def _window(self, estimate: StateEstimate | None, batch: Batch) -> tuple[StateEstimate, Tensor]:
-        analyser: Analyser = self.analyser  # type: ignore[assignment]
+        analyser = self.analyser
         first = analyser.first_guess(len(batch.fresh))
         estimate = first if estimate is None else _restart(estimate, first, batch.fresh)
         background = analyser.forecast(estimate, batch.observations.season)
-        analyses = analyses_of(analyser, background, batch.observations)
-        judged = [self.objective(background, one, batch.truth, self.weights) for one in analyses]
+        analyses = analyser.training_analyses(background, batch.observations)
+        judged = [analyser.objective(background, one, batch.truth, self.weights) for one in analyses]
         analysis, loss = analyses[0], (batch.weight * torch.stack(judged).mean(0)).sum()
         if self.discriminator is not None and self.recipe.adversarial_weight > 0:
             loss = loss + self.recipe.adversarial_weight * self._judge(background, analysis, batch)
@@ -262,12 +213,7 @@ class Trainer:
         with torch.no_grad():
             for name, value in self._named():
                 value.copy_(values[name])
-        self._renew()
-
-    def _renew(self) -> None:
-        renew = getattr(self.analyser, "renew", None)
-        if callable(renew):
-            renew()
+        self.analyser.renew()
 
     def _save(self) -> None:
         tensors = {f"present.{n}": v.detach() for n, v in self._named()}
@@ -324,15 +270,14 @@ def write_learning(history: Sequence[dict[str, float]], path: Path) -> None:
     write_whole(path, lambda partial: partial.write_text("".join(",".join(row) + "\n" for row in rows)))
 
 
-def parameter_groups(analyser: nn.Module, learning_rate: float) -> list[dict]:
-    """Adam's groups: the few numbers of a covariance learn faster than convolutions."""
-    choose = getattr(analyser, "fast_parameters", None)
-    groups = choose() if callable(choose) else ([], [])
-    known = {id(parameter) for group in groups for parameter in group}
-    slow = [parameter for parameter in analyser.parameters() if id(parameter) not in known]
+def parameter_groups(analyser: TrainableAnalyser, learning_rate: float) -> list[dict]:
+    """Adam's groups: those that the analyser names, and all other parameters."""
+    groups = analyser.learning_rate_factors()
+    named = {id(parameter) for _, group in groups for parameter in group}
+    others = [parameter for parameter in analyser.parameters() if id(parameter) not in named]
     return [
-        {"params": params, "lr": learning_rate * speed, "full": learning_rate * speed}
-        for params, speed in zip((*groups, slow), SPEEDS, strict=True)
+        {"params": params, "lr": learning_rate * factor, "full": learning_rate * factor}
+        for factor, params in (*groups, (1.0, others))
         if params
     ]
 
@@ -362,8 +307,3 @@ def _restore_moments(prefix: str, optimiser: torch.optim.Adam, tensors: dict[str
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     start = prefix + "."
     return {name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)}
-
-
-def objective_of(analyser: nn.Module) -> Objective:
-    """What training makes small; the published network states no spread that could be judged."""
-    return mean_square if isinstance(analyser, Ham2024Analyser) else likelihood

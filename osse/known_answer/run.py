@@ -8,6 +8,7 @@ from its own stream, so that nothing in the test depends on how long a method wa
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -29,10 +30,8 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import PENTADS
 from deepda.networks.build import Generator, build_generator, number_of_patterns
-from deepda.networks.ham2024 import Ham2024Analyser
-from deepda.networks.innovation import InnovationAnalyser
 from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGenerator
-from deepda.training.course import VALIDATIONS, Course
+from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.stretches import TrainingData
 from deepda.training.trainer import Recipe
 from osse.known_answer.kalman import kalman_filter
@@ -55,6 +54,7 @@ OURS = InnovationGenerator(kind="innovation", hidden=0, levels=0, patterns=0, so
 HAM = HamGenerator(kind="ham2024")
 RATE, BACKPROP = 1.5e-3, 1  # learning rate; windows that the gradient is followed through
 HAM_ADVERSARIAL = 0.1  # weight of the discriminator, as published
+ERROR_SAMPLES = 0  # the ocean is homogeneous enough for the covariance of the factors alone
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,27 @@ class Method:
 
     analyser: Analyser
     cost: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class CaseErrors:
+    """Errors of an analyser on the validation years, see `ValidationErrors`."""
+
+    case: Case
+
+    def rmse(self, analyser: Analyser) -> float:
+        """Root mean square error of the analyses, volume-weighted, K."""
+        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
+        return volume_mean(square, self.case) ** 0.5
+
+    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
+        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
+        return np.sqrt(square) / self.case.space.scale
+
+    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L) root mean square of errors over their predicted standard deviations."""
+        return np.sqrt(standardised_error_variance(analyse(analyser, self.case), self.case))
 
 
 class DrawnNetwork:
@@ -176,7 +197,8 @@ def analyse(method: Analyser, case: Case) -> Analyses:
     scale, fields = case.space.scale, []
     start = time.perf_counter()
     with torch.inference_mode():
-        for _, estimate in cycle(method, method.first_guess(1), case.observations()):
+        for step in cycle(method, method.first_guess(1), case.observations()):
+            estimate = step.analysis
             fields.append((estimate.mean[0].numpy() * scale, (estimate.spread[0].numpy() * scale) ** 2))
     mean, variance = (np.stack(part) for part in zip(*fields, strict=True))
     return Analyses(mean, variance, 1e3 * (time.perf_counter() - start) / len(fields))
@@ -196,8 +218,8 @@ def methods(
 
     def trained(settings: GeneratorConfig, adversarial: float) -> Method:
         recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, 1000, VALIDATIONS, seed)
-        taught = course(settings, anomalies, validation, network, seed)
-        return train(taught, recipe, validation, minutes, progress)
+        training = setup(settings, anomalies, validation, network, seed)
+        return train(training, recipe, validation, minutes, progress)
 
     yield "deepda", trained(OURS, 0.0)
     yield "oi", interpolation(anomalies, validation)
@@ -216,13 +238,13 @@ def interpolation(anomalies: NDArray[np.float32], validation: Case) -> Method:
     return Method(tuned.analyser, {"training_seconds": time.perf_counter() - start})
 
 
-def course(
+def setup(
     settings: GeneratorConfig,
     anomalies: NDArray[np.float32],
     validation: Case,
     network: Network,
     seed: int,
-) -> Course:
+) -> TrainingSetup:
     """A generator to be trained on the training years (time, depth, lat, lon), standardised."""
     space = validation.space
     statistics = learn(anomalies, space, number_of_patterns(settings))
@@ -232,27 +254,20 @@ def course(
     def build() -> Generator:
         return build_generator(settings, space, statistics, seed)
 
-    return Course(build, data, lambda network: _rmse(network, validation))
+    return TrainingSetup(build, data, CaseErrors(validation), space.grid)
 
 
 def train(
-    taught: Course, recipe: Recipe, validation: Case, minutes: float, progress: Progress
+    training: TrainingSetup, recipe: Recipe, validation: Case, minutes: float, progress: Progress
 ) -> Method:
     """Train a network for some minutes; the number of updates follows from a few that are timed."""
-    updates = taught.affordable(recipe, 60 * minutes)
+    updates = training.affordable(recipe, 60 * minutes)
     recipe = replace(recipe, updates=updates, validate_every=max(1, updates // VALIDATIONS))
     start = time.perf_counter()
-    network = taught.train(recipe, progress)
+    with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
+        network, _ = training.train(recipe, progress, Path(folder))
     cost = {"training_seconds": time.perf_counter() - start, "updates": updates}
-    if isinstance(network, Ham2024Analyser):
-        error = (
-            np.sqrt(mean_square_error(analyse(network, validation).mean, validation))
-            / validation.space.scale
-        )
-        network.set_error_stddev(torch.from_numpy(error))
-    if isinstance(network, InnovationAnalyser):
-        told = standardised_error_variance(analyse(network, validation), validation)
-        network.calibrate(torch.from_numpy(np.sqrt(told)))
+    training.complete(network, ERROR_SAMPLES, recipe.seed, progress)
     weights = sum(parameter.numel() for parameter in network.parameters())
     return Method(
         network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost
@@ -265,10 +280,6 @@ def gflop_a_cycle(network: Analyser, case: Case) -> float:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.analyse(network.forecast(first, observations.season), observations)
     return float(counter.get_total_flops() / 1e9)
-
-
-def _rmse(network: Analyser, case: Case) -> float:
-    return volume_mean(mean_square_error(analyse(network, case).mean, case), case) ** 0.5
 
 
 def _rng(seed: int, stream: int) -> np.random.Generator:

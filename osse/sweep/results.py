@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
 from rich.table import Table
 
@@ -47,6 +47,7 @@ class Result:
         settings: key to value.
         outcome: finished, pruned (worse than others early on), diverged or failed.
         scores: validation errors in the order of training, K.
+        best: validation error of what was trained, or the least one of a trial that ended early, K.
         updates: of training.
         seconds: of training, validations included.
         reason: why it did not finish.
@@ -57,15 +58,11 @@ class Result:
     settings: dict[str, Value]
     outcome: Outcome
     scores: tuple[float, ...]
+    best: float | None
     updates: int
     seconds: float
     reason: str
     default: bool
-
-    @property
-    def best(self) -> float | None:
-        """The least validation error, whose weights a training keeps, K."""
-        return min((score for score in self.scores if np.isfinite(score)), default=None)
 
 
 def results_of(trials: Sequence[FrozenTrial], default: Mapping[str, Value]) -> list[Result]:
@@ -152,6 +149,7 @@ def _result(trial: FrozenTrial, default: Mapping[str, Value]) -> Result:
         trial.params,
         Outcome(told["outcome"]),
         scores,
+        trial.value if trial.state is TrialState.COMPLETE else best_score(trial),
         int(told.get("updates", 0)),
         float(told.get("seconds", 0.0)),
         told["reason"],

@@ -7,39 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
-from torch import nn
-
-from deepda.assimilation.cycle import Analyser
 from deepda.base.files import require_writable, write_whole
-from deepda.base.progress import Progress
-from deepda.networks.build import (
-    ControlStatistics,
-    Generator,
-    build_generator,
-    device_of,
-    number_of_patterns,
-)
+from deepda.base.progress import Clock, Progress
 from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
-from deepda.training.course import VALIDATIONS, Course
-from deepda.training.stretches import TrainingData
+from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.trainer import Recipe, Watch
 from osse.known_answer import run as known_answer
 from osse.known_answer.linear_ocean import LinearOcean, Network
 from osse.sweep.results import Outcome, table
 from osse.sweep.search_space import read_space
-from osse.sweep.trials import CSV, FIGURE, TRIALS, Search, require_same_search, run
-from osse.twin.control_years import fit_space, learn, prepare, share_out
-from osse.twin.twin import training_network, validation_network
-from osse.twin.validation_years import ValidationYears
+from osse.sweep.trials import CSV, FIGURE, TRIALS, Objective, Search, require_same_search, run
+from osse.twin.training import twin_training
 
 KNOWN_ANSWER, TWIN = "known-answer", "osse"
 FREE = ("generator", "training")  # sections that the known answer reads
-Courses = Callable[[Config], Course]
+Setups = Callable[[Config], TrainingSetup]
 
 
 def sweep(
@@ -67,14 +54,15 @@ def sweep(
     require_writable(output)
     search = Search(on, seed, minutes, tuple(dimensions), tuple(fixed))
     require_same_search(search, output)
-    with Progress(log=output / "log.txt") as progress:
+    with Progress(log=output / "log.txt") as progress, ExitStack() as opened:
         for dimension in dimensions:
             progress.note(dimension.describe())
         if on == KNOWN_ANSWER:
-            courses = known_answer_courses(seed)
+            setups = known_answer_setups(seed)
         else:
-            courses = twin_courses(compose(fixed), output, progress)
-        objective = trainer(courses, minutes, progress)
+            twin = twin_training(compose(fixed), output, Clock(), progress)
+            setups = opened.enter_context(twin).setup
+        objective = trainer(setups, minutes, progress)
         results = run(search, trials, output, compose, objective, progress)
     print(table(results, dimensions))
     print(f"{output / CSV}, {output / FIGURE} and {output / TRIALS} written")
@@ -112,63 +100,39 @@ def require_usable(on: str, words: Sequence[str]) -> None:
             )
 
 
-def known_answer_courses(seed: int, size: known_answer.Size | None = None) -> Courses:
-    """Trainings on the control run of the known answer, judged on its validation years."""
+def known_answer_setups(seed: int, size: known_answer.Size | None = None) -> Setups:
+    """Trainings on the control run of the known answer, scored on its validation years."""
     ocean = LinearOcean.draw(seed, size.shape if size else None)
     network = Network.draw(ocean, seed)
     training, validation = known_answer.studied(ocean, network, seed, size or known_answer.Size())
     anomalies = training / validation.space.scale
-    return lambda config: known_answer.course(config.generator, anomalies, validation, network, seed)
+    return lambda config: known_answer.setup(config.generator, anomalies, validation, network, seed)
 
 
-def twin_courses(config: Config, output: Path, progress: Progress) -> Courses:
-    """Trainings of `deepda osse run`, judged on its validation years.
-
-    Raises:
-        DeepDAError: settings, files or control simulation that cannot be used.
-    """
-    control = share_out(prepare(config, output, progress), config)
-    space, anomalies = fit_space(control, output / "cache" / "anomalies.npy", progress)
-    network, season = training_network(config, space.grid), control.season(control.train)
-    data = TrainingData(anomalies, season, config.per_year, space.scale, space.weights, network)
-    years = ValidationYears(control, space, validation_network(config, space.grid), config.seed)
-
-    @cache
-    def statistics(patterns: int) -> ControlStatistics:
-        return learn(anomalies, space, patterns)
-
-    def course(config: Config) -> Course:
-        def build() -> Generator:
-            known = statistics(number_of_patterns(config.generator))
-            made = build_generator(config.generator, space, known, config.seed)
-            device = device_of(config)
-            return Generator(made.analyser.to(device), made.discriminator.to(device))
-
-        return Course(build, data, lambda network: years.rmse(_as_analyser(network)))
-
-    return course
-
-
-def trainer(courses: Courses, minutes: float | None, progress: Progress) -> Callable[..., None]:
-    """The objective of a sweep: train for some minutes, or for `training.updates`.
+def trainer(setups: Setups, minutes: float | None, progress: Progress) -> Objective:
+    """The objective of a sweep: train for some minutes, or for `training.updates`, as the runs do.
 
     The settings are written into the folder of the trial, with the number of updates; a trial that is
     resumed takes it from there.
     """
 
-    def train(config: Config, folder: Path, watch: Watch) -> None:
-        course = courses(config)
+    def train(config: Config, folder: Path, watch: Watch) -> float:
+        setup = setups(config)
         if (folder / CONFIG_FILE).exists():
             updates = saved_config(folder).training.updates
         elif minutes is None:
             updates = config.training.updates
         else:
-            updates = course.affordable(Recipe.of(config.training), 60 * minutes)
+            updates = setup.affordable(Recipe.of(config.training), 60 * minutes)
         every = math.ceil(updates / VALIDATIONS)
         config.training = replace(config.training, updates=updates, validate_every=every)
         config.output = str(folder)
         write_whole(folder / CONFIG_FILE, lambda path: path.write_text(dump(config)))
-        course.train(Recipe.of(config.training), progress, folder, watch)
+        analyser, history = setup.train(Recipe.of(config.training), progress, folder, watch)
+        samples, seed = config.training.error_samples, config.training.seed
+        if setup.complete(analyser, samples, seed, progress) is None:
+            return min(entry["validation"] for entry in history)
+        return setup.validation.rmse(analyser)
 
     return train
 
@@ -181,6 +145,7 @@ def _known_defaults(words: Sequence[str]) -> list[str]:
         "training.backprop": known_answer.BACKPROP,
         "training.learning_rate": known_answer.RATE,
         "training.patience": 1000,
+        "training.error_samples": known_answer.ERROR_SAMPLES,
     }
     if kind == known_answer.OURS.kind:
         ours = {name: value for name, value in vars(known_answer.OURS).items() if name != "kind"}
@@ -188,7 +153,3 @@ def _known_defaults(words: Sequence[str]) -> list[str]:
     if kind == known_answer.HAM.kind:
         settings["training.adversarial_weight"] = known_answer.HAM_ADVERSARIAL
     return [f"{key}={value}" for key, value in settings.items()]
-
-
-def _as_analyser(module: nn.Module) -> Analyser:
-    return module  # type: ignore[return-value]

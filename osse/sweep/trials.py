@@ -63,7 +63,7 @@ class Search:
     fixed: tuple[str, ...]
 
 
-Objective = Callable[[Config, Path, Watch], None]
+Objective = Callable[[Config, Path, Watch], float]  # validation error of what is trained, K
 
 
 def run(
@@ -81,7 +81,8 @@ def run(
         trials: in the end, those of earlier calls included.
         output: folder; one process at a time.
         compose: a configuration from KEY=VALUE words.
-        objective: trains with a configuration in a folder and shows the history of its validations.
+        objective: trains with a configuration in a folder, shows the history of its validations, and
+            gives the validation error of what is trained.
         progress: is told.
 
     Returns:
@@ -192,9 +193,11 @@ def _one_trial(
     progress.note(f"trial {number + 1} of {trials}: {' '.join(words)}")
     folder = output / TRIALS / f"{number:03d}"
     folder.mkdir(parents=True, exist_ok=True)
-    outcome, reason = Outcome.FINISHED, ""
+    outcome, reason, score = Outcome.FINISHED, "", None
     try:
-        objective(compose([*search.fixed, *words]), folder, lambda history: _watch(trial, history))
+        score = objective(
+            compose([*search.fixed, *words]), folder, lambda history: _watch(trial, history)
+        )
     except PrunedError as error:
         outcome, reason = Outcome.PRUNED, str(error)
     except DivergenceError as error:
@@ -204,7 +207,7 @@ def _one_trial(
     except Exception as error:  # whatever it is, other settings may work
         outcome, reason = Outcome.FAILED, f"{type(error).__name__}: {error}"
         (folder / ERROR).write_text(traceback.format_exc())
-    _tell(study, trial, outcome, reason, progress)
+    _conclude(study, trial, outcome, score, reason, progress)
     (folder / STATE).unlink(missing_ok=True)
 
 
@@ -225,15 +228,20 @@ def _watch(trial: Trial, history: History) -> None:
         raise PrunedError(f"worse than the median at validation {len(history)}")
 
 
-def _tell(study: optuna.Study, trial: Trial, outcome: Outcome, reason: str, progress: Progress) -> None:
-    best = best_score(study.get_trials(deepcopy=False)[trial.number])
-    if outcome is Outcome.FINISHED and best is None:
-        outcome, reason = Outcome.FAILED, "it was never validated"
+def _conclude(
+    study: optuna.Study,
+    trial: Trial,
+    outcome: Outcome,
+    score: float | None,
+    reason: str,
+    progress: Progress,
+) -> None:
+    best = score if score is not None else best_score(study.get_trials(deepcopy=False)[trial.number])
     trial.set_user_attr("outcome", outcome.value)
     trial.set_user_attr("reason", " ".join(reason.split()))
     if outcome is Outcome.FINISHED:
         study.tell(trial, best)
     else:  # the sampler keeps away from what diverged, and learns nothing from what failed
         study.tell(trial, state=TrialState.FAIL if outcome is Outcome.FAILED else TrialState.PRUNED)
-    score = f", best validation RMSE {best:.5f} K" if best is not None else ""
-    progress.note(f"trial {trial.number + 1} {outcome.value}{score}{': ' * bool(reason)}{reason}")
+    told = f", best validation RMSE {best:.5f} K" if best is not None else ""
+    progress.note(f"trial {trial.number + 1} {outcome.value}{told}{': ' * bool(reason)}{reason}")

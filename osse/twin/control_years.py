@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,8 +19,8 @@ from deepda.climatology.seasonal import Climatology
 from deepda.control.prepare import open_prepared, prepare_control
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
-from deepda.networks.build import ControlStatistics
 from deepda.networks.patterns import leading_patterns
+from deepda.networks.statics import ControlStatistics
 from deepda.networks.transition import Transition
 from deepda.settings.files import matching_files
 from deepda.settings.schema import Config, ConfigError, EmbeddedControl, FilesControl
@@ -123,6 +125,20 @@ def share_out(path: Path, config: Config) -> Control:
     edges = np.cumsum([available - held_out - train, train, osse.validation_years, osse.test_years])
     parts = [slice(int(a) * per_year, int(b) * per_year) for a, b in pairwise(edges)]
     return Control(grid, thetao, *parts)
+
+
+@contextmanager
+def training_anomalies(
+    control: Control, folder: Path, progress: Progress
+) -> Iterator[tuple[StateSpace, NDArray[np.float32]]]:
+    """What `fit_space` gives; the file of the anomalies in `folder` is gone at the end of the block."""
+    cache = folder / "anomalies.npy"
+    try:
+        yield fit_space(control, cache, progress)
+    finally:
+        cache.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds something else
+            folder.rmdir()
 
 
 def fit_space(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -20,7 +20,7 @@ from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.settings.schema import Config
-from osse.twin.control_years import fit_space, share_out
+from osse.twin.control_years import share_out, training_anomalies
 from osse.twin.validation_years import ValidationYears
 
 WINDOWS = 90  # of the validation years; the first half is spin-up, or the inflation comes out too large
@@ -77,7 +77,7 @@ def tuned_interpolation_of(
         run: its folder.
         config: whose `osse` shares out the years of the control simulation.
         cache: folder for the anomalies of the training years, removed again.
-        progress: told of the reading.
+        progress: shows the reading.
 
     Raises:
         CheckpointError: the run has none.
@@ -87,18 +87,24 @@ def tuned_interpolation_of(
             f"{run} has no {FILE}, expected the folder of a finished `deepda osse run`; give the same "
             "command again, it goes on where it stopped"
         )
-    kept = cache / "anomalies.npy"
-    space, anomalies = fit_space(share_out(run / "control.nc", config), kept, progress)
-    try:
+    control = share_out(run / "control.nc", config)
+    with training_anomalies(control, cache, progress) as (space, anomalies):
         return load_interpolation(anomalies, space.grid, run / "checkpoint")
-    finally:
-        kept.unlink()
 
 
 def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:
-    """The tuned baseline of a run; its covariance is fitted again on the training anomalies."""
-    with safe_open(folder / FILE, "pt") as file:
-        reach = {name: float(value) for name, value in (file.metadata() or {}).items()}
-        inflation, error = file.get_tensor("inflation"), file.get_tensor("error_stddev")
+    """The tuned baseline of a run; its covariance is fitted again on the training anomalies.
+
+    Raises:
+        CheckpointError: the file is broken.
+    """
+    try:
+        with safe_open(folder / FILE, "pt") as file:
+            reach = {name: float(value) for name, value in (file.metadata() or {}).items()}
+            inflation, error = file.get_tensor("inflation"), file.get_tensor("error_stddev")
+    except (SafetensorError, OSError, ValueError) as reason:
+        raise CheckpointError(
+            f"{folder / FILE} is broken ({reason}); remove it and give `deepda osse run` again"
+        ) from reason
     fitted = OptimalInterpolation.fit(anomalies, grid, **reach, inflation=1.0)
     return replace(fitted.with_inflation(inflation), error_stddev=error)

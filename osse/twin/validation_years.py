@@ -66,6 +66,10 @@ class ValidationYears:
         ratio = (volume * error).sum((1, 2)) / np.where(wet, spread_of_layer, 1)
         return np.where(wet, np.sqrt(ratio), 1.0)
 
+    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
+        return np.sqrt(self.mean_square_error(analyser)) / self.space.scale
+
     def mean_square_error(self, analyser: Analyser) -> NDArray[np.float64]:
         """(L, Y, X) K2, over the windows after spin-up."""
         total = np.zeros(self.space.grid.shape)
@@ -78,9 +82,9 @@ class ValidationYears:
         with torch.inference_mode():
             first = analyser.first_guess(1)
         observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
-        for step, (_, analysis) in enumerate(inferred(cycle(analyser, first, observed))):
-            if step >= self.spinup:
-                yield step, analysis
+        for number, step in enumerate(inferred(cycle(analyser, first, observed))):
+            if number >= self.spinup:
+                yield number, step.analysis
 
     def _square(self, standardised: torch.Tensor) -> NDArray[np.float64]:
         """(L, Y, X) K2."""

@@ -15,7 +15,6 @@ B or 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -26,11 +25,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.assimilation.baselines.cellwise import climatology_estimate
+from deepda.assimilation.conjugate_gradients import conjugate_gradients
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.local_covariance import Floats, LocalCovariance, observed_alike
 from deepda.geometry.grid import Grid
 
-MOST_ITERATIONS = 200  # some 20 are usual
+MOST_ITERATIONS = 200  # of the solver; some 20 are usual
+TOLERANCE = 1e-3  # of the solver, relative to the right-hand side
 TINY = np.float32(1e-30)  # keeps a column without misfit from dividing by zero
 
 
@@ -48,7 +49,6 @@ class OptimalInterpolation:
         inflation: (A, L) factor on the background covariance, as sqrt(inflation) of both layers.
         damping: (L) anomaly kept from window to window, 0 to 1.
         error_stddev: (L, Y, X) standard deviation of the analysis error, zero on land.
-        tolerance: of the solver, relative to the right-hand side.
     """
 
     ocean: Tensor
@@ -56,7 +56,6 @@ class OptimalInterpolation:
     inflation: Tensor
     damping: Tensor
     error_stddev: Tensor
-    tolerance: float = 1e-3
 
     @classmethod
     def fit(
@@ -128,16 +127,17 @@ class OptimalInterpolation:
         """(member, n) increments from misfit and precision (member, cell) at the same cells."""
         rows = self.covariance.matrix[cells]
         between = rows[:, cells]
-        amplitude = self._amplitude[members if len(self._amplitude) > 1 else [0]].T
-        root = np.sqrt(precision).T
-        scale = amplitude[cells] * root
+        amplitude = self._amplitude[members if len(self._amplitude) > 1 else [0]]
+        root = np.sqrt(precision)
+        scale = amplitude[:, cells] * root
 
-        def operator(weights: Floats) -> Floats:
-            product: Floats = weights + scale * (between @ (scale * weights))
-            return product
+        def operator(weights: Tensor) -> Tensor:
+            product = between @ (scale * weights.numpy()).T
+            return weights + torch.from_numpy(scale * product.T)
 
-        weights = conjugate_gradients(operator, root * misfit.T, self.tolerance)
-        increment: Floats = (amplitude * (rows.T @ (scale * weights))).T
+        right = torch.from_numpy(root * misfit)
+        weights = conjugate_gradients(operator, right, MOST_ITERATIONS, TOLERANCE).numpy()
+        increment: Floats = amplitude * (rows.T @ (scale * weights).T).T
         return increment
 
     @cached_property
@@ -166,35 +166,3 @@ def autocorrelation(anomalies: NDArray[np.float32], ocean: NDArray[np.bool_]) ->
         variance += np.einsum("lyx,lyx->l", before, before)
     damping = (covariance / np.maximum(variance, TINY)).clip(0.0, 1.0)
     return np.asarray(damping, np.float32)
-
-
-def conjugate_gradients(
-    operator: Callable[[Floats], Floats], right_hand_side: Floats, tolerance: float
-) -> Floats:
-    """Solve operator(x) = right_hand_side for each column; (row, column) arrays.
-
-    A column stops changing once its residual is below `tolerance` times its right-hand side, so that
-    no column depends on which others are solved with it.
-    """
-    solution = np.zeros_like(right_hand_side)
-    residual = right_hand_side.copy()
-    direction = residual.copy()
-    square: Floats = _squares(residual)
-    enough = np.float32(tolerance**2) * square
-    for _ in range(MOST_ITERATIONS):
-        active = ~(square <= enough)  # not finite: goes on, and shows in the analysis
-        if not active.any():
-            break
-        product = operator(direction)
-        curvature = np.maximum(np.einsum("rc,rc->c", direction, product), TINY)
-        step = np.where(active, square / curvature, 0).astype(np.float32)
-        solution += step * direction
-        residual -= step * product
-        before, square = square, _squares(residual)
-        direction *= square / np.maximum(before, TINY)
-        direction += residual
-    return solution
-
-
-def _squares(columns: Floats) -> Floats:
-    return np.asarray(np.einsum("rc,rc->c", columns, columns), np.float32)

@@ -1,0 +1,51 @@
+"""The one solver of the project: conjugate gradients (Hestenes and Stiefel 1952), by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Operator = Callable[[Tensor], Tensor]
+TINY = 1e-30  # keeps a sample without innovation from dividing by zero
+
+
+def conjugate_gradients(
+    operator: Operator, right: Tensor, iterations: int, tolerance: float = 0.0
+) -> Tensor:
+    """Solve operator(w) = right for each sample of the batch.
+
+    A sample that is solved stays as it is, so that no sample depends on which others are solved with
+    it. One that is not finite is never solved, and shows in the result.
+
+    Args:
+        operator: symmetric positive definite, on (B, ...) fields.
+        right: (B, ...) right-hand side.
+        iterations: most steps.
+        tolerance: a sample is solved once its residual is so small, relative to its right-hand side; 0
+            takes all steps.
+    """
+    solution = torch.zeros_like(right)
+    residual = right
+    direction = residual
+    square = _dot(residual, residual)
+    enough = tolerance**2 * square
+    for _ in range(iterations):
+        if tolerance and bool((square <= enough).all()):
+            break
+        image = operator(direction)
+        length = square / _dot(direction, image).clamp(min=TINY)
+        if tolerance:
+            length = length.where(~(square <= enough), 0.0)
+        solution = solution + length * direction
+        residual = residual - length * image
+        new = _dot(residual, residual)
+        direction = residual + (new / square.clamp(min=TINY)) * direction
+        square = new
+    return solution
+
+
+def _dot(left: Tensor, right: Tensor) -> Tensor:
+    """(B, 1, ...) scalar product of each sample."""
+    return (left * right).sum(tuple(range(1, left.ndim)), keepdim=True)

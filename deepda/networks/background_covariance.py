@@ -1,0 +1,129 @@
+"""The background-error covariance of the default generator: factors, and samples of its own errors.
+
+For carried factor variances s2,
+
+    B(s2) = (1 - SAMPLED) F(s2) + SAMPLED diag(spread) C diag(spread)
+
+F is the covariance of the factors (`covariance`), scaled so that the climatological variance is one; C
+is the localised sample covariance of background errors over their spread: a hybrid (Hamill and Snyder
+2000). Before errors were sampled, B = F.
+
+Shape suffixes: B batch, L layer, K factor, Y latitude, X longitude.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from deepda.assimilation.conjugate_gradients import Operator
+from deepda.networks.covariance import Loading, SphericalCorrelation, apply_covariance
+from deepda.networks.sampled import SampledCovariance
+from deepda.networks.statics import TINY
+
+SAMPLED = 0.6  # share of the sampled covariance, once there is one
+
+
+@dataclass(frozen=True, eq=False)
+class BackgroundCovariance:
+    """What the weights of a generator say of its background errors, but for their carried variances.
+
+    Attributes:
+        loading, squared: of the K factors, and of their variances.
+        scale: (L, Y, X) makes the climatological variance one; zero on land.
+        correlation: of the factors, with `spectrum`, and `squared_spectrum` of its square.
+        sampled: covariance of background errors over their spread; None before they were sampled.
+    """
+
+    loading: Loading
+    squared: Loading
+    scale: Tensor
+    correlation: SphericalCorrelation
+    spectrum: Tensor
+    squared_spectrum: Tensor
+    sampled: SampledCovariance | None
+
+    @classmethod
+    def of(
+        cls,
+        loading: Loading,
+        climate: Tensor,
+        correlation: SphericalCorrelation,
+        ocean: Tensor,
+        sampled: SampledCovariance | None,
+    ) -> BackgroundCovariance:
+        """The covariance of factors whose climatological variances are `climate` (K, Y, X).
+
+        Args:
+            loading, correlation: of the factors.
+            ocean: (L, Y, X) ones on water.
+            sampled: see the class.
+        """
+        squared = loading.squared()
+        scale = torch.rsqrt(squared.to_layers(climate[None])[0] + TINY) * ocean
+        spectra = correlation.spectrum(), correlation.spectrum(sharpen=2.0)
+        return cls(loading, squared, scale, correlation, *spectra, sampled)
+
+    def spread(self, variance_BKYX: Tensor) -> Tensor:
+        """(B, L, Y, X) root of the diagonal of F, zero on land."""
+        return self.scale * (self.squared.to_layers(variance_BKYX) + TINY).sqrt()
+
+    def product(self, variance_BKYX: Tensor, field_BLYX: Tensor) -> Tensor:
+        """B times a field."""
+        product = self.scale * apply_covariance(
+            self.scale * field_BLYX,
+            self.loading,
+            variance_BKYX.clamp(min=0).sqrt(),
+            partial(self.correlation.smooth, spectrum=self.spectrum),
+        )
+        if self.sampled is None:
+            return product
+        spread = self.spread(variance_BKYX)
+        return torch.lerp(product, spread * self.sampled.product(spread * field_BLYX), SAMPLED)
+
+    def among(self, seen_BLYX: Tensor) -> Operator | None:
+        """Products with the sampled covariance between the observed cells of a window."""
+        return None if self.sampled is None else self.sampled.among(seen_BLYX)
+
+    def operator(
+        self, variance: Tensor, spread: Tensor, weight: Tensor, among: Operator | None
+    ) -> Operator:
+        """diag(weight) B diag(weight).
+
+        Args:
+            variance: (B, K, Y, X) of the factors.
+            spread: (B, L, Y, X) that follows from it.
+            weight: (B, L, Y, X) zero where nothing was observed.
+            among: of the same window.
+        """
+        amplitude = variance.clamp(min=0).sqrt()
+        share = 0.0 if among is None else SAMPLED
+        scaled = weight * self.scale * (1 - share) ** 0.5
+        shared = weight * spread * share**0.5
+        smooth = partial(self.correlation.smooth, spectrum=self.spectrum)
+
+        def apply(field: Tensor) -> Tensor:
+            image = scaled * apply_covariance(scaled * field, self.loading, amplitude, smooth)
+            return image if among is None else image + shared * among(shared * field)
+
+        return apply
+
+    def information(self, precision_BLYX: Tensor) -> Tensor:
+        """(B, K, Y, X) inverse variance that a window's values give each factor in its surroundings."""
+        local = self.squared.to_factors(self.scale.square() * precision_BLYX)
+        return self.correlation.smooth(local, self.squared_spectrum).clamp(min=0)
+
+    def detach(self) -> BackgroundCovariance:
+        """The same covariance, cut from the graph of its parameters."""
+        return BackgroundCovariance(
+            self.loading.detach(),
+            self.squared.detach(),
+            self.scale.detach(),
+            self.correlation,
+            self.spectrum.detach(),
+            self.squared_spectrum.detach(),
+            self.sampled,
+        )

@@ -1,0 +1,193 @@
+"""What training, the drivers and attribution need of an analyser with trainable weights.
+
+`TrainableAnalyser` is the contract. What only some networks have is asked for: `covariance_form` and
+`innovation_form` give the network itself in that role, or None.
+
+Shape suffixes: B batch, L layer, Y latitude, X longitude, F static field.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
+from deepda.assimilation.local_covariance import LocalCovariance
+from deepda.assimilation.smoother import Smoothable
+from deepda.networks.objectives import likelihood
+from deepda.networks.statics import ControlStatistics, Statics
+from deepda.networks.transition import Transition, advance_adjoint
+
+
+class ValidationErrors(Protocol):
+    """Errors of an analyser in a cycle through the validation years, which training does not see."""
+
+    def rmse(self, analyser: Analyser) -> float:
+        """Root mean square error of the analyses, volume-weighted, K."""
+        ...
+
+    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
+        ...
+
+    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
+        """(L) root mean square error of the analyses over that of their spread."""
+        ...
+
+
+class TrainableAnalyser(nn.Module, ABC):
+    """An `Analyser` that is a torch module, and what training and the drivers need of it."""
+
+    ocean: Tensor
+
+    @abstractmethod
+    def first_guess(self, batch: int) -> StateEstimate:
+        """See `Analyser`."""
+
+    @abstractmethod
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
+        """See `Analyser`."""
+
+    @abstractmethod
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
+        """See `Analyser`."""
+
+    def training_analyses(
+        self, background: StateEstimate, observations: Observations
+    ) -> list[StateEstimate]:
+        """The analyses that training judges, all alike; the cycle goes on from the first."""
+        return [self.analyse(background, observations)]
+
+    def objective(
+        self, background: StateEstimate, analysis: StateEstimate, truth: Tensor, weights: Tensor
+    ) -> Tensor:
+        """(B) what training makes small: the likelihood of the truth, unless no spread is stated."""
+        return likelihood(background, analysis, truth, weights)
+
+    def learning_rate_factors(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """Groups of parameters that learn faster than the others, and how many times."""
+        return []
+
+    def renew(self) -> None:
+        """Called after each change of the weights: what follows from them is worked out anew."""
+
+    @abstractmethod
+    def calibrate(self, validation: ValidationErrors) -> None:
+        """Fit the stated spread to the errors of the validation years; the mean does not change."""
+
+    def covariance_form(self) -> CovarianceForm | None:
+        """The network itself if it has a background-error covariance, else None."""
+        return None
+
+    def innovation_form(self) -> InnovationForm | None:
+        """The network itself if its analysis is a response to innovations, else None."""
+        return None
+
+
+class CovarianceForm(Smoothable, Analyser, Protocol):
+    """An analyser with a background-error covariance, which samples of its errors may enter."""
+
+    ocean: Tensor
+
+    def modelled_spread(self, background: StateEstimate) -> Tensor:
+        """(B, L, Y, X) root of the diagonal of `covariance`, before calibration."""
+        ...
+
+    def use_error_samples(self, errors: LocalCovariance) -> None:
+        """Take the covariance of background errors over `modelled_spread` into the gain."""
+        ...
+
+    def training_accuracy(self) -> AbstractContextManager[None]:
+        """Inside the block systems are solved only as far as training needs."""
+        ...
+
+
+class InnovationForm(TrainableAnalyser):
+    """A network with the local linear forecast, whose analysis is a response to innovations.
+
+    Args:
+        statics: of the grid and the training years.
+    """
+
+    weight: Tensor
+    noise: Tensor
+    statics: Tensor
+    calibration: Tensor
+    quadrature_points = 32  # of integrated gradients (Gauss-Legendre): networks with kinks need many
+
+    def __init__(self, statics: Statics) -> None:
+        super().__init__()
+        self.register_buffer("ocean", statics.ocean.float())
+        self.register_buffer("weight", statics.transition.weight)
+        self.register_buffer("noise", statics.transition.noise)
+        self.register_buffer("statics", statics.fields())
+        self.register_buffer("calibration", torch.ones(len(statics.ocean), 1, 1))
+
+    def innovation_form(self) -> InnovationForm:
+        """Itself."""
+        return self
+
+    def calibrate(self, validation: ValidationErrors) -> None:
+        """Correct the stated spread of each layer by the errors of validation years.
+
+        Only what is stated changes, not the gain. Towards the spread of climatology, which the control
+        simulation gives, the correction fades.
+        """
+        ratio = torch.from_numpy(validation.error_over_spread(self))
+        self.calibration *= ratio.square().to(self.calibration)[:, None, None]
+
+    def retreat(self, sensitivity: Tensor) -> Tensor:
+        """The transpose of the forecast of the mean."""
+        return advance_adjoint(self.weight, sensitivity)
+
+    def control_statistics(self) -> ControlStatistics:
+        """The statistics of the control run that it was built from."""
+        return ControlStatistics(
+            Transition(self.weight, self.noise), self.ocean.new_zeros(0, *self.ocean.shape)
+        )
+
+    def converged(self) -> Self:
+        """A copy whose gradients belong to the function that is evaluated: solvers go on to the end."""
+        return copy.deepcopy(self)
+
+    def with_uniform_statics(self) -> Self:
+        """A copy in which each static field has its mean over the water.
+
+        Not touched, because they are no inputs of the analysis but the ocean itself: the mask, the
+        patterns and the local forecast, and latitude in the correlations.
+        """
+        made = copy.deepcopy(self)
+        wet = made.ocean.amax(0)
+        mean = (made.statics * wet).sum((1, 2), keepdim=True) / wet.sum()
+        made.statics.copy_(mean.expand_as(made.statics))
+        made.renew()
+        return made.eval()
+
+    def without_error_samples(self) -> Self:
+        """A copy without the covariance of error samples."""
+        return copy.deepcopy(self)
+
+    def correction_network(self) -> nn.Module | None:
+        """The convolutions that are added to a linear gain; None without such a gain."""
+        return None
+
+    @abstractmethod
+    def encoder(self) -> list[nn.Module]:
+        """The levels of the encoder of the convolutions, finest first; empty without convolutions."""
+
+    def _stated(self, modelled: Tensor, share: Tensor, factor: Tensor) -> Tensor:
+        """The stated spread: `modelled` calibrated, the less the nearer to that of climatology.
+
+        Args:
+            modelled: (B, L, Y, X) spread.
+            share: (B, L, Y, X) its variance over that of climatology, at most one.
+            factor: on the variance where the share is zero; broadcasts.
+        """
+        return modelled * torch.lerp(factor.expand_as(share), torch.ones_like(share), share).sqrt()

@@ -1,0 +1,145 @@
+"""A training that is ready to start: of what generator, on what data, and how it is validated.
+
+`deepda osse run`, `deepda sweep` and `deepda osse known-answer` all train by it: gradients first, then
+samples of the generator's own background errors, then the calibration of its spread.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepda.assimilation.local_covariance import CovarianceError, covariance_of, require_sample_room
+from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
+from deepda.networks.build import Generator
+from deepda.networks.trainable import TrainableAnalyser, ValidationErrors
+from deepda.training.background_errors import sample_background_errors
+from deepda.training.stretches import TrainingData
+from deepda.training.trainer import History, Recipe, Trainer, Watch
+
+VALIDATIONS = 5  # in a training whose length is chosen by time
+TRIAL_UPDATES = 10  # timed, to know how many updates the minutes hold
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSetup:
+    """What a training needs beside its recipe.
+
+    Attributes:
+        build: makes the untrained generator, on the device that it is trained on.
+        data: the control simulation and the observing network.
+        validation: errors of an analyser on the validation years.
+        grid: of the analyses.
+    """
+
+    build: Callable[[], Generator]
+    data: TrainingData
+    validation: ValidationErrors
+    grid: Grid
+
+    def train(
+        self,
+        recipe: Recipe,
+        progress: Progress,
+        folder: Path,
+        watch: Watch = lambda history: None,
+    ) -> tuple[TrainableAnalyser, History]:
+        """Train by gradients.
+
+        Args:
+            recipe: how to train.
+            progress: shows how far it is.
+            folder: where an interrupted training is kept and resumed.
+            watch: see Trainer.
+
+        Returns:
+            The analyser with its best validated weights, on the CPU, and the history of validations.
+
+        Raises:
+            DivergenceError: an analysis ran away.
+        """
+        generator = self.build()
+        analyser = generator.analyser
+        history = Trainer(
+            analyser,
+            generator.discriminator if recipe.adversarial_weight else None,
+            self.data,
+            recipe,
+            lambda: self.validation.rmse(analyser),
+            folder,
+            watch,
+        ).run(progress)
+        return analyser.cpu().eval().requires_grad_(False), history
+
+    def complete(
+        self, analyser: TrainableAnalyser, samples: int, seed: int, progress: Progress
+    ) -> NDArray[np.float16] | None:
+        """Sample the background errors of a trained analyser, where it uses them, and calibrate it.
+
+        Args:
+            analyser: trained; changed in place.
+            samples: how many; 0 for none.
+            seed: of the observing networks and the observation errors.
+            progress: shows how far it is.
+
+        Returns:
+            The samples (N, L, Y, X); None where there are none, or their covariance has no room.
+        """
+        errors = self._sample(analyser, samples, seed, progress)
+        analyser.calibrate(self.validation)
+        return errors
+
+    def _sample(
+        self, analyser: TrainableAnalyser, samples: int, seed: int, progress: Progress
+    ) -> NDArray[np.float16] | None:
+        form = analyser.covariance_form()
+        if form is None or not samples:
+            return None
+        try:
+            require_sample_room(self.grid)
+        except CovarianceError as reason:
+            progress.note(f"no background errors are sampled: {reason}")
+            return None
+        errors = sample_background_errors(form, self.data, seed, samples, progress)
+        form.use_error_samples(covariance_of(errors, self.grid))
+        rmse = self.validation.rmse(analyser)
+        progress.note(f"with the sampled background-error covariance: validation RMSE {rmse:.5f} K")
+        return errors
+
+    def affordable(self, recipe: Recipe, seconds: float) -> int:
+        """How many updates some seconds hold, validations counted in; at least one."""
+        start = time.perf_counter()
+        self.validation.rmse(self.build().analyser)
+        validations = (VALIDATIONS + 1) * (time.perf_counter() - start)
+        first = self._lasts(replace(recipe, updates=1))  # draws all stretches
+        update = (self._lasts(replace(recipe, updates=TRIAL_UPDATES + 1)) - first) / TRIAL_UPDATES
+        return max(1, round((seconds - validations) / max(update, 1e-3)))
+
+    def _lasts(self, recipe: Recipe) -> float:
+        """Seconds of a training whose validations cost nothing."""
+        unvalidated = replace(self, validation=_Unmeasured())
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
+            unvalidated.train(recipe, Progress(stream=io.StringIO()), Path(folder))
+        return time.perf_counter() - start
+
+
+class _Unmeasured:
+    """Errors that nobody asks for."""
+
+    def rmse(self, analyser: object) -> float:
+        return 0.0
+
+    def error_stddev(self, analyser: object) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def error_over_spread(self, analyser: object) -> NDArray[np.float64]:
+        raise NotImplementedError

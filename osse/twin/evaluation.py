@@ -1,0 +1,100 @@
+"""Analyses of a twin by the trained generator and the baselines, written, scored and reported."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import osse.twin.report
+from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
+from deepda.assimilation.cycle import Analyser
+from deepda.base.files import write_whole
+from deepda.base.info import versions
+from deepda.base.progress import Clock, Progress
+from deepda.networks.trainable import TrainableAnalyser
+from deepda.runs.checkpoint import MODEL
+from deepda.settings.compose import dump
+from deepda.settings.schema import Config
+from osse.twin.increments import INCREMENTS, across_land, single_observations
+from osse.twin.scores import scores_of
+from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
+
+BASELINES = ("climatology", "persistence", "oi")
+
+
+def evaluate(
+    twin: Twin,
+    analyser: TrainableAnalyser,
+    oi: OptimalInterpolation,
+    config: Config,
+    output: Path,
+    clock: Clock,
+    progress: Progress,
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Cycle the analyser and the baselines through a twin; write fields, scores and report."""
+    about = {
+        "title": "DeepDA twin experiment",
+        "source": f"DeepDA {versions()['deepda']}",
+        "config": dump(config),
+        "checkpoint": (output / "checkpoint" / MODEL).read_text()
+        if (output / "checkpoint" / MODEL).exists()
+        else "of another run",
+    }
+    ocean = torch.from_numpy(twin.space.grid.ocean)
+    with clock.stage("observe"):
+        rows = write_observations(twin, output / "observations.parquet", progress)
+        write_truth(twin, output / "truth.nc", about)
+        observed, errors = superobservations(twin)
+    milliseconds: dict[str, float] = {}
+    with clock.stage("cycle"):
+        milliseconds["analysis"] = analyse(
+            twin, analyser, output / "analysis.nc", about, progress, "Cycling", full=True
+        )
+    with clock.stage("baselines"):
+        methods: dict[str, Analyser] = {
+            "climatology": Climatology(ocean),
+            "persistence": Persistence(ocean),
+            "oi": oi,
+        }
+        for name in BASELINES:
+            path = output / "baselines" / f"{name}.nc"
+            title = f"Cycling the baseline {name}"
+            milliseconds[name] = analyse(twin, methods[name], path, about, progress, title, full=False)
+    with clock.stage("score"):
+        scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
+    both: dict[str, Analyser] = {"analysis": analyser, "oi": oi}
+    with clock.stage("increments"):
+        single_observations(both, twin.space).to_netcdf(output / INCREMENTS)
+    scores |= {
+        **more,
+        "across_land": across_land(both, twin.space),
+        "rows": rows,
+        "milliseconds_per_cycle": milliseconds,
+        "weights": sum(p.numel() for p in analyser.parameters()),
+        "seed": config.seed,
+        "versions": versions(),
+    }
+    with clock.stage("report"):
+        osse.twin.report.write(twin.space, scores, observed, output)
+    scores["wall_seconds"] = clock.seconds
+    scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    text = json.dumps(scores, indent=1) + "\n"
+    write_whole(output / "scores.json", lambda path: path.write_text(text))
+    _headline(scores, output, progress)
+    return scores
+
+
+def _headline(scores: dict[str, Any], output: Path, progress: Progress) -> None:
+    """The errors of all methods, and where everything is."""
+    rmse = {name: value["all"] for name, value in scores["rmse"].items()}
+    for name, value in rmse.items():
+        progress.note(f"  {name:<13} {value:.4f} K")
+    gain = 1 - rmse["analysis"] / rmse["oi"]
+    progress.note(f"the analysis error is {abs(gain):.0%} {'below' if gain > 0 else 'ABOVE'} that of oi")
+    progress.note(f"report: {output / 'report.html'}; scores: {output / 'scores.json'}")
