@@ -179,12 +179,18 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
 
 def report(name: str, counts: pd.DataFrame) -> str:
     """A Markdown table of one set, and shares of all in its last line."""
-    with np.errstate(invalid="ignore"):
-        shares = 100 * counts.loc["any"] / counts.loc["of"]
+    shares = 100 * counts.loc["any"] / counts.loc["of"].replace(0, np.nan)
     lines = [f"\n{name}\n", "| refused by | " + " | ".join(counts.columns) + " |", "|---|" + "---:|" * 4]
     lines += [f"| {check} | " + " | ".join(f"{n:,}" for n in row) + " |" for check, row in
               zip(counts.index, counts.to_numpy(), strict=True)]  # fmt: skip
-    return "\n".join([*lines, "| share | " + " | ".join(f"{share:.3g} %" for share in shares) + " |"])
+    return "\n".join(
+        [
+            *lines,
+            "| share | "
+            + " | ".join("" if np.isnan(share) else f"{share:.2g} %" for share in shares)
+            + " |",
+        ]
+    )
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ SEEN = (
 
 
 class QualityError(DeepDAError, ValueError):
-    """A table that cannot be checked; the message says what came and what to do."""
+    """A table that cannot be checked; the message says what was found and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
