@@ -27,9 +27,7 @@ Rows = NDArray[np.bool_]
 Array = NDArray[np.float64]
 ON_REPORTED_LEVELS = 2.0  # factor on the standard deviation, EN4's check on reported levels
 EQUATORIAL, WITHIN = 1.5, 10.0  # factor on the standard deviation within so many degrees, EN4
-HEAVE = (
-    15.0  # m, standard deviation of the depth of an isotherm: 10 to 20 m, see docs/quality-control.md
-)
+HEAVE = 15.0  # m, standard deviation of the depth of an isotherm, docs/quality-control.md for 10 and 20
 BIAS = 4.0  # standard deviations that a biased profile is beyond
 BIAS_SHARE, BIAS_LEVELS = 0.9, 5  # of the judged levels on that side; levels judged
 
