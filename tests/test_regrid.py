@@ -12,17 +12,16 @@ from scipy.spatial.transform import Rotation
 from shapely.geometry import Polygon, box
 
 from deepda.control.axes import horizontal_cells, horizontal_names
-from deepda.geometry.grid import EARTH_RADIUS, Grid, GridError, centres
+from deepda.geometry.grid import Grid, GridError, centres
 from deepda.geometry.mesh import (
     Curvilinear,
     Regular,
     as_regular,
     curvilinear_from_centres,
-    places,
     regular_from_centres,
-    unit_vectors,
 )
 from deepda.geometry.regrid import grid_edges, outlines, remap
+from deepda.geometry.sphere import EARTH_RADIUS, places, unit_vectors
 from tests.conftest import toy_grid
 
 PRESETS = Path(__file__).parents[1] / "configs" / "grid"

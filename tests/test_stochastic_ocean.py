@@ -13,8 +13,9 @@ import yaml
 from scipy import ndimage
 
 from deepda.base.errors import OutputError
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
+from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.settings.presets import config_folder
 from osse.ocean import dynamics as dynamics
 from osse.ocean import simulate as stochastic_ocean

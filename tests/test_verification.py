@@ -14,7 +14,8 @@ from scipy import integrate, stats
 from scipy.signal import periodogram
 
 import deepda.verification as v
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.geometry.windows import windows
 from deepda.verification.spectra import ocean_stretches
 

@@ -134,13 +134,13 @@ def _index(name: str, surface: xr.DataArray, grid: Grid) -> xr.DataArray:
     return box_mean(surface, grid, NINO_BOXES[name])
 
 
-def decadal_modes(surface: xr.DataArray, grid: Grid, number: int = 1) -> Modes:
-    """Leading EOFs of the North Pacific, the world's mean removed; the first is the PDO.
+def decadal_modes(surface: xr.DataArray, grid: Grid) -> Modes:
+    """Leading EOF of the North Pacific, the world's mean removed: the PDO.
 
     Its sign is that of its correlation with Niño 3.4.
     """
     weights = region_weights(grid, NORTH_PACIFIC).isel(depth=0)
-    modes = leading_modes(surface - box_mean(surface, grid, WORLD), weights, number)
+    modes = leading_modes(surface - box_mean(surface, grid, WORLD), weights, 1)
     nino = box_mean(surface, grid, NINO_BOXES["Niño 3.4"])
     sign = xr.where(xr.dot(modes.series, nino - nino.mean(), dim="time") < 0, -1.0, 1.0)
     return Modes(modes.pattern * sign, modes.series * sign, modes.share)

@@ -25,11 +25,10 @@ from deepda.geometry.mesh import (
     Regular,
     normalise,
     overlap,
-    places,
     ranges,
-    unit_vectors,
     wrap,
 )
+from deepda.geometry.sphere import places, unit_vectors
 
 Floats = NDArray[np.float64]
 
