@@ -27,7 +27,7 @@ DELIMITERS = (",", ";", "\t", "|")
 LONGEST_LINE = 2**20  # characters
 MOST_COLUMNS = 1000
 HEADER_WITHIN = 50  # lines: titles and comments may stand above the header
-BLOCK = 2**20  # characters that are split at once
+BLOCK = 2**19  # characters that are split at once
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 GZIP = b"\x1f\x8b"
 

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from deepda.observations.cells import trimmed
+
 COMMENT = "#"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 CONTROL_BYTES = bytes(code for code in range(128) if CONTROL.match(chr(code)))
@@ -192,6 +194,7 @@ class RowCollector:
         if lines is None or not layout.is_unambiguous(lines, data):
             return None
         names = [str(place) for place in range(layout.count)]
+        wanted = sorted({names[place] for place in self.places.values()} | {names[-1]})
         quote = '"' if '"' in lines else False
         try:
             table = arrow_csv.read_csv(
@@ -199,18 +202,19 @@ class RowCollector:
                 arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
                 arrow_csv.ParseOptions(delimiter=layout.delimiter, quote_char=quote, escape_char=False),
                 arrow_csv.ConvertOptions(
-                    check_utf8=False, column_types=dict.fromkeys(names, pa.string()),
-                    strings_can_be_null=False,
+                    check_utf8=False, strings_can_be_null=False, include_columns=wanted,
+                    column_types=dict.fromkeys(wanted, pa.string()),
                 ),
             )  # fmt: skip
         except pa.ArrowInvalid:
             return None
-        if len(table) != sum(1 for line in lines.split("\n") if line):
+        parts = lines.split("\n")
+        if len(table) != len(parts) - parts.count(""):
             return None
         whole = table.combine_chunks()
-        cells = [_one_array(whole.column(place)) for place in self.places.values()]
-        widths = pc.utf8_length(_one_array(whole.column(layout.count - 1)))
-        return _Block([pc.utf8_trim_whitespace(column) for column in cells], widths)
+        cells = [_one_array(whole.column(names[place])) for place in self.places.values()]
+        widths = pc.utf8_length(_one_array(whole.column(names[-1])))
+        return _Block([trimmed(column) for column in cells], widths)
 
     def _by_line(self, text: str) -> _Block:
         """The rows of lines of which some may be none."""
@@ -232,8 +236,12 @@ class RowCollector:
             rows.append(blank if len(rows) in malformed else cells)
         columns = list(zip(*rows, strict=True)) or [()] * self.layout.count
         arrays = [pa.array(columns[place], pa.string()) for place in self.places.values()]
-        trimmed = [pc.utf8_trim_whitespace(array) for array in arrays]
-        return _Block(trimmed, pa.array(widths, pa.int32()), malformed, tuple(fragments))
+        return _Block(
+            [trimmed(array) for array in arrays],
+            pa.array(widths, pa.int32()),
+            malformed,
+            tuple(fragments),
+        )
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
