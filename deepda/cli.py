@@ -123,6 +123,7 @@ def _declare_prepare(parser: ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="CF NetCDF files or Zarr stores")
     parser.add_argument("--grid", metavar="NAME", help="target grid (embedded_4deg)")
     parser.add_argument("--output", metavar="FILE", required=True, help="NetCDF file to write")
+    parser.add_argument("--variable", metavar="NAME", help="temperature in the files (by standard_name)")
 
 
 def _prepare(arguments: Namespace) -> None:
@@ -141,7 +142,14 @@ def _prepare(arguments: Namespace) -> None:
 
     edges = grid_edges(vars(config.grid))
     with Progress(output.with_suffix(".log")) as progress:
-        prepare_control(files, edges, output, per_year=config.per_year, progress=progress)
+        prepare_control(
+            files,
+            edges,
+            output,
+            per_year=config.per_year,
+            progress=progress,
+            variable=arguments.variable,
+        )
         progress.note(f"{output} written")
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
+from deepda.base.errors import CheckpointError
 from deepda.explain.attribution import Response, remembered
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
 from deepda.explain.features import feature_maps
@@ -338,7 +339,9 @@ def test_a_value_moves_the_target_by_its_weight_times_the_saliency_of_its_cell(r
     warmer.iloc[row, warmer.columns.get_loc("temperature")] += 0.5
     tables = list(finished.tables)
     tables[STEP] = warmer
-    moved = response_of(replace(finished, tables=tables))
+    other = Finished(finished.folder)
+    vars(other)["tables"] = tables  # instead of those of the folder
+    moved = response_of(other)
     change = float(moved(moved.observed, moved.background).detach()) - value
     assert change == pytest.approx(0.5 * share[row] * found[cell[row]], rel=2e-2, abs=1e-5)
 
@@ -471,16 +474,16 @@ def test_the_cycle_is_that_of_the_run(runs) -> None:
     cases = cycle_to(finished, range(4))
     observations = [cases[step].observations for step in range(4)]
     with torch.no_grad():
-        pairs = list(cycle(finished.analyser, finished.analyser.first_guess(1), observations))
-    for step, (background, _) in enumerate(pairs):
-        assert torch.equal(cases[step].background.mean, background.mean)
-        assert torch.equal(cases[step].background.memory, background.memory)
+        steps = list(cycle(finished.analyser, finished.analyser.first_guess(1), observations))
+    for number, step in enumerate(steps):
+        assert torch.equal(cases[number].background.mean, step.background.mean)
+        assert torch.equal(cases[number].background.memory, step.background.memory)
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     folder = write_run(tmp_path, LINEAR)
     (folder / "truth.nc").unlink()
-    with pytest.raises(ExplainError, match="finished `deepda osse run`"):
+    with pytest.raises(CheckpointError, match="expected the folder of a finished run"):
         open_finished(folder)
 
 

@@ -22,7 +22,10 @@ from conftest import toy_grid
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace, scale_of
+from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
@@ -34,13 +37,13 @@ from deepda.observations.synthetic import observe
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.settings.compose import dump, load_config
-from deepda.settings.schema import Config
+from deepda.settings.schema import Config, ConfigError
 from osse.twin.historical_twin import HistoryError, twin_of_history
 from reanalysis.judge import Record, Series, judge
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
 from reanalysis.run import run
 from reanalysis.scores import periods_of, scores_of, trends_of
-from reanalysis.years import VARIABLES, ahead, first_guess, perturbed
+from reanalysis.years import VARIABLES, ahead
 
 MONTHS = 12
 YEARS = range(1998, 2001)
@@ -201,6 +204,51 @@ def test_finished_years_are_not_made_again_and_a_later_end_goes_on(
     assert checksums(tmp_path / "out") == checksums(finished)
 
 
+def test_a_second_writer_is_refused_and_the_first_goes_on(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    first, refused = ToyOcean(toy_space()), []
+    table = first.table
+
+    def interrupted_by_another(start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        if start == np.datetime64("1999-06-01") and not refused:
+            with pytest.raises(UsageError, match="is being written by process"):
+                reanalyse(trained, tmp_path, ToyOcean(toy_space()))
+            refused.append(start)
+        return table(start, end)
+
+    first.table = interrupted_by_another  # type: ignore[method-assign]
+    reanalyse(trained, tmp_path, first)
+    assert refused and checksums(tmp_path) == checksums(finished)
+
+
+def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["reanalysis.start=1998", "reanalysis.end=1998"]
+    with pytest.raises(InterruptedError):
+        reanalyse(trained, tmp_path, ToyOcean(toy_space(), "1998-05"), *words)
+    hidden = [tmp_path / ".thetao_1998.nc.part", tmp_path / "feedback" / ".part.parquet.unfinished"]
+    hidden[1].parent.mkdir()
+    for path in hidden:
+        path.write_bytes(b"half")
+    reanalyse(trained, tmp_path, ToyOcean(toy_space()), *words)
+    assert not [path for path in hidden if path.exists()] and checksums(tmp_path)
+
+
+def test_a_finished_reanalysis_repeated_has_nothing_to_do(trained: Path, tmp_path: Path) -> None:
+    words = ["reanalysis.end=1998"]
+    scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")}
+    again = reanalyse(trained, tmp_path, ToyOcean(toy_space(), "1998-01", known=True), *words)
+    assert again["rmse"] == scores["rmse"]
+    assert "finished, nothing to do" in (tmp_path / "log.txt").read_text()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")} == stamps
+    (tmp_path / "scores.json").unlink()
+    again = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    assert again["rmse"] == scores["rmse"]
+
+
 def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
     trained: Path, finished: Path, tmp_path: Path
 ) -> None:
@@ -217,7 +265,7 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
 
 
 def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
-    estimate = first_guess(StandStill(toy_space().grid), 1, 0)
+    estimate = Members(1, 0).first_guess(StandStill(toy_space().grid))
     for year in (1998, 1999):
         (tmp_path / f"thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
@@ -232,8 +280,8 @@ def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "name", "message"),
     [
-        ("seed=9", "toy", "seed=1, this one has seed=9"),
-        ("reanalysis.members=2", "toy", "reanalysis.members=1, this one has reanalysis.members=2"),
+        ("seed=9", "toy", "seed=1 there, 9 asked for"),
+        ("reanalysis.members=2", "toy", "reanalysis.members=1 there, 2 asked for"),
         ("seed=1", "others", "'source': 'toy'"),
     ],
 )
@@ -241,7 +289,7 @@ def test_a_folder_of_other_settings_is_refused(
     trained: Path, finished: Path, word: str, name: str, message: str
 ) -> None:
     before = checksums(finished)
-    with pytest.raises(ReanalysisError, match="choose another --output") as refusal:
+    with pytest.raises(ConfigError, match="choose another --output") as refusal:
         reanalyse(trained, finished, ToyOcean(toy_space(), name=name), word)
     assert message in str(refusal.value) and "\n" not in str(refusal.value)
     assert checksums(finished) == before
@@ -251,7 +299,7 @@ def test_a_folder_of_other_weights_is_refused(trained: Path, finished: Path, tmp
     (tmp_path / "config.yaml").write_text((trained / "config.yaml").read_text())
     config = load_config("reanalysis", [], run=trained)
     save_checkpoint(tmp_path / "checkpoint", network(config, toy_space(), seed=6), toy_space(), {})
-    with pytest.raises(ReanalysisError, match="weights="):
+    with pytest.raises(ConfigError, match="weights="):
         reanalyse(tmp_path, finished, ToyOcean(toy_space()))
 
 
@@ -262,9 +310,9 @@ def test_the_folder_of_the_run_itself_is_refused(trained: Path) -> None:
 
 @pytest.mark.parametrize("word", ["reanalysis.start=1989", "reanalysis.end=2011"])
 def test_years_that_nobody_observed_are_refused(trained: Path, tmp_path: Path, word: str) -> None:
-    with pytest.raises(ReanalysisError, match="there are observations of 1990-2010"):
+    with pytest.raises(PeriodError, match="there are observations of 1990-2010"):
         reanalyse(trained, tmp_path, ToyOcean(toy_space()), word)
-    assert checksums(tmp_path) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]  # it blocks nothing
 
 
 def test_the_years_open_as_one(finished: Path) -> None:
@@ -350,15 +398,15 @@ def test_members_see_observations_with_their_stated_error() -> None:
     precision[:, 0] = 0
     seen = Observations(torch.ones(1, *shape), precision, torch.tensor([3]), 73)
     day = np.datetime64("1999-01-06", "s")
-    once, again = (perturbed(seen, 4, 1, day) for _ in range(2))
-    other = perturbed(seen, 4, 1, day + np.timedelta64(5, "D"))
+    once, again = (Members(4, 1).perturbed(seen, day) for _ in range(2))
+    other = Members(4, 1).perturbed(seen, day + np.timedelta64(5, "D"))
     assert torch.equal(once.value, again.value) and not torch.equal(once.value, other.value)
     assert torch.equal(once.value[0], seen.value[0]) and torch.equal(
         once.value[:, 0], once.value[:1, 0].expand(4, -1, -1)
     )
     assert (once.value[1:, 1:].std() - 0.2).abs() < 0.003
     assert abs(np.corrcoef(once.value[1, 1:].ravel(), once.value[2, 1:].ravel())[0, 1]) < 0.06
-    assert perturbed(seen, 1, 1, day) is seen
+    assert Members(1, 1).perturbed(seen, day) is seen
 
 
 def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None:
@@ -368,10 +416,10 @@ def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None
         np.linspace(0, 500, 9),
         np.ones((8, 30, 60), bool),
     )
-    guess = first_guess(StandStill(grid), 12, seed=2)
+    guess = Members(12, 2).first_guess(StandStill(grid))
     assert float(guess.mean[0].abs().max()) == 0
     assert abs(float(guess.mean[1:].std()) - 0.5) < 0.03
-    assert torch.equal(guess.mean[:3], first_guess(StandStill(grid), 3, seed=2).mean)
+    assert torch.equal(guess.mean[:3], Members(3, 2).first_guess(StandStill(grid)).mean)
     step = guess.mean[1:] - guess.mean[1:].roll(1, dims=3)
     # 6 degrees apart in noise that a Gaussian of 10 degrees has smoothed; across the date line too
     alike = 0.5 * np.sqrt(2 * (1 - np.exp(-(6**2) / (4 * 10**2))))

@@ -18,7 +18,8 @@ from scipy.sparse import csr_array
 
 from deepda.base.errors import EvaluationError
 from deepda.control.axes import ControlError
-from deepda.control.model_files import Native, find_files, open_native
+from deepda.control.model_files import Native, open_native
+from deepda.control.opening import find_files
 from deepda.control.prepare import open_control
 from deepda.evaluation.calendars import Axis, Timeline
 from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, is_own

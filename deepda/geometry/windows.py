@@ -7,6 +7,7 @@ convention); a 365_day control simulation and the standard calendar share the sa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,10 @@ class Windows:
 
     def __len__(self) -> int:
         return self.start.size
+
+    def __iter__(self) -> Iterator[tuple[np.datetime64, np.datetime64, int]]:
+        """(start, end, season) of each window."""
+        return zip(self.start, self.end, map(int, self.season), strict=True)
 
     @property
     def middle(self) -> NDArray[np.datetime64]:

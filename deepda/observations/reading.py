@@ -23,6 +23,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.text import printable
 from deepda.observations.errors import ERRORS
 from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import (
@@ -197,7 +198,7 @@ def finish(
     reason.mark(_of_flags(rows, options.keep))
     rows = _converted(rows, reason.none, options.salinity, potential)
     reason.mark(_of_value(rows))
-    rows = rows.assign(error=_error(rows), source=one_name(source.name, len(rows)))
+    rows = rows.assign(error=_error(rows), source=one_name(printable(source.name), len(rows)))
     kept = reason.none
     rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
     return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects, assumed=assumed)

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.assimilation.observed_ocean import require_years
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import DeepDAError
 from deepda.base.progress import Progress
@@ -114,8 +115,11 @@ def twin_of_history(
     another model, the climatology is that of the REFERENCE_YEARS, as an observed one would be.
 
     Raises:
+        PeriodError: years that the settings ask for are not among them.
         OceanError, OutputError: the truth cannot be simulated or written.
     """
+    wanted = config.reanalysis
+    require_years(range(wanted.start, wanted.end + 1), range(FIRST_YEAR, LAST_YEAR + 1))
     path = folder / "history.nc"
     if path.exists():
         progress.note(f"history: {path} is there and is used again")
