@@ -524,6 +524,31 @@ def test_the_list_of_formats_fits_a_terminal_and_is_that_of_the_page() -> None:
     assert "```text\n" + "\n".join(lines) + "\n```" in page, "run `deepda observations formats` again"
 
 
+# potential temperature by another formula than the code's
+
+
+def bryden(t: float, salinity: float, bar: float) -> float:
+    """Potential temperature in degC (Bryden 1973, as in Gill 1982, appendix 3.7)."""
+    s = salinity - 35
+    return (
+        t
+        - bar * (3.6504e-4 + 8.3198e-5 * t - 5.4065e-7 * t**2 + 4.0274e-9 * t**3)
+        - bar * s * (1.7439e-5 - 2.9778e-7 * t)
+        - bar**2 * (8.9309e-7 - 3.1628e-8 * t + 2.1987e-10 * t**2)
+        + 4.1057e-9 * s * bar**2
+        - bar**3 * (-1.6056e-10 + 5.0484e-12 * t)
+    )
+
+
+def test_in_situ_temperature_at_depth_becomes_what_an_independent_formula_gives(tmp_path: Path) -> None:
+    assert bryden(10.0, 25.0, 1000.0) == pytest.approx(8.4678516, abs=1e-7)  # check value of Gill (1982)
+    head = "time,lat,lon,pressure,in_situ_temperature,salinity"
+    for temperature, salinity, pressure in ((5.0, 35.0, 4000), (2.0, 34.7, 2000), (20.0, 36.0, 500)):
+        row = one(tmp_path, head, f"2010-01-01,10,-30,{pressure},{temperature},{salinity}")
+        expected = bryden(temperature, salinity, pressure / 10)
+        assert row["temperature"] == pytest.approx(expected, abs=3e-3)
+
+
 # numbers cut by a stray end of line
 
 FRAGMENTS = [
