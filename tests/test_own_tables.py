@@ -591,11 +591,15 @@ def test_each_line_must_end_with_the_delimiter_where_the_first_does(tmp_path: Pa
 @pytest.mark.parametrize(
     "change",
     [
-        lambda line: line, lambda line: line.replace("P7", '"P7"'), lambda line: line.replace("P7", "Pé"),
-        lambda line: line.replace(",", " , "), lambda line: line + ",", lambda line: line.replace("P7", "#7"),
+        lambda line: line,
+        lambda line: line.replace("P7", '"P7"'),
+        lambda line: line.replace("P7", "Pé"),
+        lambda line: line.replace(",", " , "),
+        lambda line: line + ",",
+        lambda line: line.replace("P7", "#7"),
     ],
     ids=["plain", "quoted", "not ASCII", "blanks", "trailing", "number sign"],
-)  # fmt: skip
+)
 def test_blocks_split_at_once_and_line_by_line_are_the_same_rows(
     change: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
