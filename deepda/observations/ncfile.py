@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from deepda.base.classic import DamagedFileError, require_whole
 from deepda.base.units import UnitError, convert
-from deepda.observations.calendars import decode_times, written_times
+from deepda.observations.calendars import decode_times
 from deepda.observations.flags import Declared, declared, qualities
 from deepda.observations.packing import outside, unpacked
 from deepda.observations.reading import UNKNOWN, ObservationError
+from deepda.observations.timestamps import written_times
 
 COMPRESSION = 1100  # deflate packs at most about 1:1032
 SMALL = 64 * 2**20  # bytes that are always read
