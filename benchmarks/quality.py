@@ -187,7 +187,7 @@ def report(name: str, counts: pd.DataFrame) -> str:
         [
             *lines,
             "| share | "
-            + " | ".join("" if np.isnan(share) else f"{share:.2g} %" for share in shares)
+            + " | ".join("" if pd.isna(share) else f"{share:.2g} %" for share in shares)
             + " |",
         ]
     )
