@@ -436,7 +436,7 @@ def test_trends_of_model_calendars_work_too() -> None:
     times = [cftime.DatetimeNoLeap(year, 7, 2) for year in range(1, 41)]
     series = xr.DataArray(np.arange(40.0), {"time": times}, ("time",))
     assert float(v.trend(series).slope) == pytest.approx(10 * 365.2425 / 365)
-    with pytest.raises(v.VerificationError, match="2 times came"):
+    with pytest.raises(v.VerificationError, match="2 times found"):
         v.trend(series[:2])
 
 

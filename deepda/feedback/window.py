@@ -189,8 +189,8 @@ def at_cells(cell: NDArray[np.integer], grid: Grid, field: NDArray[np.floating])
     """
     if field.shape != grid.shape:
         raise FieldsError(
-            f"a field of shape {field.shape} found, the grid has {grid.shape}; give (depth, lat, lon) of "
-            "one window and one member"
+            f"a field of shape {field.shape} found, the grid has {grid.shape}; give (depth, lat, lon) "
+            "of one window and one member"
         )
     return np.where(cell == OUTSIDE, np.nan, field.ravel()[cell])
 
