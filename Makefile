@@ -23,7 +23,7 @@ demo: venv
 	@echo
 	@echo "report of the twin experiment: $(RUN)/report.html"
 	@echo "its NetCDF files:              $(RUN)/truth.nc $(RUN)/analysis.nc"
-	@echo "reanalysis, one file a year:   $(REANALYSIS)/thetao_*.nc"
+	@echo "synthetic ocean, a file a year: $(REANALYSIS)/twin_thetao_*.nc"
 
 test: dev
 	$(BIN)/python -m pytest $(PARALLEL)

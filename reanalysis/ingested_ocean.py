@@ -61,6 +61,7 @@ class IngestedOcean:
         IngestError: no ingested folder, or an empty one.
     """
 
+    synthetic = False
     fallible = True
 
     def __init__(

@@ -75,9 +75,9 @@ def digest(identity: Mapping[str, Any]) -> str:
     return digest_of([json.dumps(identity, sort_keys=True)])
 
 
-def year_file(folder: Path, year: int) -> Path:
-    """The analyses of a year."""
-    return folder / f"thetao_{year:04d}.nc"
+def year_file(folder: Path, year: int, synthetic: bool) -> Path:
+    """The analyses of a year; those of a synthetic ocean never pass for the real one."""
+    return folder / f"{'twin_' if synthetic else ''}thetao_{year:04d}.nc"
 
 
 def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str) -> None:
@@ -89,7 +89,9 @@ def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str
         old.unlink()
 
 
-def last_finished(folder: Path, years: range, identity: str) -> tuple[int, StateEstimate] | None:
+def last_finished(
+    folder: Path, years: range, identity: str, synthetic: bool
+) -> tuple[int, StateEstimate] | None:
     """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
     Only if the files of all years up to it are there. None: begin at the beginning.
@@ -98,7 +100,7 @@ def last_finished(folder: Path, years: range, identity: str) -> tuple[int, State
         found = _read(path, identity)
         if found is None or found[0] not in years:
             continue
-        if all(year_file(folder, year).exists() for year in range(years[0], found[0] + 1)):
+        if all(year_file(folder, year, synthetic).exists() for year in range(years[0], found[0] + 1)):
             return found
     return None
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
-from deepda.explain.attribution import Response, remembered
+from deepda.explain.attribution import Response, lagged_saliency
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
 from deepda.explain.features import feature_maps
 from deepda.explain.sanity import correction, likeness, randomised, saliency_of, untrained, whole
@@ -288,7 +288,7 @@ def test_the_linear_analysis_is_that_of_the_gain(runs) -> None:
 
 
 @pytest.mark.parametrize("settings", [LINEAR, UNET], ids=["gain", "unet"])
-def test_older_observations_are_remembered_as_the_cycle_remembers_them(
+def test_older_observations_have_the_influence_that_the_cycle_gives_them(
     runs, settings: list[str]
 ) -> None:
     finished = runs(settings)
@@ -297,7 +297,7 @@ def test_older_observations_are_remembered_as_the_cycle_remembers_them(
     responses = [doubled(of_case(finished, case, asked)) for case in cycle_to(finished, steps).values()]
     analyser, scale = responses[0].analyser, responses[0].scale
     cases = _consistent(analyser, [response.case for response in responses])
-    found = remembered(analyser, cases, asked, scale)
+    found = lagged_saliency(analyser, cases, asked, scale)
     assert len(found) == 3 and float(found[2].abs().max()) > 1e-4
     cell = int(found[2].abs().argmax())
     values = []

@@ -1,7 +1,7 @@
 """Localised ensemble covariance, as a sparse matrix over the water cells.
 
 Of the anomalies of a control simulation it is the static covariance of optimal interpolation; of
-background errors that were met in training it is part of the covariance of the default generator.
+background errors that were sampled in training it is part of the covariance of the default generator.
 
 B = C_sample o rho(horizontal distance) o rho(vertical distance), o the element-wise (Schur) product.
 rho is the compact correlation of Gaspari and Cohn (1999, QJRMS 125, eq. 4.10). It is positive definite
@@ -168,7 +168,7 @@ def _ensemble(anomalies: NDArray[np.floating], grid: Grid, cells: NDArray[np.int
     """(n, sample) departures from the sample mean over sqrt(samples - 1)."""
     if anomalies.ndim != 4 or anomalies.shape[1:] != grid.shape or anomalies.shape[0] < 2:
         raise CovarianceError(
-            f"anomalies of shape {anomalies.shape} came, expected (time, *{grid.shape}) with at least "
+            f"anomalies of shape {anomalies.shape} found, expected (time, *{grid.shape}) with at least "
             "two windows; give the training years on the analysis grid"
         )
     number = min(anomalies.shape[0], most)

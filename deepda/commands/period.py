@@ -81,7 +81,7 @@ def _last_month(product: Path) -> tuple[int, int]:
     """
     import xarray as xr
 
-    files = sorted(product.glob("thetao_????.nc"))
+    files = sorted(product.glob("*thetao_????.nc"))
     if not files:
         raise UsageError(
             f"{product} holds no thetao_YYYY.nc, expected a reanalysis; begin one without --continue"

@@ -36,7 +36,7 @@ def correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table
             "Held: what the generator reckons with in this window, observed or not; it is learnt, "
             f"hence can be wrong. Found: of background less truth over {found.windows} windows of this "
             "run; these hang together in time, so that chance makes correlations of some tenths. "
-            "Where both differ by more, the generator listens to the wrong places. Lines, near the "
+            "Where both differ by more, the generator weighs the wrong places. Lines, near the "
             "equator: 20 °C isotherm of the background, and where the correlation is strongest.",
             wide=True,
         )

@@ -56,8 +56,8 @@ def importance_section(found: Losses, finished: Finished) -> Section:
                 grid,
                 "taken off the error (mK), Shapley",
             ),
-            "The same by depth. A group of observations that takes nothing off at some depth is not "
-            "heard there; the errors of the layers are not of one size, so compare along a depth.",
+            "The same by depth. A group of observations that takes nothing off at some depth has no "
+            "influence there; the errors of the layers are not of one size, so compare along a depth.",
         ),
         Table(
             "importance_numbers",

@@ -227,7 +227,7 @@ def _lag_picture(found: Study, finished: Finished) -> Picture:
             _days(found, finished),
             f"sum ({found.target.unit} per K)",
         ),
-        "How long an observation is remembered: saliency to the observations of this window and of "
+        "How long an observation has influence: saliency to the observations of this window and of "
         "those before it, through the forecasts and analyses in between, summed over all cells: of "
         "sizes, and with its sign (all observations 1 K warmer). Linear part only.",
     )

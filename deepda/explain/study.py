@@ -17,7 +17,7 @@ from deepda.explain.attribution import (
     Saliencies,
     covariance_with,
     gain_row,
-    remembered,
+    lagged_saliency,
     told,
 )
 from deepda.explain.cases import Case, Finished, share_of_rows
@@ -103,7 +103,7 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
         response.saliency(),
         integrated,
         *response.shares(),
-        remembered(analyser, cases, target, scale),
+        lagged_saliency(analyser, cases, target, scale),
         linear_part(analyser, case, target, scale),
         found_correlation(finished, target, spinup),
         len(finished.span) - spinup,

@@ -1,6 +1,7 @@
 """The manifest of an ingested folder: what became of each file, so that nothing disappears.
 
-A CSV table with one row a file. Rows in = rows kept + rows rejected, for each file and in all.
+A CSV table with one row a file. Rows in = rows kept + rows rejected, for each file and in all. Names
+are written as `deepda.base.text.printable` shows them, so that none runs over several lines.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from deepda.base.errors import DeepDAError
 from deepda.base.files import write_whole
+from deepda.base.text import as_it_was, printable
 
 NAME = "manifest.csv"
 STATUSES = {
@@ -94,10 +96,10 @@ def write_manifest(entries: Iterable[Entry], folder: Path) -> Path:
 
 
 def _write_rows(rows: Iterable[Entry], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([field.name for field in fields(Entry)])
-        writer.writerows(map(astuple, rows))
+        writer.writerows([printable(str(value)) for value in astuple(row)] for row in rows)
 
 
 def read_manifest(folder: Path) -> list[Entry]:
@@ -112,7 +114,7 @@ def read_manifest(folder: Path) -> list[Entry]:
             f"{folder} holds no {NAME}, expected a folder made by `deepda observations ingest`"
         )
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        with path.open(newline="", encoding="utf-8") as stream:
             return [_entry(row) for row in csv.DictReader(stream)]
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise IngestError(
@@ -122,4 +124,5 @@ def read_manifest(folder: Path) -> list[Entry]:
 
 def _entry(row: Mapping[str, str]) -> Entry:
     counts = {name: int(row[name]) for name in ("rows_in", "rows_kept", "rows_rejected")}
-    return Entry(**{**row, **counts})  # type: ignore[arg-type]
+    texts = {name: as_it_was(row[name]) for name in ("file", "reasons", "assumed")}
+    return Entry(**{**row, **texts, **counts})  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deepda.base.files import write_whole
+from deepda.base.text import printable
 from deepda.observations.coverage import Coverage, coverage_from_json
 from deepda.observations.manifest import Entry, IngestError
 from deepda.observations.reading import ReadResult
@@ -119,7 +120,8 @@ class PartWriter:
 
 
 def _arrow(rows: pd.DataFrame, source: str, schema: pa.Schema) -> pa.Table:
-    one_source = pd.Categorical.from_codes(np.zeros(len(rows), np.int32), pd.Index([source]))
+    name = pd.Index([printable(source)])
+    one_source = pd.Categorical.from_codes(np.zeros(len(rows), np.int32), name)
     rows = rows.assign(source=one_source)
     return pa.table([_column(rows[field.name], field.type) for field in schema], schema=schema)
 
@@ -193,7 +195,7 @@ def sweep(folder: Path, batches: Iterable[Batch]) -> None:
     known |= {f"{JOURNAL}/{batch.name}.json" for batch in batches}
     ours = (f"{OBSERVATIONS}/year=*/month=*/{{}}", f"{REJECTED}/{{}}")
     patterns = [place.format(name) for place in ours for name in ("*-*.parquet", ".*.part")]
-    for pattern in (*patterns, f"{JOURNAL}/*.json", f"{JOURNAL}/.*.part"):
+    for pattern in (*patterns, f"{JOURNAL}/*.json", f"{JOURNAL}/.*.part", ".*.part"):
         for path in folder.glob(pattern):
             if path.relative_to(folder).as_posix() not in known:
                 path.unlink()

@@ -167,7 +167,7 @@ class InnovationGenerator(GeneratorConfig):
 
 @dataclass
 class UNet3PlusGenerator(GeneratorConfig):
-    """U-Net 3+ says how far each place listens to the innovations around it."""
+    """U-Net 3+ predicts weights of averaging windows of growing radius."""
 
     filters: int
     depth: int

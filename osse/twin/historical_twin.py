@@ -45,6 +45,7 @@ class TwinOfHistory:
         thetao: (time, depth, lat, lon) degC, lazy, whole years from FIRST_YEAR on.
     """
 
+    synthetic = True
     fallible = False
     edition = ""
 
