@@ -391,6 +391,7 @@ def test_what_was_searched_is_kept(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
