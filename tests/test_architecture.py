@@ -181,3 +181,84 @@ def test_no_module_is_longer_than_a_person_reads() -> None:
 
 def test_the_guard_of_length_bites() -> None:
     assert too_long({"short": "\n" * LONGEST, "long": "\n" * (LONGEST + 1)}) == {"long": LONGEST + 1}
+
+
+NETWORK_CLASSES = {"Smoothable"}  # beside all names from deepda.networks
+
+
+def asks_which_network(module: str, source: str) -> list[str]:
+    """Where a module outside the networks asks which network it has, or sets an attribute of one."""
+    if _tensors(module):
+        return []
+    tree = ast.parse(source)
+    named = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(TENSORS_ONLY)
+        for alias in node.names
+    }
+    return [
+        f"{module}:{node.lineno}"
+        for node in ast.walk(tree)
+        if _asks(node, named | NETWORK_CLASSES) or _sets(node)
+    ]
+
+
+def _asks(node: ast.AST, classes: set[str]) -> bool:
+    """isinstance(x, a network), or getattr and hasattr of an analyser."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        return False
+    if node.func.id in ("isinstance", "issubclass"):
+        parts = [part for argument in node.args[1:] for part in ast.walk(argument)]
+        return any(_last(part) in classes for part in parts)
+    return node.func.id in ("getattr", "hasattr") and _is_analyser(node.args[0])
+
+
+def _sets(node: ast.AST) -> bool:
+    """analyser.attribute = value."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    attributes = [part for target in targets for part in ast.walk(target)]
+    return any(isinstance(part, ast.Attribute) and _is_analyser(part.value) for part in attributes)
+
+
+def _is_analyser(node: ast.AST) -> bool:
+    return _last(node) in ("analyser", "generator", "network")
+
+
+def _last(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def test_nobody_outside_the_networks_asks_which_network_it_has() -> None:
+    assert [
+        at for module, source in modules().items() for at in asks_which_network(module, source)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from deepda.networks.ham2024 import Ham2024Analyser as Ham\nisinstance(x, (int, Ham))",
+        "isinstance(analyser, Smoothable)",
+        "getattr(self.analyser, 'renew', None)",
+        "hasattr(analyser, 'tolerance')",
+        "run.analyser.tolerance = 1",
+        "before, analyser.tolerance = analyser.tolerance, 1",
+    ],
+)
+def test_the_guard_of_networks_bites(source: str) -> None:
+    assert len(asks_which_network("deepda.explain.page", source)) == 1
+    assert asks_which_network("deepda.networks.build", source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "isinstance(x, dict)",
+        "getattr(grid, 'lat_edges')",
+        "self.analyser = analyser",
+        "analyser.renew()",
+    ],
+)
+def test_the_guard_of_networks_lets_pass_what_is_allowed(source: str) -> None:
+    assert asks_which_network("deepda.explain.page", source) == []

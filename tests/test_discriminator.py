@@ -15,9 +15,7 @@ from deepda.networks.discriminator import (
     PatchDiscriminator,
     adversarial_loss,
     discriminator_loss,
-    generator_loss,
     ocean_fraction,
-    weighted_mean_square,
 )
 
 KINDS = (PatchDiscriminator, Ham2024Discriminator)
@@ -154,19 +152,6 @@ def test_losses_by_hand() -> None:
     caught = -(math.log(0.5) + 3 * math.log(0.25)) / 4
     assert float(adversarial_loss(logits, weight)) == pytest.approx(fooled)
     assert float(discriminator_loss(logits, logits, weight)) == pytest.approx(0.5 * (fooled + caught))
-    analysis, truth = torch.tensor([[[[2.0, math.nan, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 0.0]]]])
-    volume = torch.tensor([[[1.0, 0.0, 3.0]]])
-    assert float(weighted_mean_square(analysis, truth, volume)) == pytest.approx(7 / 4)
-    total = generator_loss(analysis, truth, volume, logits, weight)
-    assert float(total) == pytest.approx(7 / 4 + 0.1 * fooled)
-
-
-def test_mean_square_does_not_depend_on_how_often_the_batch_is_repeated() -> None:
-    draw = torch.Generator().manual_seed(1)
-    analysis, truth, volume = (torch.rand(2, 3, 4, 5, generator=draw) for _ in range(3))
-    once = weighted_mean_square(analysis, truth, volume[0])
-    again = weighted_mean_square(analysis.repeat(3, 1, 1, 1), truth.repeat(3, 1, 1, 1), volume[0])
-    torch.testing.assert_close(again, once)
 
 
 def test_gradient_of_the_default_judge_is_bounded_by_its_spectral_norms(ocean: Tensor) -> None:

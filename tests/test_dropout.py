@@ -77,7 +77,7 @@ def test_dropout_rates_outside_zero_to_one_are_refused(rate: float) -> None:
 
 def test_another_number_of_seeds_than_samples_is_refused() -> None:
     network = trunk()
-    with thinned(network, [1, 2]), pytest.raises(ValueError, match="2 seeds came for a batch of 3"):
+    with thinned(network, [1, 2]), pytest.raises(ValueError, match="2 seeds found for a batch of 3"):
         network(features(3))
 
 
@@ -124,7 +124,7 @@ def test_without_observations_passes_agree() -> None:
 def test_passes_need_dropout_and_be_two_at_least() -> None:
     made = droppy(0.0)
     background, window = believed(made, 0), observed(made, 0)
-    with pytest.raises(ValueError, match=r"without dropout came, .*generator.dropout above 0"):
+    with pytest.raises(ValueError, match=r"without dropout found, .*generator.dropout above 0"):
         monte_carlo_spread(made, background, window, 3, seed=1)
-    with pytest.raises(ValueError, match="1 passes came, expected at least 2"):
+    with pytest.raises(ValueError, match="1 passes found, expected at least 2"):
         monte_carlo_spread(droppy(), background, window, 1, seed=1)

@@ -56,18 +56,20 @@ def test_windows_are_those_of_repeated_smoothing() -> None:
     found = gather(innovation, ratio, coast(), SCALES)
     confidence = ratio / (1 + ratio)
     assert found.weight.shape == (2, 1 + len(extents(SCALES)), *SHAPE)
-    for part, field in ((found.weight, confidence), (found.told, confidence * innovation)):
+    for part, field in ((found.weight, confidence), (found.innovation, confidence * innovation)):
         expected = torch.from_numpy(by_scipy(field.numpy())).transpose(0, 1)
         torch.testing.assert_close(part[:, 1:], expected, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(found.weight[:, 0], ratio)
-    torch.testing.assert_close(found.told[:, 0], ratio * innovation)
+    torch.testing.assert_close(found.innovation[:, 0], ratio * innovation)
 
 
 @pytest.mark.parametrize("turn", [1, 7])
 def test_rolling_longitude_rolls_the_windows(turn: int) -> None:
     innovation, ratio = seen(1)
-    found = gather(innovation, ratio, coast(), SCALES).told
-    turned = gather(innovation.roll(turn, -1), ratio.roll(turn, -1), coast().roll(turn, -1), SCALES).told
+    found = gather(innovation, ratio, coast(), SCALES).innovation
+    turned = gather(
+        innovation.roll(turn, -1), ratio.roll(turn, -1), coast().roll(turn, -1), SCALES
+    ).innovation
     torch.testing.assert_close(turned, found.roll(turn, -1))
 
 

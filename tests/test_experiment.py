@@ -155,6 +155,30 @@ def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path
     assert (tmp_path / "scored" / "baselines" / "oi.nc").exists()
 
 
+def test_a_prepared_truth_of_other_files_is_not_scored_again(tmp_path: Path) -> None:
+    """Else the scores of one truth would be reported as those of another."""
+    config = settings()
+    with Progress() as progress:
+        one, other = (
+            write_embedded(tmp_path / f"{seed}.nc", config, 1, seed, 0.0, 1, progress) for seed in (7, 8)
+        )
+        (tmp_path / "scored").mkdir()
+        first = osse.twin.run.prepared_truth([one], config, tmp_path / "scored", progress)
+        made = first.stat().st_mtime_ns
+        again = osse.twin.run.prepared_truth([one], config, tmp_path / "scored", progress)
+        assert again == first and again.stat().st_mtime_ns == made
+        with pytest.raises(ControlError, match=r"was made from 7\.nc, expected 8\.nc .*--output"):
+            osse.twin.run.prepared_truth([other], config, tmp_path / "scored", progress)
+        with pytest.raises(ControlError, match="built-in synthetic ocean, expected 8"):
+            osse.twin.run.prepared_truth([other], config, run_of_its_own(tmp_path, one), progress)
+
+
+def run_of_its_own(folder: Path, control: Path) -> Path:
+    """A folder whose control.nc was simulated, not prepared from files."""
+    (folder / "own").mkdir()
+    return control.rename(folder / "own" / "control.nc").parent
+
+
 def test_a_truth_with_another_coast_is_refused(finished: Path, tmp_path: Path) -> None:
     config = settings()
     with Progress() as progress:

@@ -18,7 +18,7 @@ from torch import Tensor
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
-from deepda.explain.attribution import Response, remembered
+from deepda.explain.attribution import Response, lagged_saliency
 from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
 from deepda.explain.features import feature_maps
 from deepda.explain.sanity import correction, likeness, randomised, saliency_of, untrained, whole
@@ -27,7 +27,6 @@ from deepda.explain.study import (
     distances,
     following,
     found_correlation,
-    great_circle,
     linear_part,
     reach,
     removed_by_platform,
@@ -289,7 +288,7 @@ def test_the_linear_analysis_is_that_of_the_gain(runs) -> None:
 
 
 @pytest.mark.parametrize("settings", [LINEAR, UNET], ids=["gain", "unet"])
-def test_older_observations_are_remembered_as_the_cycle_remembers_them(
+def test_older_observations_have_the_influence_that_the_cycle_gives_them(
     runs, settings: list[str]
 ) -> None:
     finished = runs(settings)
@@ -298,7 +297,7 @@ def test_older_observations_are_remembered_as_the_cycle_remembers_them(
     responses = [doubled(of_case(finished, case, asked)) for case in cycle_to(finished, steps).values()]
     analyser, scale = responses[0].analyser, responses[0].scale
     cases = _consistent(analyser, [response.case for response in responses])
-    found = remembered(analyser, cases, asked, scale)
+    found = lagged_saliency(analyser, cases, asked, scale)
     assert len(found) == 3 and float(found[2].abs().max()) > 1e-4
     cell = int(found[2].abs().argmax())
     values = []
@@ -373,7 +372,7 @@ def test_distances_hold_the_shares_that_they_name() -> None:
     grid = even_grid()
     asked = target("point", grid, wet_place(grid))
     told = torch.zeros(SHAPE)
-    far = great_circle(grid, asked.place.lat, asked.place.lon)
+    far = grid.distance_to(asked.place.lat, asked.place.lon) / 1e3
     order = np.argsort(far, axis=None)
     for rank, part in ((3, 0.6), (20, 0.35), (40, 0.05)):
         told[0].flatten()[order[rank]] = part
@@ -386,7 +385,7 @@ def test_distances_hold_the_shares_that_they_name() -> None:
 def test_reach_finds_the_length_of_an_exponential() -> None:
     grid = replace(even_grid(), ocean=np.ones(SHAPE, bool))
     asked = target("point", grid, wet_place(grid))
-    far = great_circle(grid, asked.place.lat, asked.place.lon)
+    far = grid.distance_to(asked.place.lat, asked.place.lon) / 1e3
     down = np.abs(grid.depth - grid.depth[asked.level])[:, None, None]
     found = reach(np.exp(-far / 4000) * np.exp(-down / 300), asked, grid)
     for way in ("west", "east"):

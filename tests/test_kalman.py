@@ -18,7 +18,8 @@ from osse.known_answer.kalman import (
     observed_windows,
     rts_smoother,
 )
-from osse.known_answer.linear_ocean import LinearOcean, Network, observe
+from osse.known_answer.linear_ocean import LinearOcean
+from osse.known_answer.network import Network, observe
 
 STEPS = 7
 Arrays = tuple[NDArray, NDArray]

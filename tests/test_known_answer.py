@@ -12,7 +12,8 @@ import torch
 import xarray as xr
 
 from deepda.assimilation.baselines import Persistence
-from osse.known_answer.linear_ocean import LinearOcean, Network
+from osse.known_answer.linear_ocean import LinearOcean
+from osse.known_answer.network import Network
 from osse.known_answer.run import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
 from osse.known_answer.scores import (
     Analyses,

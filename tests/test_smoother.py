@@ -19,7 +19,8 @@ from deepda.geometry.windows import PENTADS
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition, advance, advance_adjoint
 from osse.known_answer.kalman import rts_smoother
-from osse.known_answer.linear_ocean import LinearOcean, Network, observe
+from osse.known_answer.linear_ocean import LinearOcean
+from osse.known_answer.network import Network, observe
 
 SEEDS = range(3)
 

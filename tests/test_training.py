@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from deepda.assimilation.cycle import DivergenceError, StateEstimate, require_physical
 from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
-from deepda.networks.discriminator import PatchDiscriminator
+from deepda.networks.discriminator import Ham2024Discriminator, PatchDiscriminator
 from deepda.networks.dropout import thinned
+from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.objectives import likelihood, mean_square
 from deepda.networks.statics import Statics
@@ -61,12 +62,14 @@ def trainer(
     statics = Statics(
         ocean, torch.linspace(-60, 60, SHAPE[1]), torch.ones(SHAPE), transition, torch.randn(2, *SHAPE)
     )
-    made: TrainableAnalyser = (
-        InnovationAnalyser(statics, hidden=4, levels=1, iterations=4)
-        if kind == "innovation"
-        else UNet3PlusAnalyser(statics, filters=2, depth=2, dropout=0.3)
-    )
-    judge = PatchDiscriminator(ocean, features=4) if adversarial else None
+    networks: dict[str, Callable[[], TrainableAnalyser]] = {
+        "innovation": lambda: InnovationAnalyser(statics, hidden=4, levels=1, iterations=4),
+        "unet3plus": lambda: UNet3PlusAnalyser(statics, filters=2, depth=2, dropout=0.3),
+        "ham2024": lambda: Ham2024Analyser(ocean, torch.ones(SHAPE)),
+    }
+    made = networks[kind]()
+    published = kind == "ham2024"
+    judge = Ham2024Discriminator(ocean) if published else PatchDiscriminator(ocean, features=4)
     settings = {
         "updates": updates,
         "stretches": 2,
@@ -79,7 +82,9 @@ def trainer(
     }
     scores = iter(np.linspace(1.0, 0.5, 100))
     recipe = Recipe(**(settings | changes))  # type: ignore[arg-type]
-    return Trainer(made, judge, data, recipe, lambda: float(next(scores)), folder)
+    return Trainer(
+        made, judge if adversarial else None, data, recipe, lambda: float(next(scores)), folder
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +174,7 @@ def test_coarser_scales_are_judged_alike(tmp_path: Path) -> None:
     with torch.no_grad():
         analyser.head.weight.normal_(std=0.1)
     with thinned(analyser, [1, 2]):
-        estimate, loss = made._window(None, batch)
+        estimate, loss, _ = made._window(None, batch)
         background = analyser.forecast(analyser.first_guess(2), batch.observations.season)
         several = analyser.training_analyses(background, batch.observations)
     scores = [
@@ -202,6 +207,27 @@ def test_the_adversarial_weight_changes_the_result(tmp_path: Path) -> None:
         made._update()
         losses.append(made.analyser.correction.head.weight.detach().clone())  # type: ignore[union-attr]
     assert not torch.equal(*losses)
+
+
+@pytest.mark.parametrize("backprop", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["innovation", "ham2024"])
+def test_adversarial_training_follows_the_gradient_through_any_number_of_windows(
+    tmp_path: Path, kind: str, backprop: int
+) -> None:
+    """The discriminator steps once an update: a step between windows would spoil their gradients."""
+    made = trainer(tmp_path, kind=kind, adversarial=0.1, backprop=backprop)
+    assert made.critic is not None
+    losses = [made._update() for _ in range(2)]
+    assert np.isfinite(losses).all() and losses[0] != losses[1]
+    steps = {int(state["step"]) for state in made.critic.optimiser.state_dict()["state"].values()}
+    assert steps == {2}
+
+
+def test_an_unfinished_training_of_other_weights_is_refused(tmp_path: Path) -> None:
+    with Progress() as progress:
+        trainer(tmp_path, updates=4).run(progress)
+        with pytest.raises(CheckpointError, match="other weights"):
+            trainer(tmp_path, updates=4, kind="unet3plus").run(progress)
 
 
 def test_a_stretch_rewound_goes_on_as_before() -> None:

@@ -23,9 +23,9 @@ def features(height: int, width: int, channels: int = 5) -> Tensor:
     return torch.randn(2, channels, height, width, generator=draw)
 
 
-def trunk(ocean: Tensor, levels: int = 2, **options: object) -> PyramidTrunk:
+def trunk(ocean: Tensor, levels: int = 2) -> PyramidTrunk:
     torch.manual_seed(0)
-    return PyramidTrunk(5, 8, levels, ocean, **options).eval()  # type: ignore[arg-type]
+    return PyramidTrunk(5, 8, levels, ocean).eval()
 
 
 def test_wrapping_continues_around_the_globe_more_than_once() -> None:
@@ -69,13 +69,12 @@ def test_refining_is_linear_between_centres_and_crosses_the_date_line() -> None:
     torch.testing.assert_close(row, torch.tensor([1.0, 1.0, 3.0, 3.0]).expand(3, 4))
 
 
-@pytest.mark.parametrize("context", ["pool", "dilate"])
 @pytest.mark.parametrize(("height", "width", "levels"), [(8, 8, 0), (9, 13, 2), (10, 14, 3), (5, 6, 4)])
 def test_any_grid_works_and_land_is_neither_read_nor_written(
-    context: str, height: int, width: int, levels: int
+    height: int, width: int, levels: int
 ) -> None:
     ocean = coast(height, width)
-    network = trunk(ocean, levels, context=context)
+    network = trunk(ocean, levels)
     field = features(height, width)
     hidden, auxiliary = network(field)
     assert hidden.shape == (2, 8, height, width) and auxiliary == []
@@ -84,11 +83,9 @@ def test_any_grid_works_and_land_is_neither_read_nor_written(
     torch.testing.assert_close(poisoned, hidden)
 
 
-@pytest.mark.parametrize(
-    ("context", "width", "shift"), [("pool", 16, 4), ("dilate", 13, 1), ("dilate", 9, 5)]
-)
-def test_longitude_wraps(context: str, width: int, shift: int) -> None:
-    network = trunk(torch.ones(9, width, dtype=torch.bool), context=context).double()
+@pytest.mark.parametrize(("width", "shift"), [(16, 4), (12, 8)])
+def test_longitude_wraps(width: int, shift: int) -> None:
+    network = trunk(torch.ones(9, width, dtype=torch.bool)).double()
     field = features(9, width).double()
     rolled = network(field.roll(shift, -1))[0]
     torch.testing.assert_close(rolled, network(field)[0].roll(shift, -1))
@@ -99,37 +96,28 @@ def test_pooled_context_rolls_by_its_stride_only_as_documented() -> None:
     assert not torch.allclose(network(field.roll(1, -1))[0], network(field)[0].roll(1, -1), atol=1e-4)
 
 
-@pytest.mark.parametrize(("context", "expected"), [("pool", [5, 12, 30]), ("dilate", [5, 9, 21])])
-def test_each_level_widens_the_context_by_so_many_columns(context: str, expected: list[int]) -> None:
+def test_each_level_widens_the_context_by_so_many_columns() -> None:
     ocean = torch.ones(31, 33, dtype=torch.bool)
     reaches = []
     for levels in (0, 1, 2):
         field = features(31, 33)[:1].requires_grad_()
-        hidden, _ = trunk(ocean, levels, context=context)(field)
+        hidden, _ = trunk(ocean, levels)(field)
         (felt,) = torch.autograd.grad(hidden[0, :, 15, 16].sum(), field)
         columns = felt.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
         reaches.append(int(columns.max() - columns.min()) + 1)
-    assert reaches == expected
+    assert reaches == [5, 12, 30]
 
 
-def test_both_contexts_share_their_weights() -> None:
-    ocean = torch.ones(8, 12, dtype=torch.bool)
-    trunk(ocean, context="dilate").load_state_dict(trunk(ocean).state_dict())
-
-
-@pytest.mark.parametrize("context", ["pool", "dilate"])
-def test_activations_stay_in_the_autocast_type(context: str) -> None:
-    network, field = trunk(coast(8, 12), context=context), features(8, 12)
+def test_activations_stay_in_the_autocast_type() -> None:
+    network, field = trunk(coast(8, 12)), features(8, 12)
     with torch.autocast("cpu", torch.bfloat16):
         hidden, _ = network(field)
     assert hidden.dtype is torch.bfloat16
     torch.testing.assert_close(hidden.float(), network(field)[0], atol=0.02, rtol=0.1)
 
 
-def test_wrong_options_are_refused() -> None:
+def test_a_mask_that_is_not_horizontal_or_dry_is_refused() -> None:
     ocean = coast(8, 12)
-    with pytest.raises(ValueError, match="'wide' came, expected one of pool, dilate"):
-        trunk(ocean, context="wide")
     for mask in (ocean[None], torch.zeros(8, 12, dtype=torch.bool)):
         with pytest.raises(ValueError, match=r"expected \(lat, lon\) with at least one"):
             trunk(mask)

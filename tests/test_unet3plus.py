@@ -120,5 +120,5 @@ def test_dropout_is_off_at_inference_unless_asked_for() -> None:
 
 
 def test_unknown_normalisation_is_refused() -> None:
-    with pytest.raises(ValueError, match="'layer' came, expected one of group, batch"):
+    with pytest.raises(ValueError, match="'layer' found, expected one of group, batch"):
         network(coast(8, 8), normalisation="layer")

@@ -2,7 +2,7 @@
 
 targets           what is explained: Niño 3.4, a point, the heat content
 cases             a finished run, cycled again and stopped before a window
-attribution       gradients, integrated gradients, what an observation tells, how long it is remembered
+attribution       gradients, integrated gradients, variance removed, influence of earlier windows
 study             all of it for one target in one window
 importance        groups of inputs left out, in all combinations
 features          responses of the encoder of the convolutions

@@ -188,7 +188,7 @@ def told(gain: Tensor, covariance: Tensor) -> Tensor:
     return gain * covariance
 
 
-def remembered(
+def lagged_saliency(
     analyser: InnovationForm, cases: Sequence[Case], target: Target, scale: Tensor
 ) -> list[Tensor]:
     """Saliency of the target to the observations of its own window and of those before.

@@ -54,7 +54,7 @@ class Finished(FinishedRun):
         try:
             moment = np.datetime64(time, "s")
         except ValueError as error:
-            raise ExplainError(f"--window {time} came, expected a date such as 2003-06-10") from error
+            raise ExplainError(f"--window {time} found, expected a date such as 2003-06-10") from error
         at = np.flatnonzero((self.span.start <= moment) & (moment < self.span.end))
         if not at.size:
             raise ExplainError(

@@ -2,7 +2,7 @@
 
 For carried factor variances s2,
 
-    B(s2) = (1 - SAMPLED) F(s2) + SAMPLED diag(spread) C diag(spread)
+    B(s2) = (1 - SAMPLED_SHARE) F(s2) + SAMPLED_SHARE diag(spread) C diag(spread)
 
 F is the covariance of the factors (`covariance`), scaled so that the climatological variance is one; C
 is the localised sample covariance of background errors over their spread: a hybrid (Hamill and Snyder
@@ -24,7 +24,7 @@ from deepda.networks.covariance import Loading, SphericalCorrelation, apply_cova
 from deepda.networks.sampled import SampledCovariance
 from deepda.networks.statics import TINY
 
-SAMPLED = 0.6  # share of the sampled covariance, once there is one
+SAMPLED_SHARE = 0.6  # share of the sampled covariance, once there is one
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class BackgroundCovariance:
         if self.sampled is None:
             return product
         spread = self.spread(variance_BKYX)
-        return torch.lerp(product, spread * self.sampled.product(spread * field_BLYX), SAMPLED)
+        return torch.lerp(product, spread * self.sampled.product(spread * field_BLYX), SAMPLED_SHARE)
 
     def among(self, seen_BLYX: Tensor) -> Operator | None:
         """Products with the sampled covariance between the observed cells of a window."""
@@ -100,7 +100,7 @@ class BackgroundCovariance:
             among: of the same window.
         """
         amplitude = variance.clamp(min=0).sqrt()
-        share = 0.0 if among is None else SAMPLED
+        share = 0.0 if among is None else SAMPLED_SHARE
         scaled = weight * self.scale * (1 - share) ** 0.5
         shared = weight * spread * share**0.5
         smooth = partial(self.correlation.smooth, spectrum=self.spectrum)

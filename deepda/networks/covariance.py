@@ -5,12 +5,12 @@ The covariance is a sum over factors k of (vertical loading) x (horizontal corre
     B = sum_k  diag(v_k) G_k diag(v_k),      v_k(layer, y, x) = u_k(layer, y, x) s_k(y, x)
 
 A loading u_k is either one vertical shape for all places, or a pattern of the control simulation: with
-patterns, B holds a localised ensemble covariance (Hamill and Snyder 2000), which knows what hangs
-together across fronts and along coasts.
+patterns, B holds a localised ensemble covariance (Hamill and Snyder 2000), with its correlations
+across fronts and along coasts.
 
 G_k is a positive definite correlation on the sphere, the same along each latitude circle, so that
 it is applied by a Fourier transform in longitude and one small matrix a wavenumber. The amplitudes
-s_k are carried from cycle to cycle: where observations come, large scales lose their error first,
+s_k are carried from cycle to cycle: where there are observations, large scales lose their error first,
 and the shape of B changes with its size. With one scale and constant s this is optimal
 interpolation with a static separable covariance; with s free it is the parametric Kalman filter of
 Pannekoucke et al. (2016, doi 10.3402/tellusa.v68.31547) on a multi-scale basis (linear model of
@@ -28,8 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from deepda.assimilation.conjugate_gradients import Operator
+from deepda.geometry.sphere import EARTH_RADIUS
 
-EARTH_RADIUS = 6371.229  # km
 EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave guide's shorter scale
 
 FLATNESS = 1.3  # first guess: lengths are this much larger along latitude circles than the mean
@@ -60,7 +60,7 @@ class SphericalCorrelation(nn.Module):
     ) -> None:
         super().__init__()
         self.longitudes, self.factors = longitudes, list(factors)
-        angle = torch.tensor(lengths) / EARTH_RADIUS
+        angle = 1e3 * torch.tensor(lengths) / EARTH_RADIUS
         # The ocean is alike along latitude circles; so are its errors.
         self.log_zonal = nn.Parameter((angle * FLATNESS).log())
         self.log_meridional = nn.Parameter((angle / FLATNESS).log())

@@ -20,7 +20,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from deepda.networks.ham2024 import initialise_split, split
 from deepda.networks.sphere import SphereConv2d, SphereConv3d, pad_same
 
-ADVERSARIAL_WEIGHT = 0.1  # of the published generator's loss; the mean square has weight 1
 DISCRIMINATOR_WEIGHT = 0.5  # of the published discriminator's loss
 
 Geometry = Sequence[tuple[Sequence[int], Sequence[int]]]  # (kernel, stride) of each convolution
@@ -143,30 +142,6 @@ def discriminator_loss(true_logits: Tensor, candidate_logits: Tensor, patch_weig
     """Published loss of the discriminator: truth is 1, analysis is 0; detach the analysis first."""
     true = _cross_entropy(true_logits, 1.0, patch_weight)
     return DISCRIMINATOR_WEIGHT * (true + _cross_entropy(candidate_logits, 0.0, patch_weight))
-
-
-def generator_loss(
-    analysis: Tensor,
-    truth: Tensor,
-    volume: Tensor,
-    candidate_logits: Tensor,
-    patch_weight: Tensor,
-    adversarial_weight: float = ADVERSARIAL_WEIGHT,
-) -> Tensor:
-    """Published loss of the generator: mean square (called "l1" there) + 0.1 cross entropy."""
-    square = weighted_mean_square(analysis, truth, volume)
-    return square + adversarial_weight * adversarial_loss(candidate_logits, patch_weight)
-
-
-def weighted_mean_square(analysis: Tensor, truth: Tensor, volume: Tensor) -> Tensor:
-    """Mean of (analysis - truth)^2 over batch and water, weighted by cell volume.
-
-    Args:
-        analysis, truth: (B, L, Y, X); not read on land, may be NaN there.
-        volume: (L, Y, X) in any unit, zero on land.
-    """
-    error = (analysis - truth).where(volume > 0, 0.0)
-    return (volume * error.square()).sum() / (volume.sum() * analysis.shape[0])
 
 
 def _cross_entropy(logits: Tensor, target: float, patch_weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Monte-Carlo dropout: the scatter of thinned networks as the uncertainty of what was learnt.
+"""Monte-Carlo dropout: the scatter of thinned networks as the uncertainty of the weights.
 
 Each mask of dropout leaves a thinned network, a draw from an approximate posterior of the weights (Gal
 and Ghahramani 2016, arXiv:1506.02142). The cycle is a recurrent network, so a draw keeps its masks from
@@ -34,7 +34,7 @@ class MonteCarloDropout(nn.Module):
     def __init__(self, rate: float) -> None:
         super().__init__()
         if not 0.0 <= rate < 1.0:
-            raise ValueError(f"a dropout rate of {rate} came, expected 0 <= rate < 1; 0 switches it off")
+            raise ValueError(f"a dropout rate of {rate} found, expected 0 <= rate < 1; 0 is none")
         self.rate = rate
         self.seeds: list[int | None] | None = None
 
@@ -50,7 +50,7 @@ class MonteCarloDropout(nn.Module):
         if self.seeds is None:
             return torch.bernoulli(chance.expand(batch, -1)) / chance
         if len(self.seeds) != batch:
-            raise ValueError(f"{len(self.seeds)} seeds came for a batch of {batch}; give one for each")
+            raise ValueError(f"{len(self.seeds)} seeds found for a batch of {batch}; give one for each")
         return torch.stack([self._drawn(chance, seed) for seed in self.seeds])
 
     @staticmethod
@@ -107,10 +107,10 @@ def monte_carlo_spread(
         ValueError: fewer than two passes, or an analyser without dropout.
     """
     if passes < 2:
-        raise ValueError(f"{passes} passes came, expected at least 2; a spread needs several")
+        raise ValueError(f"{passes} passes found, expected at least 2; a spread needs several")
     if not dropouts(analyser):
         raise ValueError(
-            "an analyser without dropout came, expected one whose passes differ; train with "
+            "an analyser without dropout found, expected one whose passes differ; train with "
             "generator.dropout above 0"
         )
     mean, scatter = torch.zeros_like(background.mean), torch.zeros_like(background.mean)

@@ -1,4 +1,4 @@
-"""What the observations say to each cell, from near and far: sums over windows that widen by doubling.
+"""Innovations around each cell, from near and far: sums over windows that widen by doubling.
 
 The normalised convolution of `deepda.networks.partial_conv` with windows of all sizes: sums of
 innovations and sums of confidence, kept apart, so that a network may mix them with weights of its own
@@ -27,11 +27,11 @@ class Evidence:
 
     Attributes:
         weight: (B, K, L, Y, X) of confidence.
-        told: (B, K, L, Y, X) of confidence times innovation.
+        innovation: (B, K, L, Y, X) of confidence times innovation.
     """
 
     weight: Tensor
-    told: Tensor
+    innovation: Tensor
 
 
 def doublings(longitudes: int) -> int:
@@ -48,17 +48,17 @@ def extents(scales: int) -> list[int]:
 
 
 def gather(innovation: Tensor, ratio: Tensor, ocean: Tensor, scales: int) -> Evidence:
-    """What each cell is told.
+    """The sums around each cell.
 
     Args:
         innovation: (B, L, Y, X) observation minus background; zero where unobserved.
         ratio: (B, L, Y, X) background error variance over observation error variance; zero where
             unobserved and on land.
-        ocean: (L, Y, X) ones on water; sums pass through water only (narrow land is leapt over).
+        ocean: (L, Y, X) ones on water; sums pass through water only (narrow land is no barrier).
         scales: number of windows of a layer.
 
     The cell itself counts with its ratio, as in a Kalman filter. All others count with their confidence
-    ratio / (1 + ratio): an observation somewhere else, however exact, says no more than that much.
+    ratio / (1 + ratio): an observation of another cell, however exact, has no more weight.
     """
     confidence = ratio / (1 + ratio)
     pair = torch.cat([confidence, confidence * innovation])

@@ -9,7 +9,7 @@ hidden layer has twice as many relu as tanh channels. These slips of it are mend
 * longitude was padded with zeros: here it is periodic;
 * observation step i was paired with label i + 1: here the cycle pairs background, observations and
   truth of one window;
-* land zeros were in the loss, without area weights: see `discriminator.weighted_mean_square`;
+* land zeros were in the loss, without area weights: see `objectives.mean_square`;
 * the increment changed sign between the discriminator's training and the adversarial loss: see
   `discriminator.Ham2024Discriminator`;
 * without any observation the background is returned (the published network gave a function of it),

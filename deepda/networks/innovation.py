@@ -3,9 +3,9 @@
 1. Forecast: the local linear model of `transition`; the carried factor variances relax to climatology
    at the pace of the forecast's own error.
 2. Gain: the variational analysis, solved by conjugate gradients that gradients pass through. The
-   background covariance is that of `covariance` (factors), and beside it, once the generator has met
-   its own errors in the training years, their localised sample covariance, with the spread of the
-   factors: a hybrid (Hamill and Snyder 2000). The factor variances shrink with the information received.
+   background-error covariance is that of `background_covariance`: factors and, once they were sampled
+   on the training years, the generator's own background errors. The factor variances shrink with the
+   information received.
 3. Correction: a trunk of convolutions on the partial convolution of the innovations, the increment,
    spread and static fields, added in proportion to the influence of the observations. It starts at
    zero, and without observations it stays there.
@@ -228,9 +228,9 @@ class InnovationAnalyser(InnovationForm):
         covariance = BackgroundCovariance.of(
             loading, climate, self.correlation, self.ocean, self.sampled
         )
-        square = covariance.scale.square()
-        share = covariance.squared.to_factors(square[None])[0]
-        noise = covariance.squared.to_factors((square * self.noise)[None])[0] / (share + TINY)
+        squared, scale = covariance.squared, covariance.scale
+        share = squared.to_factors(scale.square()[None])[0]
+        noise = squared.to_factors((scale.square() * self.noise)[None])[0] / (share + TINY)
         kept = torch.exp(-(self.log_pace + pace).exp() * noise)
         law = VarianceLaw(climate, kept, self.log_gain, self.log_power, self.noise_share)
         return Structure(covariance, law)

@@ -98,7 +98,7 @@ def require_horizontal_mask(ocean: Tensor) -> Tensor:
     """
     if ocean.dim() != 2 or not bool(ocean.any()):
         raise ValueError(
-            f"an ocean mask of shape {tuple(ocean.shape)} with {int(ocean.sum())} water cells came, "
+            f"an ocean mask of shape {tuple(ocean.shape)} with {int(ocean.sum())} water cells found, "
             "expected (lat, lon) with at least one; pass Grid.ocean.any(axis=0)"
         )
     return ocean.to(torch.float32)[None, None]

@@ -74,7 +74,7 @@ class Transition:
             sums[number % HELD_OUT == HELD_OUT - 1].add(piece * size, seen, wet)
         if sums[0].count < FEWEST:
             raise ValueError(
-                f"{sums[0].count} pairs of consecutive windows came, expected at least {FEWEST}; "
+                f"{sums[0].count} pairs of consecutive windows found, expected at least {FEWEST}; "
                 "give more training years"
             )
         reach = _best_pooling(*sums)

@@ -8,8 +8,6 @@ Shape suffixes: B batch, C channel, H hidden channel, Y latitude, X longitude.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, get_args
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -23,20 +21,6 @@ from deepda.networks.sphere import (
     require_horizontal_mask,
 )
 
-Context = Literal["pool", "dilate"]
-
-
-class Trunk(Protocol):
-    """What the generator expects of its network."""
-
-    def __call__(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, C, Y, X) to hidden (B, H, Y, X), zero on land, and auxiliary hidden features.
-
-        The auxiliary features have the same shape and go through the same head (deep supervision);
-        the list is empty at inference and for trunks without them.
-        """
-        ...
-
 
 class PyramidTrunk(nn.Module):
     """Light default: 3x3 convolutions on the full grid and on coarser levels for context.
@@ -44,21 +28,18 @@ class PyramidTrunk(nn.Module):
     Each level goes down (mean of the water cells in 2x2, convolution) and comes back (bilinear, added
     to the finer features, convolution); activation SiLU.
 
-    context="pool" rolls its output exactly only for rolls of 2**levels columns on a grid whose number
-    of columns is a multiple of that. context="dilate" keeps every level on the full grid and dilates
-    its convolutions by 2**level instead (the undecimated form of the same pyramid, same weights): any
-    roll rolls the output, at 4 to 64 times the cost of the coarser levels.
+    It rolls its output exactly only for rolls of 2**levels columns on a grid whose number of columns is
+    a multiple of that.
 
     Args:
         in_channels: C.
         hidden: H, on every level.
         levels: number of coarser levels; 0 gives two plain convolutions.
         ocean: (Y, X) bool, true where any layer has water.
-        context: "pool" or "dilate".
         dropout: rate of Monte-Carlo dropout before each convolution on the way back.
 
     Raises:
-        ValueError: another context, or a mask that is not horizontal or has no water.
+        ValueError: a mask that is not horizontal or has no water.
     """
 
     def __init__(
@@ -67,26 +48,16 @@ class PyramidTrunk(nn.Module):
         hidden: int,
         levels: int,
         ocean: Tensor,
-        context: Context = "pool",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if context not in get_args(Context):
-            raise ValueError(f"context {context!r} came, expected one of {', '.join(get_args(Context))}")
-        self.levels, self.pooled = levels, context == "pool"
+        self.levels = levels
         wet = require_horizontal_mask(ocean)
         for level in range(levels + 1):
-            mask = coarsen_mask(wet, 2**level) if self.pooled else wet
-            self.register_buffer(f"wet{level}", mask, persistent=False)
-        reach = [1 if self.pooled else 2**level for level in range(levels + 1)]
+            self.register_buffer(f"wet{level}", coarsen_mask(wet, 2**level), persistent=False)
         inputs = [in_channels] + [hidden] * levels
-        self.down = nn.ModuleList(
-            SphereConv2d(channels, hidden, 3, dilation=cells)
-            for channels, cells in zip(inputs, reach, strict=True)
-        )
-        self.back = nn.ModuleList(
-            SphereConv2d(hidden, hidden, 3, dilation=cells) for cells in reach[: max(levels, 1)]
-        )
+        self.down = nn.ModuleList(SphereConv2d(channels, hidden, 3) for channels in inputs)
+        self.back = nn.ModuleList(SphereConv2d(hidden, hidden, 3) for _ in range(max(levels, 1)))
         self.dropouts = nn.ModuleList(MonteCarloDropout(dropout) for _ in self.back)
 
     def forward(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -110,7 +81,7 @@ class PyramidTrunk(nn.Module):
         return functional.silu(features) * self._wet(level).to(features.dtype)
 
     def _coarser(self, features: Tensor, level: int) -> Tensor:
-        return pool_water(features, self._wet(level - 1)) if self.pooled and level else features
+        return pool_water(features, self._wet(level - 1)) if level else features
 
     def _finer(self, features: Tensor, skip: Tensor) -> Tensor:
-        return refine(features, 2, (skip.shape[-2], skip.shape[-1])) if self.pooled else features
+        return refine(features, 2, (skip.shape[-2], skip.shape[-1]))

@@ -161,7 +161,7 @@ class _Block(nn.Module):
         super().__init__()
         if normalisation not in get_args(Normalisation):
             known = ", ".join(get_args(Normalisation))
-            raise ValueError(f"normalisation {normalisation!r} came, expected one of {known}")
+            raise ValueError(f"normalisation {normalisation!r} found, expected one of {known}")
         self.conv = SphereConv2d(in_channels, out_channels, 3)
         kinds = {"group": WaterGroupNorm, "batch": _BatchNorm}
         self.norm = kinds[normalisation](out_channels)

@@ -1,4 +1,4 @@
-"""U-Net 3+ as a generator: it says how far each place listens, and to whom.
+"""U-Net 3+ as a generator: it predicts weights of averaging windows of growing radius.
 
 1. Forecast: the local linear model of `transition`; the carried error variances relax to climatology
    at the pace of the forecast's own error.
@@ -21,7 +21,7 @@ climatology.
 
 The memory is the error variance of each cell and layer, and nothing else: it is judged by the
 likelihood at each window. Latent channels would have to be written at one window for the use of
-later ones, and no gradient tells how, where it is followed through one window (`training.backprop`).
+later ones, and the gradient of one window (`training.backprop`) does not reach these.
 
 Shape suffixes: B batch, K window, L layer, Y latitude, X longitude, F static field.
 """
@@ -42,7 +42,7 @@ from deepda.networks.unet3plus import UNet3Plus
 
 HIDDEN = 32  # channels between trunk and head
 NEAR, FAR = 6.0, 2.5  # first guesses: what an observation elsewhere counts, the background one
-DROP = 0.2  # the same for the variance: much of what neighbours tell is told by all of them
+DROP = 0.2  # the same for the variance: neighbouring observations are correlated, so they reduce it less
 PACE = 3.3  # first guess: how fast variances grow, in units of the forecast's error variance
 CLOSE = 2  # doublings that are near
 REACH = 3.0  # of the logarithm by which a place may change the mixtures
@@ -131,9 +131,9 @@ class UNet3PlusAnalyser(InnovationForm):
         near, loud, sharp, sure, shift = self.head(hidden).split(sizes, dim=1)
         gain = _mixture(self.log_gain, near, loud)
         total = (gain * evidence.weight).sum(1)
-        told = (gain * evidence.told).sum(1) / (1 + total)
+        weighted = (gain * evidence.innovation).sum(1) / (1 + total)
         reached = total / (1 + total)
-        mean = background.mean + unit * (told + reached * unit * torch.tanh(shift))
+        mean = background.mean + unit * (weighted + reached * unit * torch.tanh(shift))
         drop = (_mixture(self.log_drop, sharp, sure) * evidence.weight).sum(1)
         variance = background.memory / (1 + drop)
         return StateEstimate(mean, self._spread(variance), variance)

@@ -10,14 +10,15 @@ journal holds is not read again, so that a killed run is resumed by repeating it
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepda.base.files import digest_of
 from deepda.base.lock import exclusive
 from deepda.base.progress import Progress
+from deepda.base.text import printable
 from deepda.observations.coverage import Coverage
 from deepda.observations.formats import read_parts
 from deepda.observations.manifest import NAME as MANIFEST
@@ -201,7 +202,7 @@ def assumptions(entries: Iterable[Entry]) -> list[str]:
     files: dict[str, list[str]] = {}
     for entry in entries:
         if entry.assumed:
-            files.setdefault(entry.assumed, []).append(Path(entry.file).name)
+            files.setdefault(entry.assumed, []).append(printable(Path(entry.file).name))
     return [
         f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {text}"
         for text, names in files.items()
@@ -211,7 +212,7 @@ def assumptions(entries: Iterable[Entry]) -> list[str]:
 def _job(group: Sequence[tuple[str, str]], output: Path, options: OptionsOf) -> Job:
     """The batch of a group; its name follows from what it reads."""
     text = "\n".join(f"{sha256} {file}" for file, sha256 in group)
-    name = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+    name = digest_of([text])[:16]
     return Job(output, name, tuple((file, sha256, options(file)) for file, sha256 in group))
 
 

@@ -91,15 +91,15 @@ def write_manifest(entries: Iterable[Entry], folder: Path) -> Path:
     for one, other in pairwise(rows):
         if one.file == other.file:
             raise IngestError(f"{one.file} comes twice in the manifest; please report this fault")
-
-    def write(path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow([field.name for field in fields(Entry)])
-            writer.writerows([printable(str(value)) for value in astuple(row)] for row in rows)
-
-    write_whole(folder / NAME, write)
+    write_whole(folder / NAME, lambda hidden: _write_rows(rows, hidden))
     return folder / NAME
+
+
+def _write_rows(rows: Iterable[Entry], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Entry)])
+        writer.writerows([printable(str(value)) for value in astuple(row)] for row in rows)
 
 
 def read_manifest(folder: Path) -> list[Entry]:

@@ -115,8 +115,7 @@ class PartWriter:
 
     def _part(self, table: pa.Table, name: str) -> Part:
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+        write_whole(path, lambda hidden: pq.write_table(table, hidden, compression="zstd"))
         return Part(name, len(table), path.stat().st_size)
 
 
@@ -153,14 +152,13 @@ def _months(table: pa.Table) -> Iterator[tuple[int, int, pa.Table]]:
 def write_journal(batch: Batch, folder: Path) -> None:
     """Make a batch count: what it read and wrote, whole or not at all."""
     path = folder / JOURNAL / f"{batch.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     values = {
         "entries": [asdict(entry) for entry in batch.entries],
         "parts": [asdict(part) for part in batch.parts],
         "coverage": batch.coverage.as_json(),
     }
     text = json.dumps(values, indent=1, sort_keys=True)
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_whole(path, lambda hidden: hidden.write_text(text, encoding="utf-8"))
 
 
 def read_journal(folder: Path) -> list[Batch]:

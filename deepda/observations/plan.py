@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepda.base.files import checksum
 from deepda.observations.manifest import NAME, READ, Entry, read_manifest
 from deepda.observations.parts import Batch, read_journal
 from deepda.observations.sources import Source
@@ -16,7 +16,6 @@ from deepda.observations.workers import Workers
 
 BATCH_BYTES = 32 * 2**20  # of files that one task reads
 BATCH_FILES = 250
-CHUNK = 2**20  # bytes
 KINDS = {
     "a named pipe": stat.S_ISFIFO,
     "a socket": stat.S_ISSOCK,
@@ -171,12 +170,7 @@ def digests_of(files: Sequence[str]) -> dict[str, Digest]:
 def _digest(path: Path) -> Digest:
     if not os.path.isfile(path):  # a pipe would never end
         return Digest("", 0)
-    digest, size = hashlib.sha256(), 0
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
+        return Digest(checksum(path), path.stat().st_size)
     except OSError:
         return Digest("", 0)
-    return Digest(digest.hexdigest(), size)

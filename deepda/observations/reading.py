@@ -53,7 +53,7 @@ OUTPUT = (
 
 
 class ObservationError(DeepDAError, ValueError):
-    """A file that cannot be read; the message says what came, what was expected and what to do."""
+    """A file that cannot be read; the message says what was found, what was expected and what to do."""
 
 
 class UnknownFormatError(ObservationError):

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.files import write_whole
 from deepda.geometry.grid import OUTSIDE, Grid
 
 PLATFORMS = ("satellite", "argo", "xbt", "ctd", "mooring", "ship", "drifter", "other")
@@ -180,12 +181,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """
     require_table(table)
     path = Path(path)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        compact(table).to_parquet(partial, index=False)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, lambda hidden: compact(table).to_parquet(hidden, index=False))
     return path
 
 

@@ -17,7 +17,7 @@ from deepda.observations.synthetic import observe_gridded
 STRETCH = 219  # windows until a stretch ends and another begins from climatology
 Window = tuple[NDArray, NDArray, NDArray, int]  # truth, value, precision (L, Y, X), and season
 Drift = Callable[[int], NDArray[np.float32]]  # by step, what is added to the anomalies (L, Y, X)
-YOUNG, YOUNG_WEIGHT = 30, 0.1  # windows after a cold start, whose few large errors are mostly luck
+SPINUP, SPINUP_WEIGHT = 30, 0.1  # windows after a cold start, whose few large errors are mostly luck
 
 
 class NetworkStretches(Protocol):
@@ -129,7 +129,7 @@ class Streams:
 
     def next(self) -> Batch:
         truth, value, precision, season, fresh = zip(*(next(s) for s in self.streams), strict=True)
-        old = torch.tensor([1.0 if s.age >= YOUNG else YOUNG_WEIGHT for s in self.streams])
+        old = torch.tensor([1.0 if s.age >= SPINUP else SPINUP_WEIGHT for s in self.streams])
         return Batch(
             self._stack(truth),
             Observations(

@@ -23,10 +23,10 @@ from deepda.assimilation.cycle import StateEstimate, require_physical
 from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
-from deepda.networks.discriminator import Discriminator, adversarial_loss, discriminator_loss
 from deepda.networks.dropout import combined, thinned
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.settings.schema import TrainingConfig
+from deepda.training.critic import Critic, Increment
 from deepda.training.stretches import Batch, Streams, TrainingData
 
 STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
@@ -91,17 +91,13 @@ class Trainer:
         folder: Path,
         watch: Watch = lambda history: None,
     ) -> None:
-        self.analyser, self.discriminator = analyser, discriminator
+        self.analyser = analyser
         self.recipe, self.validate, self.folder, self.watch = recipe, validate, folder, watch
         self.device = next(analyser.parameters()).device
         self.weights = data.weights.to(self.device)
         self.streams = Streams(data, recipe.seed, recipe.stretches, self.device)
         self.optimiser = torch.optim.Adam(parameter_groups(analyser, recipe.learning_rate))
-        self.critic = (
-            torch.optim.Adam(discriminator.parameters(), lr=recipe.learning_rate)
-            if discriminator
-            else None
-        )
+        self.critic = Critic(discriminator, recipe.learning_rate) if discriminator else None
         self.average = {name: value.detach().clone() for name, value in self._named()}
         self.best = {name: value.clone() for name, value in self.average.items()}
         self.estimate: StateEstimate | None = None
@@ -138,12 +134,16 @@ class Trainer:
         self._set_rate()
         estimate = self.estimate.detach() if self.estimate is not None else None
         total = torch.zeros((), device=self.device)
+        increments: list[Increment] = []
         masks = [combined(self.recipe.seed, self.done, n) for n in range(self.recipe.stretches)]
         with thinned(self.analyser, masks):
             for _ in range(self.recipe.backprop):
-                estimate, loss = self._window(estimate, self.streams.next())
+                estimate, loss, increment = self._window(estimate, self.streams.next())
                 total = total + loss / self.recipe.backprop
+                increments.append(increment)
         assert estimate is not None
+        if self.critic is not None:
+            total = total + self.recipe.adversarial_weight * self.critic.judge(increments)
         self.optimiser.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.analyser.parameters(), CLIP)
@@ -156,7 +156,10 @@ class Trainer:
         require_physical(self.estimate)
         return float(total.detach())
 
-    def _window(self, estimate: StateEstimate | None, batch: Batch) -> tuple[StateEstimate, Tensor]:
+    def _window(
+        self, estimate: StateEstimate | None, batch: Batch
+    ) -> tuple[StateEstimate, Tensor, Increment]:
+        """The analysis of a window, its loss, and what a discriminator may see of it."""
         analyser = self.analyser
         first = analyser.first_guess(len(batch.fresh))
         estimate = first if estimate is None else _restart(estimate, first, batch.fresh)
@@ -164,25 +167,8 @@ class Trainer:
         analyses = analyser.training_analyses(background, batch.observations)
         judged = [analyser.objective(background, one, batch.truth, self.weights) for one in analyses]
         analysis, loss = analyses[0], (batch.weight * torch.stack(judged).mean(0)).sum()
-        if self.discriminator is not None and self.recipe.adversarial_weight > 0:
-            loss = loss + self.recipe.adversarial_weight * self._judge(background, analysis, batch)
-        return analysis, loss
-
-    def _judge(self, background: StateEstimate, analysis: StateEstimate, batch: Batch) -> Tensor:
-        """Train the discriminator on this window, then ask it about the analysis."""
-        assert self.discriminator is not None and self.critic is not None
-        judge: Discriminator = self.discriminator  # type: ignore[assignment]
         seen = batch.observations.seen.to(batch.truth.dtype)
-        before = background.mean.detach()
-        true_logits = judge(batch.truth, before, seen)
-        candidate = judge(analysis.mean.detach(), before, seen)
-        self.critic.zero_grad()
-        discriminator_loss(true_logits, candidate, judge.patch_weight).backward()
-        self.critic.step()
-        self.discriminator.requires_grad_(False)
-        verdict = adversarial_loss(judge(analysis.mean, before, seen), judge.patch_weight)
-        self.discriminator.requires_grad_(True)
-        return verdict
+        return analysis, loss, Increment(background.mean.detach(), analysis.mean, batch.truth, seen)
 
     def _set_rate(self) -> None:
         rise = min(1.0, (self.done + 1) / WARM_UP)
@@ -220,9 +206,10 @@ class Trainer:
         tensors |= {f"average.{n}": v for n, v in self.average.items()}
         tensors |= {f"best.{n}": v for n, v in self.best.items()}
         tensors |= _moments("adam", self.optimiser)
-        if self.discriminator is not None and self.critic is not None:
-            tensors |= {f"critic.{n}": v for n, v in self.discriminator.state_dict().items()}
-            tensors |= _moments("judge", self.critic)
+        if self.critic is not None:
+            weights = self.critic.discriminator.state_dict()
+            tensors |= {f"critic.{n}": v for n, v in weights.items()}
+            tensors |= _moments("judge", self.critic.optimiser)
         assert self.estimate is not None
         tensors |= {f"estimate.{n}": getattr(self.estimate, n) for n in ("mean", "spread", "memory")}
         state = {
@@ -251,12 +238,18 @@ class Trainer:
                 "choose another --output, or remove that folder"
             )
         tensors = {name: value.to(self.device) for name, value in load_file(path).items()}
-        self._load(_under("present", tensors))
+        present = _under("present", tensors)
+        if present.keys() != self.average.keys():
+            raise CheckpointError(
+                f"{path} holds a training of other weights, expected those of this version; "
+                "remove the file to train anew"
+            )
+        self._load(present)
         self.average, self.best = _under("average", tensors), _under("best", tensors)
         _restore_moments("adam", self.optimiser, tensors)
-        if self.discriminator is not None and self.critic is not None:
-            self.discriminator.load_state_dict(_under("critic", tensors))
-            _restore_moments("judge", self.critic, tensors)
+        if self.critic is not None:
+            self.critic.discriminator.load_state_dict(_under("critic", tensors))
+            _restore_moments("judge", self.critic.optimiser, tensors)
         self.estimate = StateEstimate(**_under("estimate", tensors))
         self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
         self.history = state["history"]

@@ -163,12 +163,12 @@ def observed_windows(ocean: LinearOcean, value: NDArray, error: NDArray) -> list
     """Gridded observations as one list of values a window; arguments and errors of `kalman_filter`."""
     if value.shape != error.shape or value.shape[1:] != ocean.grid.shape:
         raise ValueError(
-            f"values {value.shape} and errors {error.shape} came, expected (steps, depth, lat, lon) "
+            f"values {value.shape} and errors {error.shape} found, expected (steps, depth, lat, lon) "
             f"on the grid {ocean.grid.shape}; pass one run, without a batch dimension"
         )
     seen = ~np.isposinf(error)
     if (seen & ~ocean.grid.ocean).any():
-        raise ValueError("observations on land came, expected an infinite error there; mask them first")
+        raise ValueError("observations on land found, expected an infinite error there; mask them first")
     if not (error[seen] > 0).all() or not np.isfinite(value[seen]).all():
         raise ValueError(
             "an observation has a value that is not finite or an error that is not positive; "

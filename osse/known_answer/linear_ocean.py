@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
-from scipy.special import ndtri
 
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS, unit_vectors
 from osse.known_answer.covariance_algebra import stationary_covariance
 
 STEP_SECONDS = 5 * 86_400.0  # one pentad
@@ -122,90 +122,6 @@ class LinearOcean:
         return np.linalg.cholesky(self.noise_covariance).astype(np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
-    """Where and how well the ocean is seen: a surface with drifting gaps, and a few profiles.
-
-    Attributes:
-        grid: cells.
-        coverage: mean share of the surface seen in a window.
-        surface_error: (lat, lon) K, typical error of a surface value.
-        profile_share: chance of a column to hold a profile in a window.
-        profile_error: (depth) K, typical error of a profile value.
-        gap_memory: correlation of the gaps from one window to the next, following their drift.
-        gap_drift: cells eastward a window.
-        gap_cells: (lat, lon) standard deviations of the smoothing that shapes the gaps.
-        error_scatter: standard deviation of the logarithm of a single value's error.
-    """
-
-    grid: Grid
-    coverage: float
-    surface_error: Floats
-    profile_share: float
-    profile_error: Floats
-    gap_memory: float
-    gap_drift: int
-    gap_cells: tuple[float, float]
-    error_scatter: float = 0.2
-
-    @classmethod
-    def draw(cls, ocean: LinearOcean, seed: int) -> Network:
-        """A network from a seed: near 60 % of the surface within 0.3 K, 3 % of columns within 0.15 K."""
-        rng = np.random.default_rng([seed, 1])  # a stream apart from the ocean's own
-        grid = ocean.grid
-        depth, lat, lon = grid.shape
-        surface = smooth_field(rng, _positions(grid.with_ocean(np.ones(grid.shape, bool)))[: lat * lon])
-        return cls(
-            grid=grid,
-            coverage=rng.uniform(0.55, 0.65),
-            surface_error=0.3 * np.exp(0.2 * surface).reshape(lat, lon),
-            profile_share=rng.uniform(0.02, 0.04),
-            profile_error=np.full(depth, 0.15),
-            gap_memory=rng.uniform(0.8, 0.9),
-            gap_drift=int(rng.integers(1, 3)),
-            gap_cells=(lat / 10, lon / 12),
-        )
-
-    def draw_masks(self, steps: int, rng: np.random.Generator, batch: int = 1) -> NDArray[np.float32]:
-        """(batch, steps, depth, lat, lon) error standard deviation, K; inf where nothing is observed.
-
-        A surface value and a profile in one cell count as one value of the summed precision.
-        """
-        _, lat, lon = self.grid.shape
-        precision = np.zeros((batch, steps, *self.grid.shape))
-        clear = self._draw_clear(steps, rng, batch)
-        precision[:, :, 0] = clear / (self._scatter(rng, clear.shape) * self.surface_error) ** 2
-        profile = rng.random((batch, steps, 1, lat, lon)) < self.profile_share
-        error = self._scatter(rng, precision.shape) * self.profile_error[:, None, None]
-        precision += profile / error**2
-        precision *= self.grid.ocean
-        with np.errstate(divide="ignore"):
-            return (1 / np.sqrt(precision)).astype(np.float32)
-
-    def _scatter(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-        return np.exp(self.error_scatter * rng.standard_normal(shape))
-
-    def _draw_clear(self, steps: int, rng: np.random.Generator, batch: int) -> NDArray[np.bool_]:
-        _, lat, lon = self.grid.shape
-        along_lat = _unit_smoother(lat, self.gap_cells[0], periodic=False)
-        along_lon = _unit_smoother(lon, self.gap_cells[1], periodic=True)
-        fresh = along_lat @ rng.standard_normal((steps, batch, lat, lon)) @ along_lon.T
-        cloud = [fresh[0]]
-        for step in range(1, steps):
-            drifted = np.roll(cloud[-1], self.gap_drift, axis=-1)
-            cloud.append(self.gap_memory * drifted + np.sqrt(1 - self.gap_memory**2) * fresh[step])
-        return np.stack(cloud, axis=1) < ndtri(self.coverage)
-
-
-def observe(
-    truth: NDArray[np.float32], error: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Truth plus independent Gaussian errors of the given standard deviation; NaN where that is inf."""
-    seen = np.isfinite(error)
-    noise = rng.standard_normal(truth.shape, np.float32) * np.where(seen, error, 0)
-    return np.where(seen, truth + noise, np.float32(np.nan))
-
-
 def transition_matrix(grid: Grid, physics: Physics) -> sparse.csr_array:
     """(n, n) one explicit step: upwind zonal advection, diffusion, vertical exchange, then damping.
 
@@ -266,7 +182,7 @@ def _edges(first: float, last: float, widths: NDArray) -> Floats:
 def _draw_ocean(rng: np.random.Generator, grid: Grid) -> NDArray[np.bool_]:
     """Continents above a level of a smooth relief, shelves around them; lakes are filled."""
     depth, lat, lon = grid.shape
-    relief = smooth_field(rng, _positions(grid)[: lat * lon]).reshape(lat, lon)
+    relief = smooth_field(rng, positions(grid)[: lat * lon]).reshape(lat, lon)
     land = rng.uniform(0.22, 0.36) + 0.05 * np.arange(depth)
     ocean = np.stack([relief < np.quantile(relief, 1 - share) for share in land])
     return ocean & _largest_basin(grid.with_ocean(np.broadcast_to(ocean[0], grid.shape)))
@@ -303,12 +219,12 @@ def _draw_noise_covariance(rng: np.random.Generator, grid: Grid, physics: Physic
     The Gaussian is taken of the chord, not of the great circle: the latter is not positive definite
     on the sphere (Gneiting 2013, Bernoulli 19, 1327-1349); at these distances the two hardly differ.
     """
-    points, level = _positions(grid), np.nonzero(grid.ocean)[0]
+    points, level = positions(grid), np.nonzero(grid.ocean)[0]
     chord = EARTH_RADIUS * np.sqrt(np.clip(2 - 2 * points @ points.T, 0, None))
     apart = np.abs(grid.depth[level][:, None] - grid.depth[level])
     weather = rng.uniform(0.4, 0.7)
-    correlation = weather * _gaussian(chord, rng.uniform(2.5e6, 3.5e6)) * np.exp(-apart / 200)
-    correlation += (1 - weather) * _gaussian(chord, rng.uniform(1.2e6, 1.8e6)) * np.exp(-apart / 600)
+    correlation = weather * gaussian(chord, rng.uniform(2.5e6, 3.5e6)) * np.exp(-apart / 200)
+    correlation += (1 - weather) * gaussian(chord, rng.uniform(1.2e6, 1.8e6)) * np.exp(-apart / 600)
     correlation *= 1 - NUGGET
     correlation[np.diag_indices_from(correlation)] = 1
     lost = 1 - np.exp(-2 * STEP_SECONDS / (86_400 * physics.damping_days))  # variance a step must refill
@@ -316,15 +232,14 @@ def _draw_noise_covariance(rng: np.random.Generator, grid: Grid, physics: Physic
     return amplitude[:, None] * correlation * amplitude
 
 
-def _gaussian(distance: Floats, scale: float) -> Floats:
+def gaussian(distance: Floats, scale: float) -> Floats:
     return np.exp(-0.5 * (distance / scale) ** 2)
 
 
-def _positions(grid: Grid) -> Floats:
+def positions(grid: Grid) -> Floats:
     """(n, 3) unit vectors of the ocean cells."""
     _, row, column = np.nonzero(grid.ocean)
-    lat, lon = np.deg2rad(grid.lat[row]), np.deg2rad(grid.lon[column])
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+    return unit_vectors(grid.lat[row], grid.lon[column])
 
 
 def _pairs(grid: Grid, axis: int) -> tuple[NDArray, NDArray, tuple[NDArray, ...]]:
@@ -371,10 +286,3 @@ def _colour(
     """(n, steps, batch) Gaussian vectors with covariance root root'."""
     white = rng.standard_normal((root.shape[1], steps * batch), np.float32)
     return (root @ white).reshape(-1, steps, batch)
-
-
-def _unit_smoother(size: int, scale: float, periodic: bool) -> Floats:
-    """(size, size) Gaussian smoothing whose rows have norm one: white noise in, unit variance out."""
-    apart = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
-    weights = _gaussian(np.minimum(apart, size - apart) if periodic else apart, scale)
-    return weights / np.linalg.norm(weights, axis=1, keepdims=True)

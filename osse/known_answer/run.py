@@ -35,7 +35,8 @@ from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.stretches import TrainingData
 from deepda.training.trainer import Recipe
 from osse.known_answer.kalman import kalman_filter
-from osse.known_answer.linear_ocean import LinearOcean, Network, observe
+from osse.known_answer.linear_ocean import LinearOcean
+from osse.known_answer.network import Network, observe
 from osse.known_answer.scores import (
     Analyses,
     Case,

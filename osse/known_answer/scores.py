@@ -1,4 +1,4 @@
-"""The known answer in numbers: what every method is told, how far it is from the exact filter.
+"""The known answer in numbers: the case of all methods, and their distance from the exact filter.
 
 Errors are analysis - truth, K; scores count ocean cells after the spin-up, weighted by volume.
 """
@@ -26,7 +26,7 @@ FIRST_YEAR = 2001  # that the scored windows are labelled with
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A stretch of truth, and what every method is told of it; (time, depth, lat, lon), K.
+    """A stretch of truth and its observations, the same for every method; (time, depth, lat, lon), K.
 
     Attributes:
         space: grid and scale.
@@ -91,7 +91,7 @@ def standardised_error_variance(found: Analyses, case: Case) -> NDArray[np.float
 def judge(
     case: Case, analyses: Mapping[str, Analyses], costs: Mapping[str, Mapping[str, float]]
 ) -> dict[str, Any]:
-    """The scores of all methods, `kalman` among them; each field of `costs` is told as it is."""
+    """The scores of all methods, `kalman` among them; the fields of `costs` are kept as they are."""
     square = {name: mean_square_error(found.mean, case) for name, found in analyses.items()}
     best = volume_mean(square["kalman"], case)
     return {

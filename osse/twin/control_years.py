@@ -89,11 +89,11 @@ def write_embedded(
     shape = embedded_grid(config)
     steps = iter(progress.track(range(years), "Simulating the embedded ocean", total=years))
 
-    def told(done: int, total: int) -> None:
+    def simulated(done: int, total: int) -> None:
         if done > total - years:  # the years before are spin-up
             next(steps, None)
 
-    write_control(path, shape, years, seed, warming, first_year, config.per_year, progress=told)
+    write_control(path, shape, years, seed, warming, first_year, config.per_year, progress=simulated)
     next(steps, None)
     return path
 

@@ -23,7 +23,7 @@ from deepda.settings.schema import Config
 from osse.twin.control_years import share_out, training_anomalies
 from osse.twin.validation_years import ValidationYears
 
-WINDOWS = 90  # of the validation years; the first half is spin-up, or the inflation comes out too large
+TUNING_WINDOWS = 90  # of the validation years; half is spin-up, or the inflation is too large
 # The reach is near the 4,000 km and 800 m that a wider search chose on validation years of the model run
 # (docs/scores.md); searching it each time would cost more than training.
 CANDIDATES = Candidates(inflation=(0.05, 0.1, 0.2), radius_km=(3000.0,), depth_scale_m=(800.0,))
@@ -48,10 +48,10 @@ def tuned_interpolation(
     cpu = torch.device("cpu")
 
     def windows() -> Iterator[tuple[Observations, Tensor]]:
-        for step, truth in enumerate(years.truth[:WINDOWS]):
+        for step, truth in enumerate(years.truth[:TUNING_WINDOWS]):
             yield years.observations(step, cpu), truth[None]
 
-    scale, spinup = torch.from_numpy(years.space.scale), min(WINDOWS, len(years.truth)) // 2
+    scale, spinup = torch.from_numpy(years.space.scale), min(TUNING_WINDOWS, len(years.truth)) // 2
     tuned = tune(anomalies, grid, Validation(windows, scale, spinup), CANDIDATES)
     best = min(tuned.trials, key=lambda trial: trial.rmse)
     progress.note(

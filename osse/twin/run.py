@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.files import checksum
 from deepda.base.progress import Clock, Progress
 from deepda.climatology.seasonal import Climatology as SeasonalClimatology
 from deepda.control.prepare import ControlError, open_prepared, prepare_control
@@ -113,15 +115,33 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         return evaluate(other, analyser, oi, config, output, clock, progress, {"run": str(run)})
 
 
+def prepared_truth(paths: list[Path], config: Config, output: Path, progress: Progress) -> Path:
+    """The truth on the grid of the run, as a prepared file; made unless `output` holds it.
+
+    Raises:
+        ControlError: files that cannot be used, or `output` holds the prepared file of others.
+    """
+    path = output / "control.nc"
+    if not path.exists():
+        edges = grid_edges(vars(config.grid))
+        return prepare_control(paths, edges, path, per_year=config.per_year, progress=progress)
+    with xr.open_dataset(path, decode_times=False) as file:
+        sources = json.loads(file.attrs.get("source_sha256", "[]"))
+        names = json.loads(file.attrs.get("source_files", "[]"))
+    if sorted(sources) != sorted(checksum(file) for file in paths):
+        raise ControlError(
+            f"{path} was made from {', '.join(names) or 'the built-in synthetic ocean'}, expected "
+            f"{', '.join(file.name for file in paths)} with the content it has now; choose another "
+            "--output, or remove that folder"
+        )
+    return path
+
+
 def _another_truth(
     paths: list[Path], config: Config, space: StateSpace, output: Path, progress: Progress
 ) -> Twin:
     """A twin of other files: the last test years play it, the climatology is that of all its years."""
-    prepared = output / "control.nc"
-    if not prepared.exists():
-        edges = grid_edges(vars(config.grid))
-        prepare_control(paths, edges, prepared, per_year=config.per_year, progress=progress)
-    grid, thetao = open_prepared(prepared)
+    grid, thetao = open_prepared(prepared_truth(paths, config, output, progress))
     dry = space.grid.ocean & ~grid.ocean
     if dry.any():
         raise ControlError(

@@ -109,7 +109,7 @@ def reliability(fields: dict[str, xr.DataArray], weights: xr.DataArray, grid: Gr
 def consistency(
     fields: dict[str, xr.DataArray], observed: xr.DataArray, errors: np.ndarray
 ) -> dict[str, list[float | None]]:
-    """Errors that the departures tell, over the assumed ones, by depth; see `desroziers`.
+    """Desroziers diagnostics: estimated over assumed errors, by depth; see `desroziers`.
 
     `observation`: of the superobservations; `analysis`: of the analysis where it was observed. The
     square root of the ratio of variances; 1 is right, None where nothing was observed or the variance
@@ -123,9 +123,9 @@ def consistency(
         if not seen.any():
             ratios.append((None, None))
             continue
-        told = desroziers(before[:, level][seen], after[:, level][seen], errors[:, level][seen])
+        estimated = desroziers(before[:, level][seen], after[:, level][seen], errors[:, level][seen])
         own = np.square(stated[:, level][seen], dtype=float).mean()
-        ratios.append((_root(told.ratio), _root(told.analysis / own)))
+        ratios.append((_root(estimated.ratio), _root(estimated.analysis / own)))
     return {"observation": [r[0] for r in ratios], "analysis": [r[1] for r in ratios]}
 
 

@@ -13,7 +13,7 @@ from deepda.assimilation.state import StateSpace
 from deepda.observations.synthetic import GriddedNetwork, observe_gridded
 from osse.twin.control_years import Control
 
-WINDOWS = 146  # two years: enough to rank, short enough to be asked often
+VALIDATION_WINDOWS = 146  # two years: enough to rank, short enough to be asked often
 
 
 class ValidationYears:
@@ -27,7 +27,7 @@ class ValidationYears:
 
     def __init__(self, control: Control, space: StateSpace, network: GriddedNetwork, seed: int) -> None:
         part = control.validation
-        steps = min(WINDOWS, part.stop - part.start)
+        steps = min(VALIDATION_WINDOWS, part.stop - part.start)
         part = slice(part.start, part.start + steps)
         self.season, self.space = control.season(part), space
         self.truth = space.standardise(control.thetao[part].values, self.season)

@@ -45,7 +45,7 @@ def drawn_errors(grid: Grid, seed: int = 2, number: int = 6) -> Samples:
 
 
 @pytest.mark.parametrize("short_of", [0, 1])
-def test_room_is_refused_before_errors_are_met_as_it_is_after(
+def test_room_is_refused_before_errors_are_sampled_as_it_is_after(
     grid: Grid, short_of: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matrix = covariance_of(drawn_errors(grid), grid).matrix

@@ -16,7 +16,7 @@ from torch import Tensor
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.local_covariance import LocalCovariance
 from deepda.geometry.grid import Grid
-from deepda.networks.background_covariance import SAMPLED
+from deepda.networks.background_covariance import SAMPLED_SHARE
 from deepda.networks.innovation import InnovationAnalyser
 
 Matrix = NDArray[np.float64]
@@ -40,7 +40,7 @@ def exact(grid: Grid, hidden: int = 0) -> InnovationAnalyser:
     return made
 
 
-def remembering(grid: Grid, errors: NDArray[np.float32], hidden: int = 0) -> InnovationAnalyser:
+def with_samples(grid: Grid, errors: NDArray[np.float32], hidden: int = 0) -> InnovationAnalyser:
     made = exact(grid, hidden)
     made.use_error_samples(LocalCovariance.fit(errors, grid, RADIUS, DEPTH_SCALE))
     return made
@@ -82,13 +82,13 @@ def test_the_increment_is_that_of_the_dense_hybrid_covariance(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32], remembers: bool
 ) -> None:
     """Without remembered errors, the factors have it all; that others remember must not matter."""
-    other = remembering(grid, errors)
+    other = with_samples(grid, errors)
     made = other if remembers else exact(grid)
     background, observations = background_of(made, ocean), drawn(ocean, 3)
     increment = (analysed(made, background, observations).mean - background.mean)[:, ocean]
     assert not torch.equal(observations.seen[0], observations.seen[1])
     for number, found in enumerate(increment):
-        covariance = hybrid(grid, errors, member_of(background, number), SAMPLED * remembers)
+        covariance = hybrid(grid, errors, member_of(background, number), SAMPLED_SHARE * remembers)
         misfit = observations.value[number] - background.mean[number]
         solved = weights_of(covariance, grid, misfit, observations.precision[number])
         assert_close(found.numpy(), covariance @ solved)
@@ -98,7 +98,7 @@ def test_one_set_of_observations_serves_all_members(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
     """As it does with the factors alone."""
-    made = remembering(grid, errors)
+    made = with_samples(grid, errors)
     background, one = background_of(made, ocean), drawn(ocean, 3, batch=1)
     size = background.mean.shape
     each = replace(one, value=one.value.expand(size), precision=one.precision.expand(size))
@@ -109,10 +109,10 @@ def test_one_set_of_observations_serves_all_members(
 def test_the_stated_covariance_is_the_hybrid_symmetric_and_positive_semidefinite(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
-    made = remembering(grid, errors)
+    made = with_samples(grid, errors)
     background = background_of(made, ocean, batch=1)
     matrix = stated(made, background)
-    assert_close(matrix, hybrid(grid, errors, background, SAMPLED))
+    assert_close(matrix, hybrid(grid, errors, background, SAMPLED_SHARE))
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-5 * matrix.max())
     eigenvalues = np.linalg.eigvalsh((matrix + matrix.T) / 2)
     assert eigenvalues[0] > -1e-5 * eigenvalues[-1]
@@ -121,13 +121,13 @@ def test_the_stated_covariance_is_the_hybrid_symmetric_and_positive_semidefinite
 def test_the_dual_solves_the_dense_system_and_its_covariance_is_the_increment(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
-    made = remembering(grid, errors)
+    made = with_samples(grid, errors)
     background, observations = background_of(made, ocean, batch=1), drawn(ocean, 4, batch=1)
     misfit = observations.value - background.mean
     with torch.no_grad():
         dual = made.dual(background, misfit, observations.precision)
         increment = made.covariance(background, dual)
-    covariance = hybrid(grid, errors, background, SAMPLED)
+    covariance = hybrid(grid, errors, background, SAMPLED_SHARE)
     expected = weights_of(covariance, grid, misfit[0], observations.precision[0])
     assert_close(dual[0, ocean].numpy(), expected)
     analysis = analysed(made, background, observations)
@@ -139,9 +139,9 @@ def test_gradients_through_the_hybrid_gain_are_finite_differences(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32], part: str
 ) -> None:
     """Along a random direction, with the correction and in double precision, which differences need."""
-    made = remembering(grid, errors, hidden=4).double()
+    made = with_samples(grid, errors, hidden=4).double()
     made.tolerance = 1e-12
-    background, observations = doubled(background_of(remembering(grid, errors), ocean, 2), ocean)
+    background, observations = doubled(background_of(with_samples(grid, errors), ocean, 2), ocean)
     draw = torch.Generator().manual_seed(6)
     weight = torch.randn(background.mean.shape, generator=draw, dtype=torch.float64)
     given = {"value": observations.value, "mean": background.mean, "memory": background.memory}[part]
@@ -178,13 +178,13 @@ def test_gradients_reach_the_cells_that_only_the_sampled_errors_connect(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
     """The sensitivity of the analysis at a cell to a value is the entry of the dense gain."""
-    made = remembering(grid, errors)
+    made = with_samples(grid, errors)
     background, observations = background_of(made, ocean, batch=1), drawn(ocean, 7, batch=1)
     cell = int(grid.ocean.sum()) // 3
     value = observations.value.clone().requires_grad_()
     analysis = made.analyse(background, replace(observations, value=value))
     (found,) = torch.autograd.grad(analysis.mean[0, ocean][cell], value)
-    covariance = hybrid(grid, errors, background, SAMPLED)
+    covariance = hybrid(grid, errors, background, SAMPLED_SHARE)
     column = torch.zeros(grid.shape, dtype=torch.float64)
     column[ocean] = torch.from_numpy(covariance[cell])
     expected = weights_of(covariance, grid, column, observations.precision[0])
@@ -210,6 +210,6 @@ def test_remembering_takes_effect_at_once_and_other_errors_give_another_analysis
         assert torch.equal(analysis.memory, analyses[0].memory)  # the factors learn as before
 
 
-def test_remembered_errors_are_no_weights(grid: Grid, errors: NDArray[np.float32]) -> None:
+def test_error_samples_are_no_weights(grid: Grid, errors: NDArray[np.float32]) -> None:
     """They are kept beside the weights: the state of one generator must still fit the other."""
-    exact(grid).load_state_dict(remembering(grid, errors).state_dict())
+    exact(grid).load_state_dict(with_samples(grid, errors).state_dict())
