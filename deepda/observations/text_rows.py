@@ -243,7 +243,7 @@ class RowCollector:
             [trimmed(array) for array in arrays],
             pa.array(widths, pa.int32()),
             malformed,
-            tuple(fragments),
+            tuple(doubtful),
         )
 
 
