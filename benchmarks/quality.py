@@ -38,7 +38,8 @@ from deepda.observations.calendars import days_since
 from deepda.observations.flags import ARGO, GTSPP, qualities
 from deepda.observations.formats import read_observations
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import QUALITIES, ReadOptions, finish, rows_of, worst
+from deepda.observations.qualities import QUALITIES, worst
+from deepda.observations.reading import ReadOptions, finish, rows_of
 from deepda.quality import Context, screen_in
 from deepda.quality.casts import cast_numbers
 from deepda.settings.files import matching_files
