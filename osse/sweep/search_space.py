@@ -74,9 +74,10 @@ def standing(space: Space, fixed: Sequence[str], compose: Compose) -> dict[str, 
     base = compose(fixed)
     found: dict[str, Value] = {}
     for key, distribution in space.items():
+        same: list[Value]
         if isinstance(distribution, CategoricalDistribution):
             changed = {c: compose([*fixed, f"{key}={c}"]) for c in distribution.choices}
-            same = [choice for choice, config in changed.items() if dump(config) == dump(base)]
+            same = [str(choice) for choice, config in changed.items() if dump(config) == dump(base)]
         else:
             same = [_held(base, key)] if distribution._contains(_held(base, key)) else []
         if not same:
@@ -147,7 +148,7 @@ def _distribution(word: str, override: Override, base: Config) -> BaseDistributi
         if len(set(choices)) < len(choices):
             raise ConfigError(f"{word} found, expected different values; leave the repeated ones out")
         return CategoricalDistribution(choices)
-    low, high = float(value.start), float(value.end)
+    low, high = (float(end) for end in _ends(override))
     if not low < high:
         raise ConfigError(f"{word} ends at or before its start; write {key}=SMALL..LARGE")
     by_factors = "log" in value.tags or 0 < low * DECADE <= high
