@@ -104,8 +104,9 @@ REANALYSIS = Command(
     _reanalysis,
     _declare_reanalysis,
     """\
-Writes one file a year, thetao_YYYY.nc. An interrupted reanalysis is resumed by
-the same command. Observations are those of a twin of history, or your own.
+Writes one file a year: thetao_YYYY.nc, or twin_thetao_YYYY.nc where the
+observations are synthetic, as they are unless you bring your own. An
+interrupted reanalysis is resumed by the same command.
 
 examples:
   deepda reanalysis --start 1981 --end 2020
@@ -173,8 +174,9 @@ example:
 
 def _config_show(arguments: Namespace) -> None:
     from deepda.settings.compose import dump, load_config
+    from deepda.settings.meanings import annotated
 
-    print(dump(load_config("osse", arguments.overrides)), end="")
+    print(annotated(dump(load_config("osse", arguments.overrides))), end="")
 
 
 def _config_check(arguments: Namespace) -> None:

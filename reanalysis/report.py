@@ -40,9 +40,10 @@ def write(
     ]
     return write_report(
         folder / "report.html",
-        f"Reanalysis {first}–{last}",
+        f"Analysis of a synthetic ocean, {first}–{last}",
         [*sections, _uncertainty(record)],
-        summary="The years were analysed from observations of an ocean whose truth is known "
+        summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
+        "simulated ocean, whose truth is known "
         f"({ocean.about.get('source', 'source not told')}). The network learnt from a control "
         "simulation alone and saw nothing of this ocean but the observations.",
         facts=_facts(scores),
@@ -251,7 +252,7 @@ def _anomalies(
     span = record.windows
     truth = ocean.truth(span.start[step], span.end[step])
     assert truth is not None
-    with xr.open_dataset(year_file(folder, int(span.year[step]))) as file:
+    with xr.open_dataset(year_file(folder, int(span.year[step]), ocean.synthetic)) as file:
         found = file["thetao"].isel(time=int(span.season[step]))
         analysis = (found.isel(realization=0) if "realization" in found.dims else found).values
     normal = space.climatology.mean[span.season[step]]

@@ -6,7 +6,6 @@ restart_YYYY.safetensors     estimate at the end of a year; the last two are kep
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import save_file
 
 from deepda.assimilation.cycle import StateEstimate
 from deepda.base.errors import DeepDAError
-from deepda.base.files import checksum, write_whole
+from deepda.base.files import checksum, digest_of, write_whole
 from deepda.runs.checkpoint import WEIGHTS
 from deepda.runs.folder import RunFolder, flat_settings, read_json
 from deepda.settings.compose import CONFIG_FILE
@@ -73,12 +72,12 @@ def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:
 
 def digest(identity: Mapping[str, Any]) -> str:
     """SHA-256 of an identity."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return digest_of([json.dumps(identity, sort_keys=True)])
 
 
-def year_file(folder: Path, year: int) -> Path:
-    """The analyses of a year."""
-    return folder / f"thetao_{year:04d}.nc"
+def year_file(folder: Path, year: int, synthetic: bool) -> Path:
+    """The analyses of a year; those of a synthetic ocean never pass for the real one."""
+    return folder / f"{'twin_' if synthetic else ''}thetao_{year:04d}.nc"
 
 
 def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str) -> None:
@@ -90,7 +89,9 @@ def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str
         old.unlink()
 
 
-def last_finished(folder: Path, years: range, identity: str) -> tuple[int, StateEstimate] | None:
+def last_finished(
+    folder: Path, years: range, identity: str, synthetic: bool
+) -> tuple[int, StateEstimate] | None:
     """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
     Only if the files of all years up to it are there. None: begin at the beginning.
@@ -99,7 +100,7 @@ def last_finished(folder: Path, years: range, identity: str) -> tuple[int, State
         found = _read(path, identity)
         if found is None or found[0] not in years:
             continue
-        if all(year_file(folder, year).exists() for year in range(years[0], found[0] + 1)):
+        if all(year_file(folder, year, synthetic).exists() for year in range(years[0], found[0] + 1)):
             return found
     return None
 

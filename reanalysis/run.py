@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
-from deepda.assimilation.observed_ocean import OpenOcean, require_years
+from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
@@ -20,7 +20,7 @@ from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate import read_climate
-from reanalysis.climate_report import OPPONENT, climate_scores, write_climate
+from reanalysis.climate_report import BASELINE, climate_scores, write_climate
 from reanalysis.judge import judge
 from reanalysis.references import read_references
 from reanalysis.report import write
@@ -36,6 +36,14 @@ from reanalysis.scores import scores_of
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
+SYNTHETIC = "synthetic: the observations are drawn from a simulated ocean, this is not the real ocean"
+SYNTHETIC_ATTRIBUTES = {
+    "title": "Twin experiment of DeepDA: analysis of a synthetic ocean, not of the real one",
+    "summary": "Potential temperature of a simulated ocean, analysed from synthetic observations drawn "
+    "from it with errors; dates name the observing system that was drawn, not days of the real ocean",
+    "processing_level": "synthetic",
+}
+REAL_ATTRIBUTES = {"title": "DeepDA reanalysis of ocean potential temperature"}
 
 
 class OpenBaseline(Protocol):
@@ -47,7 +55,7 @@ class OpenBaseline(Protocol):
 
 
 def run(
-    config: Config, output: Path, open_ocean: OpenOcean, open_opponent: OpenBaseline | None = None
+    config: Config, output: Path, open_ocean: OpenOcean, open_baseline: OpenBaseline | None = None
 ) -> dict[str, Any]:
     """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
 
@@ -58,7 +66,7 @@ def run(
         config: `reanalysis` says which years, and which trained run.
         output: folder, made if it is not there.
         open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
-        open_opponent: gives a method to be judged at withheld observations too; asked only where there
+        open_baseline: gives a method to be judged at withheld observations too; asked only where there
             are some.
 
     Raises:
@@ -84,18 +92,23 @@ def run(
             ocean,
             Members(chosen.members, config.seed),
             output,
-            attributes_of(identity, lag, ocean.edition),
+            attributes_of(identity, lag, ocean),
             digest(identity),
             lag,
             part_of(config),
         )
+        if ocean.synthetic:
+            folder.progress.note(SYNTHETIC)
         with clock.stage("cycle"):
             reanalysis.run(years, folder.progress)
-        folder.progress.note(f"{output}/thetao_{years[0]}.nc to thetao_{years[-1]}.nc written")
-        if open_opponent is not None and withholds(config):
+        first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
+        folder.progress.note(f"{first} to {last.name} written")
+        if ocean.synthetic:
+            folder.progress.note(SYNTHETIC)
+        if open_baseline is not None and withholds(config):
             with clock.stage("baseline"):
-                cache = output / OPPONENT
-                baseline = open_opponent(Path(chosen.run), config, cache, folder.progress)
+                cache = output / BASELINE
+                baseline = open_baseline(Path(chosen.run), config, cache, folder.progress)
                 _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
         return _judged(reanalysis, years, chosen.references, clock, folder)
 
@@ -106,13 +119,21 @@ def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
     A part of a year is always made anew, with what has been observed of it since.
     """
     whole = config.reanalysis.months == MONTHS
-    files = (folder.path / CONFIG_FILE, *(year_file(folder.path, year) for year in years))
+    files = (
+        folder.path / CONFIG_FILE,
+        *(year_file(folder.path, year, synthetic(config)) for year in years),
+    )
     if not whole or not all(file.exists() for file in files):
         return False
     there, asked = flat_settings(saved_config(folder.path)), flat_settings(config)
     for name in ("output", "data.root"):
         there.pop(name), asked.pop(name)
     return folder.nothing_to_do(there, asked)
+
+
+def synthetic(config: Config) -> bool:
+    """Whether the observations of the settings are drawn from a simulated ocean."""
+    return not isinstance(config.observations, IngestedObservations)
 
 
 def withholds(config: Config) -> bool:
@@ -129,10 +150,10 @@ def _cycle_baseline(
     progress: Progress,
 ) -> None:
     """The same reanalysis by another method, in a folder of its own: one member, no smoother."""
-    folder = RunFolder(reanalysis.folder / OPPONENT, progress)
+    folder = RunFolder(reanalysis.folder / BASELINE, progress)
     folder.path.mkdir(exist_ok=True)
     title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
-    mine = require_own(folder, identity | {"method": OPPONENT})
+    mine = require_own(folder, identity | {"method": BASELINE})
     keep_identity(folder, mine)
     other = replace(
         reanalysis,
@@ -156,7 +177,7 @@ def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
         return None
     if analyser.covariance_form() is None:
         raise ReanalysisError(
-            f"reanalysis.smoother=true came with a generator of the kind {config.generator.kind}, "
+            f"reanalysis.smoother=true given with a generator of the kind {config.generator.kind}, "
             "expected one with a covariance; take a run of generator=innovation, or "
             "reanalysis.smoother=false"
         )
@@ -171,23 +192,24 @@ def part_of(config: Config) -> int | None:
     return windows_of_months(chosen.end, chosen.months, config.per_year)
 
 
-def attributes_of(identity: dict[str, Any], lag: int | None, edition: str = "") -> dict[str, Any]:
+def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:
     """Global attributes of every file; no clock among them: the same run gives the same bytes.
 
     Args:
         identity: settings, weights and observations.
         lag: windows after a year that its analyses learn from; None is no smoother.
-        edition: of the observations.
+        ocean: whose observations they are.
     """
     apart = ("weights", "observations")
+    edition = {"edition": ocean.edition} if ocean.edition else {}
     return {
-        "title": "DeepDA reanalysis of ocean potential temperature",
-        "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation, cycled "
-        "with observations",
+        **(SYNTHETIC_ATTRIBUTES if ocean.synthetic else REAL_ATTRIBUTES),
+        "source": f"DeepDA {versions()['deepda']}, trained on a control simulation, cycled with "
+        f"{'synthetic' if ocean.synthetic else 'real'} observations",
         "id": digest(identity)[:16],
         "config": {key: value for key, value in identity.items() if key not in apart},
         "weights_sha256": identity["weights"],
-        "observations": identity["observations"] | ({"edition": edition} if edition else {}),
+        "observations": identity["observations"] | edition,
         "versions": versions(),
         "smoother": "none: each analysis learns from its own window and earlier ones"
         if lag is None

@@ -110,7 +110,7 @@ class Reanalysis:
     def _start(self, years: range, progress: Progress) -> tuple[int, StateEstimate]:
         """The first year to be made, and the estimate at the end of the one before."""
         estimate = self.members.first_guess(self.analyser)
-        finished = last_finished(self.folder, years, self.identity)
+        finished = last_finished(self.folder, years, self.identity, self.ocean.synthetic)
         if finished is None:
             return years[0], estimate
         progress.note(f"{years[0]}-{finished[0]} are finished; going on after them")
@@ -140,7 +140,7 @@ class Reanalysis:
     def _files(self, span: Windows) -> Iterator[Writer]:
         """Writes the file of a year, and what became of its rows where they may be rejected."""
         file = AnalysisWriter(
-            year_file(self.folder, int(span.year[0])),
+            year_file(self.folder, int(span.year[0]), self.ocean.synthetic),
             self.space.grid,
             span,
             variables=VARIABLES,

@@ -28,7 +28,8 @@ from deepda.assimilation.baselines import (
 from deepda.assimilation.baselines.optimal_interpolation import autocorrelation
 from deepda.assimilation.baselines.tuning import mean_square_error
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 
 RADIUS, DEPTH_SCALE = 6000.0, 130.0  # km, m: neither reaches all of the toy ocean
 DAMPING = 0.9

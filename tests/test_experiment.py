@@ -29,6 +29,8 @@ from deepda.settings.schema import Config, ConfigError
 from deepda.training.setup import TrainingSetup
 from osse.twin.control_years import share_out, write_embedded
 
+pytestmark = pytest.mark.slow  # the whole experiment, once for the file
+
 COARSE = [
     "osse=smoke",
     "grid.lat_edges={start: -90, stop: 90, step: 12}",

@@ -27,7 +27,6 @@ from deepda.explain.study import (
     distances,
     following,
     found_correlation,
-    great_circle,
     linear_part,
     reach,
     removed_by_platform,
@@ -376,7 +375,7 @@ def test_distances_hold_the_shares_that_they_name() -> None:
     grid = even_grid()
     asked = target("point", grid, wet_place(grid))
     told = torch.zeros(SHAPE)
-    far = great_circle(grid, asked.place.lat, asked.place.lon)
+    far = grid.distance_to(asked.place.lat, asked.place.lon) / 1e3
     order = np.argsort(far, axis=None)
     for rank, part in ((3, 0.6), (20, 0.35), (40, 0.05)):
         told[0].flatten()[order[rank]] = part
@@ -389,7 +388,7 @@ def test_distances_hold_the_shares_that_they_name() -> None:
 def test_reach_finds_the_length_of_an_exponential() -> None:
     grid = replace(even_grid(), ocean=np.ones(SHAPE, bool))
     asked = target("point", grid, wet_place(grid))
-    far = great_circle(grid, asked.place.lat, asked.place.lon)
+    far = grid.distance_to(asked.place.lat, asked.place.lon) / 1e3
     down = np.abs(grid.depth - grid.depth[asked.level])[:, None, None]
     found = reach(np.exp(-far / 4000) * np.exp(-down / 300), asked, grid)
     for way in ("west", "east"):

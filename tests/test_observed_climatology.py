@@ -16,10 +16,11 @@ from deepda.climatology.files import LEVITUS_SHAPE, Months, read_months, read_su
 from deepda.climatology.observed import ObservedClimatology, grown
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.grid import Grid
-from deepda.geometry.interval_means import DAYS, curve_weights, interval_means, seasons_from_months
+from deepda.geometry.interval_means import curve_weights, interval_means, seasons_from_months
+from deepda.geometry.windows import MONTH_LENGTHS
 from deepda.observations.reading import ObservationError
 
-EDGES = np.concatenate([[0.0], np.cumsum(DAYS)])
+EDGES = np.concatenate([[0.0], np.cumsum(MONTH_LENGTHS)])
 
 
 def months_of(function: object, seed: int = 0, depth: tuple[float, ...] = (0, 50, 300, 900)) -> Months:
@@ -52,7 +53,7 @@ def test_interval_means_are_those_of_quadrature(period: float | None) -> None:
 def test_pentads_keep_the_mean_of_each_month_and_of_the_year() -> None:
     months = np.random.default_rng(2).normal(15, 8, 12)
     pentads = seasons_from_months(73) @ months
-    assert pentads.mean() == pytest.approx(np.average(months, weights=DAYS), abs=1e-12)
+    assert pentads.mean() == pytest.approx(np.average(months, weights=MONTH_LENGTHS), abs=1e-12)
     fine = np.linspace(0, 365, 365 * 200 + 1)  # every month and node ends on a point of it
     curve = curve_weights(fine / 365) @ months
     for month, (a, b) in enumerate(pairwise(EDGES)):

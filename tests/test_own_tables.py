@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deepda.cli import main
+from deepda.observations import delimited
 from deepda.observations.accepted import accepted
 from deepda.observations.manifest import read_manifest
 from deepda.observations.own import read_frame, read_own
@@ -520,3 +522,112 @@ def test_the_list_of_formats_fits_a_terminal_and_is_that_of_the_page() -> None:
     assert max(map(len, lines)) < 80
     page = (Path(__file__).parents[1] / "docs" / "observations.md").read_text()
     assert "```text\n" + "\n".join(lines) + "\n```" in page, "run `deepda observations formats` again"
+
+
+# potential temperature by another formula than the code's
+
+
+def bryden(t: float, salinity: float, bar: float) -> float:
+    """Potential temperature in degC (Bryden 1973, as in Gill 1982, appendix 3.7)."""
+    s = salinity - 35
+    return (
+        t
+        - bar * (3.6504e-4 + 8.3198e-5 * t - 5.4065e-7 * t**2 + 4.0274e-9 * t**3)
+        - bar * s * (1.7439e-5 - 2.9778e-7 * t)
+        - bar**2 * (8.9309e-7 - 3.1628e-8 * t + 2.1987e-10 * t**2)
+        + 4.1057e-9 * s * bar**2
+        - bar**3 * (-1.6056e-10 + 5.0484e-12 * t)
+    )
+
+
+def test_in_situ_temperature_at_depth_becomes_what_an_independent_formula_gives(tmp_path: Path) -> None:
+    assert bryden(10.0, 25.0, 1000.0) == pytest.approx(8.4678516, abs=1e-7)  # check value of Gill (1982)
+    head = "time,lat,lon,pressure,in_situ_temperature,salinity"
+    for temperature, salinity, pressure in ((5.0, 35.0, 4000), (2.0, 34.7, 2000), (20.0, 36.0, 500)):
+        row = one(tmp_path, head, f"2010-01-01,10,-30,{pressure},{temperature},{salinity}")
+        expected = bryden(temperature, salinity, pressure / 10)
+        assert row["temperature"] == pytest.approx(expected, abs=3e-3)
+
+
+# numbers cut by a stray end of line
+
+FRAGMENTS = [
+    (HEAD, 4, "17", ".133"),  # the last cell: the line before is whole, but for its digits
+    ("temperature,time,lat,lon,depth", 0, "17", ".133"),  # the first cell: the line after is whole
+    (HEAD, 3, "5", "5.0"),
+    (HEAD + ",qc", 4, "1", "7.133"),
+]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize(("head", "place", "left", "right"), FRAGMENTS)
+def test_a_number_cut_by_an_end_of_line_is_never_another_number(
+    head: str, place: int, left: str, right: str, delimiter: str, tmp_path: Path
+) -> None:
+    values = {"time": "2010-01-01", "lat": "10", "lon": "20", "temperature": "12", "qc": "1"}
+    rows = [[{**values, "depth": str(k)}[name] for name in head.split(",")] for k in range(1, 6)]
+    whole = read(tmp_path, "\n".join(delimiter.join(row) for row in [head.split(","), *rows]) + "\n")
+    assert len(whole.table) == 5
+    rows[2][place] = f"{left}\n{right}"
+    result = read(tmp_path, "\n".join(delimiter.join(row) for row in [head.split(","), *rows]) + "\n")
+    assert result.rows_in == 6 and set(result.reasons) <= {"line_malformed", "line_cut_short"}
+    assert set(result.table["temperature"]) == {12.0} and set(result.table["depth"]) <= {1, 2, 4, 5}
+    assert {1, 5} <= set(result.table["depth"])
+
+
+def test_a_title_between_rows_costs_itself_alone(tmp_path: Path) -> None:
+    result = read(tmp_path, f"{HEAD}\n{DAY}1,12\nend of leg\n{DAY}2,13\n")
+    assert result.reasons == {"line_malformed": 1} and len(result.table) == 2
+
+
+def test_each_line_must_end_with_the_delimiter_where_the_first_does(tmp_path: Path) -> None:
+    result = read(tmp_path, f"{HEAD}\n{DAY}1,12,\n{DAY}2,1\n{DAY}3,13,\n")
+    assert result.reasons == {"line_malformed": 1} and result.table["depth"].tolist() == [1, 3]
+
+
+# many lines
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: line,
+        lambda line: line.replace("P7", '"P7"'),
+        lambda line: line.replace("P7", "Pé"),
+        lambda line: line.replace(",", " , "),
+        lambda line: line + ",",
+        lambda line: line.replace("P7", "#7"),
+    ],
+    ids=["plain", "quoted", "not ASCII", "blanks", "trailing", "number sign"],
+)
+def test_blocks_split_at_once_and_line_by_line_are_the_same_rows(
+    change: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK", 2000)
+    head = "time,lat,lon,platform_id,depth,temperature"
+    lines = [change(f"2010-01-01,10,20,P7,{k},{k % 30}.5") for k in range(600)]
+    whole = read(tmp_path, "\n".join([head, *lines]) + "\n")
+    assert whole.rows_in == 600 and whole.table["depth"].tolist() == [float(k) for k in range(600)]
+    lines[400] = lines[400].replace("10", '1"0', 1)
+    torn = read(tmp_path, "\n".join([head, *lines]) + "\n")
+    assert torn.reasons == {"line_malformed": 1} and torn.rejects["source_index"].tolist() == [400]
+    for name in ("time", "lat", "depth", "temperature", "platform_id", "source_index"):
+        assert torn.table[name].tolist() == whole.table[name].drop(index=400).tolist()
+
+
+@pytest.mark.parametrize("first", [0, 1, 299, 300, 590, 597])
+def test_any_part_of_a_long_table_is_the_same_rows(
+    first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK", 2000)
+    lines = [f"2010-01-01T{k % 24:02d}:00,10,20,{k},12" for k in range(600)]
+    part = read(tmp_path, "\n".join([HEAD, *lines]) + "\n", first_step=first, most_values=5)
+    end = part.next_step or 600
+    assert part.table["depth"].tolist() == [float(k) for k in range(first, end)]
+    assert end == (600 if first >= 595 else first + 4)  # the last cast may go on
+
+
+def test_a_number_cut_behind_the_last_row_of_a_part_costs_that_row(tmp_path: Path) -> None:
+    text = "\n".join([HEAD, *(f"2010-01-0{k},10,20,5,12" for k in (1, 2, 3)), ".133", DAY + "5,13"])
+    part = read(tmp_path, text + "\n", first_step=2, most_values=1)
+    assert part.reasons == {"line_cut_short": 1} and part.next_step == 3

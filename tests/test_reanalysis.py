@@ -75,6 +75,7 @@ class ToyOcean:
     """
 
     years = range(1990, 2011)
+    synthetic = True
     fallible = False
     edition = ""
 
@@ -164,7 +165,8 @@ def reanalyse(trained: Path, output: Path, ocean: ToyOcean, *words: str) -> dict
 
 def checksums(folder: Path) -> dict[str, str]:
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("thetao_*.nc")
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.glob("twin_thetao_*.nc")
     }
 
 
@@ -188,7 +190,7 @@ def test_a_killed_reanalysis_ends_with_the_same_bytes(
         with pytest.raises(InterruptedError):
             reanalyse(trained, tmp_path / "cut", ToyOcean(toy_space(), breaks), word)
         assert not list((tmp_path / "cut").glob(".*"))  # no half-written file
-    assert set(checksums(tmp_path / "cut")) == {"thetao_1998.nc", "thetao_1999.nc"}
+    assert set(checksums(tmp_path / "cut")) == {"twin_thetao_1998.nc", "twin_thetao_1999.nc"}
     reanalyse(trained, tmp_path / "cut", ToyOcean(toy_space()), word)
     assert len(checksums(whole)) == 3
     assert checksums(tmp_path / "cut") == checksums(whole)
@@ -198,9 +200,9 @@ def test_finished_years_are_not_made_again_and_a_later_end_goes_on(
     trained: Path, finished: Path, tmp_path: Path
 ) -> None:
     reanalyse(trained, tmp_path / "out", ToyOcean(toy_space()), "reanalysis.end=1999")
-    before = (tmp_path / "out" / "thetao_1999.nc").stat().st_mtime_ns
+    before = (tmp_path / "out" / "twin_thetao_1999.nc").stat().st_mtime_ns
     reanalyse(trained, tmp_path / "out", ToyOcean(toy_space()))
-    assert (tmp_path / "out" / "thetao_1999.nc").stat().st_mtime_ns == before
+    assert (tmp_path / "out" / "twin_thetao_1999.nc").stat().st_mtime_ns == before
     assert checksums(tmp_path / "out") == checksums(finished)
 
 
@@ -228,7 +230,7 @@ def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
     words = ["reanalysis.start=1998", "reanalysis.end=1998"]
     with pytest.raises(InterruptedError):
         reanalyse(trained, tmp_path, ToyOcean(toy_space(), "1998-05"), *words)
-    hidden = [tmp_path / ".thetao_1998.nc.part", tmp_path / "feedback" / ".part.parquet.unfinished"]
+    hidden = [tmp_path / ".twin_thetao_1998.nc.part", tmp_path / "feedback" / ".part.parquet.unfinished"]
     hidden[1].parent.mkdir()
     for path in hidden:
         path.write_bytes(b"half")
@@ -258,7 +260,7 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
     restarts = sorted(path.name for path in out.glob("restart_*"))
     assert restarts == ["restart_1999.safetensors", "restart_2000.safetensors"]
     (out / restarts[-1]).write_bytes(b"broken")
-    (out / "thetao_2000.nc").unlink()
+    (out / "twin_thetao_2000.nc").unlink()
     reanalyse(trained, out, ToyOcean(toy_space()))
     assert "1998-1999 are finished" in (out / "log.txt").read_text()
     assert checksums(out) == checksums(finished)
@@ -267,14 +269,14 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
 def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
     estimate = Members(1, 0).first_guess(StandStill(toy_space().grid))
     for year in (1998, 1999):
-        (tmp_path / f"thetao_{year}.nc").touch()
+        (tmp_path / f"twin_thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
-    found = last_finished(tmp_path, YEARS, "mine")
+    found = last_finished(tmp_path, YEARS, "mine", synthetic=True)
     assert found is not None and found[0] == 1999
     torch.testing.assert_close(found[1].spread, estimate.spread, rtol=0, atol=0)
-    assert last_finished(tmp_path, YEARS, "another") is None
-    (tmp_path / "thetao_1998.nc").unlink()
-    assert last_finished(tmp_path, YEARS, "mine") is None
+    assert last_finished(tmp_path, YEARS, "another", synthetic=True) is None
+    (tmp_path / "twin_thetao_1998.nc").unlink()
+    assert last_finished(tmp_path, YEARS, "mine", synthetic=True) is None
 
 
 @pytest.mark.parametrize(
@@ -316,7 +318,7 @@ def test_years_that_nobody_observed_are_refused(trained: Path, tmp_path: Path, w
 
 
 def test_the_years_open_as_one(finished: Path) -> None:
-    with xr.open_mfdataset(str(finished / "thetao_*.nc")) as file:
+    with xr.open_mfdataset(str(finished / "twin_thetao_*.nc")) as file:
         assert file["thetao"].dims == ("time", "depth", "lat", "lon")
         assert (
             file.sizes["time"] == len(YEARS) * MONTHS and file["time"].to_index().is_monotonic_increasing
@@ -327,7 +329,7 @@ def test_the_years_open_as_one(finished: Path) -> None:
 
 
 def test_a_file_tells_what_it_was_made_of(trained: Path, finished: Path) -> None:
-    with netCDF4.Dataset(finished / "thetao_1999.nc") as file:
+    with netCDF4.Dataset(finished / "twin_thetao_1999.nc") as file:
         weights = (trained / "checkpoint" / "weights.safetensors").read_bytes()
         assert file.weights_sha256 == hashlib.sha256(weights).hexdigest()
         assert json.loads(file.config)["reanalysis.start"] == 1998
@@ -338,7 +340,7 @@ def test_a_file_tells_what_it_was_made_of(trained: Path, finished: Path) -> None
 def test_the_compliance_checker_finds_no_error(finished: Path) -> None:
     suite = CheckSuite()
     suite.load_all_available_checkers()
-    dataset = suite.load_dataset(str(finished / "thetao_1999.nc"))
+    dataset = suite.load_dataset(str(finished / "twin_thetao_1999.nc"))
     checked, errors = suite.run_all(dataset, ["cf:1.11"])["cf:1.11"]
     assert not errors
     assert [result.msgs for result in checked if result.value[0] < result.value[1]] == []
@@ -354,7 +356,7 @@ def test_the_truth_is_followed_and_the_report_is_written(trained: Path, tmp_path
 
 def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Path) -> None:
     reanalyse(trained, tmp_path, ToyOcean(toy_space(), values=0), "reanalysis.end=1998")
-    with xr.open_dataset(tmp_path / "thetao_1998.nc") as file:
+    with xr.open_dataset(tmp_path / "twin_thetao_1998.nc") as file:
         assert float(abs(file["thetao_observation_influence"]).max()) == 0
         error = file["thetao"].values - toy_space().climatology.mean
         assert np.nanmax(abs(error)) < 1e-3
@@ -365,8 +367,8 @@ def test_member_nought_is_the_analysis_and_the_others_depart_from_it(
 ) -> None:
     reanalyse(trained, tmp_path, ToyOcean(toy_space()), "reanalysis.members=3")
     with (
-        xr.open_dataset(tmp_path / "thetao_2000.nc") as many,
-        xr.open_dataset(finished / "thetao_2000.nc") as one,
+        xr.open_dataset(tmp_path / "twin_thetao_2000.nc") as many,
+        xr.open_dataset(finished / "twin_thetao_2000.nc") as one,
     ):
         assert many["thetao"].dims == ("realization", "time", "depth", "lat", "lon")
         assert float(abs(many["thetao"][0] - one["thetao"]).max()) < 2e-3  # batches round otherwise
@@ -445,7 +447,9 @@ def biased_files(folder: Path, space: StateSpace, ocean: ToyOcean, bias: NDArray
     """Files of YEARS that are wrong by `bias` (depth) K and say 0.25 K of themselves."""
     for year in YEARS:
         span = windows(year, year, MONTHS)
-        with AnalysisWriter(folder / f"thetao_{year}.nc", space.grid, span, variables=VARIABLES) as out:
+        with AnalysisWriter(
+            folder / f"twin_thetao_{year}.nc", space.grid, span, variables=VARIABLES
+        ) as out:
             for step in range(MONTHS):
                 field = ocean.field(span.start[step]) + bias[:, None, None]
                 out.write(step, field, np.full(field.shape, 0.25), np.full(field.shape, 0.5))
@@ -588,3 +592,11 @@ def test_a_run_of_another_model_gets_the_climatology_of_what_is_observed(
     summer = [twin.truth(span.start[m], span.end[m]) for m in range(6, len(span), 12)]
     departure = np.mean(summer, axis=0) - twin.climatology.mean[6]
     assert np.nanmax(abs(departure)) < 0.4
+
+
+def test_files_of_a_synthetic_ocean_say_so(finished: Path) -> None:
+    with xr.open_dataset(finished / "twin_thetao_1999.nc") as file:
+        assert "synthetic" in file.title and "simulated" in file.summary
+        assert file.processing_level == "synthetic" and "synthetic observations" in file.source
+    assert list(finished.glob("thetao_*.nc")) == []
+    assert "not the real ocean" in (finished / "log.txt").read_text()

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from deepda.base.errors import DeepDAError
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS, great_circle, unit_vectors
 
 Floats = NDArray[np.float32]
 ENSEMBLE = 200  # anomalies; 183 and 2,190 of 30 years gave the same analysis error within 0.2 %
@@ -124,18 +125,15 @@ class _Columns:
         self.first = np.searchsorted(self.column, np.arange(water.size + 1))
         self.wet = wet[water]
         row, col = np.unravel_index(water, horizontal)
-        self.directions = _directions(grid.lat[row], grid.lon[col])
+        self.directions = unit_vectors(grid.lat[row], grid.lon[col])
         self.radius = radius
         self.vertical = gaspari_cohn((grid.depth[:, None] - grid.depth) / depth_scale).astype(np.float32)
 
     def distances(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """(column, its great-circle distance to every column, m), column after column."""
         for start in range(0, self.first.size - 1, AT_ONCE):
-            chord = np.linalg.norm(
-                self.directions[start : start + AT_ONCE, None] - self.directions, axis=-1
-            )
-            metres = 2 * EARTH_RADIUS * np.arcsin(np.minimum(chord / 2, 1.0))
-            yield from enumerate(metres, start)
+            some = self.directions[start : start + AT_ONCE, None]
+            yield from enumerate(great_circle(some, self.directions), start)
 
     def neighbours(self) -> NDArray[np.int64]:
         """(n) number of cells within reach of each cell."""
@@ -183,11 +181,6 @@ def _ensemble(anomalies: NDArray[np.floating], grid: Grid, cells: NDArray[np.int
         )
     members -= members.mean(axis=1, keepdims=True)
     return members / np.float32(np.sqrt(number - 1))
-
-
-def _directions(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.float64]:
-    phi, theta = np.deg2rad(lat), np.deg2rad(lon)
-    return np.stack([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], axis=-1)
 
 
 def _require_reach(radius_km: float, depth_scale_m: float) -> None:

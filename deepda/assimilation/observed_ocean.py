@@ -40,6 +40,11 @@ class ObservedOcean(Protocol):
         ...
 
     @property
+    def synthetic(self) -> bool:
+        """Whether a model made this ocean; what is made of it says so and never passes for real."""
+        ...
+
+    @property
     def fallible(self) -> bool:
         """Whether a value may be wrong beyond its error: then each is checked against the background.
 

@@ -9,7 +9,6 @@ Land, and values colder or warmer than sea water can be, are NaN here whatever m
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.files import checksum, digest_of
 from deepda.climatology.netcdf import in_order_of_months, read_field
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.control.masks import lost_fill
@@ -83,8 +83,7 @@ def read_surface(path: Path) -> Months:
     lon = np.mod(field["lon"].to_numpy(), CIRCLE)
     _, first = np.unique(np.round(lon, 6), return_index=True)
     value = _sound(field.to_numpy()[:, None, :, first])
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Months(value, np.zeros(1), field["lat"].to_numpy(), lon[first], sha256)
+    return Months(value, np.zeros(1), field["lat"].to_numpy(), lon[first], checksum(path))
 
 
 def _levitus(path: Path) -> Months:
@@ -100,22 +99,18 @@ def _levitus(path: Path) -> Months:
     bottom = np.cumsum(LEVITUS_LAYERS)
     depth = bottom - 0.5 * np.array(LEVITUS_LAYERS, float)
     lat, lon = np.linspace(-78.0, 78.0, 40), np.linspace(2.0, 358.0, 90)
-    return Months(value, depth, lat, lon, hashlib.sha256(raw).hexdigest())
+    return Months(value, depth, lat, lon, digest_of([raw]))
 
 
 def _netcdf(files: Sequence[Path]) -> Months:
-    digest = hashlib.sha256()
-    fields = []
-    for file in files:
-        fields.append(read_field(file))
-        digest.update(file.read_bytes())
+    fields = [read_field(file) for file in files]
     if len({field.in_situ for field in fields}) > 1:
         raise ClimatologyError(
             f"{files[0]} and {len(files) - 1} more hold potential and in-situ temperature, expected one "
             "kind; give the months of one climatology"
         )
     whole = in_order_of_months(fields, str(files[0]))
-    return _months(whole, fields[0].in_situ, digest.hexdigest())
+    return _months(whole, fields[0].in_situ, checksum(*files))
 
 
 def _months(field: xr.DataArray, in_situ: bool, sha256: str) -> Months:

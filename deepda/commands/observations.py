@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepda.base.files import require_writable
 from deepda.commands.console import Command
 
 if TYPE_CHECKING:
@@ -35,9 +34,9 @@ def _ingest(arguments: Namespace) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
     if arguments.workers is not None and arguments.scheduler is not None:
-        raise UsageError("--workers and --scheduler came, expected one: a cluster has its own workers")
+        raise UsageError("--workers and --scheduler given, expected one: a cluster has its own workers")
     paths = matching_files(arguments.paths)
-    output = require_writable(Path(arguments.output))
+    output = Path(arguments.output)
     from deepda.observations.ingest import ingest
 
     told = _told(arguments)
@@ -90,8 +89,9 @@ INGEST = Command(
     _ingest,
     _declare_ingest,
     """\
-Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, moorings,
-gridded SST, CSV, Parquet. manifest.csv says what became of each file and why.
+Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, WHP Exchange,
+moorings, gridded SST, CSV, Parquet. manifest.csv says what became of each file
+and why.
 An interrupted run is resumed by the same command. The exit code is 1 if a file
 could not be taken. Files that need their climatology, first month or kind of
 temperature come in a call of their own, with the same --output. What a file

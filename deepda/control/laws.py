@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepda.control.axes import ControlError, Floats
-from deepda.geometry.mesh import Curvilinear, Regular, normalise, unit_vectors
+from deepda.geometry.mesh import Curvilinear, Regular, normalise
 from deepda.geometry.regrid import Remap
+from deepda.geometry.sphere import unit_vectors
 
 TWICE = 3e-4  # of the sphere; own corners of tripolar grids reach 3e-5, a wrong date line 0.1 to 1
 ASTRAY = 0.002  # of the cells of water: centres outside their corners, by rounding at folds

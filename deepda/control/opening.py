@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from deepda.base.classic import require_whole
 from deepda.control.axes import ControlError
 from deepda.control.temperature import candidates
 
@@ -47,6 +48,8 @@ def open_file(path: Path) -> xr.Dataset:
     """
     options: dict[str, Any] = {"engine": "zarr"} if path.is_dir() else {}
     try:
+        if path.is_file():
+            require_whole(path)
         return xr.open_dataset(path, decode_times=False, decode_timedelta=False, **options)
     except Exception as error:  # xarray and its backends raise errors of many families
         reason = (str(error).splitlines() or [type(error).__name__])[0]

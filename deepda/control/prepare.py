@@ -6,7 +6,6 @@ into a prepared control file: windows of a 365_day year, whole years, with the G
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from deepda.base.files import checksum
 from deepda.base.progress import Progress
 from deepda.control.axes import ControlError
 from deepda.control.binning import step_positions, whole_years, window_weights
@@ -239,21 +239,9 @@ def _provenance(native: Native, remapping: Remapping) -> dict[str, str]:
         "source_calendar": calendar,
         "source_steps": f"{native.time.size} from {steps}",
         "source_files": json.dumps([path.name for path in native.files]),
-        "source_sha256": json.dumps([sha256(path) for path in native.files]),
+        "source_sha256": json.dumps([checksum(path) for path in native.files]),
         "assumptions": "; ".join(native.assumptions) or "none",
         "remapping": f"horizontal: {remapping.remap.method}; vertical: by thickness; "
         "ocean where half is water",
         "comment": f"Steps of the calendar {calendar} averaged to windows of a 365_day year.",
     }
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, or of the names and contents of all files in a folder (Zarr)."""
-    digest = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(path.rglob("*")):
-        if file.is_file():
-            digest.update(str(file.relative_to(path)).encode() if path.is_dir() else b"")
-            with file.open("rb") as stream:
-                while piece := stream.read(1 << 20):
-                    digest.update(piece)
-    return digest.hexdigest()

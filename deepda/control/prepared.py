@@ -6,7 +6,6 @@ pentads or 12 months, stamps amid their window, `time_bnds`; the Grid's coordina
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,14 +19,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.errors import OutputError
+from deepda.base.files import hidden_name, publish
 from deepda.control.axes import ControlError
 from deepda.geometry.grid import Grid, GridError
-from deepda.geometry.windows import MONTHS, PENTADS, season_of_noleap_day
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, season_of_noleap_day
 
 FILL = np.float32(1e20)
 PACKED_FILL = -32768
 CHUNK_BYTES = 16_000_000  # of the file, and of one lazy read
-MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, 365_day calendar
 THETAO = {
     "standard_name": "sea_water_potential_temperature",
     "long_name": "potential temperature",
@@ -91,7 +90,7 @@ class PreparedWriter:
         self.grid, self.years, self.per_year = grid, years, per_year
         self.attributes = {"Conventions": "CF-1.11", **attributes}
         self.packing = packing
-        self._partial = self.path.with_name(f".{self.path.name}.part")
+        self._partial = hidden_name(self.path)
 
     def __enter__(self) -> Self:
         with _writing(self.path):
@@ -113,7 +112,7 @@ class PreparedWriter:
             with _writing(self.path):
                 self._file.close()
                 if kind is None:
-                    os.replace(self._partial, self.path)
+                    publish(self._partial, self.path)
         finally:
             with suppress(OSError):
                 self._partial.unlink(missing_ok=True)

@@ -87,7 +87,7 @@ def open_product(
     """Open a product lazily.
 
     Args:
-        paths: files, folders, patterns or Zarr stores; of a folder written by DeepDA its thetao_*.nc or
+        paths: files, folders, patterns or Zarr stores; of a folder written by DeepDA its years, or
             analysis.nc.
         name: for figures.
         variable: name of the potential temperature, found by itself if not given.
@@ -148,7 +148,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
     """Of a folder written by DeepDA the analyses alone: other files of temperature stand beside them."""
     chosen: list[str | Path] = []
     for path in map(Path, paths):
-        years = sorted(path.glob("thetao_*.nc")) if path.is_dir() else []
+        years = sorted(path.glob("*thetao_????.nc")) if path.is_dir() else []
         if not years and (path / "analysis.nc").is_file():
             years = [path / "analysis.nc"]
         chosen += years or [path]

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,12 @@ class Cells:
         """(row) the texts, stored once."""
         again, names = pd.factorize(self.texts)
         return pd.Categorical.from_codes(again[self.codes], pd.Index(names))
+
+
+def trimmed(texts: pa.Array) -> pa.Array:
+    """Texts without blanks around them; the slower way only where some are not ASCII."""
+    plain = pc.all(pc.string_is_ascii(texts)).as_py() is not False
+    return pc.ascii_trim_whitespace(texts) if plain else pc.utf8_trim_whitespace(texts)
 
 
 def _text(value: object) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deepda.observations.reading import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
+from deepda.observations.flags import ARGO, BLANK, quality_of
+from deepda.observations.reading import BAD, GOOD, SUSPECT, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -115,19 +116,18 @@ FLAG_NAMES = {
     "depth": (),
     "salinity": (),
 }
-FLAG_DIGITS = {  # Argo user's manual, reference table 2
-    "0": UNKNOWN, "1": GOOD, "2": PROBABLY_GOOD, "3": SUSPECT, "4": BAD, "5": PROBABLY_GOOD,
-    "8": PROBABLY_GOOD, "9": BAD,
-}  # fmt: skip
+FLAG_DIGITS = {str(code): quality for code, quality in ARGO.items() if code != BLANK}
 WHP_DIGITS = {  # WOCE Hydrographic Programme, quality words of CTD and bottle data (*_FLAG_W)
     "1": UNKNOWN, "2": GOOD, "3": SUSPECT, "4": BAD, "5": BAD, "6": GOOD, "7": SUSPECT, "8": SUSPECT,
     "9": BAD,
 }  # fmt: skip
 FLAG_WORDS = {
-    "good": GOOD, "pass": GOOD, "passed": GOOD, "ok": GOOD, "probably_good": PROBABLY_GOOD,
-    "probably good": PROBABLY_GOOD, "unknown": UNKNOWN, "not evaluated": UNKNOWN, "no qc": UNKNOWN,
-    "suspect": SUSPECT, "questionable": SUSPECT, "doubtful": SUSPECT, "probably_bad": SUSPECT,
-    "probably bad": SUSPECT, "bad": BAD, "fail": BAD, "failed": BAD, "missing": BAD,
+    word: quality_of(word.replace(" ", "_"))
+    for word in (
+        "good", "pass", "passed", "ok", "probably_good", "probably good", "unknown", "not evaluated",
+        "no qc", "suspect", "questionable", "doubtful", "probably_bad", "probably bad", "bad", "fail",
+        "failed", "missing",
+    )
 }  # fmt: skip
 MISSING = ("", "nan", "na", "n/a", "nat", "<na>", "null", "none", "-", "--", "nd", "masked", "missing")
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from deepda.observations.cells import NUMBER, trimmed
 from deepda.observations.columns import MISSING
 from deepda.observations.reading import ObservationError
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?"
 
 
@@ -49,16 +51,25 @@ def read_numbers(values: pd.Series, comma: bool, source: Path) -> Numbers:
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         return Numbers(np.where(np.isinf(numbers), np.nan, numbers), np.isinf(numbers))
     texts = as_texts(values)
-    there = ~texts.str.lower().isin(MISSING)
-    sound = texts.str.fullmatch(NUMBER)
+    numbers = _parsed(texts, comma)
+    none = np.isnan(numbers)
+    unreadable = none.copy()
+    unreadable[none] = ~texts[none].str.lower().isin(MISSING)
+    if unreadable.any() and none.all():
+        raise _no_numbers(values[unreadable], source)
+    return Numbers(numbers, unreadable)
+
+
+def _parsed(texts: pd.Series, comma: bool) -> NDArray[np.float64]:
+    """(row) the numbers of texts, NaN where there is none or it is infinite."""
+    cells = pa.array(texts, pa.string())
+    sound = pc.match_substring_regex(cells, f"^(?:{NUMBER})$")
     if comma:
-        commas = texts.str.fullmatch(COMMA)
-        texts, sound = texts.str.replace(",", ".", regex=False), sound | commas
-    numbers = pd.to_numeric(texts.where(sound)).to_numpy(dtype=float, na_value=np.nan)
-    numbers = np.where(np.isinf(numbers), np.nan, numbers)
-    if there.any() and not np.isfinite(numbers).any():
-        raise _no_numbers(values[there.to_numpy()], source)
-    return Numbers(numbers, there.to_numpy() & np.isnan(numbers))
+        sound = pc.or_(sound, pc.match_substring_regex(cells, f"^(?:{COMMA})$"))
+        cells = pc.replace_substring(cells, ",", ".")
+    plain = pc.utf8_ltrim(pc.if_else(sound, cells, None), "+")
+    numbers = plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.where(np.isinf(numbers), np.nan, numbers)
 
 
 def has_decimal_comma(columns: Iterable[pd.Series]) -> bool:
@@ -81,7 +92,8 @@ def as_texts(values: pd.Series) -> pd.Series:
     """(row) cells as text without blanks around them, "" where missing."""
     if values.dtype == object:
         values = values.map(lambda cell: cell.decode("latin-1") if isinstance(cell, bytes) else cell)
-    return values.astype("str").where(values.notna(), "").str.strip()
+    texts = values.astype("str").where(values.notna(), "")
+    return pd.Series(trimmed(pa.array(texts, pa.string())), index=values.index, dtype="str")
 
 
 def _no_numbers(values: pd.Series, source: Path) -> ObservationError:

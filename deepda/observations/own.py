@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.observations.assumptions import errors_assumed, kind_assumed, salinity_assumed
 from deepda.observations.casts_of_tables import cast_numbers, whole_casts
 from deepda.observations.cells import Cells
 from deepda.observations.columns import bare
@@ -22,7 +23,13 @@ from deepda.observations.delimited import read_text
 from deepda.observations.header import Columns, find_columns, units_line
 from deepda.observations.measured import Measured, read_measured
 from deepda.observations.platforms import PLATFORM_WORDS
-from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, no_value
+from deepda.observations.reading import (
+    ObservationError,
+    ReadOptions,
+    ReadResult,
+    finish,
+    no_value,
+)
 from deepda.observations.reasons import Reasons
 from deepda.observations.row_groups import read_row_groups
 from deepda.observations.seawater import potential_of_conservative, pressure_of
@@ -147,6 +154,10 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
         table["platform_id"] = names["platform_id"].categorical()
     end = len(frame) if rows.following is None else whole_casts(cast)
     notes = [*assumed, *times.assumed, *measured.assumed, *_unused(columns)]
+    if kind == "conservative":
+        notes += salinity_assumed(table["salinity"], options.salinity)
+    if "error" in columns.of:
+        notes += errors_assumed(table["error"])
     result = finish(
         table.iloc[:end], source, "own", options, potential=kind != "in_situ",
         assumed=tuple(dict.fromkeys(notes)),
@@ -169,10 +180,7 @@ def _kind(columns: Columns, options: ReadOptions) -> tuple[str, list[str]]:
         return kind.kind, []
     if options.temperature is not None:
         return options.temperature, []
-    return kind.kind, [
-        f"{column} does not say its kind: {kind.kind.replace('_', ' ')} temperature taken "
-        "(--temperature says another)"
-    ]
+    return kind.kind, [kind_assumed(column, kind.kind)]
 
 
 def _table(measured: Measured, kind: str, options: ReadOptions, size: int) -> pd.DataFrame:

@@ -23,6 +23,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.text import printable
+from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.errors import ERRORS
 from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import (
@@ -51,7 +53,7 @@ OUTPUT = (
 
 
 class ObservationError(DeepDAError, ValueError):
-    """A file that cannot be read; the message says what came, what was expected and what to do."""
+    """A file that cannot be read; the message says what was found, what was expected and what to do."""
 
 
 class UnknownFormatError(ObservationError):
@@ -69,8 +71,9 @@ class ReadOptions:
         start: first month of a file without dates, for instance "1979-01".
         columns: own tables: {our name: name in the file}.
         units: own tables: {our name: units}, for instance {"temperature": "K"}.
-        temperature: own tables: the kind (KINDS) of a column whose name leaves it open, such as
-            "temperature"; None takes the one of `deepda.observations.columns.TEMPERATURES`.
+        temperature: own tables and CF files: the kind (KINDS) of a temperature whose name and attributes
+            leave it open, such as "temperature"; None takes the one of
+            `deepda.observations.columns.TEMPERATURES`.
         now: observations after this time (and a day) are from the future.
         first_step: gridded products: the time step to begin with; own tables: the row.
         most_values: gridded products: about so many cells at once, in whole time steps; own tables: so
@@ -195,9 +198,11 @@ def finish(
     reason = Reasons.of(rows.pop("reason"))
     reason.mark(_of_place(rows, options.now))
     reason.mark(_of_flags(rows, options.keep))
+    if not potential:
+        assumed = (*assumed, *salinity_assumed(rows["salinity"][reason.none], options.salinity))
     rows = _converted(rows, reason.none, options.salinity, potential)
     reason.mark(_of_value(rows))
-    rows = rows.assign(error=_error(rows), source=one_name(source.name, len(rows)))
+    rows = rows.assign(error=_error(rows), source=one_name(printable(source.name), len(rows)))
     kept = reason.none
     rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
     return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects, assumed=assumed)

@@ -1,4 +1,4 @@
-"""Times as tables write them, to UTC: what is no full date is rejected, never completed.
+"""Times as tables and files write them, to UTC: what is no full date is rejected, never completed.
 
 Accepted are ISO 8601 (extended and basic), dates with the month in letters, and day/month/year or
 month/day/year where one reading fits all rows of the file. Numbers need units ("days since ...").
@@ -95,12 +95,9 @@ def read_times(
     return _of_texts(Cells.of(values), order, source, reasons, whole)
 
 
-def utc_or_nat(values: pd.Series) -> NDArray[np.datetime64]:
-    """Times of a column of full dates (ISO 8601) or of moments; NaT where a cell is none."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return _of_moments(values)
-    cells = Cells.of(values)
-    return cells.at(_parsed(cells.texts, "")[0])
+def written_times(texts: NDArray[np.str_]) -> NDArray[np.datetime64]:
+    """Times of texts that are full dates, UTC where they name no zone, NaT where they are none."""
+    return _parsed(pd.Series(texts.ravel(), dtype="str"), "")[0].reshape(texts.shape)
 
 
 def _checked(times: NDArray[np.datetime64], reasons: Reasons) -> Times:

@@ -27,7 +27,7 @@ from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 from deepda.base.errors import OutputError
 from deepda.control.prepared import Packing, PreparedWriter
 from deepda.geometry.grid import Grid
-from deepda.geometry.windows import MONTHS, PENTADS
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS
 from osse.ocean.dynamics import columns
 from osse.ocean.el_nino import RechargeOscillator
 from osse.ocean.forcing import WATER_MASS_DEPTHS, warming_pattern
@@ -49,7 +49,6 @@ REFERENCES = (
     "Frankignoul and Hasselmann 1977, doi:10.3402/tellusa.v29i4.11362"
 )
 SPIN_UP = 12  # years thrown away: three times the longest memory
-MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days of the 365_day calendar
 PACKING = Packing(quantum=0.001, offset=20.0)
 _LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])  # HDF5 is not safe between threads
 
@@ -243,12 +242,12 @@ def _require_storable(temperature: Field) -> None:
 
 def _require(years: int, seed: int, per_year: int, warming: float, first_year: int) -> None:
     if years < 1:
-        raise OceanError(f"{years} years came, expected at least 1")
+        raise OceanError(f"{years} years found, expected at least 1")
     if seed < 0:
-        raise OceanError(f"seed {seed} came, expected 0 or more")
+        raise OceanError(f"seed {seed} found, expected 0 or more")
     if per_year not in (PENTADS, MONTHS):
-        raise OceanError(f"{per_year} windows a year came, expected {PENTADS} (pentads) or {MONTHS}")
+        raise OceanError(f"{per_year} windows a year found, expected {PENTADS} (pentads) or {MONTHS}")
     if not abs(warming) <= 10:
-        raise OceanError(f"warming {warming} came, expected K per decade within -10..10")
+        raise OceanError(f"warming {warming} found, expected K per decade within -10..10")
     if not 1 <= first_year <= 10_000 - years:
-        raise OceanError(f"first year {first_year} with {years} years came, expected years 1..9999")
+        raise OceanError(f"first year {first_year} with {years} years found, expected years 1..9999")

@@ -11,9 +11,10 @@ import numpy as np
 import xarray as xr
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.files import checksum
 from deepda.base.progress import Clock, Progress
 from deepda.climatology.seasonal import Climatology as SeasonalClimatology
-from deepda.control.prepare import ControlError, open_prepared, prepare_control, sha256
+from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import windows
 from deepda.networks.trainable import TrainableAnalyser
@@ -127,7 +128,7 @@ def prepared_truth(paths: list[Path], config: Config, output: Path, progress: Pr
     with xr.open_dataset(path, decode_times=False) as file:
         sources = json.loads(file.attrs.get("source_sha256", "[]"))
         names = json.loads(file.attrs.get("source_files", "[]"))
-    if sorted(sources) != sorted(sha256(file) for file in paths):
+    if sorted(sources) != sorted(checksum(file) for file in paths):
         raise ControlError(
             f"{path} was made from {', '.join(names) or 'the built-in synthetic ocean'}, expected "
             f"{', '.join(file.name for file in paths)} with the content it has now; choose another "

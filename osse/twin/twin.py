@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.cycle import Analyser, Nothing, Observations, cycle, filtered, run_cycle
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import SuperObs, superobs
+from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows
@@ -88,7 +89,7 @@ def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, M
         return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
     if not isinstance(chosen, HistoricalObservations):
         raise ConfigError(
-            f"observations={chosen.kind} came, expected synthetic ones to train and to prove skill on; "
+            f"observations={chosen.kind} found, expected synthetic ones to train and to evaluate on; "
             "leave it out here and write it behind `deepda reanalysis`"
         )
     return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
@@ -115,20 +116,22 @@ def validation_network(config: Config, grid: Grid) -> GriddedNetwork:
 
 def write_observations(twin: Twin, path: Path, progress: Progress) -> int:
     """All observations of the twin as one Parquet table; returns the number of rows."""
+    return write_whole(path, lambda hidden: _write_observations(twin, hidden, progress))
+
+
+def _write_observations(twin: Twin, path: Path, progress: Progress) -> int:
     rows, writer = 0, None
-    partial = path.with_name(f".{path.name}.part")
     try:
         for step in progress.track(range(len(twin.windows)), "Observing the truth", len(twin.windows)):
             table = compact(twin.table(step))
             table = table.astype({"platform_type": str, "platform_id": str})
             batch = pa.Table.from_pandas(table, preserve_index=False)
-            writer = writer or pq.ParquetWriter(partial, batch.schema, compression="zstd")
+            writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
             writer.write_table(batch)
             rows += len(table)
     finally:
         if writer is not None:
             writer.close()
-    partial.replace(path)
     return rows
 
 
