@@ -45,20 +45,28 @@ def identity_of(config: Config, checkpoint: Path) -> dict[str, Any]:
     return kept | {"weights": checksum(checkpoint / WEIGHTS)}
 
 
-def require_own(folder: RunFolder, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse a folder of something else; returns all that the folder is identified by, with `identity`.
-
-    Nothing is written: `keep_identity` does, once the work begins.
+def require_free(folder: RunFolder) -> None:
+    """Refuse a folder that something else than a reanalysis was made in, before anything is written.
 
     Raises:
-        ConfigError, ReanalysisError: the folder holds something else.
+        ReanalysisError: it holds such files.
     """
-    held = read_json(folder.path / IDENTITY)
-    if held is None and (other := _foreign(folder.path)):
+    if read_json(folder.path / IDENTITY) is None and (other := _foreign(folder.path)):
         raise ReanalysisError(
             f"{folder.path} holds {other} of another run, expected an empty folder or an interrupted "
             "reanalysis; choose another --output"
         )
+
+
+def require_own(folder: RunFolder, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse a reanalysis of other settings; returns what identifies the folder, with `identity`.
+
+    Nothing is written: `keep_identity` does, once the work begins.
+
+    Raises:
+        ConfigError: the folder holds a reanalysis of other settings.
+    """
+    held = read_json(folder.path / IDENTITY)
     wanted = json.loads(json.dumps(identity))  # as it would be read back
     folder.require_same(held or {}, wanted)
     return (held or {}) | wanted

@@ -29,6 +29,7 @@ from reanalysis.restart import (
     digest,
     identity_of,
     keep_identity,
+    require_free,
     require_own,
     year_file,
 )
@@ -75,6 +76,7 @@ def run(
     clock, chosen = Clock(), config.reanalysis
     trained, years = FinishedRun(Path(chosen.run)), range(chosen.start, chosen.end + 1)
     with run_folder(output) as folder:
+        require_free(folder)
         identity = require_own(folder, identity_of(config, trained.checkpoint))
         if is_finished(folder, config, years):
             return folder.scores() or {}
@@ -153,6 +155,7 @@ def _cycle_baseline(
     folder = RunFolder(reanalysis.folder / BASELINE, progress)
     folder.path.mkdir(exist_ok=True)
     title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
+    require_free(folder)
     mine = require_own(folder, identity | {"method": BASELINE})
     keep_identity(folder, mine)
     other = replace(

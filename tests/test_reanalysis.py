@@ -310,6 +310,26 @@ def test_the_folder_of_the_run_itself_is_refused(trained: Path) -> None:
         reanalyse(trained, trained, ToyOcean(toy_space()))
 
 
+class Simulated(ToyOcean):
+    """Observations of an ocean whose file is made when it is first opened."""
+
+    def __call__(self, config: Config, space: StateSpace, output: Path, progress: Progress) -> ToyOcean:
+        (output / "history.nc").touch()
+        return super().__call__(config, space, output, progress)
+
+
+def test_a_history_that_the_reanalysis_made_itself_does_not_refuse_it(
+    trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own").mkdir()
+    reanalyse(trained, tmp_path / "own", Simulated(toy_space()), f"reanalysis.end={YEARS[0]}")
+    assert list((tmp_path / "own").glob("*thetao_*.nc"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "history.nc").touch()
+    with pytest.raises(ReanalysisError, match=r"history\.nc of another run"):
+        reanalyse(trained, tmp_path / "other", Simulated(toy_space()))
+
+
 @pytest.mark.parametrize("word", ["reanalysis.start=1989", "reanalysis.end=2011"])
 def test_years_that_nobody_observed_are_refused(trained: Path, tmp_path: Path, word: str) -> None:
     with pytest.raises(PeriodError, match="there are observations of 1990-2010"):
