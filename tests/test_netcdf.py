@@ -206,8 +206,8 @@ def test_a_missing_window_is_refused(tmp_path: Path, grid: Grid) -> None:
     ("change", "message"),
     [
         ({"thetao": np.zeros((2, 2))}, r"shape \(2, 2\), expected"),
-        ({"stddev": None}, "thetao came, expected thetao, thetao_stddev"),
-        ({"step": 12}, r"window 12 came, expected one of 0..11"),
+        ({"stddev": None}, "thetao found, expected thetao, thetao_stddev"),
+        ({"step": 12}, r"window 12 found, expected one of 0..11"),
         ({"thetao": "hole"}, "not finite in 1 ocean cells of window 2008-01-01"),
     ],
 )

@@ -546,8 +546,8 @@ def test_an_impossible_place_is_refused_in_a_sentence(tmp_path: Path, toy: Grid)
 
 
 REFUSED: dict[str, tuple[Callable[[Grid], object], str]] = {
-    "no years": (lambda grid: simulate(grid, 0, 1), "0 years came"),
-    "seed": (lambda grid: simulate(grid, 1, -1), "seed -1 came"),
+    "no years": (lambda grid: simulate(grid, 0, 1), "0 years found"),
+    "seed": (lambda grid: simulate(grid, 1, -1), "seed -1 found"),
     "weeks": (lambda grid: simulate(grid, 1, 1, per_year=52), "52 windows"),
     "warming": (lambda grid: simulate(grid, 1, 1, warming=float("nan")), "warming nan"),
     "year": (lambda grid: simulate(grid, 20, 1, first_year=9990), "first year 9990"),

@@ -76,7 +76,7 @@ def windows(first_year: int, last_year: int, per_year: int = PENTADS) -> Windows
             f"the last year {last_year} is before the first {first_year}; swap --start and --end"
         )
     if per_year not in (PENTADS, MONTHS):
-        raise WindowError(f"{per_year} windows a year came, expected {PENTADS} (pentads) or {MONTHS}")
+        raise WindowError(f"{per_year} windows a year found, expected {PENTADS} (pentads) or {MONTHS}")
     edges = [year_edges(year, per_year) for year in range(first_year, last_year + 1)]
     years = np.arange(first_year, last_year + 1)
     return Windows(

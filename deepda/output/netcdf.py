@@ -160,9 +160,9 @@ class AnalysisWriter:
 
     def _require(self, step: int, given: Mapping[str, NDArray[Any]]) -> None:
         if set(given) != set(self.header.variables):
-            raise FieldError(f"{', '.join(given)} came, expected {', '.join(self.header.variables)}")
+            raise FieldError(f"{', '.join(given)} found, expected {', '.join(self.header.variables)}")
         if not 0 <= step < len(self.windows):
-            raise FieldError(f"window {step} came, expected one of 0..{len(self.windows) - 1}")
+            raise FieldError(f"window {step} found, expected one of 0..{len(self.windows) - 1}")
         for name, field in given.items():
             members = self.header.members if VARIABLES[name].per_member else 0
             expected = (members,) * bool(members) + self.grid.shape

@@ -71,7 +71,7 @@ class Table:
 
     def __post_init__(self) -> None:
         if self.best not in (None, "smallest", "largest", "nearest 1"):
-            raise ValueError(f"best={self.best!r} came, expected smallest, largest, nearest 1 or None")
+            raise ValueError(f"best={self.best!r} found, expected smallest, largest, nearest 1 or None")
 
     @property
     def columns(self) -> list[str]:

@@ -144,7 +144,7 @@ class RandomNetwork(PlaceNetwork):
     def __init__(self, grid: Grid, seed: int, surface: float = 0.6, columns: float = 0.03) -> None:
         if not (0 <= surface <= 1 and 0 <= columns <= 1):
             raise ObservingSystemError(
-                f"surface {surface:g} and columns {columns:g} came, expected fractions; give 0..1"
+                f"surface {surface:g} and columns {columns:g} found, expected fractions; give 0..1"
             )
         self._wet, self._share = Columns.of(grid).wet, columns
         self._columns = [f"column-{index:05d}" for index in range(self._wet.size)]

@@ -242,12 +242,12 @@ def _require_storable(temperature: Field) -> None:
 
 def _require(years: int, seed: int, per_year: int, warming: float, first_year: int) -> None:
     if years < 1:
-        raise OceanError(f"{years} years came, expected at least 1")
+        raise OceanError(f"{years} years found, expected at least 1")
     if seed < 0:
-        raise OceanError(f"seed {seed} came, expected 0 or more")
+        raise OceanError(f"seed {seed} found, expected 0 or more")
     if per_year not in (PENTADS, MONTHS):
-        raise OceanError(f"{per_year} windows a year came, expected {PENTADS} (pentads) or {MONTHS}")
+        raise OceanError(f"{per_year} windows a year found, expected {PENTADS} (pentads) or {MONTHS}")
     if not abs(warming) <= 10:
-        raise OceanError(f"warming {warming} came, expected K per decade within -10..10")
+        raise OceanError(f"warming {warming} found, expected K per decade within -10..10")
     if not 1 <= first_year <= 10_000 - years:
-        raise OceanError(f"first year {first_year} with {years} years came, expected years 1..9999")
+        raise OceanError(f"first year {first_year} with {years} years found, expected years 1..9999")
