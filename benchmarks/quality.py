@@ -33,12 +33,13 @@ from deepda.climatology.seasonal import Climatology
 from deepda.control.prepare import prepare_control
 from deepda.control.prepared import open_prepared
 from deepda.geometry.regrid import grid_edges
-from deepda.observations.argo import argo_files
+from deepda.observations.argo_files import argo_files
 from deepda.observations.calendars import days_since
 from deepda.observations.flags import ARGO, GTSPP, qualities
 from deepda.observations.formats import read_observations
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import QUALITIES, ReadOptions, finish, rows_of, worst
+from deepda.observations.qualities import QUALITIES, worst
+from deepda.observations.reading import ReadOptions, finish, rows_of
 from deepda.quality import Context, screen_in
 from deepda.quality.casts import cast_numbers
 from deepda.settings.files import matching_files
@@ -187,7 +188,7 @@ def report(name: str, counts: pd.DataFrame) -> str:
         [
             *lines,
             "| share | "
-            + " | ".join("" if np.isnan(share) else f"{share:.2g} %" for share in shares)
+            + " | ".join("" if pd.isna(share) else f"{share:.2g} %" for share in shares)
             + " |",
         ]
     )

@@ -127,7 +127,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
     chosen = config.observations
     if not isinstance(chosen, IngestedObservations):
         raise ConfigError(
-            f"observations of the kind {chosen.kind} came, expected ingested ones; write "
+            f"observations of the kind {chosen.kind} found, expected ingested ones; write "
             "observations=ingested observations.folder=DIR"
         )
     months = read_months(matching_files(chosen.climatology))

@@ -20,7 +20,7 @@ from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate import read_climate
-from reanalysis.climate_report import OPPONENT, climate_scores, write_climate
+from reanalysis.climate_report import BASELINE, climate_scores, write_climate
 from reanalysis.judge import judge
 from reanalysis.references import read_references
 from reanalysis.report import write
@@ -55,7 +55,7 @@ class OpenBaseline(Protocol):
 
 
 def run(
-    config: Config, output: Path, open_ocean: OpenOcean, open_opponent: OpenBaseline | None = None
+    config: Config, output: Path, open_ocean: OpenOcean, open_baseline: OpenBaseline | None = None
 ) -> dict[str, Any]:
     """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
 
@@ -66,7 +66,7 @@ def run(
         config: `reanalysis` says which years, and which trained run.
         output: folder, made if it is not there.
         open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
-        open_opponent: gives a method to be judged at withheld observations too; asked only where there
+        open_baseline: gives a method to be judged at withheld observations too; asked only where there
             are some.
 
     Raises:
@@ -105,10 +105,10 @@ def run(
         folder.progress.note(f"{first} to {last.name} written")
         if ocean.synthetic:
             folder.progress.note(SYNTHETIC)
-        if open_opponent is not None and withholds(config):
+        if open_baseline is not None and withholds(config):
             with clock.stage("baseline"):
-                cache = output / OPPONENT
-                baseline = open_opponent(Path(chosen.run), config, cache, folder.progress)
+                cache = output / BASELINE
+                baseline = open_baseline(Path(chosen.run), config, cache, folder.progress)
                 _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
         return _judged(reanalysis, years, chosen.references, clock, folder)
 
@@ -150,10 +150,10 @@ def _cycle_baseline(
     progress: Progress,
 ) -> None:
     """The same reanalysis by another method, in a folder of its own: one member, no smoother."""
-    folder = RunFolder(reanalysis.folder / OPPONENT, progress)
+    folder = RunFolder(reanalysis.folder / BASELINE, progress)
     folder.path.mkdir(exist_ok=True)
     title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
-    mine = require_own(folder, identity | {"method": OPPONENT})
+    mine = require_own(folder, identity | {"method": BASELINE})
     keep_identity(folder, mine)
     other = replace(
         reanalysis,
@@ -177,7 +177,7 @@ def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
         return None
     if analyser.covariance_form() is None:
         raise ReanalysisError(
-            f"reanalysis.smoother=true came with a generator of the kind {config.generator.kind}, "
+            f"reanalysis.smoother=true given with a generator of the kind {config.generator.kind}, "
             "expected one with a covariance; take a run of generator=innovation, or "
             "reanalysis.smoother=false"
         )

@@ -32,7 +32,7 @@ BESIDE = {("control", "observations")}  # of one height: neither imports the oth
 DRIVER_ROOMS = {"osse": ("ocean", "observing", "twin", "known_answer", "experiments", "sweep")}
 TENSORS_ONLY = "deepda.networks"
 TABLES_AND_FILES = {"xarray", "pandas", "dask", "netCDF4", "omegaconf", "hydra"}
-LONGEST = 400  # lines of a module
+LONGEST = 320  # lines of a module
 
 
 def modules() -> dict[str, str]:

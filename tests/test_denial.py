@@ -264,12 +264,12 @@ def test_a_run_is_not_written_into(run: Path, denied: Path) -> None:
 
 
 def test_unknown_platforms_are_refused_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(DenialError, match=r"'sattelite' came.*did you mean satellite"):
+    with pytest.raises(DenialError, match=r"'sattelite' found.*did you mean satellite"):
         osse.experiments.data_denial.run(tmp_path / "no run", tmp_path, "argo,sattelite")
 
 
 def test_platforms_that_the_run_has_not_are_refused(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(DenialError, match=r"--without drifter came, but this run has .*argo"):
+    with pytest.raises(DenialError, match=r"--without drifter given, but this run has .*argo"):
         osse.experiments.data_denial.run(run, tmp_path, "drifter")
 
 

@@ -284,7 +284,9 @@ def test_the_gain_without_a_graph_is_the_gradient(runs) -> None:
 def test_the_linear_analysis_is_that_of_the_gain(runs) -> None:
     response = response_of(runs(LINEAR))
     whole_analysis = response.analysis(response.observed, response.background)[0]
-    linear = response.linear_analysis(response.analyser)
+    form = response.analyser.covariance_form()
+    assert form is not None
+    linear = response.linear_analysis(form)
     torch.testing.assert_close(linear, whole_analysis.detach(), atol=1e-3, rtol=1e-3)
 
 

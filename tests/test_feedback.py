@@ -37,7 +37,8 @@ from deepda.feedback.window import FieldsError
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.geometry.windows import windows
 from deepda.observations.fdbk import read_fdbk
-from deepda.observations.reading import QUALITY, ReadOptions
+from deepda.observations.qualities import QUALITY
+from deepda.observations.reading import ReadOptions
 from deepda.observations.table import PLATFORM_TYPE, PLATFORMS
 from deepda.quality import CHECKS, screen
 

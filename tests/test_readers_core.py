@@ -18,19 +18,8 @@ from deepda.observations.errors import ERRORS
 from deepda.observations.flags import ARGO, qualities
 from deepda.observations.formats import format_of, read_observations
 from deepda.observations.guard import Guard
-from deepda.observations.reading import (
-    BAD,
-    GOOD,
-    PROBABLY_GOOD,
-    SUSPECT,
-    UNKNOWN,
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-    finish,
-    rows_of,
-    worst,
-)
+from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN, worst
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, rows_of
 from deepda.observations.seawater import (
     constant_salinity,
     depth_of,

@@ -316,7 +316,7 @@ def test_training_on_real_observations_is_refused(tmp_path: Path, capsys: pytest
     words = ["osse=smoke", "control.years=4", "osse.train_years=2", "osse.test_years=1", "per_year=12",
              "osse.spinup=1", "observations=ingested", "--output", str(tmp_path)]  # fmt: skip
     assert main(["osse", "run", *words]) == 2
-    assert "observations=ingested came, expected synthetic ones" in capsys.readouterr().err
+    assert "observations=ingested found, expected synthetic ones" in capsys.readouterr().err
 
 
 def test_the_same_window_gives_the_same_table(trained: Path, archive: Path) -> None:

@@ -303,7 +303,7 @@ def test_bilinear_at_the_centres_gives_their_values() -> None:
 
 def test_an_unknown_method_or_backend_is_refused() -> None:
     source = regular_from_centres(np.arange(-80.0, 81, 20), np.arange(0.0, 360, 20))
-    with pytest.raises(GridError, match="'nearest' came, expected conservative or bilinear"):
+    with pytest.raises(GridError, match="'nearest' found, expected conservative or bilinear"):
         remap(source, *FIVE_DEGREES, "nearest")
     with pytest.raises(GridError, match="backend 'esmf'"):
         remap(source, *FIVE_DEGREES, backend="esmf")

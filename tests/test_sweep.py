@@ -435,7 +435,7 @@ def test_the_command_line_reaches_the_sweep(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--minutes", "1", "training.updates=20"], "--minutes and training.updates both came"),
+        (["--minutes", "1", "training.updates=20"], "--minutes and training.updates both given"),
         (["--minutes", "0"], "expected a number above 0"),
         (["--trials", "0"], "expected 1 or more"),
         (["--seed", "-1"], "expected 0 or more"),

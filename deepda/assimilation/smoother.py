@@ -16,7 +16,7 @@ may be true is about as large as the spread at most. So
 
     a = 1 / (1 + (B M' u- / (TRUST spread))2),   place by place,
 
-hardly touches what may be true (3 % a window at one spread) and starves what cannot. Where a
+hardly touches what may be true (3 % a window at one spread) and damps what cannot. Where a
 correction shifted the analysis, the shift is taken as given.
 """
 

@@ -34,7 +34,7 @@ def _ingest(arguments: Namespace) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
     if arguments.workers is not None and arguments.scheduler is not None:
-        raise UsageError("--workers and --scheduler came, expected one: a cluster has its own workers")
+        raise UsageError("--workers and --scheduler given, expected one: a cluster has its own workers")
     paths = matching_files(arguments.paths)
     output = Path(arguments.output)
     from deepda.observations.ingest import ingest

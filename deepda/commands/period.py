@@ -53,7 +53,7 @@ def continued(product: Path, overrides: Sequence[str]) -> Config:
     given = dict(text.split("=", 1) for text in overrides if text.startswith("reanalysis."))
     if "reanalysis.end" not in given:
         raise UsageError(
-            "--continue came without --end, expected the month to go on to; add --end YYYY-MM"
+            "--continue given without --end, expected the month to go on to; add --end YYYY-MM"
         )
     following = year + (month == MONTHS)
     start = int(given.get("reanalysis.start", following))

@@ -74,7 +74,9 @@ def evaluate(
         EvaluationError: products that cannot be read or compared. FeedbackError: no feedback.
     """
     if baselines and not reference:
-        raise EvaluationError("baselines came without a reference to hold them against; add --reference")
+        raise EvaluationError(
+            "baselines given without a reference to hold them against; add --reference"
+        )
     others = [*(baselines or {}).items(), *([("reference", reference)] if reference else [])]
     told = departures(observations) if observations is not None else None
     first = open_product(analysis, "analysis", variable=variable, stamps=stamps)

@@ -55,14 +55,14 @@ def leading_modes(field: xr.DataArray, weights: xr.DataArray, number: int = 3) -
         EvaluationError: fewer times than modes, or no variance.
     """
     if field.sizes["time"] <= number:
-        raise EvaluationError(f"{field.sizes['time']} times came, {number} modes need more of them")
+        raise EvaluationError(f"{field.sizes['time']} times found, {number} modes need more of them")
     used = weights.values > 0
     root = np.sqrt(weights.values[used] / weights.values[used].sum())
     values = np.asarray(field.values[:, used], float)
     values = (values - values.mean(axis=0)) * root
     power, vectors = np.linalg.eigh(values @ values.T / len(values))
     if not power[-1] > 0:
-        raise EvaluationError("a field that does not vary found, expected anomalies; check the variable")
+        raise EvaluationError("found a field that does not vary, expected anomalies; check the variable")
     series = vectors[:, ::-1][:, :number].T * np.sqrt(len(values))
     maps = np.full((number, *used.shape), np.nan)
     maps[:, used] = series @ values / len(values) / root

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.feedback.window import REJECTED, state_of
-from deepda.observations.reading import QUALITIES
+from deepda.observations.qualities import QUALITIES
 from deepda.quality.casts import cast_numbers, platforms
 
 _LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])  # those of xarray: HDF5 is not safe between threads

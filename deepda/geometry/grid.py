@@ -20,7 +20,7 @@ OUTSIDE = -1  # cell index of a place that the grid does not cover
 
 
 class GridError(DeepDAError, ValueError):
-    """A grid that cannot be used; the message says what came and what to do."""
+    """A grid that cannot be used; the message says what was found and what to do."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ LEAP_PENTAD = 11  # counted from 0: 25 February to 1 March
 
 
 class WindowError(DeepDAError, ValueError):
-    """Windows that cannot be made; the message says what came and what to do."""
+    """Windows that cannot be made; the message says what was found and what to do."""
 
 
 @dataclass(frozen=True, eq=False)

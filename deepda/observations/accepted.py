@@ -16,7 +16,7 @@ from deepda.observations.columns import (
 )
 from deepda.observations.formats import READERS
 from deepda.observations.platforms import PLATFORM_WORDS
-from deepda.observations.reading import QUALITIES
+from deepda.observations.qualities import QUALITIES
 from deepda.observations.table import PLATFORMS
 
 WIDTH = 79

@@ -19,15 +19,8 @@ from numpy.typing import NDArray
 from deepda.observations.calendars import days_since
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import (
-    GOOD,
-    SUSPECT,
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-    finish,
-    rows_of,
-)
+from deepda.observations.qualities import GOOD, SUSPECT
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, rows_of
 
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
 EPOCH = "1950-01-01"

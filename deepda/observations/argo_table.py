@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from deepda.observations.argo import MODES, STATED, UNITS
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, worst
+from deepda.observations.qualities import GOOD, SUSPECT, worst
+from deepda.observations.reading import ReadOptions, ReadResult, finish
 
 NAMES = ("pres", "temp", "platform_number")
 

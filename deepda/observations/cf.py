@@ -18,15 +18,8 @@ from deepda.observations.assumptions import errors_assumed, salinity_assumed
 from deepda.observations.cfroles import Parts, find_parts
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import (
-    GOOD,
-    SUSPECT,
-    UNKNOWN,
-    ReadOptions,
-    ReadResult,
-    finish,
-    worst,
-)
+from deepda.observations.qualities import GOOD, SUSPECT, UNKNOWN, worst
+from deepda.observations.reading import ReadOptions, ReadResult, finish
 from deepda.observations.samples import Samples, samples_of
 from deepda.observations.seawater import potential_of_conservative, pressure_of
 from deepda.observations.table import PLATFORMS

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from deepda.observations.flags import ARGO, BLANK, quality_of
-from deepda.observations.reading import BAD, GOOD, SUSPECT, UNKNOWN
+from deepda.observations.qualities import BAD, GOOD, SUSPECT, UNKNOWN
 
 
 @dataclass(frozen=True)

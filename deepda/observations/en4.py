@@ -15,7 +15,8 @@ from deepda.observations.calendars import days_since
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import wmo_platforms
-from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
+from deepda.observations.qualities import GOOD, SUSPECT, worst
+from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 EPOCH = "1950-01-01"
 

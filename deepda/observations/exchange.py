@@ -22,17 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.units import UnitError, convert
 from deepda.observations.calendars import digits
-from deepda.observations.reading import (
-    BAD,
-    GOOD,
-    PROBABLY_GOOD,
-    SUSPECT,
-    UNKNOWN,
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-    finish,
-)
+from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish
 
 BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?(?:BOTTLE|CTD),\d")
 ZIP = b"PK\x03\x04"

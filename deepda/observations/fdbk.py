@@ -18,7 +18,8 @@ from deepda.observations.calendars import days_since
 from deepda.observations.flags import FDBK
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import ICOADS_PLATFORMS, named, wmo_platforms
-from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of, worst
+from deepda.observations.qualities import GOOD, SUSPECT, worst
+from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 POTENTIAL, IN_SITU = ("POTM", "SST"), ("TEMP",)  # at the surface they are the same
 

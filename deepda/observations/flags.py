@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepda.observations.reading import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
+from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
 
 BLANK = -1  # code of an empty flag character
 # What the flags of the formats mean in our five words. A code that is not listed is bad.

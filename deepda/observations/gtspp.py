@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from deepda.observations.flags import GTSPP
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import GTSPP_TYPES, named
-from deepda.observations.reading import GOOD, SUSPECT, ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.qualities import GOOD, SUSPECT
+from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 NAMES = {  # ours -> version 3.7, version 4.0
     "depth": ("depth", "z"),

@@ -15,7 +15,8 @@ from deepda.observations.cells import Cells
 from deepda.observations.columns import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
 from deepda.observations.header import Columns, target_of
 from deepda.observations.numbers_of_tables import Numbers, has_decimal_comma, read_numbers
-from deepda.observations.reading import SUSPECT, ObservationError, ReadOptions
+from deepda.observations.qualities import SUSPECT
+from deepda.observations.reading import ObservationError, ReadOptions
 from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import depth_of
 from deepda.observations.table_flags import read_flags

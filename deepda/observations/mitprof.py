@@ -15,16 +15,8 @@ from numpy.typing import NDArray
 
 from deepda.observations.calendars import digits
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import (
-    BAD,
-    GOOD,
-    SUSPECT,
-    UNKNOWN,
-    ReadOptions,
-    ReadResult,
-    finish,
-    rows_of,
-)
+from deepda.observations.qualities import BAD, GOOD, SUSPECT, UNKNOWN
+from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 MISSING = -9999.0
 

@@ -12,16 +12,8 @@ from pathlib import Path
 from deepda.observations.cf import sample_rows
 from deepda.observations.cfroles import find_parts
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import (
-    BAD,
-    GOOD,
-    PROBABLY_GOOD,
-    SUSPECT,
-    UNKNOWN,
-    ReadOptions,
-    ReadResult,
-    finish,
-)
+from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
+from deepda.observations.reading import ReadOptions, ReadResult, finish
 from deepda.observations.samples import samples_of
 
 QUALITY = {0: BAD, 1: GOOD, 2: GOOD, 3: PROBABLY_GOOD, 4: SUSPECT, 5: BAD, -1: UNKNOWN}

@@ -21,7 +21,8 @@ from deepda.base.units import UnitError, convert
 from deepda.observations.calendars import decode_times
 from deepda.observations.flags import Declared, declared, qualities
 from deepda.observations.packing import outside, unpacked
-from deepda.observations.reading import UNKNOWN, ObservationError
+from deepda.observations.qualities import UNKNOWN
+from deepda.observations.reading import ObservationError
 from deepda.observations.timestamps import written_times
 
 COMPRESSION = 1100  # deflate packs at most about 1:1032

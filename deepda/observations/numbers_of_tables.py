@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from deepda.observations.cells import trimmed
+from deepda.observations.cells import NUMBER, trimmed
 from deepda.observations.columns import MISSING
 from deepda.observations.reading import ObservationError
 
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?"
 
 

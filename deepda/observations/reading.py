@@ -26,6 +26,8 @@ from deepda.base.errors import DeepDAError
 from deepda.base.text import printable
 from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.errors import ERRORS
+from deepda.observations.faults import faults_of_flags, faults_of_place, faults_of_value
+from deepda.observations.qualities import ELEMENTS, GOOD, QUALITIES, QUALITY, UNKNOWN, worst
 from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import (
     Salinity,
@@ -34,17 +36,10 @@ from deepda.observations.seawater import (
     potential_temperature,
     pressure_of,
 )
-from deepda.observations.table import COLUMNS, PLATFORM_TYPE
+from deepda.observations.table import PLATFORM_TYPE
 
-QUALITIES = ("good", "probably_good", "unknown", "suspect", "bad")  # from best to worst
-QUALITY = pd.CategoricalDtype(list(QUALITIES), ordered=True)
-GOOD, PROBABLY_GOOD, UNKNOWN, SUSPECT, BAD = range(5)
 KINDS = ("potential", "conservative", "in_situ")  # of temperature
-ELEMENTS = ("time", "position", "depth", "temperature")  # that a file flags one by one
-OLDEST = np.datetime64("1750-01-01", "s")  # no thermometer went to sea before
 ABOVE = 1.0  # m above the surface that waves and the offset of a pressure sensor account for
-FUTURE = np.timedelta64(1, "D")  # clocks may run ahead by so much
-KELVIN = (250.0, 320.0)  # values that can only be kelvin
 ZERO_CELSIUS = 273.15  # K
 OUTPUT = (
     "time", "lat", "lon", "depth", "temperature", "salinity", "error", "platform_type", "platform_id",
@@ -53,7 +48,7 @@ OUTPUT = (
 
 
 class ObservationError(DeepDAError, ValueError):
-    """A file that cannot be read; the message says what came, what was expected and what to do."""
+    """A file that cannot be read; the message says what was found, what was expected and what to do."""
 
 
 class UnknownFormatError(ObservationError):
@@ -196,12 +191,12 @@ def finish(
         raise no_value(source, name)
     rows = _complete(rows.reset_index(drop=True))
     reason = Reasons.of(rows.pop("reason"))
-    reason.mark(_of_place(rows, options.now))
-    reason.mark(_of_flags(rows, options.keep))
+    reason.mark(faults_of_place(rows, options.now))
+    reason.mark(faults_of_flags(rows, options.keep))
     if not potential:
         assumed = (*assumed, *salinity_assumed(rows["salinity"][reason.none], options.salinity))
     rows = _converted(rows, reason.none, options.salinity, potential)
-    reason.mark(_of_value(rows))
+    reason.mark(faults_of_value(rows))
     rows = rows.assign(error=_error(rows), source=one_name(printable(source.name), len(rows)))
     kept = reason.none
     rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
@@ -219,12 +214,6 @@ def no_value(source: Path, name: str) -> ObservationError:
 def one_name(name: str, count: int) -> pd.Series:
     """The same name `count` times, stored once."""
     return pd.Series(pd.Categorical.from_codes(np.zeros(count, np.int8), pd.Index([name])))
-
-
-def worst(*qualities: ArrayLike) -> NDArray[np.int8]:
-    """The worst of several qualities, broadcast against each other."""
-    stacked = np.broadcast_arrays(*(np.asarray(quality, np.int8) for quality in qualities))
-    return np.maximum.reduce(stacked)
 
 
 def _complete(rows: pd.DataFrame) -> pd.DataFrame:
@@ -248,48 +237,6 @@ def _identified(rows: pd.DataFrame) -> pd.Series:
         return names
     own = "cast_" + rows["profile"].astype(str)
     return names.astype(object).where(~blank, own).astype("category")
-
-
-def _of_place(rows: pd.DataFrame, now: np.datetime64) -> dict[str, NDArray[np.bool_]]:
-    time = rows["time"].to_numpy().astype("datetime64[s]")
-    lat, lon = rows["lat"].to_numpy(float), rows["lon"].to_numpy(float)
-    swapped = (np.abs(lat) > 90) & (np.abs(lat) <= 360) & (np.abs(lon) <= 90)
-    return {
-        "time_missing": np.isnat(time),
-        "time_impossible": time < OLDEST,
-        "time_in_future": time > now + FUTURE,
-        "position_missing": ~(np.isfinite(lat) & np.isfinite(lon)),
-        "position_looks_swapped": swapped,
-        "position_impossible": (np.abs(lat) > 90) | (np.abs(lon) > 360),
-    }
-
-
-def _of_flags(rows: pd.DataFrame, keep: tuple[str, ...]) -> dict[str, NDArray[np.bool_]]:
-    return {
-        f"{element}_flagged_{QUALITIES[code]}": rows[f"quality_{element}"].to_numpy() == code
-        for element in ELEMENTS
-        for code in (BAD, SUSPECT, UNKNOWN, PROBABLY_GOOD, GOOD)
-        if QUALITIES[code] not in keep
-    }
-
-
-def _of_value(rows: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    depth, value = rows["depth"].to_numpy(float), rows["temperature"].to_numpy(float)
-    return {
-        "depth_missing": ~np.isfinite(depth),
-        "depth_impossible": COLUMNS["depth"].refuses(depth),
-        "temperature_missing": ~np.isfinite(value),
-        "temperature_outside_valid_range": rows["invalid"].to_numpy(bool),
-        "temperature_looks_kelvin": (value >= KELVIN[0]) & (value <= KELVIN[1]),
-        "temperature_impossible": COLUMNS["temperature"].refuses(value),
-        "error_impossible": _no_error(rows["error"]) | _no_error(rows["instrument_error"]),
-    }
-
-
-def _no_error(errors: pd.Series) -> NDArray[np.bool_]:
-    """Where a file gives an error that is none: zero, negative or infinite; NaN is an absent one."""
-    given = errors.to_numpy(float)
-    return ~np.isnan(given) & COLUMNS["error"].refuses(given)
 
 
 def _converted(

@@ -18,14 +18,8 @@ from deepda.observations.calendars import days_since
 from deepda.observations.cf import downwards
 from deepda.observations.flags import SEADATANET
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import (
-    GOOD,
-    SUSPECT,
-    ReadOptions,
-    ReadResult,
-    finish,
-    rows_of,
-)
+from deepda.observations.qualities import GOOD, SUSPECT
+from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 EPOCH = 2_440_588  # Chronological Julian Day of 1970-01-01, counted from midnight
 STANDARD_NAMES = {  # CF standard name -> ours

@@ -24,15 +24,8 @@ from deepda.observations.intervals import coverage_middle, middle_times
 from deepda.observations.landvalues import constant_on_land
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.packing import outside
-from deepda.observations.reading import (
-    GOOD,
-    SUSPECT,
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-    finish,
-    one_name,
-)
+from deepda.observations.qualities import GOOD, SUSPECT
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, one_name
 from deepda.observations.seawater import FREEZING, nearest
 from deepda.observations.surface import (
     NAMES,

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepda.base.units import UnitError, convert
+from deepda.observations.faults import KELVIN
 from deepda.observations.flags import DRY, GHRSST, ICE, MODIS, qualities
 from deepda.observations.gridded import Axes, find_axes, on_axes
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import GOOD, KELVIN, UNKNOWN, ZERO_CELSIUS, worst
+from deepda.observations.qualities import GOOD, UNKNOWN, worst
+from deepda.observations.reading import ZERO_CELSIUS
 
 NAMES = ("analysed_sst", "sst", "SST", "tos", "surface_temperature", "sea_surface_temperature",
          "adjusted_sea_surface_temperature", "ssta", "anom")  # fmt: skip

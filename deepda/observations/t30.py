@@ -12,13 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.observations.reading import (
-    KELVIN,
-    ZERO_CELSIUS,
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-)
+from deepda.observations.faults import KELVIN
+from deepda.observations.reading import ZERO_CELSIUS, ObservationError, ReadOptions, ReadResult
 from deepda.observations.sst import Field, grid_result
 
 T30 = (48, 96)

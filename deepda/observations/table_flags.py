@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepda.observations.cells import Cells
 from deepda.observations.columns import FLAG_DIGITS, FLAG_WORDS, MISSING, WHP_DIGITS, bare
-from deepda.observations.reading import UNKNOWN, worst
+from deepda.observations.qualities import UNKNOWN, worst
 
 WHP_ENDING = "_flag_w"
 

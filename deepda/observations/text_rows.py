@@ -2,7 +2,8 @@
 
 Lines of a block that are all whole rows are split at once by Arrow; a block where one may not be is
 split line by line, by the same rules. A number that a stray end of line cuts in two leaves a line of a
-single cell with a digit: the rows before and after it may have lost a part and are rejected with it.
+single cell with a digit: the row before it may have lost the end of its last number and, where rows
+begin with a number, the row after it the beginning of its first one; they are rejected with it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from deepda.observations.cells import trimmed
+from deepda.observations.cells import NUMBER, trimmed
 
 COMMENT = "#"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -110,13 +111,13 @@ class _Block:
         columns: (row) cells of the wanted columns.
         widths: (row) characters of the last cell, of rows that are whole.
         malformed: row -> why its line is none.
-        fragments: rows of lines that are a single cell with a digit.
+        doubtful: rows beside a fragment of a cell, also those just before and after these lines.
     """
 
     columns: list[pa.Array]
     widths: pa.Array
     malformed: dict[int, str] = field(default_factory=dict)
-    fragments: tuple[int, ...] = ()
+    doubtful: tuple[int, ...] = ()
 
 
 @dataclass
@@ -148,9 +149,8 @@ class RowCollector:
             self._judge_end(text, block)
             for row, why in block.malformed.items():
                 self._mark(number + row, why)
-            for row in block.fragments:
-                self._mark(number + row - 1, CUT)
-                self._mark(number + row + 1, CUT)
+            for row in block.doubtful:
+                self._mark(number + row, CUT)
             self._keep(block.columns, number)
             number += count
             if self.end is not None and number > self.end:
@@ -218,8 +218,8 @@ class RowCollector:
 
     def _by_line(self, text: str) -> _Block:
         """The rows of lines of which some may be none."""
-        rows, widths, fragments = list[list[str]](), list[int](), list[int]()
-        malformed, blank = dict[int, str](), [""] * self.layout.count
+        rows, widths, doubtful = list[list[str]](), list[int](), list[int]()
+        malformed, blank, first = dict[int, str](), [""] * self.layout.count, ""
         for line in text.split("\n"):
             if not line or line.isspace():
                 continue
@@ -229,18 +229,21 @@ class RowCollector:
                 continue
             if whole and not commented:
                 widths.append(len(cells[-1]))
+                first = first or cells[0].strip()
             else:
                 malformed[len(rows)] = COMMENTED if commented else MALFORMED
             if len(cells) == 1 and re.search(r"\d", cells[0]):
-                fragments.append(len(rows))
+                doubtful += [len(rows) - 1, len(rows) + 1]
             rows.append(blank if len(rows) in malformed else cells)
+        if first and not re.fullmatch(NUMBER, first):  # what is left of such a cell is none
+            doubtful = doubtful[::2]
         columns = list(zip(*rows, strict=True)) or [()] * self.layout.count
         arrays = [pa.array(columns[place], pa.string()) for place in self.places.values()]
         return _Block(
             [trimmed(array) for array in arrays],
             pa.array(widths, pa.int32()),
             malformed,
-            tuple(fragments),
+            tuple(doubtful),
         )
 
 

@@ -22,7 +22,8 @@ from deepda.observations.cf import downwards
 from deepda.observations.flags import WOD, originator_scheme, qualities
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import WOD_PROBES, named
-from deepda.observations.reading import GOOD, SUSPECT, UNKNOWN, ReadOptions, ReadResult, finish, worst
+from deepda.observations.qualities import GOOD, SUSPECT, UNKNOWN, worst
+from deepda.observations.reading import ReadOptions, ReadResult, finish
 
 # Country code 99 stands for "unknown", cruise 0 for "no cruise number" (WOD user's manual): casts
 # of one such identifier are not casts of one ship.

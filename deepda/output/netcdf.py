@@ -34,7 +34,7 @@ WAITING = 4  # windows handed over and not yet written
 
 
 class FieldError(DeepDAError, ValueError):
-    """A field that does not belong in the file; the message says what came and what was expected."""
+    """A field that does not belong in the file; the message says what was expected."""
 
 
 class AnalysisWriter:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.geometry.grid import OUTSIDE, Grid
-from deepda.observations.reading import FUTURE, OLDEST
+from deepda.observations.faults import FUTURE, OLDEST
 from deepda.observations.table import COLUMNS
 from deepda.quality.casts import platforms
 

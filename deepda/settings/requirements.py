@@ -9,7 +9,7 @@ from deepda.base.errors import DeepDAError
 
 
 class ConfigError(DeepDAError, ValueError):
-    """Settings that cannot be used; the message says what came and what to do."""
+    """Settings that cannot be used; the message says what was found and what to do."""
 
 
 def require_at_least(name: str, value: float, least: float) -> None:

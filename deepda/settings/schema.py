@@ -296,7 +296,7 @@ class Config:
         shares = (self.osse.train_years or 1, self.osse.validation_years, self.osse.test_years)
         if sum(shares) > years:
             raise ConfigError(
-                f"{' + '.join(map(str, shares))} years to train, validate and test came, "
+                f"{' + '.join(map(str, shares))} years to train, validate and test asked for, "
                 f"expected no more than control.years={years}; raise that or lower osse.*_years"
             )
 

@@ -121,7 +121,7 @@ class ObservingSystem(PlaceNetwork):
         first, last = np.datetime64(f"{FIRST_YEAR}-01-01"), np.datetime64(f"{LAST_YEAR + 1}-01-01")
         if not first <= start < end <= last:
             raise ObservingSystemError(
-                f"a window from {start} to {end} came, the observing system is drawn for "
+                f"a window from {start} to {end} asked for, the observing system is drawn for "
                 f"{FIRST_YEAR}-{LAST_YEAR}; relabel the truth with years among these"
             )
         seen = self._clouds.clear(_middle(start, end)) & self.grid.ocean[0]

@@ -54,7 +54,7 @@ SHELF_SEAS = (
 
 
 class OceanError(DeepDAError, ValueError):
-    """An embedded ocean that cannot be made; the message says what came and what to do."""
+    """An embedded ocean that cannot be made; the message says what was found and what to do."""
 
 
 def ocean_mask(grid: Grid) -> Mask:

@@ -84,7 +84,7 @@ def require_usable(on: str, words: Sequence[str]) -> None:
     """Refuse fixed settings that nothing would read.
 
     Raises:
-        ConfigError: one of them came.
+        ConfigError: one of them was given.
     """
     for word in words:
         key = word.partition("=")[0]

@@ -72,12 +72,12 @@ def read_space(words: Sequence[str], compose: Compose) -> tuple[Space, list[str]
 def standing(space: Space, fixed: Sequence[str], compose: Compose) -> dict[str, Value]:
     """The values that hold without a search; empty where one of them lies outside what is searched."""
     base = compose(fixed)
-    found: dict[str, Any] = {}
+    found: dict[str, Value] = {}
     for key, distribution in space.items():
-        same: list[Any]
+        same: list[Value]
         if isinstance(distribution, CategoricalDistribution):
             changed = {c: compose([*fixed, f"{key}={c}"]) for c in distribution.choices}
-            same = [choice for choice, config in changed.items() if dump(config) == dump(base)]
+            same = [str(choice) for choice, config in changed.items() if dump(config) == dump(base)]
         else:
             same = [_held(base, key)] if distribution._contains(_held(base, key)) else []
         if not same:
@@ -148,8 +148,7 @@ def _distribution(word: str, override: Override, base: Config) -> BaseDistributi
         if len(set(choices)) < len(choices):
             raise ConfigError(f"{word} found, expected different values; leave the repeated ones out")
         return CategoricalDistribution(choices)
-    assert value.start is not None and value.end is not None  # hydra's grammar asks for both
-    low, high = float(value.start), float(value.end)
+    low, high = (float(end) for end in _ends(override))
     if not low < high:
         raise ConfigError(f"{word} ends at or before its start; write {key}=SMALL..LARGE")
     by_factors = "log" in value.tags or 0 < low * DECADE <= high

@@ -89,7 +89,7 @@ class TwinOfHistory:
         known = self._windows
         if step == len(known) or (known.start[step], known.end[step]) != (start, end):
             raise HistoryError(
-                f"a window from {start} to {end} came, the twin of history has {known.per_year} a "
+                f"a window from {start} to {end} asked for, the twin of history has {known.per_year} a "
                 f"year of {self.years[0]}-{self.years[-1]}; ask for one of those"
             )
         year, season = divmod(step, known.per_year)

@@ -89,7 +89,7 @@ def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, M
         return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
     if not isinstance(chosen, HistoricalObservations):
         raise ConfigError(
-            f"observations={chosen.kind} came, expected synthetic ones to train and to prove skill on; "
+            f"observations={chosen.kind} found, expected synthetic ones to train and to evaluate on; "
             "leave it out here and write it behind `deepda reanalysis`"
         )
     return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
