@@ -62,7 +62,7 @@ def leading_modes(field: xr.DataArray, weights: xr.DataArray, number: int = 3) -
     values = (values - values.mean(axis=0)) * root
     power, vectors = np.linalg.eigh(values @ values.T / len(values))
     if not power[-1] > 0:
-        raise EvaluationError("a field that does not vary found, expected anomalies; check the variable")
+        raise EvaluationError("found a field that does not vary, expected anomalies; check the variable")
     series = vectors[:, ::-1][:, :number].T * np.sqrt(len(values))
     maps = np.full((number, *used.shape), np.nan)
     maps[:, used] = series @ values / len(values) / root

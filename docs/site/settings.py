@@ -87,6 +87,8 @@ def _table(values: dict[str, Any], known: dict[str, str], group: str) -> str:
 def _meaning_elsewhere(name: str, group: str) -> str:
     """Of a value that a file changes only: the comment stands where the value is explained."""
     owner, _, key = name.rpartition(".")
+    if key == "kind":  # each file explains its own
+        return ""
     files = [*(config_folder() / (owner or group)).glob("*.yaml"), config_folder() / "config.yaml"]
     return next((known[key] for file in sorted(files) if key in (known := meanings(file))), "")
 
