@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import toy_grid
+from dense_covariances import (
+    DEPTH_SCALE,
+    RADIUS,
+    correlation,
+    dense_gaspari_cohn,
+    dense_operator,
+    ocean_history,
+)
 from numpy.typing import NDArray
-from test_baselines import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from torch import Tensor
 
 from deepda.assimilation import sample_rows
@@ -37,27 +44,6 @@ def covariance(grid: Grid, history: NDArray[np.float32]) -> SampleCovariance:
 @pytest.fixture
 def dense(grid: Grid, history: NDArray[np.float32]) -> Tensor:
     return on_all_cells(dense_operator(history, grid), grid)
-
-
-def correlation(localisation: Localisation) -> NDArray[np.float64]:
-    """(cell, cell) S S', made from the whole factor S, in the order of the cells."""
-    horizontal = np.zeros((len(localisation.node), localisation.nodes))
-    np.put_along_axis(horizontal, localisation.node, localisation.weight, axis=1)
-    columns = (horizontal @ horizontal.T)[localisation.column][:, localisation.column]
-    layers = localisation.vertical @ localisation.vertical.T
-    return np.asarray(columns * layers[localisation.layer][:, localisation.layer])
-
-
-def dense_operator(
-    history: NDArray[np.floating], grid: Grid, radius: float = RADIUS, depth_scale: float = DEPTH_SCALE
-) -> NDArray[np.float64]:
-    """(cell, cell) in flat order: sample covariance times S S', of samples rounded as the operator's."""
-    localisation = Localisation.of(grid, radius, depth_scale)
-    samples = Samples.of(history, grid, localisation.cells)
-    rounded = samples.codes.double().numpy() * samples.scale.double().numpy()[:, None]
-    matrix = (rounded @ rounded.T) * correlation(localisation)
-    order = np.argsort(localisation.cells)
-    return np.asarray(matrix[np.ix_(order, order)])
 
 
 def on_all_cells(water: NDArray[np.float64], grid: Grid) -> Tensor:
@@ -109,7 +95,7 @@ def test_the_matrix_is_near_that_localised_by_gaspari_and_cohn(
     grid: Grid, history: NDArray[np.float32], covariance: SampleCovariance
 ) -> None:
     """Unequal cells, an island, a continent across the date line; variances are the same to rounding."""
-    found, expected = matrix_of(covariance, grid), dense_covariance(history, grid)
+    found, expected = matrix_of(covariance, grid), dense_gaspari_cohn(history, grid)
     assert np.linalg.norm(found - expected) < NEAR_GASPARI_COHN * np.linalg.norm(expected)
     np.testing.assert_allclose(np.diag(found), np.diag(expected), rtol=1e-5)
     variance = covariance.variance(torch.Size(grid.shape))
@@ -123,7 +109,7 @@ def test_the_increment_is_near_that_of_gaspari_and_cohn(
     seen = masks(grid, (0.1,))[0].numpy()[grid.ocean]
     misfit = np.random.default_rng(1).standard_normal(int(seen.sum()))
     increments = []
-    for matrix in (matrix_of(covariance, grid), dense_covariance(history, grid)):
+    for matrix in (matrix_of(covariance, grid), dense_gaspari_cohn(history, grid)):
         weights = np.linalg.solve(matrix[np.ix_(seen, seen)] + 0.2 * np.eye(len(misfit)), misfit)
         increments.append(matrix[:, seen] @ weights)
     found, expected = increments
@@ -152,6 +138,13 @@ def test_influence_crosses_the_date_line(grid: Grid) -> None:
     field[0, 0, 8, 0] = 1.0
     image = covariance_at = fitted.product(field)[0, 0, 8]
     assert abs(covariance_at[-1]) > 0.1 * image[0] > 0
+
+
+def test_the_taper_is_that_of_gaspari_and_cohn() -> None:
+    """Values of their equation 4.10 at z = 0, c, 2c, and one by hand at z = 3c / 2."""
+    at_three_halves = 4 - 7.5 + 3.75 + 5 / 8 * 3.375 - 5.0625 / 2 + 7.59375 / 12 - 2 / 4.5
+    taper = gaspari_cohn(np.array([0.0, 0.5, -0.5, 0.75, 1.0, 1.3]))
+    np.testing.assert_allclose(taper, [1, 5 / 24, 5 / 24, at_three_halves, 0, 0], atol=1e-12)
 
 
 def aqua(lat: int, lon: int, layers: int = 3) -> Grid:
@@ -320,7 +313,7 @@ def test_a_byte_a_value_is_off_by_less_than_a_hundredth_of_the_deviation(
     grid: Grid, history: NDArray[np.float32]
 ) -> None:
     localisation = Localisation.of(grid, RADIUS, DEPTH_SCALE)
-    samples = Samples.of(history, grid, localisation.cells)
+    samples = Samples.of(history, grid)
     exact = history.reshape(len(history), -1)[:, localisation.cells].T.astype(float)
     exact = (exact - exact.mean(1, keepdims=True)) / np.sqrt(len(history) - 1)
     error = samples.codes.double().numpy() * samples.scale.numpy()[:, None] - exact

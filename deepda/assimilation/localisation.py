@@ -43,10 +43,8 @@ class CovarianceError(DeepDAError, ValueError):
 class Localisation:
     """The correlation by distance between water cells, as a sparse factor.
 
-    Cells are ordered column by column, downwards.
-
     Attributes:
-        cells: (n) flat (depth, lat, lon) index of each water cell.
+        cells: (n) see `water_cells`.
         column: (n) number of the water column that holds the cell, 0 to C - 1, not decreasing.
         layer: (n) depth layer of the cell.
         node: (C, k) the nodes nearest to each column, 0 to `nodes` - 1.
@@ -76,15 +74,20 @@ class Localisation:
             CovarianceError: a distance that is not above zero, or a radius beyond the antipode.
         """
         _require_reach(radius_km, depth_scale_m)
-        layers, *horizontal = grid.shape
-        wet = grid.ocean.reshape(layers, -1).T
-        place, layer = np.nonzero(wet)
-        water = np.flatnonzero(wet.any(axis=1))
-        row, col = np.unravel_index(water, horizontal)
+        cells = water_cells(grid)
+        layer, place = np.divmod(cells, grid.shape[1] * grid.shape[2])
+        water, column = np.unique(place, return_inverse=True)
+        row, col = np.divmod(water, grid.shape[2])
         node, weight, nodes = _kernels(directions(grid.lat[row], grid.lon[col]), radius_km * 1e3)
-        column = np.searchsorted(water, place)
         vertical = _modes(gaspari_cohn((grid.depth[:, None] - grid.depth) / depth_scale_m))
-        return cls(layer * wet.shape[0] + place, column, layer, node, weight, vertical, nodes)
+        return cls(cells, column, layer, node, weight, vertical, nodes)
+
+
+def water_cells(grid: Grid) -> NDArray[np.intp]:
+    """(n) flat (depth, lat, lon) index of the water cells, column by column, downwards."""
+    wet = grid.ocean.reshape(grid.shape[0], -1)
+    place, layer = np.nonzero(wet.T)
+    return layer * wet.shape[1] + place
 
 
 def gaspari_cohn(ratio: Doubles) -> Doubles:

@@ -24,8 +24,10 @@ from torch import Tensor, nn
 
 from deepda.assimilation.localisation import Localisation
 from deepda.assimilation.sample_rows import Factor, Rows
-from deepda.assimilation.samples import AT_ONCE, Samples
+from deepda.assimilation.samples import Samples
 from deepda.geometry.grid import Grid
+
+ERROR_RADIUS_KM, ERROR_DEPTH_M = 3500.0, 1500.0  # from which on background errors are independent
 
 
 class SampleCovariance(nn.Module):
@@ -44,6 +46,7 @@ class SampleCovariance(nn.Module):
     node: Tensor
     weight: Tensor
     vertical: Tensor
+    diagonal: Tensor
 
     def __init__(self, samples: Samples, localisation: Localisation) -> None:
         super().__init__()
@@ -57,6 +60,7 @@ class SampleCovariance(nn.Module):
             "node": torch.from_numpy(localisation.node),
             "weight": torch.from_numpy(localisation.weight).float(),
             "vertical": torch.from_numpy(localisation.vertical).float(),
+            "diagonal": samples.variance(),
         }
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor, persistent=False)
@@ -77,13 +81,11 @@ class SampleCovariance(nn.Module):
             CovarianceError: see `Localisation.of` and `Samples.of`.
         """
         localisation = Localisation.of(grid, radius_km, depth_scale_m)
-        return cls(Samples.of(fields, grid, localisation.cells), localisation)
+        return cls(Samples.of(fields, grid), localisation)
 
     def variance(self, shape: torch.Size) -> Tensor:
         """The diagonal on a grid of `shape` (L, Y, X); one on land."""
-        square = torch.cat([piece.to(self.scale).square().sum(1) for piece in self.codes.split(AT_ONCE)])
-        diagonal = square * self.scale.square()
-        return self.scale.new_ones(shape.numel()).index_put((self.cells,), diagonal).view(shape)
+        return self.scale.new_ones(shape.numel()).index_put((self.cells,), self.diagonal).view(shape)
 
     def product(self, field_BLYX: Tensor) -> Tensor:
         """The covariance times a field; zero on land, and land is not read."""
@@ -119,12 +121,18 @@ class SampleCovariance(nn.Module):
         return super()._apply(fn, recurse)
 
 
+def background_error_covariance(errors: Samples, grid: Grid) -> SampleCovariance:
+    """The localised covariance of samples of background errors."""
+    return SampleCovariance(errors, Localisation.of(grid, ERROR_RADIUS_KM, ERROR_DEPTH_M))
+
+
 class ObservedCovariance:
     """Products with a covariance from observed cells, whose rows are cut out once for all of them.
 
     Args:
         covariance: of all water cells.
-        seen_BLYX: bool, where each member of the batch is observed; land counts as not observed.
+        seen_BLYX: bool, where each member of the batch, or with B of one the whole batch, is observed;
+            land counts as not observed.
     """
 
     def __init__(self, covariance: SampleCovariance, seen_BLYX: Tensor) -> None:
@@ -159,8 +167,12 @@ class ObservedCovariance:
         return image
 
 
-def observed_alike(seen_Bn: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def observed_alike(seen_Bn: Tensor) -> Iterator[tuple[Tensor | slice, Tensor]]:
     """(members, cells) of members that are observed at the same cells; not those without any."""
+    if len(seen_Bn) == 1:
+        cells = torch.nonzero(seen_Bn[0]).flatten()
+        yield from [(slice(None), cells)] * bool(len(cells))
+        return
     patterns, group = torch.unique(seen_Bn, dim=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         cells = torch.nonzero(pattern).flatten()

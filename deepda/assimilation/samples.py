@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.localisation import CovarianceError
+from deepda.assimilation.localisation import CovarianceError, water_cells
 from deepda.geometry.grid import Grid
 
 STEPS = 127  # on either side of zero
@@ -28,7 +28,7 @@ class Samples:
     rounding, so that sample variances are exact.
 
     Attributes:
-        codes: (n, K) int8, cells in the order of `Localisation.cells`.
+        codes: (n, K) int8, cells in the order of `water_cells`.
         scale: (n) float32.
     """
 
@@ -36,17 +36,22 @@ class Samples:
     scale: Tensor
 
     @classmethod
-    def of(cls, fields: NDArray[np.floating], grid: Grid, cells: NDArray[np.intp]) -> Samples:
+    def of(cls, fields: NDArray[np.floating], grid: Grid) -> Samples:
         """Departures of fields (K, depth, lat, lon) from their mean, over sqrt(K - 1).
 
         Raises:
             CovarianceError: another grid, fewer than two fields, or values in water that are not finite.
         """
         _require_fields(fields, grid)
-        flat = fields.reshape(len(fields), -1)
+        flat, cells = fields.reshape(len(fields), -1), water_cells(grid)
         pieces = np.split(cells, range(AT_ONCE, len(cells), AT_ONCE))
         codes, scale = zip(*(_rounded(flat[:, piece].T) for piece in pieces), strict=True)
         return cls(torch.from_numpy(np.concatenate(codes)), torch.from_numpy(np.concatenate(scale)))
+
+    def variance(self) -> Tensor:
+        """(n) sample variance of each cell."""
+        squares = [part.to(self.scale).square().sum(1) for part in self.codes.split(AT_ONCE)]
+        return torch.cat(squares) * self.scale.square()
 
 
 def _rounded(values: NDArray[np.floating]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -83,7 +83,7 @@ def tune(
 
     Raises:
         ValueError: no window is left after the spin-up.
-        CovarianceError: see `LocalCovariance.fit`.
+        CovarianceError: see `SampleCovariance.fit`.
     """
     return _Search(anomalies, grid, validation, candidates or Candidates()).run()
 

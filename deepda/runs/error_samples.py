@@ -1,0 +1,64 @@
+"""The samples of background errors beside a checkpoint: checkpoint/background_errors.safetensors.
+
+codes   (n, K) int8, cells in the order of `deepda.assimilation.localisation.water_cells`
+scale   (n) float32
+
+A file with the fields themselves, `errors` (K, n) float16 with cells in the order of the grid, as
+version 0.1.0 wrote it, is read as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from deepda.assimilation.localisation import water_cells
+from deepda.assimilation.samples import Samples
+from deepda.base.errors import CheckpointError
+from deepda.base.files import write_whole
+from deepda.geometry.grid import Grid
+from deepda.runs.checkpoint import read_tensors
+
+ERRORS_FILE = "background_errors.safetensors"
+
+
+def save_error_samples(samples: Samples, grid: Grid, folder: Path) -> None:
+    """Write the samples beside the weights."""
+    tensors = {"codes": samples.codes, "scale": samples.scale}
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"grid": grid.checksum}
+    write_whole(folder / ERRORS_FILE, lambda partial: save_file(tensors, partial, metadata=about))
+
+
+def load_error_samples(folder: Path, grid: Grid) -> Samples | None:
+    """The samples of a checkpoint; None if it was trained without.
+
+    Raises:
+        CheckpointError: broken, or of another grid.
+    """
+    path = folder / ERRORS_FILE
+    if not path.exists():
+        return None
+    tensors = read_tensors(path)
+    with safe_open(path, "pt") as file:
+        of = (file.metadata() or {}).get("grid")
+    if of != grid.checksum or set(tensors) not in ({"codes", "scale"}, {"errors"}):
+        raise CheckpointError(
+            f"{path} holds {sorted(tensors)} of grid {of}, expected codes and scale of grid "
+            f"{grid.checksum}; restore the file that was written with the weights beside it, or "
+            "train again"
+        )
+    if "errors" in tensors:
+        return _of_fields(tensors["errors"], grid)
+    return Samples(tensors["codes"], tensors["scale"])
+
+
+def _of_fields(errors: torch.Tensor, grid: Grid) -> Samples:
+    """Samples of errors (K, n), cells in the order of the grid."""
+    fields = np.zeros((len(errors), grid.ocean.size), np.float16)
+    fields[:, np.sort(water_cells(grid))] = errors.numpy()
+    return Samples.of(fields.reshape(-1, *grid.shape), grid)
