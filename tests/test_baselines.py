@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -240,6 +242,22 @@ def test_the_spread_of_the_tuned_analyser_is_its_error(
         error = square[layer][wet[layer]].mean()
         torch.testing.assert_close(analyser.error_stddev[layer][wet[layer]].square().mean(), error)
     assert not analyser.error_stddev[~wet].any()
+
+
+def test_a_covariance_is_fitted_once_at_each_reach(
+    toy_tuning: tuple[Grid, NDArray[np.float32], Validation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid, training, validation = toy_tuning
+    fit, reaches = OptimalInterpolation.fit, []
+
+    def counted(anomalies: Any, grid: Grid, radius: float, depth: float, inflation: float) -> Any:
+        reaches.append((radius, depth))
+        return fit(anomalies, grid, radius, depth, inflation)
+
+    monkeypatch.setattr(OptimalInterpolation, "fit", counted)
+    few = replace(validation, windows=lambda: itertools.islice(validation.windows(), 3), spinup=1)
+    tune(training, grid, few, Candidates((0.2,), (2000, 9000), (500, 100)))
+    assert len(reaches) == len(set(reaches)) == 3
 
 
 def test_tuning_needs_a_window_after_the_spinup(

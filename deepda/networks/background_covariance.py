@@ -42,8 +42,8 @@ class BackgroundCovariance:
     squared: Loading
     scale: Tensor
     correlation: SphericalCorrelation
-    spectrum: Tensor
-    squared_spectrum: Tensor
+    spectrum: list[Tensor]
+    squared_spectrum: list[Tensor]
     sampled: SampleCovariance | None
 
     @classmethod
@@ -126,7 +126,7 @@ class BackgroundCovariance:
             self.squared.detach(),
             self.scale.detach(),
             self.correlation,
-            self.spectrum.detach(),
-            self.squared_spectrum.detach(),
+            [matrix.detach() for matrix in self.spectrum],
+            [matrix.detach() for matrix in self.squared_spectrum],
             self.sampled,
         )
