@@ -20,7 +20,6 @@ import torch
 from global_land_mask import globe
 
 from deepda.assimilation.cycle import Observations
-from deepda.assimilation.localisation import water_cells
 from deepda.assimilation.sample_covariance import background_error_covariance
 from deepda.assimilation.samples import STEPS, Samples
 from deepda.geometry.grid import Grid, centres
@@ -58,7 +57,7 @@ def generator(grid: Grid, samples: int) -> InnovationAnalyser:
     transition = Transition(weight, torch.full(grid.shape, 0.01))
     statics = Statics(ocean, lat, torch.ones(grid.shape), transition, torch.zeros(0, *grid.shape))
     made = InnovationAnalyser(statics, hidden=32, levels=2, iterations=40).eval().requires_grad_(False)
-    number = len(water_cells(grid))
+    number = int(grid.ocean.sum())
     codes = torch.randint(-STEPS, STEPS + 1, (number, samples), dtype=torch.int8)
     scale = torch.full((number,), 1.7 / STEPS / samples**0.5)
     made.use_error_samples(background_error_covariance(Samples(codes, scale), grid))

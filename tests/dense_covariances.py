@@ -39,21 +39,18 @@ def dense_gaspari_cohn(history: NDArray[np.float32], grid: Grid) -> NDArray[np.f
 
 
 def correlation(localisation: Localisation) -> NDArray[np.float64]:
-    """(cell, cell) S S', made from the whole factor S, in the order of the cells."""
+    """(cell, cell) of all water cells, from whole matrices."""
     horizontal = np.zeros((len(localisation.node), localisation.nodes))
     np.put_along_axis(horizontal, localisation.node, localisation.weight, axis=1)
     columns = (horizontal @ horizontal.T)[localisation.column][:, localisation.column]
-    layers = localisation.vertical @ localisation.vertical.T
-    return np.asarray(columns * layers[localisation.layer][:, localisation.layer])
+    return np.asarray(columns * localisation.vertical[localisation.layer][:, localisation.layer])
 
 
 def dense_operator(
     history: NDArray[np.floating], grid: Grid, radius: float = RADIUS, depth_scale: float = DEPTH_SCALE
 ) -> NDArray[np.float64]:
-    """(cell, cell) in flat order: sample covariance times S S', of samples rounded as the operator's."""
+    """(cell, cell) in flat order: rounded samples' covariance times the localisation."""
     localisation = Localisation.of(grid, radius, depth_scale)
     samples = Samples.of(history, grid)
     rounded = samples.codes.double().numpy() * samples.scale.double().numpy()[:, None]
-    matrix = (rounded @ rounded.T) * correlation(localisation)
-    order = np.argsort(localisation.cells)
-    return np.asarray(matrix[np.ix_(order, order)])
+    return np.asarray((rounded @ rounded.T) * correlation(localisation))

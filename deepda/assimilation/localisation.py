@@ -1,18 +1,17 @@
-"""Localisation of a sample covariance as the product of a sparse factor with its transpose.
+"""Localisation of a sample covariance in a form that needs no matrix between cells.
 
-rho = S S', S (cell, node x mode), so that rho is positive semidefinite by construction and its diagonal
-is one. A row of S is the product of two factors:
+rho = H H' between columns times g between layers:
 
-horizontal   (1 - (d / reach)^2)^2 of the great-circle distances d to quasi-uniform nodes on the sphere,
-             divided by its norm over the nodes. The correlation of two columns is the overlap of their
-             kernels, zero beyond twice the reach: a process convolution (Higdon 1998, Environ. Ecol.
-             Stat. 5, 173-190), as the compact correlations of Gaspari and Cohn (1999, QJRMS 125) are.
-vertical     the leading eigenvectors of Gaspari and Cohn's correlation (eq. 4.10) between the layers,
-             each row divided by its norm.
+H   (column, node): (1 - (d / reach)^2)^2 of the great-circle distances d to quasi-uniform nodes on the
+    sphere, divided by its norm over the nodes. The correlation of two columns is the overlap of their
+    kernels, zero beyond twice the reach: a process convolution (Higdon 1998, Environ. Ecol. Stat. 5,
+    173-190), as the compact correlations of Gaspari and Cohn (1999, QJRMS 125, 723-757) are.
+g   Gaspari and Cohn's correlation (eq. 4.10) of the vertical distance, positive definite on the line.
 
-Against Gaspari and Cohn's correlation with the same radius, the horizontal factor is off by 0.037 of
-the Frobenius norm on the columns of a 4-degree ocean, with 10.5 nodes a column; six kriging weights
-between as many nodes are off by 0.094, and need a dense matrix between the nodes.
+rho is positive semidefinite by construction (Horn and Johnson, theorem 7.5.3), and its diagonal is one.
+Against Gaspari and Cohn's correlation of the same radius H H' is off by 0.037 of the Frobenius norm on
+the columns of a 4-degree ocean, with 10.5 nodes a column; six kriging weights between as many nodes are
+off by 0.094, and need a dense matrix between the nodes.
 """
 
 from __future__ import annotations
@@ -29,9 +28,6 @@ from deepda.geometry.grid import EARTH_RADIUS, Grid
 Doubles = NDArray[np.float64]
 SPACING = 2 / 7  # distance of neighbouring nodes, in radii of localisation: 1,000 km for 3,500
 REACH = 1.05 / 2  # of a kernel, in radii: nearest to Gaspari and Cohn's correlation at this spacing
-KEPT = (
-    0.95  # least share of the variance of any layer that the vertical modes hold before it is made one
-)
 GOLDEN_ANGLE = np.pi * (1 + np.sqrt(5))
 
 
@@ -41,15 +37,15 @@ class CovarianceError(DeepDAError, ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Localisation:
-    """The correlation by distance between water cells, as a sparse factor.
+    """The correlation by distance between water cells.
 
     Attributes:
-        cells: (n) see `water_cells`.
-        column: (n) number of the water column that holds the cell, 0 to C - 1, not decreasing.
+        cells: (n) flat (depth, lat, lon) index of the water cells, ascending.
+        column: (n) number of the water column that holds the cell, 0 to C - 1.
         layer: (n) depth layer of the cell.
         node: (C, k) the nodes nearest to each column, 0 to `nodes` - 1.
-        weight: (C, k) horizontal factor; the squares of a row sum to one.
-        vertical: (L, P) vertical factor; the squares of a row sum to one.
+        weight: (C, k) of H, zero beyond the reach; the squares of a row sum to one.
+        vertical: (L, L) g.
         nodes: how many nodes there are.
     """
 
@@ -74,20 +70,13 @@ class Localisation:
             CovarianceError: a distance that is not above zero, or a radius beyond the antipode.
         """
         _require_reach(radius_km, depth_scale_m)
-        cells = water_cells(grid)
+        cells = np.flatnonzero(grid.ocean)
         layer, place = np.divmod(cells, grid.shape[1] * grid.shape[2])
         water, column = np.unique(place, return_inverse=True)
         row, col = np.divmod(water, grid.shape[2])
         node, weight, nodes = _kernels(directions(grid.lat[row], grid.lon[col]), radius_km * 1e3)
-        vertical = _modes(gaspari_cohn((grid.depth[:, None] - grid.depth) / depth_scale_m))
+        vertical = gaspari_cohn((grid.depth[:, None] - grid.depth) / depth_scale_m)
         return cls(cells, column, layer, node, weight, vertical, nodes)
-
-
-def water_cells(grid: Grid) -> NDArray[np.intp]:
-    """(n) flat (depth, lat, lon) index of the water cells, column by column, downwards."""
-    wet = grid.ocean.reshape(grid.shape[0], -1)
-    place, layer = np.nonzero(wet.T)
-    return layer * wet.shape[1] + place
 
 
 def gaspari_cohn(ratio: Doubles) -> Doubles:
@@ -126,16 +115,6 @@ def _kernels(columns: Doubles, radius: float) -> tuple[NDArray[np.intp], Doubles
     used, node = np.unique(near, return_inverse=True)
     weight = kernel / np.linalg.norm(kernel, axis=1, keepdims=True)
     return node.reshape(near.shape), weight, len(used)
-
-
-def _modes(correlation: Doubles) -> Doubles:
-    """(L, P) fewest leading modes that keep KEPT of every layer's variance, rows of norm one."""
-    values, vectors = np.linalg.eigh(correlation)
-    modes = vectors[:, ::-1] * np.sqrt(values[::-1].clip(0))
-    kept = np.cumsum(modes**2, axis=1).min(axis=0)
-    number = int(np.searchsorted(kept, min(KEPT, kept[-1]))) + 1
-    leading = modes[:, :number]
-    return np.asarray(leading / np.linalg.norm(leading, axis=1, keepdims=True))
 
 
 def _require_reach(radius_km: float, depth_scale_m: float) -> None:

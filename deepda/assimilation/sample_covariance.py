@@ -1,11 +1,11 @@
 """The localised sample covariance, as an operator on its samples: its matrix is never made.
 
-    B v = sum_k e_k o S S' (e_k o v)
+    B v = sum_k e_k o rho (e_k o v),    rho = H H' between columns, times g between layers
 
-e_k are the samples (departures from their mean over sqrt(number - 1)), S S' the localisation, o the
+e_k are the samples (departures from their mean over sqrt(number - 1)), rho the localisation, o the
 element-wise (Schur) product (Hamill and Snyder 2000, Mon. Wea. Rev. 128; Buehner 2005, QJRMS 131). B is
-positive semidefinite by construction, and its diagonal is the variance of the samples, since that of
-S S' is one. Work and memory grow linearly with the cells.
+positive semidefinite, and its diagonal is the variance of the samples, since that of rho is one. Work
+and memory grow linearly with the cells.
 
 Of the anomalies of a control simulation B is the static covariance of optimal interpolation; of
 background errors sampled in the training years it is part of the covariance of the default generator.
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepda.assimilation.localisation import Localisation
-from deepda.assimilation.sample_rows import Factor, Rows
+from deepda.assimilation.sample_rows import Kernels, Rows
 from deepda.assimilation.samples import Samples
 from deepda.geometry.grid import Grid
 
@@ -99,19 +99,19 @@ class SampleCovariance(nn.Module):
         """Copies of some rows, given by ascending positions in `cells`."""
         codes = self.codes[chosen].to(self.scale)
         place = self.column[chosen], self.layer[chosen]
-        return Rows.of(self.cells[chosen], codes, self.scale[chosen], *place, self._factor)
+        return Rows.of(self.cells[chosen], codes, self.scale[chosen], *place, self._kernels)
 
     @property
     def whole(self) -> Rows:
         """All rows; their samples stay as they are kept."""
         if self._whole is None:
             place = self.column, self.layer
-            self._whole = Rows.of(self.cells, self.codes, self.scale, *place, self._factor)
+            self._whole = Rows.of(self.cells, self.codes, self.scale, *place, self._kernels)
         return self._whole
 
     @property
-    def _factor(self) -> Factor:
-        return Factor(self.node, self.weight, self.vertical, self.nodes)
+    def _kernels(self) -> Kernels:
+        return Kernels(self.node, self.weight, self.vertical, self.nodes)
 
     def _product(self, field: Tensor) -> Tensor:
         return self.whole.onto(torch.zeros_like(field), self.whole.to_nodes(field))

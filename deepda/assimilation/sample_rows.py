@@ -1,9 +1,8 @@
 """Rows of a localised sample covariance, and how they meet at the nodes of its localisation.
 
-A product has two halves. Towards the nodes, a column sums its cells times their samples for each
-vertical mode, and spreads the sums over the nodes near it; from the nodes it goes back by the
-transpose. Columns are worked on in blocks whose sums stay in the cache; the samples of a block are read
-once for all members of a batch.
+A product has two halves. Towards the nodes, the cells of a layer times their samples are summed around
+each node, and the layers are correlated there; from the nodes it goes back by the transpose. The
+samples of a block of rows are read once for all members of a batch.
 
 Shape suffixes: B batch, L layer, Y latitude, X longitude.
 """
@@ -13,21 +12,20 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import reduce
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-IN_CACHE = 2**20  # elements of the sums of the columns of a block
+AT_ONCE = 2**16  # cells of a block; their samples are made floating together
 
 
 @dataclass(frozen=True, eq=False)
-class Factor:
-    """The sparse factor of a localisation, as tensors; see `deepda.assimilation.localisation`.
+class Kernels:
+    """How columns meet at nodes; see `deepda.assimilation.localisation`.
 
     Attributes:
         node, weight: (C, k) of the water columns.
-        vertical: (L, P).
+        vertical: (L, L) correlation of the layers.
         nodes: how many there are.
     """
 
@@ -44,38 +42,38 @@ class Rows:
     Attributes:
         cells: (m) flat index in the grid.
         scale: (m) of the samples.
-        blocks: of whole columns, in the order of the cells.
+        blocks: of the cells, in their order.
+        vertical: (L, L) correlation of the layers.
     """
 
     cells: Tensor
     scale: Tensor
     blocks: list[Block]
+    vertical: Tensor
 
     @classmethod
     def of(
-        cls, cells: Tensor, codes: Tensor, scale: Tensor, column: Tensor, layer: Tensor, factor: Factor
+        cls, cells: Tensor, codes: Tensor, scale: Tensor, column: Tensor, layer: Tensor, kernels: Kernels
     ) -> Rows:
-        """The rows of some cells, column by column.
+        """The rows of some cells.
 
         Args:
             cells: (m) flat index in the grid.
             codes, scale: (m, K) and (m), see `Samples`; codes of any type.
-            column, layer: (m) of each cell, columns not decreasing.
-            factor: of the localisation.
+            column, layer: (m) of each cell.
+            kernels: of the localisation.
         """
-        first = torch.nonzero(torch.diff(column, prepend=column.new_tensor([-1]))).flatten()
-        columns = max(IN_CACHE // (factor.vertical.shape[1] * codes.shape[1]), 1)
-        starts = first[::columns].tolist()
-        parts = [slice(*bounds) for bounds in pairwise([*starts, len(column)])]
-        blocks = [Block.of(codes[part], column[part], layer[part], factor) for part in parts]
-        return cls(cells, scale, blocks)
+        parts = zip(codes.split(AT_ONCE), column.split(AT_ONCE), layer.split(AT_ONCE), strict=True)
+        blocks = [Block.of(*part, kernels) for part in parts]
+        return cls(cells, scale, blocks, kernels.vertical)
 
     def to_nodes(self, field_BLYX: Tensor) -> Tensor:
-        """(B, node, mode x sample) sums of the field at these cells, over cells and then columns."""
+        """(B, node x layer, sample) sums of the field around the nodes, their layers correlated."""
         values = field_BLYX.flatten(1)[:, self.cells].to(self.scale) * self.scale
-        sizes = [len(block.samples) for block in self.blocks]
-        parts = zip(self.blocks, values.split(sizes, dim=1), strict=True)
-        return reduce(torch.add, (block.to_nodes(part) for block, part in parts))
+        parts = zip(self.blocks, values.split(AT_ONCE, dim=1), strict=True)
+        sums = reduce(torch.add, (block.to_nodes(part) for block, part in parts))
+        layered = sums.view(-1, len(self.vertical), sums.shape[-1])
+        return (self.vertical @ layered).view(sums.shape)
 
     def onto(self, field_BLYX: Tensor, at_nodes: Tensor) -> Tensor:
         """The field, with its values at these cells replaced by what the nodes hold for them."""
@@ -86,79 +84,56 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The samples of some columns, and how they are summed to the nodes.
+    """The samples of some cells, and the nodes that each of them meets.
 
     Attributes:
-        samples: (m, K) of the cells in units of their scale, int8 or floating.
-        pattern: (column x mode, m) sparse, zero: which cells are summed.
-        loading: (entry of the pattern) vertical factor.
-        entries: (m, mode) the entries of each cell.
-        horizontal: (column, node) sparse factor.
-        transpose: of `horizontal`.
+        samples: (m, K) in units of their scale, int8 or floating.
+        pattern: (m, node x layer) sparse, zero: where each cell counts.
+        number: (m) of nodes of each cell.
+        weight: (entry of the pattern) of its cell at its node.
+        begin, cell, order: (node x layer + 1), (entry), (entry) the pattern by nodes: where the entries
+            of each begin, and their cells and places in `weight`.
     """
 
     samples: Tensor
     pattern: Tensor
-    loading: Tensor
-    entries: Tensor
-    horizontal: Tensor
-    transpose: Tensor
+    number: Tensor
+    weight: Tensor
+    begin: Tensor
+    cell: Tensor
+    order: Tensor
 
     @classmethod
-    def of(cls, samples: Tensor, column: Tensor, layer: Tensor, factor: Factor) -> Block:
-        """The block of cells (m), given by column, not decreasing, and layer."""
-        columns, count = torch.unique_consecutive(column, return_counts=True)
-        modes, cells = factor.vertical.shape[1], len(column)
-        mode, cell = _mode_by_mode(count, modes, cells)
-        size = len(columns) * modes, cells
-        begin = _begin(count.repeat_interleave(modes))
-        pattern = _sparse(begin, cell, factor.weight.new_zeros(len(cell)), size)
-        loading = factor.vertical[layer[cell], mode]
-        entries = cell.argsort(stable=True).view(cells, modes)
-        return cls(samples, pattern, loading, entries, *_horizontal(factor, columns))
+    def of(cls, samples: Tensor, column: Tensor, layer: Tensor, kernels: Kernels) -> Block:
+        """The block of cells (m), given by column and layer."""
+        size = len(column), kernels.nodes * len(kernels.vertical)
+        weight = kernels.weight[column]
+        meets = weight > 0
+        place = (kernels.node[column] * len(kernels.vertical) + layer[:, None])[meets]
+        number, order = meets.sum(1), place.argsort(stable=True)
+        pattern = _sparse(_begin(number), place, weight.new_zeros(len(place)), size)
+        cell = torch.nonzero(meets)[:, 0][order]
+        begin = _begin(torch.bincount(place, minlength=size[1]))
+        return cls(samples, pattern, number, weight[meets], begin, cell, order)
 
     def to_nodes(self, field: Tensor) -> Tensor:
-        """(B, node, mode x sample) of values (B, m)."""
-        samples = self.samples.to(field.dtype)
-        begin, cell, size = self.pattern.crow_indices(), self.pattern.col_indices(), self.pattern.shape
-        found = []
-        for values in field:
-            sums = _sparse(begin, cell, self.loading * values[cell], size) @ samples
-            found.append(self.transpose @ sums.view(len(self.horizontal), -1))
-        return torch.stack(found)
+        """(B, node x layer, sample) of values (B, m)."""
+        samples, size = self.samples.to(field.dtype), (self.pattern.shape[1], self.pattern.shape[0])
+        weight = self.weight[self.order]
+        return torch.stack(
+            [
+                _sparse(self.begin, self.cell, weight * values[self.cell], size) @ samples
+                for values in field
+            ]
+        )
 
     def from_nodes(self, at_nodes: Tensor) -> Tensor:
         """(B, m) the transpose of `to_nodes`."""
-        samples = self.samples.to(at_nodes.dtype)
-        found = []
-        for values in at_nodes:
-            sums = (self.horizontal @ values).view(self.pattern.shape[0], -1)
-            products = torch.sparse.sampled_addmm(self.pattern, sums, samples.T, beta=0.0).values()
-            found.append((self.loading * products)[self.entries].sum(1))
+        samples, found = self.samples.to(at_nodes.dtype), []
+        for sums in at_nodes:
+            products = torch.sparse.sampled_addmm(self.pattern, samples, sums.T, beta=0.0).values()
+            found.append(torch.segment_reduce(self.weight * products, "sum", lengths=self.number))
         return torch.stack(found)
-
-
-def _mode_by_mode(count: Tensor, modes: int, cells: int) -> tuple[Tensor, Tensor]:
-    """(entry) mode and cell: for each column its cells (so many as `count` has), once a mode."""
-    repeated = count.repeat_interleave(modes)
-    total = cells * modes
-    mode = torch.arange(modes, device=count.device).repeat(len(count))
-    mode = mode.repeat_interleave(repeated, output_size=total)
-    shift = _begin(count)[:-1].repeat_interleave(modes) - _begin(repeated)[:-1]
-    cell = torch.arange(total, device=count.device)
-    return mode, cell + shift.repeat_interleave(repeated, output_size=total)
-
-
-def _horizontal(localisation: Factor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """The horizontal factor (column, node) of some columns, and its transpose."""
-    node, weight = localisation.node[columns], localisation.weight[columns]
-    number, near = node.shape
-    begin = torch.arange(0, number * near + 1, near, device=node.device)
-    factor = _sparse(begin, node.flatten(), weight.flatten(), (number, localisation.nodes))
-    order = node.flatten().argsort(stable=True)
-    begin = _begin(torch.bincount(node.flatten(), minlength=localisation.nodes))
-    back = _sparse(begin, order // near, weight.flatten()[order], (localisation.nodes, number))
-    return factor, back
 
 
 def _begin(count: Tensor) -> Tensor:
@@ -166,7 +141,7 @@ def _begin(count: Tensor) -> Tensor:
     return torch.nn.functional.pad(count.cumsum(0), (1, 0))
 
 
-def _sparse(begin: Tensor, index: Tensor, values: Tensor, size: tuple[int, ...]) -> Tensor:
+def _sparse(begin: Tensor, index: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
     """A sparse matrix by rows, without torch's warning that these are new."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")

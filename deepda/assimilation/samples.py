@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.localisation import CovarianceError, water_cells
+from deepda.assimilation.localisation import CovarianceError
 from deepda.geometry.grid import Grid
 
 STEPS = 127  # on either side of zero
@@ -28,7 +28,7 @@ class Samples:
     rounding, so that sample variances are exact.
 
     Attributes:
-        codes: (n, K) int8, cells in the order of `water_cells`.
+        codes: (n, K) int8, water cells in the order of the grid.
         scale: (n) float32.
     """
 
@@ -43,7 +43,7 @@ class Samples:
             CovarianceError: another grid, fewer than two fields, or values in water that are not finite.
         """
         _require_fields(fields, grid)
-        flat, cells = fields.reshape(len(fields), -1), water_cells(grid)
+        flat, cells = fields.reshape(len(fields), -1), np.flatnonzero(grid.ocean)
         pieces = np.split(cells, range(AT_ONCE, len(cells), AT_ONCE))
         codes, scale = zip(*(_rounded(flat[:, piece].T) for piece in pieces), strict=True)
         return cls(torch.from_numpy(np.concatenate(codes)), torch.from_numpy(np.concatenate(scale)))

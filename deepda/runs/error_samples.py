@@ -1,10 +1,9 @@
 """The samples of background errors beside a checkpoint: checkpoint/background_errors.safetensors.
 
-codes   (n, K) int8, cells in the order of `deepda.assimilation.localisation.water_cells`
+codes   (n, K) int8, water cells in the order of the grid
 scale   (n) float32
 
-A file with the fields themselves, `errors` (K, n) float16 with cells in the order of the grid, as
-version 0.1.0 wrote it, is read as well.
+A file with the fields themselves, `errors` (K, n) float16, as version 0.1.0 wrote it, is read as well.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from deepda.assimilation.localisation import water_cells
 from deepda.assimilation.samples import Samples
 from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
@@ -58,7 +56,7 @@ def load_error_samples(folder: Path, grid: Grid) -> Samples | None:
 
 
 def _of_fields(errors: torch.Tensor, grid: Grid) -> Samples:
-    """Samples of errors (K, n), cells in the order of the grid."""
+    """Samples of errors (K, n) in water."""
     fields = np.zeros((len(errors), grid.ocean.size), np.float16)
-    fields[:, np.sort(water_cells(grid))] = errors.numpy()
+    fields[:, grid.ocean.ravel()] = errors.numpy()
     return Samples.of(fields.reshape(-1, *grid.shape), grid)
