@@ -1,5 +1,6 @@
 # make demo   install, train on the embedded ocean, make a short reanalysis with it
 # make test   install, run all tests
+# make test-fast  the tests that take less than ten seconds each
 # make lint   ruff and mypy
 # make docs   the documentation site, in build/site
 # make scores measure every number of the docs anew (hours; DEEPDA_TEST_DATA names the real files)
@@ -11,8 +12,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
+# By file: fixtures of a file, such as the run of the twin experiment, are made once.
+PARALLEL := -n 2 --dist loadfile
 
-.PHONY: demo test lint docs scores venv dev
+.PHONY: demo test test-fast lint docs scores venv dev
 
 demo: venv
 	$(BIN)/deepda osse run --output $(RUN) training=quick
@@ -20,10 +23,13 @@ demo: venv
 	@echo
 	@echo "report of the twin experiment: $(RUN)/report.html"
 	@echo "its NetCDF files:              $(RUN)/truth.nc $(RUN)/analysis.nc"
-	@echo "reanalysis, one file a year:   $(REANALYSIS)/thetao_*.nc"
+	@echo "synthetic ocean, a file a year: $(REANALYSIS)/twin_thetao_*.nc"
 
 test: dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-fast: dev
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 lint: dev
 	$(BIN)/ruff check .

@@ -17,11 +17,11 @@ a room imports only rooms above it in this list:
     quality         named checks, layers of a profile, observation errors, withheld platforms
     assimilation    superobservations, state, the cycle, smoother, covariance, baselines: no learning
     networks        generators, discriminator, partial convolution: tensors only
-    runs            a trained run on disk, opened, and used in Python
     training        training in the cycle, sampling of background errors
     output          CF NetCDF files
     verification    scores against a truth or against withheld observations
     feedback        what became of each observation
+    runs            a trained run on disk, opened, and used in Python
     figures         maps and curves
     reports         the self-contained page
     evaluation      the climate of a product: cycle, indices, heat, trends, heatwaves

@@ -18,7 +18,7 @@ from deepda.commands.console import Command, exit_code, flag_settings, read_comm
 from deepda.commands.data import DATA_GET, DATA_LIST
 from deepda.commands.evaluate import EVALUATE
 from deepda.commands.explain import EXPLAIN
-from deepda.commands.observations import FEEDBACK, INGEST, OBSERVATIONS_SHOW
+from deepda.commands.observations import FEEDBACK, FORMATS, INGEST, OBSERVATIONS_SHOW
 from deepda.commands.osse import BLIND_ZONE, DENY, KNOWN_ANSWER, OSSE_RUN, SWEEP
 
 if TYPE_CHECKING:
@@ -104,8 +104,9 @@ REANALYSIS = Command(
     _reanalysis,
     _declare_reanalysis,
     """\
-Writes one file a year, thetao_YYYY.nc. An interrupted reanalysis is resumed by
-the same command. Observations are those of a twin of history, or your own.
+Writes one file a year: thetao_YYYY.nc, or twin_thetao_YYYY.nc where the
+observations are synthetic, as they are unless you bring your own. An
+interrupted reanalysis is resumed by the same command.
 
 examples:
   deepda reanalysis --start 1981 --end 2020
@@ -123,6 +124,7 @@ def _declare_prepare(parser: ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="CF NetCDF files or Zarr stores")
     parser.add_argument("--grid", metavar="NAME", help="target grid (embedded_4deg)")
     parser.add_argument("--output", metavar="FILE", required=True, help="NetCDF file to write")
+    parser.add_argument("--variable", metavar="NAME", help="temperature in the files (by standard_name)")
 
 
 def _prepare(arguments: Namespace) -> None:
@@ -141,7 +143,14 @@ def _prepare(arguments: Namespace) -> None:
 
     edges = grid_edges(vars(config.grid))
     with Progress(output.with_suffix(".log")) as progress:
-        prepare_control(files, edges, output, per_year=config.per_year, progress=progress)
+        prepare_control(
+            files,
+            edges,
+            output,
+            per_year=config.per_year,
+            progress=progress,
+            variable=arguments.variable,
+        )
         progress.note(f"{output} written")
 
 
@@ -165,8 +174,9 @@ example:
 
 def _config_show(arguments: Namespace) -> None:
     from deepda.settings.compose import dump, load_config
+    from deepda.settings.meanings import annotated
 
-    print(dump(load_config("osse", arguments.overrides)), end="")
+    print(annotated(dump(load_config("osse", arguments.overrides))), end="")
 
 
 def _config_check(arguments: Namespace) -> None:
@@ -228,6 +238,7 @@ COMMANDS = (
     PREPARE,
     INGEST,
     OBSERVATIONS_SHOW,
+    FORMATS,
     FEEDBACK,
     EVALUATE,
     EXPLAIN,

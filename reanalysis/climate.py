@@ -148,7 +148,7 @@ class _Reader:
 
     def read_year(self, year: int, folder: Path) -> None:
         found = self.found
-        with netCDF4.Dataset(year_file(folder, year)) as file:
+        with netCDF4.Dataset(year_file(folder, year, synthetic=False)) as file:
             for place, step in enumerate(found.windows.of_year(year)):
                 self._read_window(int(step), fields_of(file, place), year)
 

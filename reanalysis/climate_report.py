@@ -28,7 +28,7 @@ LABELS = {
 NEEDED = ("temperature", "depth", "platform_type", "platform_id", "withheld", "reason", "climatology",
           "background", "analysis")  # fmt: skip
 PLACE = ("time", "lat", "lon")  # with depth and temperature: whose row it is
-OPPONENT = "oi"  # folder and column of optimal interpolation
+BASELINE = "oi"  # folder and column of optimal interpolation
 
 
 def climate_scores(
@@ -53,17 +53,17 @@ def _withheld(folder: Path) -> list[dict[Hashable, Any]]:
     """Scores at withheld rows; optimal interpolation's too where it was cycled in its own folder."""
     names = ["climatology", "background", "analysis"]
     table = read_feedback(folder, [*NEEDED, *PLACE], pc.field("withheld"))
-    if (folder / OPPONENT).exists():
-        names.insert(1, OPPONENT)
-        other = read_feedback(folder / OPPONENT, [*NEEDED, *PLACE], pc.field("withheld"))
+    if (folder / BASELINE).exists():
+        names.insert(1, BASELINE)
+        other = read_feedback(folder / BASELINE, [*NEEDED, *PLACE], pc.field("withheld"))
         same = [*PLACE, "depth", "temperature"]
         if len(other) != len(table) or not other[same].equals(table[same]):
             raise ReanalysisError(
-                f"{folder / OPPONENT} tells of other observations than {folder}; remove that folder and "
+                f"{folder / BASELINE} tells of other observations than {folder}; remove that folder and "
                 "give the same command again"
             )
         # What it refused itself it is not judged by.
-        table[OPPONENT] = other["analysis"].where(other["reason"].astype(str) == "")
+        table[BASELINE] = other["analysis"].where(other["reason"].astype(str) == "")
     return withheld_scores(table, names).to_dict("records")
 
 

@@ -10,7 +10,6 @@ Every ingested row of a window is in its table: as itself with a reason, or behi
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.files import checksum
 from deepda.base.progress import Progress
 from deepda.climatology.files import read_months, read_surface
 from deepda.climatology.observed import ObservedClimatology
@@ -61,6 +61,7 @@ class IngestedOcean:
         IngestError: no ingested folder, or an empty one.
     """
 
+    synthetic = False
     fallible = True
 
     def __init__(
@@ -79,7 +80,7 @@ class IngestedOcean:
         self.years = years_of(folder)
         self.climatology: Climatology = context.climatology
         self.about = about
-        self.edition = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+        self.edition = checksum(folder / MANIFEST)
 
     def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
         """All rows of the window [start, end): values in layers, and rejected rows with their reason.
@@ -126,7 +127,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
     chosen = config.observations
     if not isinstance(chosen, IngestedObservations):
         raise ConfigError(
-            f"observations of the kind {chosen.kind} came, expected ingested ones; write "
+            f"observations of the kind {chosen.kind} found, expected ingested ones; write "
             "observations=ingested observations.folder=DIR"
         )
     months = read_months(matching_files(chosen.climatology))
@@ -198,4 +199,4 @@ def _require_balanced(rows_in: int, table: pd.DataFrame) -> None:
 
 
 def _sha256(path: str | None) -> str:
-    return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return "" if path is None else checksum(Path(path))

@@ -156,7 +156,7 @@ class _Reader:
         sums = np.zeros((2, *self.space.grid.shape))
         self.spread[:], self.influence[:] = 0, 0
         steps = span.of_year(year)
-        with netCDF4.Dataset(year_file(folder, year)) as file:
+        with netCDF4.Dataset(year_file(folder, year, ocean.synthetic)) as file:
             for place, step in enumerate(steps):
                 truth = ocean.truth(span.start[step], span.end[step])
                 assert truth is not None

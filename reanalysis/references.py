@@ -20,9 +20,9 @@ import pandas as pd
 import xarray as xr
 
 from deepda.base.errors import DeepDAError
+from deepda.geometry.windows import MONTHS
 
 MISSING = -90.0  # values below are fillers (-99.99)
-MONTHS = 12
 NINO34, SURFACE, UPPER, DEEP = "nino34", "surface", "upper_100m", "upper_700m"
 NAMES = {NINO34: "HadISST", SURFACE: "HadSST4", UPPER: "NCEI", DEEP: "NCEI"}
 

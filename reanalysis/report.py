@@ -23,6 +23,7 @@ from deepda.figures import (
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
 from reanalysis.judge import Record
+from reanalysis.report_errors import errors_section
 from reanalysis.restart import year_file
 from reanalysis.scores import FEWEST_YEARS
 
@@ -32,12 +33,17 @@ def write(
 ) -> Path:
     """Write `report.html` and the pictures and tables in `figures/`."""
     first, last = record.years[0], record.years[-1]
-    sections = [_climate(record, scores), _errors(record, scores), _event(record, space, ocean, folder)]
+    sections = [
+        _climate(record, scores),
+        errors_section(record, scores),
+        _event(record, space, ocean, folder),
+    ]
     return write_report(
         folder / "report.html",
-        f"Reanalysis {first}–{last}",
+        f"Analysis of a synthetic ocean, {first}–{last}",
         [*sections, _uncertainty(record)],
-        summary="The years were analysed from observations of an ocean whose truth is known "
+        summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
+        "simulated ocean, whose truth is known "
         f"({ocean.about.get('source', 'source not told')}). The network learnt from a control "
         "simulation alone and saw nothing of this ocean but the observations.",
         facts=_facts(scores),
@@ -196,74 +202,6 @@ def _trend_table(scores: dict[str, Any]) -> Table:
     )
 
 
-def _errors(record: Record, scores: dict[str, Any]) -> Section:
-    rmse, depth = scores["rmse"], record.grid.depth
-    by_year = {name: record.over_years(np.array(score["by_year"])) for name, score in rmse.items()}
-    by_year["stated by the analysis"] = record.over_years(np.array(scores["spread"]["by_year"]))
-    profiles = {name: score["by_depth"] for name, score in rmse.items()}
-    for name, part in _decades(record.years).items():
-        square = np.square(rmse["analysis"]["by_year_and_depth"])[part].mean(0)
-        profiles[name] = np.sqrt(square).tolist()
-    blocks: list[Picture | Table] = [
-        Picture(
-            "rmse_by_year",
-            series(by_year, "root mean square error (K)"),
-            "Error of each year over the whole volume. It should fall as the observing system grows, "
-            "while that of climatology grows with the warming; the stated error should lie on the true "
-            "one.",
-            wide=True,
-        ),
-        Picture(
-            "rmse_by_depth",
-            profile_curves(profiles, depth, "root mean square error (K)"),
-            "Error by depth, without the first year; the decades show what floats add at depth.",
-        ),
-        _observed(record),
-        _depth_table(scores),
-    ]
-    return Section("How large is the error?", blocks)
-
-
-def _decades(years: range) -> dict[str, slice]:
-    """First and last ten years, where there are twenty."""
-    if len(years) < 20:
-        return {}
-    return {
-        f"{years[0] + 1}–{years[10]}": slice(1, 11),
-        f"{years[-10]}–{years[-1]}": slice(len(years) - 10, None),
-    }
-
-
-def _observed(record: Record) -> Picture:
-    lines = {name: record.over_years(count) for name, count in sorted(record.values.items())}
-    return Picture(
-        "observations",
-        series(lines, "values a window"),
-        "Observed values a window by platform: satellites throughout, then moorings, expendable probes, "
-        "and floats from 2000 on.",
-    )
-
-
-def _depth_table(scores: dict[str, Any]) -> Table:
-    rows: dict[str, dict[str, Any]] = {
-        "all depths": {name: score["all"] for name, score in scores["rmse"].items()}
-        | {"stated": scores["spread"]["all"]}
-    }
-    for level, depth in enumerate(scores["depth_m"]):
-        rows[f"{depth:.0f} m"] = {
-            name: score["by_depth"][level] for name, score in scores["rmse"].items()
-        } | {"stated": scores["spread"]["by_depth"][level]}
-    return Table(
-        "rmse",
-        rows,
-        "Root mean square error in K over the ocean, without the first year; `stated` is what the "
-        "analysis says of itself.",
-        corner="depth",
-        best="smallest",
-        unranked=("stated",),
-    )
-
-
 def _event(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path) -> Section:
     """The warmest window of Niño 3.4 in the truth, detrended, so that the last year has no lead."""
     index = record.truth.nino34
@@ -314,7 +252,7 @@ def _anomalies(
     span = record.windows
     truth = ocean.truth(span.start[step], span.end[step])
     assert truth is not None
-    with xr.open_dataset(year_file(folder, int(span.year[step]))) as file:
+    with xr.open_dataset(year_file(folder, int(span.year[step]), ocean.synthetic)) as file:
         found = file["thetao"].isel(time=int(span.season[step]))
         analysis = (found.isel(realization=0) if "realization" in found.dims else found).values
     normal = space.climatology.mean[span.season[step]]

@@ -6,10 +6,8 @@ restart_YYYY.safetensors     estimate at the end of a year; the last two are kep
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,9 @@ from safetensors.torch import save_file
 
 from deepda.assimilation.cycle import StateEstimate
 from deepda.base.errors import DeepDAError
-from deepda.base.files import checksum, write_whole
+from deepda.base.files import checksum, digest_of, write_whole
 from deepda.runs.checkpoint import WEIGHTS
+from deepda.runs.folder import RunFolder, flat_settings, read_json
 from deepda.settings.compose import CONFIG_FILE
 from deepda.settings.schema import Config
 
@@ -42,52 +41,47 @@ class ReanalysisError(DeepDAError, ValueError):
 
 def identity_of(config: Config, checkpoint: Path) -> dict[str, Any]:
     """Every setting (dotted key) that a number may depend on, and the checksum of the weights."""
-    settings = _flat(asdict(config))
-    kept = {key: value for key, value in settings.items() if key not in FREE}
+    kept = {key: value for key, value in flat_settings(config).items() if key not in FREE}
     return kept | {"weights": checksum(checkpoint / WEIGHTS)}
 
 
-def claim(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a folder that of a reanalysis, or find that it is; returns all that it is identified by.
+def require_own(folder: RunFolder, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse a folder of something else; returns all that the folder is identified by, with `identity`.
 
-    May be called again with more that is known.
+    Nothing is written: `keep_identity` does, once the work begins.
 
     Raises:
-        ReanalysisError: the folder holds something else.
+        ConfigError, ReanalysisError: the folder holds something else.
     """
-    path = folder / IDENTITY
-    held = _held(path)
-    if held is None and (other := _foreign(folder)):
+    held = read_json(folder.path / IDENTITY)
+    if held is None and (other := _foreign(folder.path)):
         raise ReanalysisError(
-            f"{folder} holds {other} of another run, expected an empty folder or an interrupted "
+            f"{folder.path} holds {other} of another run, expected an empty folder or an interrupted "
             "reanalysis; choose another --output"
         )
     wanted = json.loads(json.dumps(identity))  # as it would be read back
-    held = held or {}
-    for key, value in wanted.items():
-        if key in held and held[key] != value:
-            raise ReanalysisError(
-                f"{folder} holds a reanalysis with {key}={held[key]}, this one has {key}={value}; "
-                "choose another --output, or remove that folder"
-            )
-    merged = held | wanted
-    text = json.dumps(merged, indent=1, sort_keys=True) + "\n"
-    write_whole(path, lambda part: part.write_text(text))
-    return merged
+    folder.require_same(held or {}, wanted)
+    return (held or {}) | wanted
+
+
+def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:
+    """Make the folder that of a reanalysis."""
+    text = json.dumps(identity, indent=1, sort_keys=True) + "\n"
+    write_whole(folder.path / IDENTITY, lambda part: part.write_text(text))
 
 
 def digest(identity: Mapping[str, Any]) -> str:
     """SHA-256 of an identity."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return digest_of([json.dumps(identity, sort_keys=True)])
 
 
-def year_file(folder: Path, year: int) -> Path:
-    """The analyses of a year."""
-    return folder / f"thetao_{year:04d}.nc"
+def year_file(folder: Path, year: int, synthetic: bool) -> Path:
+    """The analyses of a year; those of a synthetic ocean never pass for the real one."""
+    return folder / f"{'twin_' if synthetic else ''}thetao_{year:04d}.nc"
 
 
 def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str) -> None:
-    """Keep the estimate at the end of a year, and forget all but the last two."""
+    """Keep the estimate at the end of a year, and remove all but the last two."""
     fields = {name: getattr(estimate, name).cpu().contiguous() for name in FIELDS}
     about = {"identity": identity, "year": str(year)}
     write_whole(_restart_file(folder, year), lambda part: save_file(fields, part, metadata=about))
@@ -95,7 +89,9 @@ def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str
         old.unlink()
 
 
-def last_finished(folder: Path, years: range, identity: str) -> tuple[int, StateEstimate] | None:
+def last_finished(
+    folder: Path, years: range, identity: str, synthetic: bool
+) -> tuple[int, StateEstimate] | None:
     """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
     Only if the files of all years up to it are there. None: begin at the beginning.
@@ -104,7 +100,7 @@ def last_finished(folder: Path, years: range, identity: str) -> tuple[int, State
         found = _read(path, identity)
         if found is None or found[0] not in years:
             continue
-        if all(year_file(folder, year).exists() for year in range(years[0], found[0] + 1)):
+        if all(year_file(folder, year, synthetic).exists() for year in range(years[0], found[0] + 1)):
             return found
     return None
 
@@ -130,27 +126,7 @@ def _restarts(folder: Path) -> list[Path]:
     return sorted(folder.glob("restart_????.safetensors"), reverse=True)
 
 
-def _held(path: Path) -> dict[str, Any] | None:
-    try:
-        held = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ReanalysisError(
-            f"{path} is not JSON ({error}); remove the folder {path.parent}, or choose another --output"
-        ) from error
-    return dict(held)
-
-
 def _foreign(folder: Path) -> str:
     """Name of a file by which a folder belongs to something else; empty if there is none."""
-    files = [folder / CONFIG_FILE, *sorted(folder.glob("thetao_????.nc"))]
+    files = [folder / CONFIG_FILE, folder / "history.nc", *sorted(folder.glob("thetao_????.nc"))]
     return next((file.name for file in files if file.exists()), "")
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return flat

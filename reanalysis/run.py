@@ -7,29 +7,43 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import nn
-
 from deepda.assimilation.cycle import Analyser
-from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
-from deepda.base.files import write_whole
+from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
-from deepda.runs.open import load_analyser
-from deepda.settings.compose import CONFIG_FILE, dump
+from deepda.runs.finished import FinishedRun
+from deepda.runs.folder import RunFolder, flat_settings, run_folder
+from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate import read_climate
-from reanalysis.climate_report import OPPONENT, climate_scores, write_climate
+from reanalysis.climate_report import BASELINE, climate_scores, write_climate
 from reanalysis.judge import judge
 from reanalysis.references import read_references
 from reanalysis.report import write
-from reanalysis.restart import ReanalysisError, claim, digest, identity_of
-from reanalysis.scores import save_scores, scores_of
+from reanalysis.restart import (
+    ReanalysisError,
+    digest,
+    identity_of,
+    keep_identity,
+    require_own,
+    year_file,
+)
+from reanalysis.scores import scores_of
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
+SYNTHETIC = "synthetic: the observations are drawn from a simulated ocean, this is not the real ocean"
+SYNTHETIC_ATTRIBUTES = {
+    "title": "Twin experiment of DeepDA: analysis of a synthetic ocean, not of the real one",
+    "summary": "Potential temperature of a simulated ocean, analysed from synthetic observations drawn "
+    "from it with errors; dates name the observing system that was drawn, not days of the real ocean",
+    "processing_level": "synthetic",
+}
+REAL_ATTRIBUTES = {"title": "DeepDA reanalysis of ocean potential temperature"}
 
 
 class OpenBaseline(Protocol):
@@ -41,7 +55,7 @@ class OpenBaseline(Protocol):
 
 
 def run(
-    config: Config, output: Path, open_ocean: OpenOcean, open_opponent: OpenBaseline | None = None
+    config: Config, output: Path, open_ocean: OpenOcean, open_baseline: OpenBaseline | None = None
 ) -> dict[str, Any]:
     """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
 
@@ -52,44 +66,74 @@ def run(
         config: `reanalysis` says which years, and which trained run.
         output: folder, made if it is not there.
         open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
-        open_opponent: gives a method to be judged at withheld observations too; asked only where there
+        open_baseline: gives a method to be judged at withheld observations too; asked only where there
             are some.
 
     Raises:
         DeepDAError: a run, a folder or years that cannot be used; an analysis that ran away.
     """
     clock, chosen = Clock(), config.reanalysis
-    checkpoint = Path(chosen.run) / "checkpoint"
-    with Progress(log=output / "log.txt") as progress:
-        analyser, space = load_analyser(checkpoint, config.generator)
+    trained, years = FinishedRun(Path(chosen.run)), range(chosen.start, chosen.end + 1)
+    with run_folder(output) as folder:
+        identity = require_own(folder, identity_of(config, trained.checkpoint))
+        if is_finished(folder, config, years):
+            return folder.scores() or {}
+        analyser, space = trained.analyser, trained.space
         lag = lag_of(config, analyser)
-        claim(output, identity_of(config, checkpoint))
         with clock.stage("history"):
-            ocean = open_ocean(config, space, output, progress)
-        years = range(chosen.start, chosen.end + 1)
-        require_years(years, ocean)
-        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
-        identity = claim(output, {"observations": dict(ocean.about)})
+            ocean = open_ocean(config, space, output, folder.progress)
+        require_years(years, ocean.years)
+        identity = require_own(folder, identity | {"observations": dict(ocean.about)})
+        keep_identity(folder, identity)
+        folder.keep_settings(config)
         reanalysis = Reanalysis(
-            _as_analyser(analyser.to(device_of(config))),
+            analyser.to(device_of(config)),
             replace(space, climatology=ocean.climatology),
             ocean,
-            chosen.members,
-            config.seed,
+            Members(chosen.members, config.seed),
             output,
-            attributes_of(identity, lag, ocean.edition),
+            attributes_of(identity, lag, ocean),
             digest(identity),
             lag,
             part_of(config),
         )
+        if ocean.synthetic:
+            folder.progress.note(SYNTHETIC)
         with clock.stage("cycle"):
-            reanalysis.run(years, progress)
-        progress.note(f"{output}/thetao_{years[0]}.nc to thetao_{years[-1]}.nc written")
-        if open_opponent is not None and withholds(config):
+            reanalysis.run(years, folder.progress)
+        first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
+        folder.progress.note(f"{first} to {last.name} written")
+        if ocean.synthetic:
+            folder.progress.note(SYNTHETIC)
+        if open_baseline is not None and withholds(config):
             with clock.stage("baseline"):
-                baseline = open_opponent(Path(chosen.run), config, output / OPPONENT, progress)
-                _cycle_baseline(reanalysis, baseline, identity, years, progress)
-        return _judged(reanalysis, years, chosen.references, clock, progress)
+                cache = output / BASELINE
+                baseline = open_baseline(Path(chosen.run), config, cache, folder.progress)
+                _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
+        return _judged(reanalysis, years, chosen.references, clock, folder)
+
+
+def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
+    """Whether all of it is there, made and scored with the same settings; says so.
+
+    A part of a year is always made anew, with what has been observed of it since.
+    """
+    whole = config.reanalysis.months == MONTHS
+    files = (
+        folder.path / CONFIG_FILE,
+        *(year_file(folder.path, year, synthetic(config)) for year in years),
+    )
+    if not whole or not all(file.exists() for file in files):
+        return False
+    there, asked = flat_settings(saved_config(folder.path)), flat_settings(config)
+    for name in ("output", "data.root"):
+        there.pop(name), asked.pop(name)
+    return folder.nothing_to_do(there, asked)
+
+
+def synthetic(config: Config) -> bool:
+    """Whether the observations of the settings are drawn from a simulated ocean."""
+    return not isinstance(config.observations, IngestedObservations)
 
 
 def withholds(config: Config) -> bool:
@@ -106,34 +150,21 @@ def _cycle_baseline(
     progress: Progress,
 ) -> None:
     """The same reanalysis by another method, in a folder of its own: one member, no smoother."""
-    folder = reanalysis.folder / OPPONENT
-    folder.mkdir(exist_ok=True)
+    folder = RunFolder(reanalysis.folder / BASELINE, progress)
+    folder.path.mkdir(exist_ok=True)
     title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
-    mine = claim(folder, identity | {"method": OPPONENT})
+    mine = require_own(folder, identity | {"method": BASELINE})
+    keep_identity(folder, mine)
     other = replace(
         reanalysis,
         analyser=baseline,
-        members=1,
-        folder=folder,
+        members=replace(reanalysis.members, number=1),
+        folder=folder.path,
         attributes=dict(reanalysis.attributes) | title,
         identity=digest(mine),
         lag=None,
     )
     other.run(years, progress)
-
-
-def require_years(years: range, ocean: ObservedOcean) -> None:
-    """Refuse years that were not observed.
-
-    Raises:
-        ReanalysisError: a year outside those of the ocean.
-    """
-    known = ocean.years
-    if years[0] < known[0] or years[-1] > known[-1]:
-        raise ReanalysisError(
-            f"the years {years[0]}-{years[-1]} came, there are observations of "
-            f"{known[0]}-{known[-1]}; choose --start and --end among these"
-        )
 
 
 def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
@@ -146,7 +177,7 @@ def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
         return None
     if analyser.covariance_form() is None:
         raise ReanalysisError(
-            f"reanalysis.smoother=true came with a generator of the kind {config.generator.kind}, "
+            f"reanalysis.smoother=true given with a generator of the kind {config.generator.kind}, "
             "expected one with a covariance; take a run of generator=innovation, or "
             "reanalysis.smoother=false"
         )
@@ -161,23 +192,24 @@ def part_of(config: Config) -> int | None:
     return windows_of_months(chosen.end, chosen.months, config.per_year)
 
 
-def attributes_of(identity: dict[str, Any], lag: int | None, edition: str = "") -> dict[str, Any]:
+def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:
     """Global attributes of every file; no clock among them: the same run gives the same bytes.
 
     Args:
         identity: settings, weights and observations.
         lag: windows after a year that its analyses learn from; None is no smoother.
-        edition: of the observations.
+        ocean: whose observations they are.
     """
     apart = ("weights", "observations")
+    edition = {"edition": ocean.edition} if ocean.edition else {}
     return {
-        "title": "DeepDA reanalysis of ocean potential temperature",
-        "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation, cycled "
-        "with observations",
+        **(SYNTHETIC_ATTRIBUTES if ocean.synthetic else REAL_ATTRIBUTES),
+        "source": f"DeepDA {versions()['deepda']}, trained on a control simulation, cycled with "
+        f"{'synthetic' if ocean.synthetic else 'real'} observations",
         "id": digest(identity)[:16],
         "config": {key: value for key, value in identity.items() if key not in apart},
         "weights_sha256": identity["weights"],
-        "observations": identity["observations"] | ({"edition": edition} if edition else {}),
+        "observations": identity["observations"] | edition,
         "versions": versions(),
         "smoother": "none: each analysis learns from its own window and earlier ones"
         if lag is None
@@ -186,51 +218,48 @@ def attributes_of(identity: dict[str, Any], lag: int | None, edition: str = "") 
 
 
 def _judged(
-    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, progress: Progress
+    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, folder: RunFolder
 ) -> dict[str, Any]:
     """Scores and report of whole years: against the truth, or against references where none is known."""
     if reanalysis.part is not None:
         years = years[:-1]
     if not years:
-        progress.note("no year is whole yet: no scores, no report")
+        folder.progress.note("no year is whole yet: no scores, no report")
         return {}
     with clock.stage("judge"):
-        record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, progress)
+        record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, folder.progress)
     if record is None:
-        return _told(reanalysis, years, references, clock, progress)
+        return _told(reanalysis, years, references, clock, folder)
     scores = scores_of(record)
     with clock.stage("report"):
         write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     scores["versions"] = versions()
-    save_scores(scores, reanalysis.folder)
+    folder.keep_scores(scores)
     rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
-    progress.note(f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}")
-    progress.note(f"report: {reanalysis.folder / 'report.html'}")
+    told = f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
+    folder.progress.note(told)
+    folder.progress.note(f"report: {reanalysis.folder / 'report.html'}")
     return scores
 
 
 def _told(
-    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, progress: Progress
+    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, folder: RunFolder
 ) -> dict[str, Any]:
     """Scores and report of an ocean whose truth nobody knows, if feedback was written."""
-    folder = reanalysis.folder
+    path = reanalysis.folder
     if not reanalysis.ocean.fallible:
-        progress.note("the truth is not known: no scores, no report")
+        folder.progress.note("the truth is not known: no scores, no report")
         return {}
     with clock.stage("judge"):
         known = {} if references is None else read_references(Path(references))
-        climate = read_climate(reanalysis.space, folder, years, progress)
-        scores = climate_scores(climate, known, folder)
+        climate = read_climate(reanalysis.space, path, years, folder.progress)
+        scores = climate_scores(climate, known, path)
     with clock.stage("report"):
-        page = write_climate(climate, known, scores, dict(reanalysis.ocean.about), folder)
+        page = write_climate(climate, known, scores, dict(reanalysis.ocean.about), path)
     scores["wall_seconds"] = clock.seconds
     scores["versions"] = versions()
-    save_scores(scores, folder)
-    progress.note(f"report: {page}")
+    folder.keep_scores(scores)
+    folder.progress.note(f"report: {page}")
     return scores
-
-
-def _as_analyser(module: nn.Module) -> Analyser:
-    return module  # type: ignore[return-value]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.base.files import write_whole
 from deepda.verification import trend
 from reanalysis.climate import numbers
 from reanalysis.judge import Record, Series
 
-SCORES = "scores.json"
 FIRST_FLOATS = 2000  # the first year with Argo floats
 MANY_FLOATS = 2005  # from here on they are everywhere
 FEWEST_YEARS = 5  # that a trend is worth anything over
@@ -55,12 +50,6 @@ def scores_of(record: Record) -> dict[str, Any]:
         },
         "trend_per_decade": trends_of(record),
     }
-
-
-def save_scores(scores: Mapping[str, Any], folder: Path) -> None:
-    """Write `scores.json`."""
-    text = json.dumps(scores, indent=1) + "\n"
-    write_whole(folder / SCORES, lambda part: part.write_text(text))
 
 
 def trends_of(record: Record) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.localisation import Localisation, gaspari_cohn
 from deepda.assimilation.samples import Samples
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 
 RADIUS, DEPTH_SCALE = 6000.0, 130.0  # km, m: neither reaches all of the toy ocean
 DAMPING = 0.9

@@ -129,7 +129,7 @@ def background_of(analyser: Analyser, ocean: Tensor, batch: int = BATCH) -> Stat
     """A background that has seen something: two windows from the first guess, then a forecast."""
     analysis = analyser.first_guess(batch)
     for seed in (1, 2):
-        _, analysis = next(cycle(analyser, analysis, [drawn(ocean, seed, batch)]))
+        analysis = next(cycle(analyser, analysis, [drawn(ocean, seed, batch)])).analysis
     return analyser.forecast(analysis, torch.tensor([SEASON]))
 
 

@@ -25,7 +25,7 @@ FORBIDDEN = {
 LAZY = ("deepda.cli", "deepda.commands")  # may import the drivers when one is called
 ROOMS = (
     *("base", "settings", "catalogue", "geometry", "observations", "control", "climatology", "quality"),
-    *("assimilation", "networks", "runs", "training", "output", "verification", "feedback"),
+    *("assimilation", "networks", "training", "output", "verification", "feedback", "runs"),
     *("figures", "reports", "evaluation", "explain", "commands", "cli"),
 )
 BESIDE = {("control", "observations")}  # of one height: neither imports the other

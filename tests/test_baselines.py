@@ -92,16 +92,14 @@ def test_cycled_analyses_are_those_of_dense_algebra(
     truth = torch.nan_to_num(torch.from_numpy(history[:5]))
     windows = [observe(truth[t : t + 1], ocean, seed=t) for t in range(5)]
     state = np.zeros(int(grid.ocean.sum()))
-    for window, (_, analysis) in zip(
-        windows, cycle(fitted, fitted.first_guess(1), windows), strict=True
-    ):
+    for window, step in zip(windows, cycle(fitted, fitted.first_guess(1), windows), strict=True):
         state = damping * state
         seen = window.seen[0].numpy()[grid.ocean]
         value, precision = (f[0].numpy()[grid.ocean][seen] for f in (window.value, window.precision))
         innovation_covariance = background_covariance[np.ix_(seen, seen)] + np.diag(1 / precision)
         weights = np.linalg.solve(innovation_covariance, value - state[seen])
         state = state + background_covariance[:, seen] @ weights
-        np.testing.assert_allclose(analysis.mean[0].numpy()[grid.ocean], state, atol=1e-4)
+        np.testing.assert_allclose(step.analysis.mean[0].numpy()[grid.ocean], state, atol=1e-4)
 
 
 def test_inflations_can_be_tried_side_by_side(grid: Grid, analyser: OptimalInterpolation) -> None:
@@ -170,9 +168,9 @@ def test_climatology_never_moves(grid: Grid) -> None:
     ocean = torch.from_numpy(grid.ocean)
     climatology = Climatology(ocean)
     windows = [observe(torch.randn(2, *grid.shape), ocean, seed) for seed in range(3)]
-    for _, analysis in cycle(climatology, climatology.first_guess(2), windows):
-        assert not analysis.mean.any()
-        torch.testing.assert_close(analysis.spread, ocean.float().expand(2, -1, -1, -1))
+    for step in cycle(climatology, climatology.first_guess(2), windows):
+        assert not step.analysis.mean.any()
+        torch.testing.assert_close(step.analysis.spread, ocean.float().expand(2, -1, -1, -1))
 
 
 @pytest.fixture(scope="module")

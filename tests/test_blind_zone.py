@@ -14,7 +14,7 @@ from conftest import toy_grid
 from test_denial import PER_YEAR, write_run
 
 import osse.experiments.blind_zone
-from deepda.assimilation.cycle import Observations
+from deepda.assimilation.cycle import Observations, cycle, inferred
 from deepda.base.progress import Progress
 from deepda.cli import main
 from deepda.geometry.grid import Grid
@@ -27,7 +27,7 @@ from osse.experiments.downward_extrapolation import (
     repeat_downward,
     validated_parts,
 )
-from osse.experiments.finished_run import cycled, kept_observations, opened, tables
+from osse.experiments.finished_run import kept_observations, opened, tables
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,9 @@ def test_scores_are_those_of_the_fields(run: Path, finished: Path, tmp_path: Pat
             0,
             scores["regression"]["parts"],
         )
-        for step, (_, analysis) in enumerate(cycled(trained.analyser, windows)):
+        first = trained.analyser.first_guess(1)
+        for step, made in enumerate(inferred(cycle(trained.analyser, first, windows))):
+            analysis = made.analysis
             if step < trained.spinup:
                 continue
             season = int(twin.windows.season[step])

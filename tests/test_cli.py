@@ -6,6 +6,7 @@ import errno
 import subprocess
 import sys
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
 
 from deepda.base.errors import DeepDAError
 from deepda.base.info import bf16_support
@@ -31,6 +33,7 @@ class Recorder(ModuleType):
 def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Recorder]:
     """Stand-ins for all that the commands import, and an empty folder to work in."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deepda.commands.observations.show", lambda folder: 0)
     made = {}
     for name, functions in {
         "osse.twin.run": ("run", "score"),
@@ -44,7 +47,6 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "deepda.control.prepare": ("prepare_control",),
         "deepda.commands.bench": ("run",),
         "deepda.observations.ingest": ("ingest",),
-        "deepda.observations.ingested": ("show",),
         "deepda.feedback.tables": ("show",),
         "reanalysis.ingested_ocean": ("open_archive",),
         "deepda.evaluation": ("evaluate",),
@@ -55,8 +57,8 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         for function in functions:
             setattr(module, function, lambda *a, _calls=module.calls, **k: _calls.append((*a, k)))
         monkeypatch.setitem(sys.modules, name, module)
-        parent, _, child = name.partition(".")
-        monkeypatch.setattr(sys.modules.get(parent) or __import__(parent), child, module, raising=False)
+        parent, _, child = name.rpartition(".")
+        monkeypatch.setattr(import_module(parent), child, module, raising=False)
         made[name] = module
     return made
 
@@ -119,7 +121,8 @@ def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], t
     ]
     assert len(examples) >= 8
     for words in examples:
-        assert main([word.strip("'") for word in words]) == 0, words
+        if words[:2] != ["data", "get"]:  # needs the network; tests/test_catalogue.py has a server
+            assert main([word.strip("'") for word in words]) == 0, words
 
 
 def test_flags_and_settings_reach_the_driver_in_any_order(drivers: dict[str, Recorder]) -> None:
@@ -177,7 +180,9 @@ def test_the_known_answer_takes_its_three_flags(drivers: dict[str, Recorder]) ->
 
 def test_settings_are_printed_as_they_would_be_used(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "show", "seed=7"]) == 0
-    assert capsys.readouterr().out == dump(load_config("osse", ["seed=7"]))
+    assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(
+        dump(load_config("osse", ["seed=7"]))
+    )
     assert main(["config", "check", "seed=7"]) == 0
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from omegaconf import OmegaConf
 
 from deepda.settings.compose import dump, load_config, quoted, saved_config
 from deepda.settings.files import matching_files
+from deepda.settings.meanings import annotated
 from deepda.settings.presets import config_folder, config_groups
 from deepda.settings.schema import ConfigError, EmbeddedControl, FilesControl
 
@@ -242,3 +245,20 @@ def test_loading_settings_leaves_no_hydra_behind() -> None:
     load_config("osse")
     assert not GlobalHydra.instance().is_initialized()
     assert OmegaConf.create(dump(load_config("osse"))).seed == 1
+
+
+def test_every_setting_shown_has_its_meaning_and_reads_back_the_same() -> None:
+    for choices in ([], ["control=gcm"], ["generator=unet3plus"], ["observations=random", "osse=smoke"]):
+        plain = dump(load_config("osse", choices))
+        shown = annotated(plain)
+        assert yaml.safe_load(shown) == yaml.safe_load(plain)
+        names = [line for line in shown.splitlines() if re.match(r" *\w+: ?\S", line)]
+        nested = {"start", "stop", "step"}  # of the edges of a grid
+        bare = [line for line in names if " # " not in line and line.split(":")[0].strip() not in nested]
+        assert bare == []
+
+
+def test_a_meaning_is_that_of_the_kind_that_is_chosen() -> None:
+    shown = annotated(dump(load_config("osse", ["generator=unet3plus"])))
+    assert "dropout: 0.2  # of channels after each block" in shown
+    assert "variational" not in shown

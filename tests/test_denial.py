@@ -17,7 +17,7 @@ from conftest import toy_grid
 from safetensors.torch import save_file
 
 import osse.experiments.data_denial
-from deepda.assimilation.cycle import Analyser
+from deepda.assimilation.cycle import Analyser, cycle, inferred
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
@@ -41,7 +41,7 @@ from deepda.verification import (
 from osse.experiments.data_denial import told_of_control
 from osse.experiments.data_denial_report import lines
 from osse.experiments.denied_platforms import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
-from osse.experiments.finished_run import Trained, cycled, kept_observations, opened, tables
+from osse.experiments.finished_run import Trained, kept_observations, opened, tables
 from osse.experiments.regions import sea_weights
 from osse.experiments.running_scores import Tally, correlation_of, coverage_of, rmse_of, spread_of
 from osse.twin.optimal_interpolation import FILE
@@ -135,8 +135,8 @@ def celsius_of(trained: Trained, analyser: Analyser, denial: Denial, observed: l
     space, season = trained.twin.space, trained.twin.windows.season
     return np.stack(
         [
-            space.celsius(analysis.mean[0], int(season[step]))
-            for step, (_, analysis) in enumerate(cycled(analyser, windows))
+            space.celsius(step.analysis.mean[0], int(season[number]))
+            for number, step in enumerate(inferred(cycle(analyser, analyser.first_guess(1), windows)))
         ]
     )
 
@@ -163,11 +163,11 @@ def test_denying_everything_gives_the_free_forecast(trained: Trained, observed: 
     assert rows == 0
     for analyser in (trained.analyser, trained.oi):
         estimate = analyser.first_guess(1)
-        for window, (background, analysis) in zip(windows, cycled(analyser, windows), strict=True):
-            estimate = analyser.forecast(estimate, window.season)
-            assert torch.equal(background.mean, estimate.mean)
-            torch.testing.assert_close(analysis.mean, estimate.mean)
-            torch.testing.assert_close(analysis.spread, estimate.spread)
+        for step in inferred(cycle(analyser, analyser.first_guess(1), windows)):
+            estimate = analyser.forecast(estimate, step.observations.season)
+            assert torch.equal(step.background.mean, estimate.mean)
+            torch.testing.assert_close(step.analysis.mean, estimate.mean)
+            torch.testing.assert_close(step.analysis.spread, estimate.spread)
 
 
 @pytest.mark.parametrize("word", ["argo", "satellite", "mooring", "ships", "profiles", HALF_ARGO])
@@ -264,12 +264,12 @@ def test_a_run_is_not_written_into(run: Path, denied: Path) -> None:
 
 
 def test_unknown_platforms_are_refused_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(DenialError, match=r"'sattelite' came.*did you mean satellite"):
+    with pytest.raises(DenialError, match=r"'sattelite' found.*did you mean satellite"):
         osse.experiments.data_denial.run(tmp_path / "no run", tmp_path, "argo,sattelite")
 
 
 def test_platforms_that_the_run_has_not_are_refused(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(DenialError, match=r"--without drifter came, but this run has .*argo"):
+    with pytest.raises(DenialError, match=r"--without drifter given, but this run has .*argo"):
         osse.experiments.data_denial.run(run, tmp_path, "drifter")
 
 

@@ -29,8 +29,8 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.innovation import InnovationAnalyser
-from deepda.runs.checkpoint import save_checkpoint
-from deepda.runs.error_samples import ERRORS_FILE, load_error_samples, save_error_samples
+from deepda.runs.checkpoint import ERRORS_FILE, save_checkpoint
+from deepda.runs.error_samples import load_error_samples, save_error_samples
 from deepda.runs.open import load_analyser
 from deepda.settings.schema import InnovationGenerator
 
@@ -87,6 +87,21 @@ def test_errors_of_a_coast_with_one_cell_moved_are_refused(grid: Grid, tmp_path:
     saved(grid, tmp_path)
     with pytest.raises(CheckpointError, match=rf"of grid {grid.checksum}, expected .*train again"):
         load_error_samples(tmp_path, replace(grid, ocean=ocean))
+
+
+@pytest.mark.parametrize("spoilt", ["cells", "type", "scale"])
+def test_samples_that_contradict_the_grid_or_themselves_are_refused(
+    grid: Grid, tmp_path: Path, spoilt: str
+) -> None:
+    codes, scale = torch.zeros(int(grid.ocean.sum()), 4, dtype=torch.int8), torch.ones(grid.ocean.sum())
+    tensors = {
+        "cells": {"codes": codes[1:].clone(), "scale": scale[1:].clone()},
+        "type": {"codes": codes.float(), "scale": scale},
+        "scale": {"codes": codes, "scale": scale.index_fill(0, torch.tensor(3), torch.nan)},
+    }[spoilt]
+    save_file(tensors, tmp_path / ERRORS_FILE, metadata={"grid": grid.checksum})
+    with pytest.raises(CheckpointError, match=rf"expected {grid.ocean.sum()} cells, int8"):
+        load_error_samples(tmp_path, grid)
 
 
 def test_a_file_that_holds_something_else_is_refused(grid: Grid, tmp_path: Path) -> None:

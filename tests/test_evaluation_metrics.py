@@ -12,7 +12,6 @@ from deepda.base.errors import EvaluationError
 from deepda.evaluation.calendars import month_weights
 from deepda.evaluation.heat import annual_means, basin_heat, heat_trend, surface_area, without_season
 from deepda.evaluation.heatwaves import contingency, heatwave_threshold, in_heatwave
-from deepda.evaluation.maps import decimal_years
 from deepda.evaluation.patterns import (
     aligned,
     decadal_modes,
@@ -22,6 +21,7 @@ from deepda.evaluation.patterns import (
 )
 from deepda.evaluation.reliability import ReliabilitySums, spread_classes
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase, cycle_of, harmonics
+from deepda.figures.sections import decimal_years
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
 from deepda.verification import heat_content, ocean_weights

@@ -248,7 +248,7 @@ def no_time() -> xr.Dataset:
     [
         (no_temperature, "holds no potential temperature"),
         (no_time, "has no time"),
-        (lambda: product(years=(1990, 1990)), "1 whole years came"),
+        (lambda: product(years=(1990, 1990)), "1 whole years found"),
         (lambda: product(units="furlong"), "in units furlong"),
     ],
 )

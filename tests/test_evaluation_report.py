@@ -16,8 +16,9 @@ from test_feedback import END, START, fed
 
 from deepda.evaluation import calendars, evaluate, open_product
 from deepda.evaluation.calendars import common_axis
-from deepda.evaluation.gather import Comparison, Frame, Record, correlation, gather
+from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
+from deepda.evaluation.records import Comparison, Frame, Record, correlation
 from deepda.evaluation.seasonal import cycle_of, harmonics
 from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD

@@ -28,6 +28,8 @@ from deepda.settings.schema import Config, ConfigError
 from deepda.training.setup import TrainingSetup
 from osse.twin.control_years import share_out, write_embedded
 
+pytestmark = pytest.mark.slow  # the whole experiment, once for the file
+
 COARSE = [
     "osse=smoke",
     "grid.lat_edges={start: -90, stop: 90, step: 12}",
@@ -203,5 +205,5 @@ def test_more_years_than_there_are_is_refused(finished: Path) -> None:
 
 @pytest.mark.parametrize("change", ["grid.depth_edges=[0, 20, 60, 150, 250]", "seed=9"])
 def test_other_settings_in_the_folder_of_a_run_are_refused(finished: Path, change: str) -> None:
-    with pytest.raises(ConfigError, match="holds a run with"):
+    with pytest.raises(ConfigError, match="holds a run of other settings"):
         osse.twin.run.run(settings(change), finished)

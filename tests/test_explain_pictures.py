@@ -7,14 +7,17 @@ import pytest
 from matplotlib.collections import QuadMesh
 from test_explain import even_grid, wet_place
 
-from deepda.explain.pictures import Shown, largest_of, maps, sections, signed, steps_of
+from deepda.explain.pictures import Volume, maps, sections
 from deepda.explain.targets import Place, target
+from deepda.figures.catalogue import attribution
+from deepda.figures.maps import Panel
+from deepda.figures.mesh import decades, limits_of
 from deepda.figures.style import LAND_MESH
 
 
 @pytest.mark.parametrize("largest", [0.37, 3.7e-4, 1.0, 25.0])
 def test_colours_begin_at_one_two_five_of_each_decade(largest: float) -> None:
-    steps = steps_of(largest)
+    steps = decades(largest)
     np.testing.assert_allclose(steps, -steps[::-1])
     upper = steps[steps > 0]
     assert len(upper) == 7 and upper[-1] < largest <= 2.5 * upper[-1] * (1 + 1e-9)
@@ -22,9 +25,10 @@ def test_colours_begin_at_one_two_five_of_each_decade(largest: float) -> None:
     np.testing.assert_allclose(upper[3] / upper[0], 10)
 
 
-def test_the_largest_size_forgets_what_is_missing() -> None:
-    assert largest_of([np.array([np.nan, -3.0, 1.0]), np.array([2.0])]) == 3.0
-    assert largest_of([np.array([np.nan])]) == 1.0
+def test_missing_values_do_not_count_for_the_colours_of_attributions() -> None:
+    kind = attribution("x")
+    assert limits_of([np.array([np.nan, -3.0, 1.0]), np.array([2.0])], kind) == (-3.0, 3.0)
+    assert limits_of([np.array([np.nan])], kind) == (-1.0, 1.0)
 
 
 def meshes(figure) -> list[QuadMesh]:
@@ -42,7 +46,7 @@ def test_a_section_shows_the_row_of_its_place() -> None:
     field = np.full(grid.shape, np.nan)
     field[:, row] = np.arange(grid.shape[0])[:, None] + 1.0
     asked = target("point", grid, place)
-    figure = sections([Shown(field, signed("x"), "", 4.0)], grid, place, target=asked)
+    figure = sections([Volume(field, attribution("x"), "", (-4.0, 4.0))], grid, place, asked)
     along = next(
         mesh for mesh in meshes(figure) if mesh.get_array().shape == (grid.shape[0], grid.shape[2])
     )
@@ -56,9 +60,7 @@ def test_what_was_not_observed_is_not_drawn() -> None:
     field = np.full(grid.shape[1:], np.nan)
     at = tuple(np.argwhere(grid.ocean[0])[5])
     field[at] = 0.3
-    figure = maps(
-        [Shown(field, signed("x"), "", 0.3)], grid, [0], target=target("nino34", grid, Place())
-    )
+    figure = maps([Panel(field, attribution("x"))], grid, [0], target("nino34", grid, Place()))
     assert [mesh.get_array().count() for mesh in meshes(figure) if mesh.get_array().ndim == 2].count(
         1
     ) == 1

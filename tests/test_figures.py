@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,11 @@ import xarray as xr
 from conftest import toy_grid
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
+from test_architecture import modules
 
 from deepda import figures
 from deepda.figures.maps import coast, equal_earth
@@ -66,7 +68,7 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "section": lambda: figures.section(placed(GRID), GRID, "anomaly", lat=0.0, title="A section"),
     "rmse": lambda: figures.rmse_by_depth(SCORES),
     "series": lambda: figures.series({"analysis": line(WAVE), "oi": line(WAVE)}, "error (K)", spinup=5),
-    "index": lambda: figures.index_series(line(WAVE), line(WAVE + 0.1), line(0 * WAVE + 0.2), title="I"),
+    "index": lambda: figures.index_series(line(WAVE), line(WAVE + 0.1), line(0 * WAVE + 0.2)),
     "spectra": lambda: figures.spectra({"truth": spectrum(GRID), "analysis": spectrum(GRID)}, 50.0),
     "ratio": lambda: figures.spread_skill_by_depth(
         {"analysis": by_depth(GRID, np.array([1, 0.9, 1.4, 1]))}
@@ -175,6 +177,37 @@ def test_land_missing_and_value_are_three_colours(theme: figures.style.Theme) ->
     assert not near(colour(vj, vi), theme.paper) and not near(colour(vj, vi), theme.land)
 
 
+def lab(colour: np.ndarray) -> np.ndarray:
+    """(..., 3) CIE L*a*b* of sRGB (..., 3) at D65, by CIE 15."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    matrix = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    share = linear @ np.transpose(matrix) / [0.9505, 1.0, 1.089]
+    root = np.where(share > 0.008856, np.cbrt(share), 7.787 * share + 16 / 116)
+    x, y, z = np.moveaxis(root, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
+
+
+@pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("kind", figures.KINDS)
+def test_land_is_no_colour_of_any_field(kind: str, theme: figures.style.Theme) -> None:
+    colours = figures.KINDS[kind].colours(np.linspace(0, 1, 256))[:, :3]
+    apart = np.linalg.norm(lab(colours) - lab(np.array(to_rgb(theme.land))), axis=-1)
+    assert apart.min() > 20  # 2.3 is just noticeable side by side
+
+
+def draws_cells(source: str) -> list[str]:
+    """Calls that colour cells or make colour maps."""
+    names = {"pcolormesh", "imshow", "contourf", "ListedColormap"}
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [ast.unparse(f) for f in calls if ast.unparse(f).split(".")[-1] in names]
+
+
+def test_cells_are_coloured_in_the_room_of_figures_alone() -> None:
+    elsewhere = {n: s for n, s in modules().items() if not n.startswith("deepda.figures.")}
+    assert {name: found for name, source in elsewhere.items() if (found := draws_cells(source))} == {}
+    assert draws_cells("axes.pcolormesh(x, y, z)") == ["axes.pcolormesh"]
+
+
 def test_errors_are_coloured_around_zero_and_truth_and_analysis_alike() -> None:
     truth, analysis, error = figures.truth_analysis_error(placed(GRID)[0], placed(GRID)[0] + 3, GRID)
     assert truth.limits == analysis.limits and truth.kind == analysis.kind
@@ -214,8 +247,10 @@ def test_a_section_needs_one_place_inside_the_grid() -> None:
 
 
 def test_a_field_without_any_value_still_makes_a_map() -> None:
-    figures.map_field(np.full(GRID.shape[1:], np.nan), GRID, "rmse")
-    figures.map_field(np.zeros(GRID.shape[1:]), GRID, "increment")
+    missing = figures.map_field(np.full(GRID.shape[1:], np.nan), GRID, "rmse")
+    assert field_mesh(missing).get_array().count() == 0
+    zero = figures.map_field(np.zeros(GRID.shape[1:]), GRID, "increment")
+    assert field_mesh(zero).get_array().count() == GRID.ocean[0].sum()
 
 
 # ----- curves

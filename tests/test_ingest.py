@@ -304,11 +304,6 @@ def test_a_batch_whose_worker_died_is_told_and_tried_again(
     assert take(tmp_path / "a.csv", output=tmp_path / "out")["a.csv"].status == "kept"
 
 
-def test_two_runs_never_fill_the_same_folder(tmp_path: Path) -> None:
-    with ingest_module._alone(tmp_path), pytest.raises(IngestError, match="another ingest works"):
-        take(csv(tmp_path / "a.csv"), output=tmp_path)
-
-
 # Rows
 
 
@@ -330,8 +325,8 @@ def test_a_product_that_breaks_half_way_leaves_no_rows(
 ) -> None:
     whole = ingest_module.read_parts
 
-    def breaks(path: Path, options: ReadOptions, guard: object) -> Iterator[object]:
-        for result in whole(path, options, guard):  # type: ignore[arg-type]
+    def breaks(path: Path, options: ReadOptions) -> Iterator[object]:
+        for result in whole(path, options):
             yield result
             if result.next_step == 4:
                 raise OSError("a chunk is damaged")

@@ -8,7 +8,8 @@ from conftest import toy_grid
 from scipy import sparse
 from scipy.linalg import solve_discrete_lyapunov
 
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 from osse.known_answer.covariance_algebra import stationary_covariance
 from osse.known_answer.linear_ocean import STEP_SECONDS, LinearOcean, Physics, transition_matrix
 from osse.known_answer.network import Network, observe

@@ -206,8 +206,8 @@ def test_a_missing_window_is_refused(tmp_path: Path, grid: Grid) -> None:
     ("change", "message"),
     [
         ({"thetao": np.zeros((2, 2))}, r"shape \(2, 2\), expected"),
-        ({"stddev": None}, "thetao came, expected thetao, thetao_stddev"),
-        ({"step": 12}, r"window 12 came, expected one of 0..11"),
+        ({"stddev": None}, "thetao found, expected thetao, thetao_stddev"),
+        ({"step": 12}, r"window 12 found, expected one of 0..11"),
         ({"thetao": "hole"}, "not finite in 1 ocean cells of window 2008-01-01"),
     ],
 )
@@ -282,7 +282,7 @@ class Recorder:
 
 def test_a_background_writer_writes_in_order_and_keeps_no_reference() -> None:
     inner, field = Recorder(), np.zeros(1)
-    with in_background(inner, waiting=3) as out:
+    with in_background(inner) as out:
         for step in range(20):
             field[0] = step  # the caller may use its array again
             out.write(step, field)
@@ -293,7 +293,7 @@ def test_a_background_writer_writes_in_order_and_keeps_no_reference() -> None:
 
 def test_an_error_in_the_background_reaches_the_caller() -> None:
     inner, handed = Recorder(fails_at=3), []
-    with pytest.raises(OutputError, match="disk full"), in_background(inner, waiting=2) as out:
+    with pytest.raises(OutputError, match="disk full"), in_background(inner) as out:
         for step in range(1000):
             out.write(step, np.zeros(1))
             handed.append(step)

@@ -16,10 +16,11 @@ from deepda.climatology.files import LEVITUS_SHAPE, Months, read_months, read_su
 from deepda.climatology.observed import ObservedClimatology, grown
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.grid import Grid
-from deepda.geometry.interval_means import DAYS, curve_weights, interval_means, seasons_from_months
+from deepda.geometry.interval_means import curve_weights, interval_means, seasons_from_months
+from deepda.geometry.windows import MONTH_LENGTHS
 from deepda.observations.reading import ObservationError
 
-EDGES = np.concatenate([[0.0], np.cumsum(DAYS)])
+EDGES = np.concatenate([[0.0], np.cumsum(MONTH_LENGTHS)])
 
 
 def months_of(function: object, seed: int = 0, depth: tuple[float, ...] = (0, 50, 300, 900)) -> Months:
@@ -52,7 +53,7 @@ def test_interval_means_are_those_of_quadrature(period: float | None) -> None:
 def test_pentads_keep_the_mean_of_each_month_and_of_the_year() -> None:
     months = np.random.default_rng(2).normal(15, 8, 12)
     pentads = seasons_from_months(73) @ months
-    assert pentads.mean() == pytest.approx(np.average(months, weights=DAYS), abs=1e-12)
+    assert pentads.mean() == pytest.approx(np.average(months, weights=MONTH_LENGTHS), abs=1e-12)
     fine = np.linspace(0, 365, 365 * 200 + 1)  # every month and node ends on a point of it
     curve = curve_weights(fine / 365) @ months
     for month, (a, b) in enumerate(pairwise(EDGES)):
@@ -204,18 +205,123 @@ def test_a_netcdf_climatology_comes_in_one_file_or_twelve_in_kelvin_or_upside_do
     for month in range(12):
         part = xr.Dataset(
             {"t_an": (names, field[month : month + 1], {"long_name": "sea water temperature"})},
-            {"latitude": lat, "longitude": lon, "depth": depth},
-        )
-        part.to_netcdf(tmp_path / "twelve" / f"t{month + 1:02d}.nc")
+            {"latitude": lat, "longitude": lon, "depth": depth,
+             "time": ("time", [372.5 + month], {"units": "months since 1955-01-01"})},
+        )  # fmt: skip
+        part.to_netcdf(tmp_path / "twelve" / f"t{month + 1}.nc")
     parts = read_months([tmp_path / "twelve"])
     assert np.allclose(parts.value[:, 0], found.value[:, 0], atol=1e-3)
     colder = found.value[:, 2] - parts.value[:, 2]  # in situ at 500 m: potential is 0.02 to 0.08 K less
     assert (colder > 0.01).all() and (colder < 0.1).all()
     with pytest.raises(ClimatologyError, match="hold 1 months, expected 12"):
-        read_months([tmp_path / "twelve" / "t01.nc"])
+        read_months([tmp_path / "twelve" / "t1.nc"])
     with pytest.raises(ClimatologyError, match=r"neither lev_t\.bin nor NetCDF"):
         (tmp_path / "nothing").mkdir()
         read_months([tmp_path / "nothing"])
+
+
+def climatology_file(
+    path: Path, months: np.ndarray, time: xr.Variable | None, **attributes: str
+) -> Path:
+    """A whole ocean of 3 levels whose value is the number of the month (1..12)."""
+    value = np.broadcast_to(months[:, None, None, None].astype(float), (months.size, 3, 6, 8))
+    kind = {"units": "degC", "standard_name": "sea_water_potential_temperature", **attributes}
+    axes = {"lat": np.linspace(-75, 75, 6), "lon": np.linspace(22.5, 337.5, 8)}
+    depth = ("depth", [5.0, 100, 500], {"units": "m", "positive": "down"})
+    dataset = xr.Dataset({"thetao": (("time", "depth", "lat", "lon"), value, kind)}, axes)
+    dataset = dataset.assign_coords(depth=depth)
+    (dataset if time is None else dataset.assign_coords(time=time)).to_netcdf(path)
+    return path
+
+
+def times(values: object, units: str | None, **attributes: str) -> xr.Variable:
+    return xr.Variable("time", values, {"units": units, **attributes} if units else attributes)
+
+
+JULY_FIRST = np.roll(np.arange(1, 13), 6)
+MIDDLES = np.array([15, 45, 74, 105, 135, 166, 196, 227, 258, 288, 319, 349.0])
+
+
+@pytest.mark.parametrize(
+    ("months", "time"),
+    [
+        (np.arange(1, 13), None),
+        (np.arange(1, 13), times(np.arange(12), "months since 0000-01-01")),
+        (JULY_FIRST, times(JULY_FIRST + 371.5, "months since 1955-01-01")),
+        (JULY_FIRST, times(MIDDLES[JULY_FIRST - 1] + 365 * (JULY_FIRST < 7), "days since 2001-1-1")),
+        (JULY_FIRST, times(24 * MIDDLES[JULY_FIRST - 1], "hours since 0000-01-01 00:00:00")),
+        (JULY_FIRST, times(MIDDLES[JULY_FIRST - 1], "days since 0001-01-01", calendar="360_day")),
+        (JULY_FIRST, times(JULY_FIRST, None)),
+        (JULY_FIRST, times(JULY_FIRST - 1, None)),
+    ],
+)  # fmt: skip
+def test_the_month_of_a_field_is_what_its_time_says(
+    tmp_path: Path, months: np.ndarray, time: xr.Variable | None
+) -> None:
+    found = read_months([climatology_file(tmp_path / "c.nc", months, time)])
+    assert np.allclose(found.value, np.arange(1, 13)[:, None, None, None])
+
+
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        (
+            times(np.append(np.arange(11), 10) + 0.5, "months since 0001-01-01"),
+            "months 11 more than once",
+        ),
+        (times(np.arange(1, 13), "months since 0001-01-01"), "run into a second year"),
+        (times(np.arange(12) * 5.5, None), "expected 'days since ...', or the numbers of the months"),
+    ],
+)
+def test_times_that_are_no_twelve_months_are_refused(
+    tmp_path: Path, time: xr.Variable, message: str
+) -> None:
+    with pytest.raises(ClimatologyError, match=message):
+        read_months([climatology_file(tmp_path / "c.nc", np.arange(1, 13), time)])
+
+
+def test_twelve_files_without_time_are_refused_whatever_their_names(tmp_path: Path) -> None:
+    files = [climatology_file(tmp_path / f"{m}.nc", np.array([m]), None) for m in range(1, 13)]
+    with pytest.raises(ClimatologyError, match="file names are not read"):
+        read_months(files)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"units": "K"}, "expected those of sea water"),
+        ({"units": "psu"}, "expected one that converts to degC"),
+        ({"standard_name": "sea_water_conservative_temperature"}, "set it to what the values are"),
+        ({"standard_name": "air_temperature"}, "set it to what the values are"),
+    ],
+)
+def test_a_climatology_of_something_else_is_refused(
+    tmp_path: Path, attributes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ClimatologyError, match=message):
+        read_months([climatology_file(tmp_path / "c.nc", np.arange(1, 13), None, **attributes)])
+
+
+def test_depths_of_a_climatology_are_metres_by_their_units_and_never_indices(tmp_path: Path) -> None:
+    with xr.open_dataset(climatology_file(tmp_path / "m.nc", np.arange(1, 13), None)) as sound:
+        centimetres = sound.assign_coords(depth=("depth", [500.0, 1e4, 5e4], {"units": "cm"}))
+        centimetres.to_netcdf(tmp_path / "cm.nc")
+        more = xr.concat([sound, sound.assign_coords(depth=sound.depth + 600)], "depth")
+        more.assign_coords(depth=("depth", np.arange(6.0), {"units": "m"})).to_netcdf(tmp_path / "i.nc")
+    assert np.allclose(read_months([tmp_path / "cm.nc"]).depth, [5, 100, 500])
+    with pytest.raises(ClimatologyError, match="counts its levels"):
+        read_months([tmp_path / "i.nc"])
+
+
+def test_a_lost_fill_value_of_a_climatology_is_land(tmp_path: Path) -> None:
+    with xr.open_dataset(climatology_file(tmp_path / "m.nc", np.arange(1, 13), None)) as sound:
+        land = (sound.lat > 40) & (sound.lon < 250)
+        warm = sound.assign(
+            thetao=(sound.thetao + 10).where(~land, 0.0).assign_attrs(sound.thetao.attrs)
+        )
+        warm.to_netcdf(tmp_path / "zero.nc")
+    found = read_months([tmp_path / "zero.nc"]).value
+    assert np.isnan(found).any() and np.nanmin(found) >= 11
 
 
 def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
@@ -233,7 +339,7 @@ def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
     assert np.isnan(icy[:, 0, 0, 2]).all() and np.isnan(icy).sum() == 12
     found = read_surface(tmp_path / "12.nc")
     assert found.value.shape == (12, 1, 5, 6) and found.lon[-1] == 300
-    with pytest.raises(ObservationError, match="expected 12 x 5 x 7"):
+    with pytest.raises(ObservationError, match="expected 12 months of the year"):
         read_surface(tmp_path / "11.nc")
 
 

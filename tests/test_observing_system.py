@@ -245,5 +245,5 @@ def test_a_random_network_sees_the_wanted_shares(system: ObservingSystem) -> Non
 
 
 def test_a_random_network_refuses_a_share_that_is_none(system: ObservingSystem) -> None:
-    with pytest.raises(ObservingSystemError, match=r"columns 3 came"):
+    with pytest.raises(ObservingSystemError, match=r"columns 3 found"):
         RandomNetwork(system.grid, 0, columns=3)

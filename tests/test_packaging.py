@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from test_architecture import modules
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ("deepda", "osse", "reanalysis", "configs")
@@ -78,6 +81,68 @@ def test_constraints_pin_everything_that_is_asked_for() -> None:
     assert names <= {_name(pin) for pin in pins}
     assert "torch==2.13.0" in pins
     assert all("==" in pin and "+" not in pin and "@" not in pin for pin in pins)
+
+
+IN_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}  # what is called otherwise there
+PARTS = {"dask": {"distributed"}, "fsspec": {"aiohttp"}}  # extras that are packages of their own there
+CONDA_ONLY = {"python", "pip", "xesmf"}
+
+
+def differences(asked: list[str], environment: str) -> set[str]:
+    """Packages (with versions) in one of pyproject and environment.yml and not in the other."""
+    listed = yaml.safe_load(environment)["dependencies"]
+    plain = [line for line in listed if isinstance(line, str)]
+    plain += [line for part in listed if isinstance(part, dict) for line in part["pip"]]
+    held = {_plain(line) for line in plain if _name(line) not in CONDA_ONLY}
+    wanted = {_plain(line) for line in asked}
+    return held ^ {part for line in wanted for part in (line, *PARTS.get(_name(line), ()))}
+
+
+def _plain(requirement: str) -> str:
+    """Name as in conda, and version."""
+    name = _name(requirement)
+    version = requirement.partition(">=")[2]
+    return IN_CONDA.get(name, name) + (f">={version}" if version else "")
+
+
+def test_conda_and_pip_install_the_same_packages() -> None:
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert differences(asked, (ROOT / "environment.yml").read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "expected"),
+    [
+        (["optuna"], ["python>=3.11"], {"optuna"}),
+        ([], ["optuna"], {"optuna"}),
+        (["torch>=2.6"], ["pytorch>=2.5"], {"pytorch>=2.6", "pytorch>=2.5"}),
+        (["torch>=2.6", "cf-xarray"], ["pytorch>=2.6", "cf_xarray"], set()),
+        (["dask[array]"], ["dask", "distributed", {"pip": ["gsw"]}], {"gsw"}),
+    ],
+)
+def test_a_package_that_only_one_installs_is_seen(
+    asked: list[str], held: list[str], expected: set[str]
+) -> None:
+    assert differences(asked, yaml.safe_dump({"dependencies": held})) == expected
+
+
+def imported_packages() -> set[str]:
+    """Top names of everything that the modules import."""
+    nodes = [node for source in modules().values() for node in ast.walk(ast.parse(source))]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0].lower().replace("_", "-") for name in plain | named}
+
+
+# What is needed without an import: engines of xarray, units of cf-xarray, data of land, http of fsspec.
+UNSEEN = {"dask", "fsspec", "zarr", "pint", "global-land-mask", "hydra-core", "pyyaml"}
+
+
+def test_every_package_that_is_asked_for_is_used() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = project["dependencies"] + [line for name in extras if name != "dev" for line in extras[name]]
+    assert {_name(line) for line in asked} - UNSEEN - imported_packages() == set()
 
 
 def _name(requirement: str) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
-from deepda.quality import climate, places, ranges, sensors, shapes
+from deepda.quality import climate, inversions, places, ranges, sensors, shapes
 from deepda.quality.casts import Casts, by_cast
 from deepda.quality.screening import CHECKS, Context, QualityError, Screened, screen, screen_in
 
@@ -236,9 +236,31 @@ def stable(salinity: float = 35.0) -> pd.DataFrame:
     return cast(salinity=np.full(10, salinity))
 
 
-def test_dense_water_above_light_water_is_an_inversion() -> None:
-    assert not shapes.density_inversion(by_cast(stable())).any()
-    assert found(shapes.density_inversion(by_cast(at(stable(), 4, salinity=37.0)))) == [4, 5]
+def test_an_inversion_that_salinity_makes_costs_the_salinity_alone() -> None:
+    assert not inversions.unstable_salinity(by_cast(stable())).any()
+    salty = at(stable(), 4, salinity=37.0)
+    assert found(inversions.unstable_salinity(by_cast(salty))) == [4, 5]
+    assert not inversions.density_inversion(by_cast(salty)).any()
+    result = screen(salty, wet_grid(), now=NOW)
+    assert len(result.kept) == 10 and found(result.kept["salinity"].isna()) == [4, 5]
+    np.testing.assert_array_equal(result.kept["temperature"], salty["temperature"])
+
+
+def test_an_inversion_that_temperature_makes_by_itself_costs_the_values() -> None:
+    warm_below = at(stable(), 5, temperature=18.0)
+    assert found(inversions.density_inversion(by_cast(warm_below))) == [4, 5]
+    assert not inversions.unstable_salinity(by_cast(warm_below)).any()
+    assert not inversions.density_inversion(by_cast(stable())).any()
+
+
+def test_cold_fresh_water_above_warm_salt_water_is_stable() -> None:
+    polar = cast(np.array([-1.5, 2.0]), np.array([30.0, 60.0]), salinity=[33.0, 34.6])
+    assert not inversions.density_inversion(by_cast(polar)).any()
+    assert not inversions.unstable_salinity(by_cast(polar)).any()
+
+
+def test_a_table_without_salinity_gets_none() -> None:
+    assert "salinity" not in screen(cast(), wet_grid(), now=NOW).kept.columns
 
 
 def test_the_limit_of_inversions_is_that_of_gsw() -> None:
@@ -246,13 +268,13 @@ def test_the_limit_of_inversions_is_that_of_gsw() -> None:
         table = cast(10.0, np.array([10.0, 20.0]), salinity=35.0)
         slope = gsw.rho(gsw.SR_from_SP(36.0), 10, 15) - gsw.rho(gsw.SR_from_SP(35.0), 10, 15)
         table = at(table, 0, salinity=35.0 + excess / slope)
-        assert shapes.density_inversion(by_cast(table)).all() == bad
+        assert inversions.unstable_salinity(by_cast(table)).all() == bad
 
 
 def test_casts_without_salinity_have_no_inversions() -> None:
     xbt = cast(THERMOCLINE[::-1].copy(), platform_type="xbt")
-    assert not shapes.density_inversion(by_cast(xbt)).any()
-    assert not shapes.density_inversion(by_cast(xbt.assign(salinity=np.nan))).any()
+    assert not inversions.density_inversion(by_cast(xbt)).any()
+    assert not inversions.density_inversion(by_cast(xbt.assign(salinity=np.nan))).any()
 
 
 def test_a_stuck_sensor_is_found_though_potential_temperature_is_not_constant() -> None:
@@ -280,17 +302,22 @@ def test_a_value_the_ocean_never_had_is_rejected_and_a_rare_one_is_not() -> None
     table = by_cast(cast())
     assert not climate.climatological(table, grid, warm(grid)).any()
     assert not climate.climatological(at(table, 4, temperature=19.0), grid, warm(grid)).any()
-    assert found(climate.climatological(at(table, 4, temperature=24.0), grid, warm(grid))) == [4]
+    assert found(climate.climatological(at(table, 4, temperature=26.0), grid, warm(grid))) == [4]
+
+
+def below(offset: object) -> pd.DataFrame:
+    """A cast below the thermocline of `warm`, off by some K."""
+    return cast(np.linspace(11.1, 10.9, 10) + offset, np.linspace(360, 590, 10))
 
 
 def test_a_biased_profile_goes_as_a_whole() -> None:
     grid = wet_grid()
-    biased = by_cast(cast(THERMOCLINE - 2.5))
+    biased = by_cast(below(-2.5))
     assert climate.constant_bias(biased, grid, warm(grid)).all()
     assert not climate.climatological(biased, grid, warm(grid)).any()
-    assert not climate.constant_bias(by_cast(cast(THERMOCLINE + 1.5)), grid, warm(grid)).any()
-    zigzag = THERMOCLINE + 2.5 * (-1.0) ** np.arange(10)
-    assert not climate.constant_bias(by_cast(cast(zigzag)), grid, warm(grid)).any()
+    assert not climate.constant_bias(by_cast(below(1.5)), grid, warm(grid)).any()
+    zigzag = 2.5 * (-1.0) ** np.arange(10)
+    assert not climate.constant_bias(by_cast(below(zigzag)), grid, warm(grid)).any()
 
 
 def test_departures_are_linear_in_depth_and_time_across_the_new_year(grid: Grid) -> None:
@@ -325,6 +352,38 @@ def test_the_spread_between_neighbours_agrees_with_numpy(grid: Grid) -> None:
         columns = [(column + k) % grid.lon.size for k in (-1, 0, 1)]
         around = annual[level][np.ix_(rows, columns)]
         assert spread[level, row, column] == pytest.approx(np.nanstd(around), abs=1e-6)
+
+
+def heaved(metres: float, lat: float) -> pd.DataFrame:
+    """The thermocline of `cast`, lower by some metres."""
+    return by_cast(cast(np.interp(DEPTH - metres, DEPTH, THERMOCLINE), lat=lat, error=0.02))
+
+
+def test_el_nino_lowers_the_thermocline_and_is_kept_and_a_wild_value_is_not() -> None:
+    grid = wet_grid()
+    model = warm(grid, stddev=0.2)  # a model run whose thermocline hardly moves
+    nino = heaved(50.0, lat=0.0)
+    assert (nino["temperature"] - THERMOCLINE).max() > 3.0
+    assert not climate.climatological(nino, grid, model).any()
+    assert not climate.constant_bias(nino, grid, model).any()
+    wild = nino.assign(temperature=nino["temperature"] + 10.0 * (nino["depth"] == 140.0))
+    assert climate.climatological(wild, grid, model)[[0, 1, 2, 4, 6, 7]].tolist() == 3 * [False] + [
+        True
+    ] + 2 * [False]
+    deep = by_cast(cast(np.array([11.0, 15.0]), np.array([400.0, 500.0]), lat=0.0, error=0.02))
+    assert found(climate.climatological(deep, grid, model)) == [1]  # no gradient, no heave
+
+
+def test_the_variance_is_that_of_anomalies_neighbours_and_heave_and_larger_at_the_equator() -> None:
+    grid = wet_grid()
+    climatology = warm(grid, stddev=0.3)
+    place = float(grid.depth[1] + grid.depth[2]) / 2
+    mean = climatology.mean[0, :, 20, 13].astype(float)
+    slope = (mean[2] - mean[1]) / (grid.depth[2] - grid.depth[1])
+    for lat, factor in ((10.1, 1.0), (9.9, 1.5), (-9.9, 1.5), (-10.1, 1.0)):
+        table = by_cast(cast(20.0, np.array([place]), lat=lat))
+        stddev = climate.departures(table, grid, climatology)[1]
+        assert stddev[0] == pytest.approx(factor * np.hypot(0.3, climate.HEAVE * slope), rel=1e-4)
 
 
 def test_no_climatology_no_verdict() -> None:
@@ -390,9 +449,15 @@ def spoiled(grid: Grid) -> pd.DataFrame:
         at(cast(np.linspace(9, 5, 10), DEPTH + 700), 6, temperature=12.0),  # below the climatology
         cast(np.array([18.0, 17.9, 8.0, 7.9, 7.8]), np.array([710.0, 720, 730, 740, 750])),
         cast(np.array([18.0, 3.0, 3.0]), np.array([710.0, 720, 730])),
-        at(stable(), 4, salinity=37.0),
-        cast(THERMOCLINE - 2.5),
-        at(cast(), 4, temperature=21.7),
+        at(stable(), 5, temperature=18.0),
+        below(-2.5),
+        at(cast(), 4, temperature=26.0),
+        cast(np.array([12.0, 11, 9, 8]), np.full(4, 30.0)),
+        at(cast(), 3, depth=900.0),
+        at(cast(np.linspace(9, 8.2, 10), DEPTH + 700), 6, temperature=10.2),
+        at(cast(), 5, temperature=0.5),
+        cast(np.array([25.0, 24.5]), np.array([2.0, 30.0]), platform_type="xbt"),
+        cast(np.array([9.0, 8.9, 10.2]), np.array([710.0, 720, 724]), platform_type="xbt"),
     ]  # fmt: skip
     named = []
     for number, frame in enumerate(frames):

@@ -122,7 +122,7 @@ def test_land_hides_nothing_and_longitude_wraps() -> None:
 
 
 def test_one_window_hides_nothing_known() -> None:
-    with pytest.raises(ValueError, match="1 windows came"):
+    with pytest.raises(ValueError, match="1 windows were found"):
         representativeness_from_control(np.zeros((1, 1, 3, 3)), np.ones((1, 3, 3), bool))
 
 

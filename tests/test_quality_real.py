@@ -76,7 +76,7 @@ def test_good_floats_pass(screened: Screened) -> None:
 
 def test_rows_are_lost_for_few_reasons_and_none_in_between(screened: Screened) -> None:
     assert sum(screened.reasons.values()) + len(screened.kept) == screened.rows_in
-    assert set(screened.reasons) <= {"duplicate", "density_inversion", "on_land", "climatology"}
+    assert set(screened.reasons) <= {"duplicate", "xbt_start", "on_land", "climatology"}
     others = sum(count for reason, count in screened.reasons.items() if reason != "duplicate")
     assert others < 0.01 * screened.rows_in
 

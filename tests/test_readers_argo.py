@@ -10,7 +10,8 @@ import netCDF4
 import numpy as np
 import pytest
 
-from deepda.observations.argo import argo_files, read_greylist
+from deepda.observations.argo import read_greylist
+from deepda.observations.argo_files import argo_files
 from deepda.observations.formats import read_observations
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 

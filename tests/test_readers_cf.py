@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from netcdf_files import DEPTH, NOON, SALT, WATER, cast_file, write
 
-from deepda.observations.cfroles import ASSUMED
+from deepda.observations.assumptions import kind_assumed
 from deepda.observations.formats import format_of, read_format
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 from deepda.observations.seawater import pressure_of
@@ -57,11 +57,37 @@ def test_the_kind_of_temperature_is_the_standard_name_s(
 
 def test_what_contradicts_its_name_or_is_unsaid_is_said(tmp_path: Path) -> None:
     plain = {"temp": None, "temperature": (OBS, WATER, {"units": "degC"})}
-    assert read(cast_file(tmp_path / "a.nc", plain)).assumed == (ASSUMED,)
+    path = cast_file(tmp_path / "a.nc", plain)
+    assert read(path).assumed == (kind_assumed("temperature", "potential"),)
     named = {"temp": None, "temperature": (OBS, WATER, TEMP)}
     (said,) = read(cast_file(tmp_path / "b.nc", named)).assumed
     assert "in situ" in said and "standard_name" in said
     assert read(cast_file(tmp_path / "c.nc", {})).assumed == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("potential", 5.0), ("in_situ", 4.915), ("conservative", 5.007)]
+)
+@pytest.mark.parametrize("name", ["temperature", "temp"])
+def test_the_user_says_the_kind_where_the_file_does_not(
+    name: str, kind: str, expected: float, tmp_path: Path
+) -> None:
+    path = cast_file(tmp_path / "a.nc", {"temp": None, name: (OBS, WATER, {"units": "degC"})})
+    result = read(path, temperature=kind)
+    assert deepest(result) == pytest.approx(expected, abs=2e-3) and result.assumed == ()
+    path = cast_file(tmp_path / "b.nc", {"temp": None, name: (OBS, WATER, POTENTIAL)})
+    assert deepest(read(path, temperature=kind)) == 5.0  # what a file says holds
+
+
+def test_assumed_salinity_and_blank_errors_are_said(tmp_path: Path) -> None:
+    path = cast_file(tmp_path / "a.nc", {"salinity": None})
+    (said,) = read(path).assumed
+    assert said == "no salinity: 35 taken for the potential temperature"
+    errors = np.where(np.arange(WATER.size) == 0, np.nan, 0.1)
+    path = cast_file(tmp_path / "b.nc", {"error": (OBS, errors, {"units": "K"})})
+    assert read(path).assumed == ("rows without an error: that of the platform type taken",)
+    path = cast_file(tmp_path / "c.nc", {"error": (OBS, np.full(WATER.size, 0.1), {"units": "K"})})
+    assert read(path).assumed == ()
 
 
 def test_anomalies_are_never_temperatures(tmp_path: Path) -> None:

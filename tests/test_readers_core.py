@@ -278,7 +278,7 @@ def test_unknown_qualities_to_keep_are_refused() -> None:
         ("empty.nc", b"", "zero bytes"),
         ("text.nc", b"time,lat\n", "begins with"),
         ("zip.nc", b"PK\x03\x04rest", "begins with"),
-        ("short.nc", b"CDF\x01", "cannot be opened"),
+        ("short.nc", b"CDF\x01", "header does not end"),
         ("short.grd", b"\x00\x00\x48\x00abc", "Fortran records"),
     ],
 )
@@ -314,7 +314,7 @@ def test_a_library_that_hangs_is_given_up(tmp_path: Path) -> None:
     start = time.monotonic()
     with (
         Guard(patience=1.0) as guard,
-        pytest.raises(ObservationError, match=r"crashed the library .* over 1 s"),
+        pytest.raises(ObservationError, match=r"took longer than 1 s"),
     ):
         guard.read(tmp_path / "own.csv", "own", ReadOptions(salinity=None, columns=Sleepy()))  # type: ignore[arg-type]
     assert time.monotonic() - start < 20

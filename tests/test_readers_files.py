@@ -42,11 +42,12 @@ def test_wod_days_count_from_1770(real: Path) -> None:
 def test_wod_flag_zero_is_good_and_all_others_are_not(real: Path) -> None:
     path = real / "wod18_iquod" / "WOD18_sample_1995" / "wod_007274385O.nc"
     with netCDF4.Dataset(path) as data:
-        flags = data["Temperature_WODflag"][:]
+        flags, originator = data["Temperature_WODflag"][:], data["Temperature_origflag"][:]
     result = read_observations(path)
     assert result.reasons == {"temperature_flagged_bad": (flags > 0).sum()}
     assert (flags[result.table["source_index"]] == 0).all()
-    assert set(result.table["qc"]) == {"good"}
+    changed = originator[result.table["source_index"]] == 5  # of GTSPP
+    np.testing.assert_array_equal(result.table["qc"] == "probably_good", changed)
 
 
 def test_wod_probes_are_told_apart(real: Path) -> None:
@@ -60,7 +61,7 @@ def test_wod_probes_are_told_apart(real: Path) -> None:
 
 def test_ragged_casts_agree_with_a_loop_over_the_row_sizes(real: Path) -> None:
     path = real / "wodpy" / "ocldb1570984477.6279_OSD.nc"
-    table = read_observations(path, ReadOptions(keep=("good", "bad"))).table
+    table = read_observations(path, ReadOptions(keep=("good", "unknown", "bad"))).table
     with netCDF4.Dataset(path) as data:
         data.set_auto_mask(False)
         sizes, depth, salt = data["z_row_size"][:], data["z"][:], data["Salinity"][:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from test_readers_profiles import WRITERS
 
 from deepda.observations.formats import format_of, read_observations
-from deepda.observations.guard import Guard
 from deepda.observations.reading import ObservationError, ReadOptions
 from deepda.observations.table import require_table
 
@@ -38,12 +36,6 @@ damage = st.tuples(
 )
 
 
-@pytest.fixture(scope="module")
-def guard() -> Iterator[Guard]:
-    with Guard(patience=60.0) as one:
-        yield one
-
-
 def damaged(content: bytes, how: tuple) -> bytes:
     """The content with bits flipped, and cut at a part of its length."""
     part, cut, flips = how
@@ -54,11 +46,11 @@ def damaged(content: bytes, how: tuple) -> bytes:
     return bytes(out)
 
 
-def read_or_refuse(path: Path, content: bytes, how: tuple, guard: Guard | None) -> None:
+def read_or_refuse(path: Path, content: bytes, how: tuple) -> None:
     path.unlink(missing_ok=True)  # HDF5 may still hold the damaged one before
     path.write_bytes(damaged(content, how))
     try:
-        result = read_observations(path, ReadOptions(start="1981-01"), guard)
+        result = read_observations(path, ReadOptions(start="1981-01"))
     except ObservationError as error:
         assert "expected" in str(error) or ";" in str(error)
         return
@@ -78,11 +70,11 @@ fuzz = settings(
 @fuzz
 @given(how=damage)
 def test_damaged_files_of_every_format_are_read_or_refused(
-    name: str, how: tuple, tmp_path: Path, guard: Guard
+    name: str, how: tuple, tmp_path: Path
 ) -> None:
     if not (intact := tmp_path / "intact.nc").exists():
         WRITERS[name](intact)
-    read_or_refuse(tmp_path / f"{name}.nc", intact.read_bytes(), how, guard)
+    read_or_refuse(tmp_path / f"{name}.nc", intact.read_bytes(), how)
 
 
 @pytest.mark.data
@@ -90,10 +82,10 @@ def test_damaged_files_of_every_format_are_read_or_refused(
 @fuzz
 @given(how=damage)
 def test_damaged_real_files_are_read_or_refused(
-    name: str, how: tuple, data_root: Path, tmp_path: Path, guard: Guard
+    name: str, how: tuple, data_root: Path, tmp_path: Path
 ) -> None:
     source = data_root / "real" / REAL[name]
-    read_or_refuse(tmp_path / source.name, source.read_bytes(), how, guard)
+    read_or_refuse(tmp_path / source.name, source.read_bytes(), how)
 
 
 @fuzz

@@ -74,10 +74,9 @@ def test_sst_needs_no_depth(tmp_path: Path) -> None:
         ("time,lat,lon,depth,temperature\n", "holds no value"),
         ("time,lat,lon,depth,temperature\n2010-01-01,1,2,3,warm\n", "column temperature holds text"),
         (
-            "time,lat,lon,depth (fathoms),temperature\n2010-01-01,1,2,3,4\n",
-            "depth in 'fathoms', expected m",
+            "time,lat,lon,depth (bananas),temperature\n2010-01-01,1,2,3,4\n",
+            "is in 'bananas', expected m",
         ),
-        ("time,lat,lon,depth,temperature [F]\n2010-01-01,1,2,3,80\n", "expected degC or K"),
         ("a,b\n1,2,3,4\n1\n\x00\x00", "no column|cannot be read"),
     ],
 )
@@ -94,7 +93,8 @@ def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("yesterday,1,2,3,4,good,argo", "time_missing"),
+        ("yesterday,1,2,3,4,good,argo", "time_unreadable"),
+        (",1,2,3,4,good,argo", "time_missing"),
         ("2999-01-01,1,2,3,4,good,argo", "time_in_future"),
         ("2010-01-01,123,45,3,4,good,argo", "position_looks_swapped"),
         ("2010-01-01,1,2,3,298.15,good,argo", "temperature_looks_kelvin"),

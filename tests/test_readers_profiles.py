@@ -342,11 +342,10 @@ def test_probably_bad_is_kept_only_on_request(name: str, tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize("name", ["en4", "wod", "fdbk"])
+@pytest.mark.parametrize("name", ["en4", "fdbk"])
 def test_a_rejected_profile_rejects_all_its_levels(name: str, tmp_path: Path) -> None:
     how: dict[str, dict[str, object]] = {
         "en4": {"profile": "4"},
-        "wod": {"profile": 4},
         "fdbk": {"cast": 4},
     }
     WRITERS[name](path := tmp_path / f"{name}.nc", **how[name])

@@ -15,20 +15,21 @@ import xarray as xr
 from test_reanalysis import checksums, toy_space, trained
 
 from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
-from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
+from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import PeriodError
 from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.cli import main
 from deepda.commands.period import continued, period_settings
 from deepda.feedback import read_feedback
+from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import season_of, windows, windows_of_months
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError
 from deepda.settings.compose import load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
-from reanalysis.checking import Checking, RowWindows, Window
 from reanalysis.ingested_ocean import NO_LAYER, IngestedOcean, open_archive
-from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
 
 __all__ = ["trained"]  # a fixture
@@ -195,7 +196,7 @@ def test_a_continuation_leaves_no_gap_and_takes_nothing_back(
     config = continued(finished, [*period_settings("2001-01", "2001-03"), "device=cpu"])
     assert (config.reanalysis.start, config.reanalysis.end, config.reanalysis.months) == (FIRST, 2001, 3)
     assert config.output == str(finished)
-    with pytest.raises(ReanalysisError, match="there are observations of 1996-2000"):
+    with pytest.raises(PeriodError, match="there are observations of 1996-2000"):
         run(config, finished, open_ocean=open_archive)
     assert saved_config(finished).reanalysis.end == LAST  # a refusal leaves the product as it was
     with pytest.raises(UsageError, match="begin one without --continue"):
@@ -219,7 +220,7 @@ def test_more_observations_may_come_but_not_another_climatology(
             editions.append(json.loads(file.observations)["edition"])
     assert len(set(editions)) == 2
     write_climatology(tmp_path / "normal.nc", shift=1.0)
-    with pytest.raises(ReanalysisError, match="choose another --output"):
+    with pytest.raises(ConfigError, match="choose another --output"):
         reanalyse(trained, tmp_path, out, "reanalysis.end=1999")
 
 
@@ -265,25 +266,14 @@ def test_a_value_far_from_the_background_is_rejected_before_its_use() -> None:
     )  # fmt: skip
     table.loc[[2, 7], "temperature"] += 40 * space.scale.max()
     plain = Plain(space.grid.shape)
-    checking = Checking(plain, space, lambda observations, _: observations)  # type: ignore[arg-type]
     ends = np.datetime64("1999-02-01", "s"), np.datetime64("1999-03-01", "s")
-    window = Window(table, *ends, torch.tensor([1]))
-    [used] = checking.passed(checking.first_guess(1), [window])
-    assert window.table["reason"].tolist() == ["", "", "background_level", "", "", "", "", ""]
+    window = WindowOfRows(table, *ends, torch.tensor([1]), space, Members(1, 0))
+    [step] = cycle(plain, plain.first_guess(1), [window])
+    used = step.observations
+    assert isinstance(used, CheckedObservations) and used.start == ends[0]
+    assert used.table["reason"].tolist() == ["", "", "background_level", "", "", "", "", ""]
     assert used is plain.seen[0] and int(used.seen.sum()) == 5
     assert not used.seen[0, z[2], y[2], x[2]] and not used.seen[0, z[6], y[6], x[6]]
-
-
-def test_windows_of_rows_are_kept_until_forgotten() -> None:
-    made = [Window(pd.DataFrame(), np.datetime64(n, "D"), np.datetime64(n + 1, "D"), torch.zeros(1))
-            for n in range(6)]  # fmt: skip
-    rows = RowWindows(iter(made))
-    ahead = iter(rows)
-    assert [next(ahead), next(ahead)] == made[:2] and rows[0] is made[0]
-    rows.forget(2)
-    assert rows[1] is made[3] and next(ahead) is made[2] and list(ahead) == made[3:]
-    with pytest.raises(StopIteration):
-        rows[4]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +316,7 @@ def test_training_on_real_observations_is_refused(tmp_path: Path, capsys: pytest
     words = ["osse=smoke", "control.years=4", "osse.train_years=2", "osse.test_years=1", "per_year=12",
              "osse.spinup=1", "observations=ingested", "--output", str(tmp_path)]  # fmt: skip
     assert main(["osse", "run", *words]) == 2
-    assert "observations=ingested came, expected synthetic ones" in capsys.readouterr().err
+    assert "observations=ingested found, expected synthetic ones" in capsys.readouterr().err
 
 
 def test_the_same_window_gives_the_same_table(trained: Path, archive: Path) -> None:

@@ -22,7 +22,10 @@ from conftest import toy_grid
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace, scale_of
+from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
@@ -34,13 +37,13 @@ from deepda.observations.synthetic import observe
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.settings.compose import dump, load_config
-from deepda.settings.schema import Config
+from deepda.settings.schema import Config, ConfigError
 from osse.twin.historical_twin import HistoryError, twin_of_history
 from reanalysis.judge import Record, Series, judge
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
 from reanalysis.run import run
 from reanalysis.scores import periods_of, scores_of, trends_of
-from reanalysis.years import VARIABLES, ahead, first_guess, perturbed
+from reanalysis.years import VARIABLES, ahead
 
 MONTHS = 12
 YEARS = range(1998, 2001)
@@ -72,6 +75,7 @@ class ToyOcean:
     """
 
     years = range(1990, 2011)
+    synthetic = True
     fallible = False
     edition = ""
 
@@ -161,7 +165,8 @@ def reanalyse(trained: Path, output: Path, ocean: ToyOcean, *words: str) -> dict
 
 def checksums(folder: Path) -> dict[str, str]:
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("thetao_*.nc")
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.glob("twin_thetao_*.nc")
     }
 
 
@@ -185,7 +190,7 @@ def test_a_killed_reanalysis_ends_with_the_same_bytes(
         with pytest.raises(InterruptedError):
             reanalyse(trained, tmp_path / "cut", ToyOcean(toy_space(), breaks), word)
         assert not list((tmp_path / "cut").glob(".*"))  # no half-written file
-    assert set(checksums(tmp_path / "cut")) == {"thetao_1998.nc", "thetao_1999.nc"}
+    assert set(checksums(tmp_path / "cut")) == {"twin_thetao_1998.nc", "twin_thetao_1999.nc"}
     reanalyse(trained, tmp_path / "cut", ToyOcean(toy_space()), word)
     assert len(checksums(whole)) == 3
     assert checksums(tmp_path / "cut") == checksums(whole)
@@ -195,10 +200,55 @@ def test_finished_years_are_not_made_again_and_a_later_end_goes_on(
     trained: Path, finished: Path, tmp_path: Path
 ) -> None:
     reanalyse(trained, tmp_path / "out", ToyOcean(toy_space()), "reanalysis.end=1999")
-    before = (tmp_path / "out" / "thetao_1999.nc").stat().st_mtime_ns
+    before = (tmp_path / "out" / "twin_thetao_1999.nc").stat().st_mtime_ns
     reanalyse(trained, tmp_path / "out", ToyOcean(toy_space()))
-    assert (tmp_path / "out" / "thetao_1999.nc").stat().st_mtime_ns == before
+    assert (tmp_path / "out" / "twin_thetao_1999.nc").stat().st_mtime_ns == before
     assert checksums(tmp_path / "out") == checksums(finished)
+
+
+def test_a_second_writer_is_refused_and_the_first_goes_on(
+    trained: Path, finished: Path, tmp_path: Path
+) -> None:
+    first, refused = ToyOcean(toy_space()), []
+    table = first.table
+
+    def interrupted_by_another(start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        if start == np.datetime64("1999-06-01") and not refused:
+            with pytest.raises(UsageError, match="is being written by process"):
+                reanalyse(trained, tmp_path, ToyOcean(toy_space()))
+            refused.append(start)
+        return table(start, end)
+
+    first.table = interrupted_by_another  # type: ignore[method-assign]
+    reanalyse(trained, tmp_path, first)
+    assert refused and checksums(tmp_path) == checksums(finished)
+
+
+def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["reanalysis.start=1998", "reanalysis.end=1998"]
+    with pytest.raises(InterruptedError):
+        reanalyse(trained, tmp_path, ToyOcean(toy_space(), "1998-05"), *words)
+    hidden = [tmp_path / ".twin_thetao_1998.nc.part", tmp_path / "feedback" / ".part.parquet.unfinished"]
+    hidden[1].parent.mkdir()
+    for path in hidden:
+        path.write_bytes(b"half")
+    reanalyse(trained, tmp_path, ToyOcean(toy_space()), *words)
+    assert not [path for path in hidden if path.exists()] and checksums(tmp_path)
+
+
+def test_a_finished_reanalysis_repeated_has_nothing_to_do(trained: Path, tmp_path: Path) -> None:
+    words = ["reanalysis.end=1998"]
+    scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")}
+    again = reanalyse(trained, tmp_path, ToyOcean(toy_space(), "1998-01", known=True), *words)
+    assert again["rmse"] == scores["rmse"]
+    assert "finished, nothing to do" in (tmp_path / "log.txt").read_text()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.nc")} == stamps
+    (tmp_path / "scores.json").unlink()
+    again = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    assert again["rmse"] == scores["rmse"]
 
 
 def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
@@ -210,30 +260,30 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
     restarts = sorted(path.name for path in out.glob("restart_*"))
     assert restarts == ["restart_1999.safetensors", "restart_2000.safetensors"]
     (out / restarts[-1]).write_bytes(b"broken")
-    (out / "thetao_2000.nc").unlink()
+    (out / "twin_thetao_2000.nc").unlink()
     reanalyse(trained, out, ToyOcean(toy_space()))
     assert "1998-1999 are finished" in (out / "log.txt").read_text()
     assert checksums(out) == checksums(finished)
 
 
 def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
-    estimate = first_guess(StandStill(toy_space().grid), 1, 0)
+    estimate = Members(1, 0).first_guess(StandStill(toy_space().grid))
     for year in (1998, 1999):
-        (tmp_path / f"thetao_{year}.nc").touch()
+        (tmp_path / f"twin_thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
-    found = last_finished(tmp_path, YEARS, "mine")
+    found = last_finished(tmp_path, YEARS, "mine", synthetic=True)
     assert found is not None and found[0] == 1999
     torch.testing.assert_close(found[1].spread, estimate.spread, rtol=0, atol=0)
-    assert last_finished(tmp_path, YEARS, "another") is None
-    (tmp_path / "thetao_1998.nc").unlink()
-    assert last_finished(tmp_path, YEARS, "mine") is None
+    assert last_finished(tmp_path, YEARS, "another", synthetic=True) is None
+    (tmp_path / "twin_thetao_1998.nc").unlink()
+    assert last_finished(tmp_path, YEARS, "mine", synthetic=True) is None
 
 
 @pytest.mark.parametrize(
     ("word", "name", "message"),
     [
-        ("seed=9", "toy", "seed=1, this one has seed=9"),
-        ("reanalysis.members=2", "toy", "reanalysis.members=1, this one has reanalysis.members=2"),
+        ("seed=9", "toy", "seed=1 there, 9 asked for"),
+        ("reanalysis.members=2", "toy", "reanalysis.members=1 there, 2 asked for"),
         ("seed=1", "others", "'source': 'toy'"),
     ],
 )
@@ -241,7 +291,7 @@ def test_a_folder_of_other_settings_is_refused(
     trained: Path, finished: Path, word: str, name: str, message: str
 ) -> None:
     before = checksums(finished)
-    with pytest.raises(ReanalysisError, match="choose another --output") as refusal:
+    with pytest.raises(ConfigError, match="choose another --output") as refusal:
         reanalyse(trained, finished, ToyOcean(toy_space(), name=name), word)
     assert message in str(refusal.value) and "\n" not in str(refusal.value)
     assert checksums(finished) == before
@@ -251,7 +301,7 @@ def test_a_folder_of_other_weights_is_refused(trained: Path, finished: Path, tmp
     (tmp_path / "config.yaml").write_text((trained / "config.yaml").read_text())
     config = load_config("reanalysis", [], run=trained)
     save_checkpoint(tmp_path / "checkpoint", network(config, toy_space(), seed=6), toy_space(), {})
-    with pytest.raises(ReanalysisError, match="weights="):
+    with pytest.raises(ConfigError, match="weights="):
         reanalyse(tmp_path, finished, ToyOcean(toy_space()))
 
 
@@ -262,13 +312,13 @@ def test_the_folder_of_the_run_itself_is_refused(trained: Path) -> None:
 
 @pytest.mark.parametrize("word", ["reanalysis.start=1989", "reanalysis.end=2011"])
 def test_years_that_nobody_observed_are_refused(trained: Path, tmp_path: Path, word: str) -> None:
-    with pytest.raises(ReanalysisError, match="there are observations of 1990-2010"):
+    with pytest.raises(PeriodError, match="there are observations of 1990-2010"):
         reanalyse(trained, tmp_path, ToyOcean(toy_space()), word)
-    assert checksums(tmp_path) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]  # it blocks nothing
 
 
 def test_the_years_open_as_one(finished: Path) -> None:
-    with xr.open_mfdataset(str(finished / "thetao_*.nc")) as file:
+    with xr.open_mfdataset(str(finished / "twin_thetao_*.nc")) as file:
         assert file["thetao"].dims == ("time", "depth", "lat", "lon")
         assert (
             file.sizes["time"] == len(YEARS) * MONTHS and file["time"].to_index().is_monotonic_increasing
@@ -279,7 +329,7 @@ def test_the_years_open_as_one(finished: Path) -> None:
 
 
 def test_a_file_tells_what_it_was_made_of(trained: Path, finished: Path) -> None:
-    with netCDF4.Dataset(finished / "thetao_1999.nc") as file:
+    with netCDF4.Dataset(finished / "twin_thetao_1999.nc") as file:
         weights = (trained / "checkpoint" / "weights.safetensors").read_bytes()
         assert file.weights_sha256 == hashlib.sha256(weights).hexdigest()
         assert json.loads(file.config)["reanalysis.start"] == 1998
@@ -290,7 +340,7 @@ def test_a_file_tells_what_it_was_made_of(trained: Path, finished: Path) -> None
 def test_the_compliance_checker_finds_no_error(finished: Path) -> None:
     suite = CheckSuite()
     suite.load_all_available_checkers()
-    dataset = suite.load_dataset(str(finished / "thetao_1999.nc"))
+    dataset = suite.load_dataset(str(finished / "twin_thetao_1999.nc"))
     checked, errors = suite.run_all(dataset, ["cf:1.11"])["cf:1.11"]
     assert not errors
     assert [result.msgs for result in checked if result.value[0] < result.value[1]] == []
@@ -306,7 +356,7 @@ def test_the_truth_is_followed_and_the_report_is_written(trained: Path, tmp_path
 
 def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Path) -> None:
     reanalyse(trained, tmp_path, ToyOcean(toy_space(), values=0), "reanalysis.end=1998")
-    with xr.open_dataset(tmp_path / "thetao_1998.nc") as file:
+    with xr.open_dataset(tmp_path / "twin_thetao_1998.nc") as file:
         assert float(abs(file["thetao_observation_influence"]).max()) == 0
         error = file["thetao"].values - toy_space().climatology.mean
         assert np.nanmax(abs(error)) < 1e-3
@@ -317,8 +367,8 @@ def test_member_nought_is_the_analysis_and_the_others_depart_from_it(
 ) -> None:
     reanalyse(trained, tmp_path, ToyOcean(toy_space()), "reanalysis.members=3")
     with (
-        xr.open_dataset(tmp_path / "thetao_2000.nc") as many,
-        xr.open_dataset(finished / "thetao_2000.nc") as one,
+        xr.open_dataset(tmp_path / "twin_thetao_2000.nc") as many,
+        xr.open_dataset(finished / "twin_thetao_2000.nc") as one,
     ):
         assert many["thetao"].dims == ("realization", "time", "depth", "lat", "lon")
         assert float(abs(many["thetao"][0] - one["thetao"]).max()) < 2e-3  # batches round otherwise
@@ -350,15 +400,15 @@ def test_members_see_observations_with_their_stated_error() -> None:
     precision[:, 0] = 0
     seen = Observations(torch.ones(1, *shape), precision, torch.tensor([3]), 73)
     day = np.datetime64("1999-01-06", "s")
-    once, again = (perturbed(seen, 4, 1, day) for _ in range(2))
-    other = perturbed(seen, 4, 1, day + np.timedelta64(5, "D"))
+    once, again = (Members(4, 1).perturbed(seen, day) for _ in range(2))
+    other = Members(4, 1).perturbed(seen, day + np.timedelta64(5, "D"))
     assert torch.equal(once.value, again.value) and not torch.equal(once.value, other.value)
     assert torch.equal(once.value[0], seen.value[0]) and torch.equal(
         once.value[:, 0], once.value[:1, 0].expand(4, -1, -1)
     )
     assert (once.value[1:, 1:].std() - 0.2).abs() < 0.003
     assert abs(np.corrcoef(once.value[1, 1:].ravel(), once.value[2, 1:].ravel())[0, 1]) < 0.06
-    assert perturbed(seen, 1, 1, day) is seen
+    assert Members(1, 1).perturbed(seen, day) is seen
 
 
 def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None:
@@ -368,10 +418,10 @@ def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None
         np.linspace(0, 500, 9),
         np.ones((8, 30, 60), bool),
     )
-    guess = first_guess(StandStill(grid), 12, seed=2)
+    guess = Members(12, 2).first_guess(StandStill(grid))
     assert float(guess.mean[0].abs().max()) == 0
     assert abs(float(guess.mean[1:].std()) - 0.5) < 0.03
-    assert torch.equal(guess.mean[:3], first_guess(StandStill(grid), 3, seed=2).mean)
+    assert torch.equal(guess.mean[:3], Members(3, 2).first_guess(StandStill(grid)).mean)
     step = guess.mean[1:] - guess.mean[1:].roll(1, dims=3)
     # 6 degrees apart in noise that a Gaussian of 10 degrees has smoothed; across the date line too
     alike = 0.5 * np.sqrt(2 * (1 - np.exp(-(6**2) / (4 * 10**2))))
@@ -397,7 +447,9 @@ def biased_files(folder: Path, space: StateSpace, ocean: ToyOcean, bias: NDArray
     """Files of YEARS that are wrong by `bias` (depth) K and say 0.25 K of themselves."""
     for year in YEARS:
         span = windows(year, year, MONTHS)
-        with AnalysisWriter(folder / f"thetao_{year}.nc", space.grid, span, variables=VARIABLES) as out:
+        with AnalysisWriter(
+            folder / f"twin_thetao_{year}.nc", space.grid, span, variables=VARIABLES
+        ) as out:
             for step in range(MONTHS):
                 field = ocean.field(span.start[step]) + bias[:, None, None]
                 out.write(step, field, np.full(field.shape, 0.25), np.full(field.shape, 0.5))
@@ -540,3 +592,11 @@ def test_a_run_of_another_model_gets_the_climatology_of_what_is_observed(
     summer = [twin.truth(span.start[m], span.end[m]) for m in range(6, len(span), 12)]
     departure = np.mean(summer, axis=0) - twin.climatology.mean[6]
     assert np.nanmax(abs(departure)) < 0.4
+
+
+def test_files_of_a_synthetic_ocean_say_so(finished: Path) -> None:
+    with xr.open_dataset(finished / "twin_thetao_1999.nc") as file:
+        assert "synthetic" in file.title and "simulated" in file.summary
+        assert file.processing_level == "synthetic" and "synthetic observations" in file.source
+    assert list(finished.glob("thetao_*.nc")) == []
+    assert "not the real ocean" in (finished / "log.txt").read_text()

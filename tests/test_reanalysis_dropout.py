@@ -34,7 +34,7 @@ def trained(folder: Path, generator: str, dropout: float) -> Path:
 def analysed(run: Path, output: Path, *words: str) -> NDArray[np.float32]:
     """Temperatures of a year."""
     reanalyse(run, output, ToyOcean(toy_space()), f"reanalysis.end={YEAR}", *words)
-    with netCDF4.Dataset(output / f"thetao_{YEAR}.nc") as file:
+    with netCDF4.Dataset(output / f"twin_thetao_{YEAR}.nc") as file:
         return np.ma.filled(file["thetao"][:], 0.0)
 
 

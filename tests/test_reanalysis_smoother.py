@@ -15,7 +15,7 @@ from test_reanalysis import MONTHS, ToyOcean, checksums, reanalyse, toy_space, t
 from deepda.assimilation.cycle import Observations
 from deepda.settings.compose import load_config
 from deepda.settings.schema import ConfigError
-from reanalysis.held import HeldWindows
+from reanalysis.passes import WindowBuffer
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import lag_of
 
@@ -130,18 +130,18 @@ def test_a_negative_lag_is_refused() -> None:
         load_config("reanalysis", ["reanalysis.lag=-1"])
 
 
-def test_held_windows_come_as_they_were_and_are_drawn_once() -> None:
+def test_buffered_windows_are_those_of_the_stream_and_are_drawn_once() -> None:
     torch.manual_seed(0)
     made = []
     for season in range(4):
         precision = torch.rand(2, 3, 4, 5) * (torch.rand(2, 3, 4, 5) < 0.3)
         value = torch.where(precision > 0, torch.randn(2, 3, 4, 5), 0.0)
         made.append(Observations(value, precision, torch.tensor([season]), MONTHS))
-    held = HeldWindows(iter(made), len(made), torch.device("cpu"))
+    buffer = WindowBuffer(iter(made), len(made))
     for place in (2, 0, 2):
         for name in ("value", "precision", "season"):
-            assert torch.equal(getattr(held[place], name), getattr(made[place], name))
-    held.forget(3)
-    assert len(held) == 1 and torch.equal(held[0].value, made[3].value)
+            assert torch.equal(getattr(buffer[place], name), getattr(made[place], name))
+    buffer.drop(3)
+    assert len(buffer) == 1 and torch.equal(buffer[0].value, made[3].value)
     with pytest.raises(IndexError):
-        held[1]
+        buffer[1]

@@ -12,17 +12,16 @@ from scipy.spatial.transform import Rotation
 from shapely.geometry import Polygon, box
 
 from deepda.control.axes import horizontal_cells, horizontal_names
-from deepda.geometry.grid import EARTH_RADIUS, Grid, GridError, centres
+from deepda.geometry.grid import Grid, GridError, centres
 from deepda.geometry.mesh import (
     Curvilinear,
     Regular,
     as_regular,
     curvilinear_from_centres,
-    places,
     regular_from_centres,
-    unit_vectors,
 )
 from deepda.geometry.regrid import grid_edges, outlines, remap
+from deepda.geometry.sphere import EARTH_RADIUS, places, unit_vectors
 from tests.conftest import toy_grid
 
 PRESETS = Path(__file__).parents[1] / "configs" / "grid"
@@ -304,7 +303,7 @@ def test_bilinear_at_the_centres_gives_their_values() -> None:
 
 def test_an_unknown_method_or_backend_is_refused() -> None:
     source = regular_from_centres(np.arange(-80.0, 81, 20), np.arange(0.0, 360, 20))
-    with pytest.raises(GridError, match="'nearest' came, expected conservative or bilinear"):
+    with pytest.raises(GridError, match="'nearest' found, expected conservative or bilinear"):
         remap(source, *FIVE_DEGREES, "nearest")
     with pytest.raises(GridError, match="backend 'esmf'"):
         remap(source, *FIVE_DEGREES, backend="esmf")

@@ -127,7 +127,7 @@ def test_numbers_have_their_digits_and_missing_ones_a_dash(tmp_path: Path) -> No
 
 
 def test_an_unknown_way_of_being_best_is_refused() -> None:
-    with pytest.raises(ValueError, match="best='min' came, expected smallest"):
+    with pytest.raises(ValueError, match="best='min' found, expected smallest"):
         table("min")
 
 

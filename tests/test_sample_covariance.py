@@ -25,7 +25,8 @@ from deepda.assimilation.localisation import CovarianceError, Localisation, gasp
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.sample_rows import Rows
 from deepda.assimilation.samples import Samples
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 
 BATCH = 3
 NEAR_GASPARI_COHN = 0.05  # of the Frobenius norm

@@ -13,8 +13,8 @@ from test_innovation import analyser, believed, observed
 from test_kalman import Case, tiny_observations, tiny_ocean
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations, StateEstimate, cycle
-from deepda.assimilation.smoother import TRUST, Smoothable, Step, retrace, smooth
+from deepda.assimilation.cycle import Observations, StateEstimate, Step, cycle
+from deepda.assimilation.smoother import TRUST, Smoothable, retrace, smooth
 from deepda.geometry.windows import PENTADS
 from deepda.networks.innovation import InnovationAnalyser, Statics
 from deepda.networks.transition import NEIGHBOURS, Transition, advance, advance_adjoint
@@ -133,9 +133,9 @@ def test_retracing_gives_the_cycle_backwards_and_asks_twice_at_most(case: Case, 
     steps = list(retrace(made, made.first_guess(1), number, window))
     expected = list(cycle(made, made.first_guess(1), windows))
     assert len(steps) == number and max(asked) == 2
-    for step, pair, seen in zip(reversed(steps), expected, windows, strict=True):
-        assert torch.equal(step.background.mean, pair[0].mean) and step.observations is seen
-        assert torch.equal(step.analysis.memory, pair[1].memory)
+    for step, other, seen in zip(reversed(steps), expected, windows, strict=True):
+        assert torch.equal(step.background.mean, other.background.mean) and step.observations is seen
+        assert torch.equal(step.analysis.memory, other.analysis.memory)
 
 
 def test_retracing_no_window_gives_no_step(case: Case) -> None:

@@ -13,8 +13,9 @@ import yaml
 from scipy import ndimage
 
 from deepda.base.errors import OutputError
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
+from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.settings.presets import config_folder
 from osse.ocean import dynamics as dynamics
 from osse.ocean import simulate as stochastic_ocean
@@ -540,13 +541,13 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, toy: Grid) -> None:
 
 def test_an_impossible_place_is_refused_in_a_sentence(tmp_path: Path, toy: Grid) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"cannot write .*control\.nc"):
+    with pytest.raises(OutputError, match=r"control\.nc cannot be written"):
         write_control(tmp_path / "file" / "control.nc", toy, 1, 0)
 
 
 REFUSED: dict[str, tuple[Callable[[Grid], object], str]] = {
-    "no years": (lambda grid: simulate(grid, 0, 1), "0 years came"),
-    "seed": (lambda grid: simulate(grid, 1, -1), "seed -1 came"),
+    "no years": (lambda grid: simulate(grid, 0, 1), "0 years found"),
+    "seed": (lambda grid: simulate(grid, 1, -1), "seed -1 found"),
     "weeks": (lambda grid: simulate(grid, 1, 1, per_year=52), "52 windows"),
     "warming": (lambda grid: simulate(grid, 1, 1, warming=float("nan")), "warming nan"),
     "year": (lambda grid: simulate(grid, 20, 1, first_year=9990), "first year 9990"),

@@ -162,7 +162,7 @@ def test_anomalies_are_from_the_season_of_the_window(grid: Grid, rng: np.random.
 
 def test_a_climatology_that_does_not_fit_is_refused(grid: Grid, rng: np.random.Generator) -> None:
     climatology, table = climatology_of(grid, rng), scattered(grid, rng)
-    with pytest.raises(SuperobsError, match="season 12 came, the climatology has 0 to 11"):
+    with pytest.raises(SuperobsError, match="season 12 found, the climatology has 0 to 11"):
         superobs(table, grid, 12, climatology)
     other = Climatology(climatology.mean[..., :-1], climatology.stddev[..., :-1])
     with pytest.raises(SuperobsError, match="the climatology has shape"):

@@ -230,7 +230,7 @@ def test_a_stretch_repeats_with_its_random_numbers(grid: Grid) -> None:
 def test_a_stretch_longer_than_the_years_is_refused(grid: Grid) -> None:
     network = GriddedNetwork(grid, Stub(grid), 1990, 1990)
     assert len(list(network.stretch(73, np.random.default_rng(0), season=0))) == 73
-    with pytest.raises(SyntheticError, match="touches 2 years, 1990-1990 came"):
+    with pytest.raises(SyntheticError, match="touches 2 years, 1990-1990 given"):
         next(network.stretch(73, np.random.default_rng(0), season=1))
 
 

@@ -89,11 +89,12 @@ def test_an_observation_is_heard_near_and_far_but_not_where_none_of_its_windows_
 def test_free_runs_decay_to_climatology_from_whatever_was_believed(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
-    estimate = next(cycle(analyser, analyser.first_guess(2), [drawn(ocean, 1, batch=2)]))[1]
+    estimate = next(cycle(analyser, analyser.first_guess(2), [drawn(ocean, 1, batch=2)])).analysis
     estimate = StateEstimate(10 * estimate.mean, estimate.spread, estimate.memory)
     size, unsure = float(estimate.mean.abs().max()), estimate.spread
     nothing = replace(drawn(ocean, 2, batch=2), precision=torch.zeros(2, *ocean.shape))
-    for _, analysis in cycle(analyser, estimate, 20 * [nothing]):
+    for step in cycle(analyser, estimate, 20 * [nothing]):
+        analysis = step.analysis
         assert float(analysis.mean.abs().max()) <= size
         assert bool((analysis.spread >= unsure - 1e-6).all())
         size, unsure, estimate = float(analysis.mean.abs().max()), analysis.spread, analysis

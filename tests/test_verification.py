@@ -14,7 +14,8 @@ from scipy import integrate, stats
 from scipy.signal import periodogram
 
 import deepda.verification as v
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.geometry.windows import windows
 from deepda.verification.spectra import ocean_stretches
 
@@ -200,7 +201,7 @@ def test_the_score_table_refuses_a_hole_and_a_spinup_of_everything(grid: Grid) -
     weights = v.ocean_weights(grid)
     with pytest.raises(v.VerificationError, match="oi has 74 values that are not finite"):
         v.score_table(truth, {"oi": truth.where(truth < 2)}, weights, 0)
-    with pytest.raises(v.VerificationError, match=r"spin-up of 6 windows came, expected 0\.\.5"):
+    with pytest.raises(v.VerificationError, match=r"spin-up of 6 windows found, expected 0\.\.5"):
         v.score_table(truth, {"oi": truth}, weights, 6)
 
 
@@ -435,7 +436,7 @@ def test_trends_of_model_calendars_work_too() -> None:
     times = [cftime.DatetimeNoLeap(year, 7, 2) for year in range(1, 41)]
     series = xr.DataArray(np.arange(40.0), {"time": times}, ("time",))
     assert float(v.trend(series).slope) == pytest.approx(10 * 365.2425 / 365)
-    with pytest.raises(v.VerificationError, match="2 times came"):
+    with pytest.raises(v.VerificationError, match="2 times found"):
         v.trend(series[:2])
 
 

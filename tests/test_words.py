@@ -13,7 +13,7 @@ PRIVATE = {
     r"\bmeeting (?:of )?(?:background )?errors": "sampling the background-error covariance",
     r"\b(?:met|meet) (?:its|their) errors": "sampled a background-error covariance",
     r"\bremember(?:s|ed|ing)?\b": "uses, keeps",
-    r"\bforget(?:s|ting)?\b": "drops, clears",
+    r"\bforget(?:s|ting)?\b(?! et al)": "drops, clears",
     r"\bbeliefs?\b": "estimate",
     r"\blessons?\b": "statistics of the control run",
     r"\bpupils?\b": "network in training",

@@ -1,5 +1,12 @@
 """The cycle: the one loop of the whole system.
 
+    for window in windows:
+        background   = analyser.forecast(analysis)
+        observations = window.checked(background)
+        analysis     = analyser.analyse(background, observations)     -> writer, scorer
+
+`cycle` makes the steps, `run_cycle` hands them to whoever writes and scores them.
+
 Everything here is in units of the local climatological standard deviation.
 Shape suffixes: B batch (members, or parallel stretches of the control run), L layer (variable and
 depth), Y latitude, X longitude, M carried memory channel.
@@ -8,8 +15,8 @@ depth), Y latitude, X longitude, M carried memory channel.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -21,7 +28,7 @@ LIMIT = 30.0  # climatological standard deviations that no analysis of a model's
 
 @dataclass(frozen=True, eq=False)
 class StateEstimate:
-    """What is believed about the ocean at one time: a mean, its uncertainty, and a memory.
+    """An estimate of the ocean at one time: a mean, its uncertainty, and a memory.
 
     Attributes:
         mean: (B, L, Y, X) anomaly, zero on land.
@@ -59,12 +66,39 @@ class Observations:
         """(B, L, Y, X) bool: where there is an observation."""
         return self.precision > 0
 
+    def to(self, device: torch.device) -> Self:
+        """The same on a device."""
+        tensors = (self.value, self.precision, self.season)
+        value, precision, season = (tensor.to(device) for tensor in tensors)
+        return replace(self, value=value, precision=precision, season=season)
+
+    def checked(self, background: StateEstimate) -> Observations:
+        """The same: what is on the grid already needs no check against the background."""
+        return self
+
+    def suspects(self, background: StateEstimate) -> str:
+        """What to look at where the analysis ran away, to be added to the error."""
+        return ""
+
+
+class Window(Protocol):
+    """The observations of one window before their check against the background."""
+
+    @property
+    def season(self) -> Tensor:
+        """Index of the window within its year, (B) or one for all."""
+        ...
+
+    def checked(self, background: StateEstimate) -> Observations:
+        """Those that the analysis may use."""
+        ...
+
 
 class Analyser(Protocol):
     """A method of analysis. With no observation its analysis must equal its background."""
 
     def first_guess(self, batch: int) -> StateEstimate:
-        """What is believed before any observation: climatology and its spread."""
+        """The estimate before any observation: climatology and its spread."""
         ...
 
     def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
@@ -76,29 +110,123 @@ class Analyser(Protocol):
         ...
 
 
-def cycle(
-    analyser: Analyser, analysis: StateEstimate, windows: Iterable[Observations]
-) -> Iterator[tuple[StateEstimate, StateEstimate]]:
-    """Yield (background, analysis) of each window; each analysis makes the next background."""
-    for observations in windows:
-        background = analyser.forecast(analysis, observations.season)
+class Step(NamedTuple):
+    """One window of a cycle."""
+
+    background: StateEstimate
+    analysis: StateEstimate
+    observations: Observations
+
+
+class Result(NamedTuple):
+    """What is written of one window.
+
+    Attributes:
+        place: of the window among those of the file, from 0.
+        step: of the cycle.
+        estimate: the analysis of the step, or what a smoother makes of it.
+    """
+
+    place: int
+    step: Step
+    estimate: StateEstimate
+
+
+class Writer(Protocol):
+    """Where results go."""
+
+    def write(self, result: Result) -> None:
+        """Keep one window; windows may arrive in any order."""
+        ...
+
+
+class Scorer(Protocol):
+    """Who compares results with the truth."""
+
+    def add(self, result: Result) -> None:
+        """Count one window."""
+        ...
+
+
+class Nothing:
+    """Writes nothing and scores nothing."""
+
+    def write(self, result: Result) -> None:
+        """Let it go."""
+
+    def add(self, result: Result) -> None:
+        """Let it go."""
+
+
+def cycle(analyser: Analyser, analysis: StateEstimate, windows: Iterable[Window]) -> Iterator[Step]:
+    """Yield the step of each window; each analysis makes the next background.
+
+    Args:
+        analyser: the method.
+        analysis: that the first background is forecast from.
+        windows: consecutive ones.
+    """
+    for window in windows:
+        background = analyser.forecast(analysis, window.season)
+        observations = window.checked(background)
         analysis = analyser.analyse(background, observations)
-        yield background, analysis
+        yield Step(background, analysis, observations)
 
 
-def inferred(
-    pairs: Iterator[tuple[StateEstimate, StateEstimate]],
-) -> Iterator[tuple[StateEstimate, StateEstimate]]:
-    """The pairs of a cycle, each made in inference mode, which does not reach what is done between them.
+def inferred(steps: Iterator[Step]) -> Iterator[Step]:
+    """The steps of a cycle, each made in inference mode, which does not reach what is done between them.
 
     A generator that kept the mode over its yields would leave it on where two of them are interleaved.
     """
     while True:
         with torch.inference_mode():
-            pair = next(pairs, None)
-        if pair is None:
+            step = next(steps, None)
+        if step is None:
             return
-        yield pair
+        yield step
+
+
+def filtered(steps: Iterable[Step]) -> Iterator[Result]:
+    """The analyses of a cycle as they are, in the order of time."""
+    for place, step in enumerate(steps):
+        yield Result(place, step, step.analysis)
+
+
+def run_cycle(
+    results: Iterable[Result],
+    writer: Writer | Nothing,
+    scorer: Scorer | Nothing,
+    limit: float | Tensor = LIMIT,
+) -> StateEstimate:
+    """Write and score all results; returns the analysis of the last window, from which to go on.
+
+    Args:
+        results: of `filtered` or of a smoother, in any order, at least one.
+        writer, scorer: `Nothing` for none.
+        limit: see `require_physical`.
+
+    Raises:
+        DivergenceError: an analysis left physical limits.
+    """
+    last: Result | None = None
+    for result in results:
+        _require_physical(result, limit)
+        writer.write(result)
+        scorer.add(result)
+        if last is None or result.place > last.place:
+            last = result
+    assert last is not None
+    return last.step.analysis
+
+
+def _require_physical(result: Result, limit: float | Tensor) -> None:
+    """Refuse a result that ran away, and say which observations to look at."""
+    background, analysis, observations = result.step
+    try:
+        require_physical(analysis, limit)
+        require_physical(result.estimate, limit)
+    except DivergenceError as error:
+        raise DivergenceError(f"{error}{observations.suspects(background)}") from error
 
 
 class DivergenceError(DeepDAError, RuntimeError):

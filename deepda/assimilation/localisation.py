@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from deepda.base.errors import DeepDAError
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS, along_arc, chord_of, unit_vectors
 
 Doubles = NDArray[np.float64]
 SPACING = 2 / 7  # distance of neighbouring nodes, in radii of localisation: 1,000 km for 3,500
@@ -74,7 +75,7 @@ class Localisation:
         layer, place = np.divmod(cells, grid.shape[1] * grid.shape[2])
         water, column = np.unique(place, return_inverse=True)
         row, col = np.divmod(water, grid.shape[2])
-        node, weight, nodes = _kernels(directions(grid.lat[row], grid.lon[col]), radius_km * 1e3)
+        node, weight, nodes = _kernels(unit_vectors(grid.lat[row], grid.lon[col]), radius_km * 1e3)
         vertical = gaspari_cohn((grid.depth[:, None] - grid.depth) / depth_scale_m)
         return cls(cells, column, layer, node, weight, vertical, nodes)
 
@@ -86,12 +87,6 @@ def gaspari_cohn(ratio: Doubles) -> Doubles:
     s = np.clip(r, 1.0, 2.0)
     far = 4 - 5 * s + 5 / 3 * s**2 + 5 / 8 * s**3 - s**4 / 2 + s**5 / 12 - 2 / (3 * s)
     return np.where(r <= 1, near, np.where(r < 2, np.maximum(far, 0.0), 0.0))
-
-
-def directions(lat: Doubles, lon: Doubles) -> Doubles:
-    """(n, 3) unit vectors of places in degrees north and east."""
-    phi, theta = np.deg2rad(lat), np.deg2rad(lon)
-    return np.stack([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], axis=-1)
 
 
 def quasi_uniform_nodes(spacing: float) -> Doubles:
@@ -106,12 +101,10 @@ def quasi_uniform_nodes(spacing: float) -> Doubles:
 def _kernels(columns: Doubles, radius: float) -> tuple[NDArray[np.intp], Doubles, int]:
     """Nodes (C, k) and normalised kernels (C, k) of columns (C, 3), and the number of nodes in use."""
     nodes = quasi_uniform_nodes(SPACING * radius / EARTH_RADIUS)
-    reach = min(REACH * radius / EARTH_RADIUS, np.pi)
-    tree = cKDTree(nodes)
-    most = tree.query_ball_point(columns, 2 * np.sin(reach / 2), return_length=True).max()
+    reach, tree = REACH * radius, cKDTree(nodes)
+    most = tree.query_ball_point(columns, chord_of(reach), return_length=True).max()
     chord, near = tree.query(columns, np.arange(1, most + 1))
-    angle = 2 * np.arcsin(np.minimum(chord / 2, 1.0))
-    kernel = np.maximum(1 - (angle / reach) ** 2, 0.0) ** 2
+    kernel = np.maximum(1 - (along_arc(chord) / reach) ** 2, 0.0) ** 2
     used, node = np.unique(near, return_inverse=True)
     weight = kernel / np.linalg.norm(kernel, axis=1, keepdims=True)
     return node.reshape(near.shape), weight, len(used)

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.errors import DeepDAError
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.settings.schema import Config
@@ -36,6 +37,11 @@ class ObservedOcean(Protocol):
     @property
     def about(self) -> Mapping[str, Any]:
         """Where the observations come from and what identifies them; kept in every file made of them."""
+        ...
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether a model made this ocean; what is made of it says so and never passes for real."""
         ...
 
     @property
@@ -63,8 +69,25 @@ class ObservedOcean(Protocol):
         ...
 
 
+class PeriodError(DeepDAError, ValueError):
+    """Years without observations."""
+
+
+def require_years(wanted: range, observed: range) -> None:
+    """Refuse years that were not observed.
+
+    Raises:
+        PeriodError: a year outside those of the observations.
+    """
+    if wanted[0] < observed[0] or wanted[-1] > observed[-1]:
+        raise PeriodError(
+            f"the years {wanted[0]}-{wanted[-1]} were asked for, there are observations of "
+            f"{observed[0]}-{observed[-1]}; choose --start and --end among these"
+        )
+
+
 class OpenOcean(Protocol):
-    """How an ObservedOcean is come by."""
+    """Opens an ObservedOcean."""
 
     def __call__(
         self, config: Config, space: StateSpace, folder: Path, progress: Progress

@@ -16,7 +16,7 @@ may be true is about as large as the spread at most. So
 
     a = 1 / (1 + (B M' u- / (TRUST spread))2),   place by place,
 
-hardly touches what may be true (3 % a window at one spread) and starves what cannot. Where a
+hardly touches what may be true (3 % a window at one spread) and damps what cannot. Where a
 correction shifted the analysis, the shift is taken as given.
 """
 
@@ -24,12 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil, sqrt
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, Step, cycle
 
 TRUST = 6.0  # background spreads; with 4 errors are 1 % larger, with 12 a corner begins to run away
 LEAST_SPREAD = 1e-3  # on land, where it is zero and so is every shift
@@ -62,14 +62,6 @@ class Smoothable(Protocol):
             smoothed: of the next window.
         """
         ...
-
-
-class Step(NamedTuple):
-    """One window of a cycle."""
-
-    background: StateEstimate
-    analysis: StateEstimate
-    observations: Observations
 
 
 def smooth(
@@ -125,12 +117,12 @@ def retrace(
     starts = []
     windows = (window(place) for place in range(number))
     before = analysis
-    for place, (_, reached) in enumerate(cycle(analyser, analysis, windows)):
+    for place, step in enumerate(cycle(analyser, analysis, windows)):
         if place % stretch == 0:
             starts.append(before)
-        before = reached
+        before = step.analysis
     for first in reversed(range(0, number, stretch)):
-        seen = [window(place) for place in range(first, min(first + stretch, number))]
-        pairs = list(cycle(analyser, starts.pop(), seen))
-        while pairs:
-            yield Step(*pairs.pop(), seen.pop())
+        again = (window(place) for place in range(first, min(first + stretch, number)))
+        steps = list(cycle(analyser, starts.pop(), again))
+        while steps:
+            yield steps.pop()

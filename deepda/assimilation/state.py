@@ -14,11 +14,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations
+from deepda.assimilation.cycle import LIMIT, Observations
 from deepda.assimilation.superobs import SuperObs
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 
+LARGEST = 12.0  # K: no real anomaly of a cell and window is larger (El Niño off Peru: 6 to 8 K)
 SMALLEST_SHARE = 0.3  # of the layer's typical variability: quieter cells count as this variable
 
 
@@ -42,6 +43,14 @@ class StateSpace:
         volume = torch.from_numpy(self.grid.volume)
         layer = volume.sum((1, 2), keepdim=True)
         return (volume / layer.clamp(min=1.0)).float()
+
+    @property
+    def limit(self) -> Tensor:
+        """(L, Y, X) standard deviations that no analysis of the real ocean reaches.
+
+        Where the control run is quiet the real ocean need not be: there it may depart by LARGEST.
+        """
+        return (LARGEST / torch.from_numpy(self.scale)).clamp(min=LIMIT)
 
     def standardise(self, thetao: ArrayLike, season: ArrayLike) -> Tensor:
         """(T, L, Y, X) degC with seasons (T) to standardised anomalies."""

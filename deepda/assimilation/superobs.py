@@ -101,7 +101,7 @@ def _climatology_of(climatology: Climatology, grid: Grid, season: int) -> NDArra
         )
     if not 0 <= season < climatology.per_year:
         raise SuperobsError(
-            f"season {season} came, the climatology has 0 to {climatology.per_year - 1}; "
+            f"season {season} found, the climatology has 0 to {climatology.per_year - 1}; "
             "cut windows as many a year as the climatology has seasons"
         )
     return climatology.mean[season]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class DeepDAError(Exception):
-    """A refusal: the message says what came, what was expected and what to do.
+    """A refusal: the message says what was found, what was expected and what to do.
 
     Every error class of DeepDA inherits it beside the built-in that fits (ValueError, OSError), so
     that the command line can tell a refusal (one line, exit code 2) from a bug (traceback).
@@ -20,7 +20,7 @@ class OutputError(DeepDAError, OSError):
 
 
 class EvaluationError(DeepDAError, ValueError):
-    """Products that cannot be read or compared; the message says what came and what to do."""
+    """Products that cannot be read or compared; the message says what was found and what to do."""
 
 
 class CheckpointError(DeepDAError, ValueError):

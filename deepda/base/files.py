@@ -4,30 +4,105 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepda.base.errors import UsageError
 
+if TYPE_CHECKING:  # help must be ready before anything heavy is imported
+    from numpy.typing import NDArray
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+BLOCK = 1 << 20  # bytes read at a time
+T = TypeVar("T")
 
 
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write beside and rename, so that the name never holds half a file."""
-    partial = path.with_name(f".{path.name}.part")
+def digest_of(pieces: Iterable[str | bytes | NDArray[Any]]) -> str:
+    """SHA-256 (hexadecimal) of pieces in their order; an array counts with its values in C order."""
+    made = hashlib.sha256()
+    for piece in pieces:
+        if isinstance(piece, str):
+            piece = piece.encode(errors="surrogateescape")
+        made.update(piece if isinstance(piece, bytes) else piece.tobytes())
+    return made.hexdigest()
+
+
+def checksum(*paths: Path) -> str:
+    """SHA-256 of files in their order; a folder (Zarr) counts with the names and bytes of its files.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    return digest_of(piece for path in paths for piece in _pieces(path))
+
+
+def _pieces(path: Path) -> Iterator[str | bytes]:
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_dir():
+            continue
+        yield str(file.relative_to(path)) if path.is_dir() else b""
+        with file.open("rb") as stream:
+            while block := stream.read(BLOCK):
+                yield block
+
+
+def write_whole(path: Path, write: Callable[[Path], T]) -> T:
+    """Write under a hidden name and rename, so that the name never holds half a file.
+
+    Args:
+        path: final name; its folder is made where missing.
+        write: writes the file that it is given; what it returns is returned.
+
+    Raises:
+        OSError: a file cannot be written. Nothing new is left then.
+    """
+    hidden = hidden_name(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write(partial)
-        os.replace(partial, path)
+        made = write(hidden)
+        publish(hidden, path)
+        return made
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
+
+
+def hidden_name(path: Path) -> Path:
+    """Where a file is written before `publish`, for writers that keep it open."""
+    return path.with_name(f".{path.name}.part")
+
+
+def publish(hidden: Path, path: Path) -> None:
+    """Give a finished file its name: on disk first, with the permissions that the umask leaves.
+
+    Raises:
+        OSError: it cannot be synchronised or renamed.
+    """
+    hidden.chmod(_permissions(hidden))
+    _synchronise(hidden)
+    os.replace(hidden, path)
+    with suppress(OSError):  # network file systems refuse it for folders
+        _synchronise(path.parent)
+
+
+def _permissions(hidden: Path) -> int:
+    """Of a new file in this folder; some libraries make theirs readable by the owner alone."""
+    probe = hidden.with_name(f"{hidden.name}.mode")
+    probe.unlink(missing_ok=True)
+    try:
+        probe.touch()
+        return probe.stat().st_mode & 0o777
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def require_writable(folder: Path) -> Path:

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from deepda.base.text import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -62,7 +64,7 @@ class Progress:
             self._bars = None
         if self._log is not None:
             if kind is not None:
-                self._log.write(f"{_stamp()}  stopped: {kind.__name__} {error}\n")
+                self._log.write(f"{_stamp()}  stopped: {kind.__name__} {printable(str(error))}\n")
             self._log.close()
             self._log = None
 

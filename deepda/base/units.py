@@ -20,7 +20,17 @@ _DEGREES = re.compile(
     r"(?:deg(?:ree)?s?)?[\s_.]*(c(?:el[sc]ius|entigrade)?|f(?:ahrenheit)?|k(?:elvins?)?|r(?:ankine)?)"
 )
 _SCALES = {"c": "degC", "f": "degF", "k": "kelvin", "r": "degR"}
-_SYMBOLS = str.maketrans({"\N{DEGREE SIGN}": "deg", "\N{MASCULINE ORDINAL INDICATOR}": "deg"})
+_SYMBOLS = str.maketrans(
+    {"\N{DEGREE SIGN}": "deg", "\N{MASCULINE ORDINAL INDICATOR}": "deg", "\N{DEGREE CELSIUS}": "degC",
+     "\N{DEGREE FAHRENHEIT}": "degF"}
+)  # fmt: skip
+# "degN", "deg north", "decimal degrees": angles, where an angle is wanted (not "degrees_south": a sign).
+_ANGLES = re.compile(r"(?:decimal[\s_]*)?deg(?:ree)?s?[\s_.]*(?:n(?:orth)?|e(?:ast)?)?")
+_SCALED = re.compile(r"([+]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|10\^-?\d+)[\s*]*(.*)", re.IGNORECASE)
+_SCALE_NAMES = re.compile(
+    r"[\s,;(\[]*\bits[-_ ]?90\b[\s,;)\]]*", re.IGNORECASE
+)  # of temperature: today's
+_SPELLINGS = {"db": "dbar", "dbars": "dbar", "m": "m", "fathoms": "fathom"}
 
 # What most files write, known without the registry, which takes seconds to load.
 _SAME = {
@@ -55,10 +65,23 @@ def convert(values: ArrayLike, units: str, target: str) -> NDArray[np.float64]:
         return numbers
     if target == "degC" and units.strip() in _KELVINS:
         return numbers - 273.15
-    source, wanted = _parsed(units, target), _parsed(target, target)
+    factor, bare = _scaled(units)
+    source, wanted = _parsed(bare, target), _parsed(target, target)
     if source == wanted:
-        return numbers
-    return np.asarray(_registry().Quantity(numbers, source).to(wanted).magnitude, dtype=np.float64)
+        return numbers * factor if factor != 1.0 else numbers
+    return np.asarray(
+        _registry().Quantity(numbers * factor, source).to(wanted).magnitude, dtype=np.float64
+    )
+
+
+def _scaled(units: str) -> tuple[float, str]:
+    """The factor before a unit and the unit: "0.01 degC", "1e-3"; 1 where there is none."""
+    found = _SCALED.fullmatch(units.strip())
+    if found is None or units.strip() == "1":
+        return 1.0, units
+    number = found[1]
+    factor = 10.0 ** int(number[3:]) if number.startswith("10^") else float(number)
+    return factor, found[2].strip() or "1"
 
 
 @cache
@@ -67,6 +90,7 @@ def _parsed(units: str, target: str) -> Any:
     wanted = registry.Unit(_plain(target, target))
     try:
         unit = registry.Unit(_plain(units, target))
+        registry.Quantity(0.0, unit).to(wanted)  # differences of temperature are no temperatures
     except Exception:  # pint raises errors of many families for what it cannot parse
         unit = None
     if unit is None or not units.strip() or not _alike(unit, wanted):
@@ -79,7 +103,14 @@ def _parsed(units: str, target: str) -> Any:
 
 def _plain(units: str, target: str) -> str:
     """The spelling of `units` that the registry reads as it is meant."""
-    text = units.strip().translate(_SYMBOLS)
+    text = _SCALE_NAMES.sub("", units.translate(_SYMBOLS)).strip().rstrip(".")
+    text = _SPELLINGS.get(text.lower(), text)
+    if (
+        target.startswith("deg")
+        and not _DEGREES.fullmatch(target.lower())
+        and _ANGLES.fullmatch(text.lower())
+    ):
+        return "degree"
     scale = _DEGREES.fullmatch(text.lower())
     if scale and _DEGREES.fullmatch(target.lower()):
         return _SCALES[scale[1][0]]

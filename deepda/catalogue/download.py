@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 from deepda.base.errors import DeepDAError
-from deepda.base.files import checksum
+from deepda.base.files import checksum, hidden_name, publish
 from deepda.catalogue.products import Product, RemoteFile
 
 PATIENCE = (10.0, 60.0)  # s to connect, and between two blocks
@@ -54,7 +54,7 @@ def fetch(entry: Product, remote: RemoteFile, folder: Path, note: Callable[[str]
         DownloadError: every mirror failed; the message has the reason of each.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path, part = folder / remote.name, folder / f".{remote.name}.part"
+    path, part = folder / remote.name, hidden_name(folder / remote.name)
     if path.exists():
         if reason := _fault(path, entry, remote.name):
             raise DownloadError(f"{path} is not whole ({reason}); delete it and run the command again")
@@ -68,7 +68,7 @@ def fetch(entry: Product, remote: RemoteFile, folder: Path, note: Callable[[str]
             reasons.append(f"{address}: {error}")
             note(reasons[-1])
             continue
-        part.replace(path)
+        publish(part, path)
         return Fetched(path, address, path.stat().st_size, checksum(path))
     part.unlink(missing_ok=True)
     raise DownloadError(

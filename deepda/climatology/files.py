@@ -1,37 +1,31 @@
 """Monthly climatologies as they stand in files.
 
     folder of MITgcm binaries   lev_t.bin (Levitus; 12 x 15 x 40 x 90, big-endian), degC, potential
-    NetCDF                      month, depth, lat, lon of a temperature: WOA, EN4 or one's own;
-                                one file with twelve months or twelve with one
+    NetCDF                      month, depth, lat, lon of a temperature (`deepda.climatology.netcdf`):
+                                WOA, EN4 or one's own; one file with twelve months or twelve with one
 
 Land, and values colder or warmer than sea water can be, are NaN here whatever marks them in a file.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.files import checksum, digest_of
+from deepda.climatology.netcdf import in_order_of_months, read_field
 from deepda.climatology.seasonal import ClimatologyError
+from deepda.control.masks import lost_fill
 from deepda.geometry.windows import MONTHS
-from deepda.observations.seawater import (
-    COUNTED,
-    STANDARD,
-    STANDARD_DEPTHS,
-    potential_temperature,
-    pressure_of,
-)
+from deepda.observations.seawater import STANDARD, potential_temperature, pressure_of
 from deepda.observations.surface_climatology import read_surface_climatology
 
 Array = NDArray[np.float64]
-NAMES = ("t_an", "t_mn", "thetao", "temperature", "temp", "TEMP", "theta", "t", "T")
 LEVITUS = "lev_t.bin"
 LEVITUS_SHAPE = (MONTHS, 15, 40, 90)
 # m, thickness of the layers of LEVITUS, as given in MITgcm's tutorial_global_oce_latlon (delR)
@@ -89,8 +83,7 @@ def read_surface(path: Path) -> Months:
     lon = np.mod(field["lon"].to_numpy(), CIRCLE)
     _, first = np.unique(np.round(lon, 6), return_index=True)
     value = _sound(field.to_numpy()[:, None, :, first])
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Months(value, np.zeros(1), field["lat"].to_numpy(), lon[first], sha256)
+    return Months(value, np.zeros(1), field["lat"].to_numpy(), lon[first], checksum(path))
 
 
 def _levitus(path: Path) -> Months:
@@ -106,70 +99,29 @@ def _levitus(path: Path) -> Months:
     bottom = np.cumsum(LEVITUS_LAYERS)
     depth = bottom - 0.5 * np.array(LEVITUS_LAYERS, float)
     lat, lon = np.linspace(-78.0, 78.0, 40), np.linspace(2.0, 358.0, 90)
-    return Months(value, depth, lat, lon, hashlib.sha256(raw).hexdigest())
+    return Months(value, depth, lat, lon, digest_of([raw]))
 
 
 def _netcdf(files: Sequence[Path]) -> Months:
-    parts, digest = [], hashlib.sha256()
-    for file in files:
-        try:
-            with xr.open_dataset(file, decode_times=False, engine="netcdf4") as dataset:
-                parts.append(_field(dataset, file).load())
-        except (OSError, ValueError) as error:
-            if isinstance(error, ClimatologyError):
-                raise
-            raise ClimatologyError(f"{file} cannot be read ({error}); fetch it again") from error
-        digest.update(file.read_bytes())
-    whole = xr.concat(parts, "month") if len(parts) > 1 else parts[0]
-    if whole.sizes["month"] != MONTHS:
+    fields = [read_field(file) for file in files]
+    if len({field.in_situ for field in fields}) > 1:
         raise ClimatologyError(
-            f"{files[0]} and {len(files) - 1} more hold {whole.sizes['month']} months, expected 12; "
-            "give all months in their order, in one file or in twelve"
+            f"{files[0]} and {len(files) - 1} more hold potential and in-situ temperature, expected one "
+            "kind; give the months of one climatology"
         )
-    return _months(whole, digest.hexdigest())
+    whole = in_order_of_months(fields, str(files[0]))
+    return _months(whole, fields[0].in_situ, checksum(*files))
 
 
-def _field(dataset: xr.Dataset, file: Path) -> xr.DataArray:
-    """Temperature with the dimensions month, depth, lat, lon."""
-    name = next((name for name in NAMES if name in dataset), None)
-    if name is None:
-        raise ClimatologyError(
-            f"{file} has none of the variables {', '.join(NAMES)}; rename its temperature to one of them"
-        )
-    field = dataset[name]
-    renamed = {str(dim): _dimension(str(dim)) for dim in field.dims}
-    coordinates = {new: np.asarray(dataset[old].values, float) for old, new in renamed.items()
-                   if old in dataset.variables}  # fmt: skip
-    plain = xr.DataArray(field.values, dims=[renamed[str(d)] for d in field.dims], attrs=field.attrs)
-    plain = plain.assign_coords({n: (n, v) for n, v in coordinates.items() if n != "month"})
-    if "month" not in plain.dims:
-        plain = plain.expand_dims("month")
-    missing = [n for n in ("depth", "lat", "lon") if n not in plain.dims or n not in plain.coords]
-    if missing:
-        raise ClimatologyError(
-            f"{name} of {file} has no {', '.join(missing)}, expected (month, depth, lat, lon) with "
-            "coordinates; give a climatology of the whole water column"
-        )
-    return plain.transpose("month", "depth", "lat", "lon")
-
-
-def _dimension(name: str) -> str:
-    lower = name.lower()
-    known = {"latitude": "lat", "longitude": "lon", "time": "month", "lev": "depth", "level": "depth",
-             "z": "depth", "x": "lon", "y": "lat"}  # fmt: skip
-    return known.get(lower, lower)
-
-
-def _months(field: xr.DataArray, sha256: str) -> Months:
+def _months(field: xr.DataArray, in_situ: bool, sha256: str) -> Months:
     field = field.sortby("lat").sortby("depth")
-    depth = field["depth"].to_numpy()
-    if depth[-1] < COUNTED and depth.size == len(STANDARD_DEPTHS):
-        depth = np.array(STANDARD_DEPTHS, float)  # its depths only count the levels
+    depth, lat = field["depth"].to_numpy(), field["lat"].to_numpy()
     lon = np.mod(field["lon"].to_numpy(), CIRCLE)
     _, first = np.unique(np.round(lon, 6), return_index=True)  # a cyclic column goes
-    value = _sound(field.to_numpy().astype(float)[..., first])
-    lat = field["lat"].to_numpy()
-    if _in_situ(field.attrs):
+    value = field.to_numpy()[..., first]
+    filled, _ = lost_fill(value[0], value[-1])
+    value = _sound(np.where(filled, np.nan, value))
+    if in_situ:
         value = _potential(value, depth, lat, lon[first])
     return Months(value, depth, lat, lon[first], sha256)
 
@@ -181,17 +133,11 @@ def _potential(value: Array, depth: Array, lat: Array, lon: Array) -> Array:
     return potential_temperature(value, salinity, pressure, row, column)
 
 
-def _in_situ(attributes: dict[Any, Any]) -> bool:
-    return "potential" not in f"{attributes.get('standard_name')} {attributes.get('long_name')}".lower()
-
-
 def _sound(value: Array) -> Array:
     """What can be sea water, in degC, all year; else there is no value in any month.
 
     Products put air over land, which in summer passes for water.
     """
     with np.errstate(invalid="ignore"):
-        if np.nanmedian(np.where(np.abs(value) < 1e3, value, np.nan)) > 200:
-            value = value - 273.15
         water = ((value >= COLDEST) & (value <= WARMEST)).all(axis=0)
     return np.where(water, value, np.nan)

@@ -69,10 +69,6 @@ class Climatology:
         """(time, depth, lat, lon) degC to K anomalies; `season` is (time)."""
         return thetao - self.mean[season]
 
-    def restore(self, anomaly: NDArray[np.float32], season: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(time, depth, lat, lon) K anomalies back to degC; `season` is (time)."""
-        return anomaly + self.mean[season]
-
 
 def _keep_harmonics(raw: NDArray[np.float64]) -> NDArray[np.float64]:
     spectrum = np.fft.rfft(raw, axis=0)

@@ -64,10 +64,10 @@ def measure(grid_name: str, device: torch.device) -> dict[str, float]:
     with torch.inference_mode():
         analysis = analyser.first_guess(1)
         with FlopCounterMode(display=False) as counter:
-            _, analysis = next(cycle(analyser, analysis, [window]))
+            analysis = next(cycle(analyser, analysis, [window])).analysis
         for _ in range(CYCLES):
             start = _now(device)
-            _, analysis = next(cycle(analyser, analysis, [window]))
+            analysis = next(cycle(analyser, analysis, [window])).analysis
             spent.append(1e3 * (_now(device) - start))
     memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else _resident()
     return {

@@ -1,13 +1,16 @@
 """How a command line is read, and how an end of any kind is told: the exit code and one sentence.
 
 0 done, 1 a bug (with traceback) or input of which a part was not taken (with a summary), 2 a refusal
-(one sentence), 130 interrupted. The commands themselves are in `deepda.cli`.
+(one sentence), 130 interrupted, 141 nobody reads the output on (`deepda ... | head`). The commands
+themselves are in `deepda.cli`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,9 +19,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from deepda.base.errors import DeepDAError, UsageError
+from deepda.base.text import printable
 from deepda.settings.presets import config_groups
 
-REFUSED, INTERRUPTED = 2, 130
+REFUSED, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the last two: 128 + SIGINT, SIGPIPE
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,13 @@ def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def exit_code(act: Callable[[], int | None]) -> int:
-    """Do it; tell refusals, full disks and interrupts in one sentence on stderr."""
+    """Do it; refusals, full disks and interrupts become one sentence on stderr, a closed pipe none."""
     try:
-        return act() or 0
+        code = act() or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `deepda ... | head`: nobody reads on
+        return _without_reader()
     except KeyboardInterrupt:
         return _tell("interrupted; run the same command again to resume", INTERRUPTED)
     except DeepDAError as error:
@@ -122,8 +130,18 @@ DISK_TROUBLE = {
 
 
 def _tell(sentence: str, code: int) -> int:
-    print("deepda:", " ".join(sentence.split()), file=sys.stderr)
+    print("deepda:", printable(" ".join(sentence.split())), file=sys.stderr)
     return code
+
+
+def _without_reader() -> int:
+    """Send the rest of the output, which Python writes at its end, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    return CLOSED_PIPE
 
 
 def _build(commands: Sequence[Command], version: str, description: str) -> Parser:

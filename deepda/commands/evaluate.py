@@ -54,7 +54,7 @@ def _baselines(words: Sequence[str]) -> dict[str, list[str]]:
     for word in words:
         name, equals, path = word.partition("=")
         if not (name and equals and path) or name in ("analysis", "reference"):
-            raise UsageError(f"--baseline {word} came, expected NAME=FILE as in --baseline oi=oi.nc")
+            raise UsageError(f"--baseline {word} found, expected NAME=FILE as in --baseline oi=oi.nc")
         found.setdefault(name, []).append(path)
     return found
 

@@ -6,11 +6,12 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepda.base.files import require_writable
 from deepda.commands.console import Command
 
 if TYPE_CHECKING:
     from deepda.observations.reading import ReadOptions
+
+KINDS = ("potential", "conservative", "in_situ")  # of temperature, as `reading.KINDS`
 
 
 def _declare_ingest(parser: ArgumentParser) -> None:
@@ -21,6 +22,9 @@ def _declare_ingest(parser: ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="stop at the first file in trouble")
     parser.add_argument("--climatology", metavar="FILE", help="that SST anomalies in PATH depart from")
     parser.add_argument("--first-month", metavar="YYYY-MM", help="of files in PATH without dates")
+    parser.add_argument(
+        "--temperature", choices=KINDS, metavar="KIND", help=f"of tables: {', '.join(KINDS)}"
+    )
 
 
 def _ingest(arguments: Namespace) -> int:
@@ -30,9 +34,9 @@ def _ingest(arguments: Namespace) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
     if arguments.workers is not None and arguments.scheduler is not None:
-        raise UsageError("--workers and --scheduler came, expected one: a cluster has its own workers")
+        raise UsageError("--workers and --scheduler given, expected one: a cluster has its own workers")
     paths = matching_files(arguments.paths)
-    output = require_writable(Path(arguments.output))
+    output = Path(arguments.output)
     from deepda.observations.ingest import ingest
 
     told = _told(arguments)
@@ -54,7 +58,9 @@ def _told(arguments: Namespace) -> ReadOptions:
 
     given = arguments.climatology
     climatology = None if given is None else read_surface_climatology(Path(given))
-    return ReadOptions(climatology=climatology, start=arguments.first_month)
+    return ReadOptions(
+        climatology=climatology, start=arguments.first_month, temperature=arguments.temperature
+    )
 
 
 def _declare_folder(parser: ArgumentParser) -> None:
@@ -63,6 +69,12 @@ def _declare_folder(parser: ArgumentParser) -> None:
 
 def _observations_show(arguments: Namespace) -> None:
     show(Path(arguments.folder))
+
+
+def _formats(arguments: Namespace) -> None:
+    from deepda.observations.accepted import accepted
+
+    print("\n".join(accepted()))
 
 
 def _feedback(arguments: Namespace) -> None:
@@ -77,11 +89,14 @@ INGEST = Command(
     _ingest,
     _declare_ingest,
     """\
-Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, moorings,
-gridded SST, CSV, Parquet. manifest.csv says what became of each file and why.
+Reads Argo, EN4, NEMO feedback, WOD, GTSPP, MITprof, SeaDataNet, WHP Exchange,
+moorings, gridded SST, CSV, Parquet. manifest.csv says what became of each file
+and why.
 An interrupted run is resumed by the same command. The exit code is 1 if a file
-could not be taken. Files that need to be told their climatology or first month
-come in a call of their own, with the same --output.
+could not be taken. Files that need their climatology, first month or kind of
+temperature come in a call of their own, with the same --output. What a file
+does not say is assumed as `deepda observations formats` lists, and stands in
+the log and in the column `assumed` of manifest.csv.
 
 examples:
   deepda observations ingest gdac/ en4/ floats.csv --output obs
@@ -98,6 +113,16 @@ Rows by platform type, files by status, and coverage.png: maps and years.
 
 example:
   deepda observations show obs""",
+)
+FORMATS = Command(
+    "observations formats",
+    "Print what can be read, and names of columns",
+    _formats,
+    details="""\
+Formats, names of columns, units, kinds of temperature, quality flags.
+
+example:
+  deepda observations formats""",
 )
 FEEDBACK = Command(
     "observations feedback",

@@ -52,7 +52,7 @@ def _osse_run(arguments: Namespace) -> None:
 
 OSSE_RUN = Command(
     "osse run",
-    "Train on a control simulation, prove it on a twin ocean",
+    "Train on a control simulation, evaluate on a twin ocean",
     _osse_run,
     _declare_osse_run,
     """\
@@ -88,7 +88,7 @@ def _sweep(arguments: Namespace) -> int | None:
     words, minutes = arguments.overrides, arguments.minutes
     timed = not any(word.startswith("training.updates=") for word in words)
     if minutes is not None and not timed:
-        raise ConfigError("--minutes and training.updates both came, expected one; leave one out")
+        raise ConfigError("--minutes and training.updates both given, expected one; leave one out")
     minutes = (1.0 if minutes is None else minutes) if timed else None
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes is {minutes:g}, expected a number above 0; try --minutes 1")

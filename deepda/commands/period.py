@@ -53,7 +53,7 @@ def continued(product: Path, overrides: Sequence[str]) -> Config:
     given = dict(text.split("=", 1) for text in overrides if text.startswith("reanalysis."))
     if "reanalysis.end" not in given:
         raise UsageError(
-            "--continue came without --end, expected the month to go on to; add --end YYYY-MM"
+            "--continue given without --end, expected the month to go on to; add --end YYYY-MM"
         )
     following = year + (month == MONTHS)
     start = int(given.get("reanalysis.start", following))
@@ -81,7 +81,7 @@ def _last_month(product: Path) -> tuple[int, int]:
     """
     import xarray as xr
 
-    files = sorted(product.glob("thetao_????.nc"))
+    files = sorted(product.glob("*thetao_????.nc"))
     if not files:
         raise UsageError(
             f"{product} holds no thetao_YYYY.nc, expected a reanalysis; begin one without --continue"

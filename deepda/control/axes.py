@@ -1,67 +1,57 @@
-"""The axes of a foreign file: which cells, layers and times its values stand for.
+"""The horizontal cells of a foreign file: which coordinates hold them, and what they declare.
 
-Names, units and bounds of CMIP6, POP, NEMO and other CF-like files; nothing about temperature.
+Names, units and bounds of CMIP6, POP, NEMO, MOM and other CF-like files; nothing about temperature.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import cf_xarray  # noqa: F401  (gives the accessor .cf)
-import cftime
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.units import UnitError, convert
 from deepda.geometry.mesh import (
     Curvilinear,
     Regular,
     as_regular,
     curvilinear_from_centres,
-    midway_bounds,
     regular_from_centres,
 )
 
 Floats = NDArray[np.float64]
-Dates = NDArray[np.object_]
 
-METRES = {
-    "m": 1.0,
-    "meter": 1.0,
-    "meters": 1.0,
-    "metre": 1.0,
-    "metres": 1.0,
-    "cm": 0.01,
-    "centimeter": 0.01,
-    "centimeters": 0.01,
-    "centimetre": 0.01,
-    "centimetres": 0.01,
-}
-LATITUDES = ("TLAT", "nav_lat", "latitude", "lat", "geolat")  # before others that CF finds, as ULAT
-LONGITUDES = ("TLONG", "nav_lon", "longitude", "lon", "geolon")
-CALENDARS = {
-    "standard",
-    "gregorian",
-    "proleptic_gregorian",
-    "noleap",
-    "365_day",
-    "all_leap",
-    "366_day",
-    "360_day",
-    "julian",
-}
+# before others that CF finds, as ULAT
+LATITUDES = ("TLAT", "nav_lat", "geolat", "geolat_t", "geolat_c", "latitude", "lat", "YC")
+LONGITUDES = ("TLONG", "nav_lon", "geolon", "geolon_t", "geolon_c", "longitude", "lon", "XC")
+# axes of tripolar models that are degrees along the grid's own lines (MOM6, MOM5)
+NOMINAL = (
+    "xh",
+    "yh",
+    "xq",
+    "yq",
+    "xt_ocean",
+    "yt_ocean",
+    "xu_ocean",
+    "yu_ocean",
+    "grid_x_t",
+    "grid_y_t",
+)
+FILLED = 1e4  # degrees: CESM writes 9.97e36 on land, undeclared
+SHARED = 4  # cells at one place that halos and folds account for; more are a fill value
 
 
 class ControlError(DeepDAError, ValueError):
-    """A control simulation that cannot be used; the message says what came and what to do."""
+    """A control simulation that cannot be used; the message says what was found and what to do."""
 
 
 def horizontal_names(dataset: xr.Dataset, field: xr.DataArray) -> tuple[str, str]:
     """Names of latitude and longitude of a field; two-dimensional ones are preferred.
 
     Raises:
-        ControlError: there are none.
+        ControlError: there are none, they are nominal axes of a curvilinear grid or indices, or both
+            run along one dimension (unstructured meshes).
     """
     found = []
     for key, known in (("latitude", LATITUDES), ("longitude", LONGITUDES)):
@@ -79,45 +69,52 @@ def horizontal_names(dataset: xr.Dataset, field: xr.DataArray) -> tuple[str, str
                 "name on its horizontal dimensions; add it to the file"
             )
         found.append(max(names, key=lambda name: dataset[name].ndim))  # the first of the widest
+    lat, lon = dataset[found[0]], dataset[found[1]]
+    if lat.ndim != lon.ndim or (lat.ndim == 1 and lat.dims == lon.dims):
+        raise ControlError(
+            f"{lat.name} has dimensions {', '.join(map(str, lat.dims))} and {lon.name} "
+            f"{', '.join(map(str, lon.dims))}, expected rows and columns of cells, not an unstructured "
+            "mesh or a section; remap the output to a latitude-longitude grid first"
+        )
+    _require_geographic(lat, lon)
     return found[0], found[1]
 
 
 def horizontal_cells(dataset: xr.Dataset, lat_name: str, lon_name: str) -> Regular | Curvilinear:
-    """The cells of a file, from bounds where it has usable ones, else from the centres.
+    """The cells of a file, from bounds where it has them, else from the centres.
+
+    Places of two-dimensional coordinates that more than SHARED cells have are the fill value of land
+    (0, -1, ...) and become NaN.
 
     Raises:
-        ControlError: centres out of range. GridError: too few cells, or centres that turn back.
+        ControlError: units that are no angle, centres out of range, bounds that do not hold them.
+        GridError: too few cells, or centres that turn back.
     """
-    lat, lon = (_degrees(dataset[name].values) for name in (lat_name, lon_name))
+    lat, lon = (_degrees(dataset[name].values, dataset[name]) for name in (lat_name, lon_name))
+    if lat.ndim == 2:
+        if dataset[lon_name].dims != dataset[lat_name].dims:
+            lon = _degrees(
+                dataset[lon_name].transpose(*dataset[lat_name].dims).values, dataset[lon_name]
+            )
+        filled = _filled_places(lat, lon)
+        lat, lon = np.where(filled, np.nan, lat), np.where(filled, np.nan, lon)
     if np.nanmax(np.abs(lat), initial=0) > 90.001:
         raise ControlError(
             f"{lat_name} reaches {np.nanmax(np.abs(lat)):g}, expected degrees north "
             "within [-90, 90]; check which variable holds the latitude"
         )
-    bounds = [_bounds(dataset, name) for name in (lat_name, lon_name)]
+    bounds = [_bounds_in_degrees(dataset, name) for name in (lat_name, lon_name)]
     if lat.ndim == 1:
-        regular = regular_from_centres(lat, lon)  # also tells whether the centres are usable
-        if bounds[0] is None or bounds[1] is None:
-            return regular
-        west, east = bounds[1][:, 0], bounds[1][:, 1]
-        if np.all(east < west):  # given from north-west to south-east, say
-            west, east = east, west
-        lon_bounds = np.stack([west, west + np.mod(east - west, 360)], axis=1)
-        return Regular(lat, lon, np.sort(bounds[0], axis=1), lon_bounds)
+        return _regular(lat, lon, bounds[0], bounds[1], (lat_name, lon_name))
     if bounds[0] is not None and bounds[1] is not None and bounds[0].shape == (*lat.shape, 4):
-        return Curvilinear(lat, lon, _degrees(bounds[0]), _degrees(bounds[1]))
+        return Curvilinear(lat, lon, bounds[0], bounds[1])
     plain = np.isfinite(lat).all() and np.isfinite(lon).all()
     return (as_regular(lat, lon) if plain else None) or curvilinear_from_centres(lat, lon)
 
 
-def _degrees(values: Floats) -> Floats:
-    values = values.astype(np.float64)
-    return np.where(np.abs(values) < 1e4, values, np.nan)  # CESM writes 9.97e36 on land, undeclared
-
-
-def _bounds(dataset: xr.Dataset, name: str) -> Floats | None:
+def bounds_of(dataset: xr.Dataset, name: str) -> Floats | None:
     """(..., corner) numbers of the bounds of a coordinate as they stand in the file, if any."""
-    bounds = _bounds_name(dataset[name])
+    bounds = bounds_name(dataset[name])
     if bounds not in dataset:
         return None
     own = dataset[name].dims
@@ -127,139 +124,89 @@ def _bounds(dataset: xr.Dataset, name: str) -> Floats | None:
     return dataset[bounds].transpose(*own, *last).values.astype(np.float64)
 
 
-def _bounds_name(axis: xr.DataArray) -> str:
+def bounds_name(axis: xr.DataArray) -> str:
+    """Name of the bounds that a coordinate declares; "None" where it has none."""
     return str(axis.attrs.get("bounds", axis.encoding.get("bounds")))
 
 
-def find_layers(dataset: xr.Dataset, dims: Sequence[str], name: str) -> tuple[str | None, Floats]:
-    """The vertical dimension out of `dims` (None for a scalar depth) and its layers (depth, 2), m down.
+def _require_geographic(lat: xr.DataArray, lon: xr.DataArray) -> None:
+    """Refuse axes along the lines of a tripolar grid, and numbers of rows and columns."""
+    for axis in (lat, lon):
+        nominal = "nominal" in str(axis.attrs.get("long_name", "")).lower() or axis.name in NOMINAL
+        if axis.ndim == 1 and (nominal or _counts_cells(axis)):
+            what = "nominal: true" if nominal else "numbers of cells: right"
+            raise ControlError(
+                f"{axis.name} is an axis of the model's own grid ({what} only on a regular grid), "
+                "expected the geographic latitude and longitude of each cell (geolat and geolon, "
+                "nav_lat and nav_lon, TLAT and TLONG); add them to the file from the model's grid file"
+            )
 
-    Raises:
-        ControlError: several dimensions, no depth, units other than m or cm, layers that cross or
-            do not hold their centres.
-    """
-    if len(dims) > 1:
-        raise ControlError(
-            f"{name} has dimensions {', '.join(dims)} beside time and the horizontal, "
-            "expected depth alone; choose one of each member or region first"
+
+def _counts_cells(axis: xr.DataArray) -> bool:
+    values, size = axis.values, axis.size
+    said = str(axis.attrs.get("units", "")).lower().startswith("deg")
+    counting = np.array_equal(values, np.arange(size)) or np.array_equal(values, np.arange(1, size + 1))
+    return counting and not said
+
+
+def _regular(
+    lat: Floats, lon: Floats, rows: Floats | None, columns: Floats | None, names: tuple[str, str]
+) -> Regular:
+    cells = regular_from_centres(lat, lon)  # also refuses centres that cannot be used
+    if rows is None or columns is None:
+        return cells
+    west, east = columns[:, 0], columns[:, 1]
+    if np.all(east < west):  # given from north-west to south-east, say
+        west, east = east, west
+    lon_bounds = np.stack([west, west + np.mod(east - west, 360)], axis=1)
+    given = Regular(lat, lon, np.sort(rows, axis=1), lon_bounds)
+    place = lon_bounds[:, 0] + np.mod(lon - lon_bounds[:, 0] + 1e-3, 360) - 1e-3
+    for centre, bounds, own, name in (
+        (lat, given.lat_bounds, cells.lat_bounds, names[0]),
+        (place, lon_bounds, cells.lon_bounds, names[1]),
+    ):
+        _require_bounds(centre, bounds, own, name)
+    return given
+
+
+def _require_bounds(centre: Floats, bounds: Floats, own: Floats, name: str) -> None:
+    """Refuse bounds (n, 2) that do not hold their centres, or of other widths than between these."""
+    inside = (bounds[:, 0] <= centre + 1e-3) & (centre <= bounds[:, 1] + 1e-3)
+    ratio = (np.diff(bounds, axis=1) / np.diff(own, axis=1))[1:-1, 0]  # the ends may be cut
+    if not inside.all() or ratio.min() < 0.5 or ratio.max() > 2.0:
+        where = (
+            int(np.argmin(inside))
+            if not inside.all()
+            else 1 + int(np.argmax(np.abs(np.log(np.abs(ratio)))))
         )
-    own = [
-        str(key)
-        for key in dataset.variables
-        if dataset[key].dims == tuple(dims)
-        and dataset[key].dtype.kind in "fiu"
-        and _looks_vertical(str(key), dataset[key])
-    ]
-    if not own:
         raise ControlError(
-            f"{name} has no depth coordinate, expected one in m or cm, positive down; "
-            "give a three-dimensional field"
+            f"the bounds of {name} at {centre[where]:g} are {bounds[where, 0]:g} and "
+            f"{bounds[where, 1]:g}, expected the edges of a cell round that centre that meets its "
+            "neighbours; mend the bounds or remove them"
         )
-    axis = dims[0] if dims and dims[0] in own else own[0]
-    centre = np.abs(np.atleast_1d(dataset[axis].values.astype(np.float64)))
-    bounds = _bounds(dataset, axis)
-    if bounds is None and axis == "z_t" and {"z_w_top", "z_w_bot"} <= set(dataset.variables):  # POP
-        bounds = np.stack([dataset["z_w_top"].values, dataset["z_w_bot"].values], axis=-1)
-    layers = layers_from_centres(centre) if bounds is None else np.abs(np.atleast_2d(bounds))
-    layers = np.sort(layers.astype(np.float64), axis=1)
-    inside = (layers[:, 0] <= centre) & (centre <= layers[:, 1])
-    ranked = layers[np.argsort(layers[:, 0])]
-    crossing = ranked[1:, 0] < ranked[:-1, 1] * (1 - 1e-6)
-    if not inside.all() or crossing.any():
-        raise ControlError(
-            f"the layers of {axis} cross or do not hold their centres, expected bounds "
-            "in the unit of the axis; mend the bounds or remove them"
-        )
-    return (dims[0] if dims else None), layers * _metres(dataset[axis], axis)
 
 
-def _looks_vertical(name: str, axis: xr.DataArray) -> bool:
-    said = axis.attrs.get("standard_name") == "depth" or axis.attrs.get("axis") == "Z"
-    known = name in ("lev", "olevel", "depth", "deptht", "z_t", "level", "z_l", "st_ocean")
-    return (said or known or "positive" in axis.attrs) and "bounds" not in name
-
-
-def _metres(axis: xr.DataArray, name: str) -> float:
-    units = str(axis.attrs.get("units", "none"))
-    if units.lower() not in METRES:
-        raise ControlError(
-            f"the depth {name} has units {units}, expected m or cm; set them, or bring "
-            "the file to depth levels first"
-        )
-    return METRES[units.lower()]
-
-
-def layers_from_centres(centre: Floats) -> Floats:
-    """(depth, 2) layers whose midpoints are the centres where such exist from the surface down.
-
-    Else the edges lie midway between centres, the first at the surface.
-    """
-    order = np.argsort(centre)
-    ranked = centre[order]
-    edges = np.zeros(ranked.size + 1)
-    for k, middle in enumerate(ranked):
-        edges[k + 1] = 2 * middle - edges[k]
-    nested = np.all(edges[1:] > ranked) and np.all(edges[:-1] < ranked)
-    if not nested:
-        edges = np.append(0.0, midway_bounds(ranked)[:, 1])
-    layers = np.empty((centre.size, 2))
-    layers[order] = np.stack([edges[:-1], edges[1:]], axis=1)
-    return layers
-
-
-def find_times(
-    dataset: xr.Dataset, dims: Iterable[str], name: str
-) -> tuple[str | None, Dates, Dates | None]:
-    """The time dimension out of `dims`, the middle of each step, and its bounds (time, 2).
-
-    The middle is that of the bounds where the file has them: POP stamps the end of a step.
-
-    Raises:
-        ControlError: no time, a calendar or unit that is not known, bounds without length.
-    """
-    dims = list(dims)
-    axes = [
-        str(key)
-        for key, axis in dataset.variables.items()
-        if " since " in str(axis.attrs.get("units", ""))
-        and axis.ndim <= 1
-        and set(axis.dims) <= set(dims)
-        and "bound" not in str(key)
-        and "bnds" not in str(key)
-    ]
-    axes.sort(key=lambda key: (-dataset[key].ndim, key not in dims))
-    if not axes:
-        raise ControlError(
-            f"{name} has no time, expected a coordinate in units like 'days since "
-            "0001-01-01'; add it to the file"
-        )
-    axis, bounds = dataset[axes[0]], _bounds(dataset, axes[0])
-    along = str(axis.dims[0]) if axis.ndim else None
-    if bounds is None:
-        return along, _dates(np.atleast_1d(axis.values).astype(float), axis.attrs, name), None
-    bounds = np.atleast_2d(bounds)
-    own = dataset[_bounds_name(axis)].attrs
-    attributes = {**axis.attrs, **{key: own[key] for key in ("units", "calendar") if key in own}}
-    if not np.all(bounds[:, 1] > bounds[:, 0]):
-        raise ControlError(
-            f"{name} has time bounds without length, expected beginning before end; mend or remove them"
-        )
-    return along, _dates(bounds.mean(axis=1), attributes, name), _dates(bounds, attributes, name)
-
-
-def _dates(numbers: Floats, attributes: dict[str, str], name: str) -> Dates:
-    calendar = str(attributes.get("calendar", "standard")).lower()
-    if calendar not in CALENDARS:
-        raise ControlError(
-            f"{name} has calendar {calendar}, expected one of "
-            f"{', '.join(sorted(CALENDARS))}; set the attribute"
-        )
+def _degrees(values: Floats, axis: xr.DataArray) -> Floats:
+    """Numbers of a coordinate in degrees, fill values NaN."""
+    values = values.astype(np.float64)
+    values = np.where(np.abs(values) < FILLED, values, np.nan)
+    units = str(axis.attrs.get("units", "degrees"))
     try:
-        return np.asarray(
-            cftime.num2date(numbers, attributes["units"], calendar, only_use_cftime_datetimes=True)
-        )
-    except (ValueError, OverflowError, TypeError) as error:
-        raise ControlError(
-            f"{name} has times in {attributes['units']!r} of calendar {calendar} that "
-            f"cannot be read ({error}); expected e.g. 'days since 0001-01-01'"
-        ) from error
+        return convert(values, units, "degrees")
+    except UnitError as error:
+        raise ControlError(f"{axis.name}: {error}") from error
+
+
+def _bounds_in_degrees(dataset: xr.Dataset, name: str) -> Floats | None:
+    bounds = bounds_of(dataset, name)
+    if bounds is None:
+        return None
+    own = dataset[bounds_name(dataset[name])]
+    return _degrees(bounds, own if "units" in own.attrs else dataset[name])
+
+
+def _filled_places(lat: Floats, lon: Floats) -> NDArray[np.bool_]:
+    """(y, x) cells at a place that more than SHARED of them have."""
+    pairs = np.stack([lat.ravel(), lon.ravel()], axis=1)
+    _, which, count = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+    return (count[which.ravel()] > SHARED).reshape(lat.shape)

@@ -18,6 +18,8 @@ from deepda.geometry.windows import LEAP_PENTAD, MONTHS, PENTADS, WindowError
 
 LONGEST = 1.1  # windows: a longer step has no information on its windows
 COVERED = 0.999  # of a window, by steps
+EDGE = 1e-4  # of a window: a stamp so near lies on its edge
+OFF_MIDDLE = 0.1  # of a window: stamps so far from the middle of windows, all alike, are ambiguous
 
 
 def position(dates: NDArray[np.object_], per_year: int) -> Floats:
@@ -30,7 +32,9 @@ def position(dates: NDArray[np.object_], per_year: int) -> Floats:
         WindowError: per_year neither 73 nor 12.
     """
     if per_year not in (PENTADS, MONTHS):
-        raise WindowError(f"{per_year} windows a year came, expected {PENTADS} (pentads) or {MONTHS}")
+        raise WindowError(
+            f"{per_year} windows a year were asked for, expected {PENTADS} (pentads) or {MONTHS}"
+        )
     within = _in_month if per_year == MONTHS else _in_pentads
     return np.array([date.year * per_year + within(date) for date in dates.ravel()]).reshape(dates.shape)
 
@@ -87,7 +91,8 @@ def step_positions(
 def _around_stamps(time: NDArray[np.object_], per_year: int) -> Floats:
     stamps = position(time, per_year)
     daily = all(_day_part(date) == 0 for date in time) and np.median(np.diff(time)).days <= 1
-    if time.size < 2 or daily or np.allclose(stamps, np.round(stamps), atol=1e-4):
+    on_edges = np.all(np.abs(stamps - np.round(stamps)) < EDGE)
+    if time.size < 2 or daily or on_edges or _steadily_off_middle(stamps):
         raise ControlError(
             f"the first of {time.size} times, {time[0]}, has no bounds and does not lie "
             "amid its step, expected stamps in the middle, or time bounds; add bounds"
@@ -95,6 +100,13 @@ def _around_stamps(time: NDArray[np.object_], per_year: int) -> Floats:
     middle = 0.5 * (stamps[1:] + stamps[:-1])
     edges = np.concatenate([[2 * stamps[0] - middle[0]], middle, [2 * stamps[-1] - middle[-1]]])
     return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def _steadily_off_middle(stamps: Floats) -> bool:
+    """Whether there is one stamp a window, always at one part of it that is not its middle."""
+    part = stamps - np.floor(stamps)
+    alone = np.all(np.abs(np.diff(stamps) - 1) < OFF_MIDDLE)
+    return bool(alone and np.ptp(part) < OFF_MIDDLE and abs(np.median(part) - 0.5) > OFF_MIDDLE)
 
 
 def whole_years(steps: Floats, per_year: int, years: tuple[int, int] | None) -> tuple[int, int]:

@@ -1,45 +1,40 @@
 """Files of any model, as they come: potential temperature, the cells it stands for, its times.
 
-Nothing is repaired silently: what a file does not say (units, land marked by zeros) is refused with
-a sentence. What cannot be mistaken is read: undeclared fill values beyond any temperature,
-kelvin and centimetres that the file declares, layers bottom up, rows north to south.
+Files are read by what they declare (see `axes`, `layers`, `times`, `temperature`, `masks`); what is not
+said, or contradicts itself, is refused with a sentence. What is assumed stands in `Native.assumptions`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.control.axes import ControlError, find_layers, find_times, horizontal_cells, horizontal_names
+from deepda.control.axes import ControlError, horizontal_cells, horizontal_names
+from deepda.control.laws import require_corners_round_centres
+from deepda.control.layers import find_layers
+from deepda.control.masks import agreed, find_masks, lost_fill, within_valid_range
+from deepda.control.opening import find_files, open_file
+from deepda.control.temperature import (
+    ABSOLUTE,
+    POTENTIAL,
+    Temperature,
+    as_potential,
+    find_salinity,
+    find_temperature,
+    in_celsius,
+    require_salinity,
+)
+from deepda.control.times import calendar_steps, find_times
 from deepda.geometry.grid import GridError
 from deepda.geometry.mesh import Curvilinear, Regular, places
 
-# CMIP6, NEMO 3, CESM, NEMO 4, GODAS, MITgcm
-NAMES = ("thetao", "votemper", "TEMP", "toce", "pottmp", "THETA")
-STANDARD_NAME = "sea_water_potential_temperature"
-CELSIUS = {
-    "degc",
-    "degreec",
-    "degreesc",
-    "celsius",
-    "degcelsius",
-    "degreecelsius",
-    "degreescelsius",
-    "c",
-    "°c",
-}
-KELVIN = {"k", "kelvin", "degk", "degreek", "degreesk", "degreekelvin", "degreeskelvin"}
-ICE_POINT = 273.15  # K
 COLDEST, WARMEST = -5.0, 50.0  # degC, beyond any sea water
 FILL = 1e10  # no temperature in any unit: 1e20, 9.97e36, -9.999e19 that a file does not declare
-WATER_MASKS = ("tmask", "mask", "wet", "sftof")  # positive where there is water
-MANY_ZEROS = 0.1  # part of the cells exactly 0: land that is not declared
 CHUNK_BYTES = 24_000_000  # of one variable read at a time
 
 
@@ -51,10 +46,11 @@ class Native:
         thetao: (time, depth, y, x) degC, NaN on land; lazy, to be checked by `require_sound`.
         cells: the horizontal grid.
         layers: (depth, 2) upper and lower bounds, m, positive down, in the file's order.
-        time: (time) cftime, the middle of each step as far as the files tell it.
+        time: (time) cftime, the middle of each step as far as the files say.
         time_bounds: (time, 2) cftime beginning and end, None where the files have none.
         water: (depth, y, x) ocean cells of the first step.
         files: what was read.
+        assumptions: what the files do not say and was assumed, in words.
     """
 
     thetao: xr.DataArray
@@ -64,6 +60,7 @@ class Native:
     time_bounds: NDArray[np.object_] | None
     water: NDArray[np.bool_]
     files: tuple[Path, ...]
+    assumptions: tuple[str, ...]
 
 
 def open_native(paths: str | Path | Iterable[str | Path], variable: str | None = None) -> Native:
@@ -99,40 +96,16 @@ def open_native(paths: str | Path | Iterable[str | Path], variable: str | None =
     bounds = [piece.time_bounds for piece in pieces if piece.time_bounds is not None]
     whole = len(bounds) == len(pieces)
     thetao = xr.concat([piece.thetao for piece in pieces], "time") if len(pieces) > 1 else first.thetao
-    return Native(
-        thetao,
-        first.cells,
-        first.layers,
-        time,
-        np.concatenate(bounds) if whole else None,
-        first.water,
-        tuple(files),
+    said = dict.fromkeys(words for piece in pieces for words in piece.assumptions)
+    native = replace(
+        first,
+        thetao=thetao,
+        time=time,
+        time_bounds=np.concatenate(bounds) if whole else None,
+        files=tuple(files),
+        assumptions=tuple(said),
     )
-
-
-def find_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The files meant by names, folders and patterns, sorted.
-
-    Raises:
-        ControlError: a name that leads to nothing.
-    """
-    found: set[Path] = set()
-    for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
-        if path.is_dir() and not _is_zarr(path):
-            here = [file for file in path.glob("*.nc") if _holds_temperature(file)]
-        elif path.exists():
-            here = [path]
-        else:
-            here = list(path.parent.glob(path.name))
-        if not here:
-            raise ControlError(
-                f"{path} leads to no file with potential temperature, expected NetCDF "
-                "files, a Zarr store or a folder of NetCDF files; check the path"
-            )
-        found.update(here)
-    if not found:
-        raise ControlError("no path came, expected at least one file of a control simulation; name one")
-    return sorted(found)
+    return native if whole else _with_calendar_steps(native)
 
 
 def require_sound(native: Native, values: NDArray[np.float32], first: int) -> None:
@@ -172,69 +145,90 @@ def _where(native: Native, marked: NDArray[np.bool_], first: int) -> str:
     )
 
 
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
-
-
-def _holds_temperature(path: Path) -> bool:
-    with _open(path) as dataset:
-        return bool(_candidates(dataset))
-
-
-def _open(path: Path) -> xr.Dataset:
-    options: dict[str, Any] = {"engine": "zarr"} if path.is_dir() else {}
-    try:
-        return xr.open_dataset(path, decode_times=False, decode_timedelta=False, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ControlError(
-            f"{path} cannot be read ({reason}), expected a CF NetCDF file or a Zarr "
-            "store; fetch it again or leave it out"
-        ) from error
-
-
-def _candidates(dataset: xr.Dataset) -> list[str]:
-    named = [name for name in NAMES if name in dataset.data_vars]
-    standard = [
-        str(name)
-        for name, field in dataset.data_vars.items()
-        if field.attrs.get("standard_name") == STANDARD_NAME and field.ndim >= 2
-    ]
-    return named or standard
+def _with_calendar_steps(native: Native) -> Native:
+    """With the bounds of the days or months that stamps without bounds stand for, where they do."""
+    found = calendar_steps(native.time)
+    if found is None:
+        return native
+    bounds, words = found
+    middle = bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) / 2
+    return replace(native, time=middle, time_bounds=bounds, assumptions=(*native.assumptions, words))
 
 
 def _open_piece(path: Path, variable: str | None) -> Native:
-    dataset = _open(path)
-    name = variable or next(iter(_candidates(dataset)), None)
-    if name is None or name not in dataset:
-        raise ControlError(
-            f"{path} holds no {variable or 'potential temperature'} but "
-            f"{', '.join(map(str, list(dataset.data_vars)[:8]))}, expected thetao, TEMP, "
-            "votemper or a variable of that standard name; name it, or give other files"
-        )
-    field = dataset[name]
+    dataset = open_file(path)
+    chosen = find_temperature(dataset, variable, str(path))
+    field = dataset[chosen.name]
     try:
         lat, lon = horizontal_names(dataset, field)
         cells = horizontal_cells(dataset, lat, lon)
-    except GridError as error:
+    except (GridError, ControlError) as error:
         raise ControlError(f"{path}: {error}") from error
-    plane = dataset[lat].dims if dataset[lat].ndim == 2 else (*dataset[lat].dims, *dataset[lon].dims)
+    plane = tuple(
+        map(
+            str,
+            dataset[lat].dims if dataset[lat].ndim == 2 else (*dataset[lat].dims, *dataset[lon].dims),
+        )
+    )
     others = [str(dim) for dim in field.dims if dim not in plane]
     along, time, bounds = find_times(dataset, others, str(path))
     depth, layers = find_layers(dataset, [dim for dim in others if dim != along], str(path))
-    names = (along, depth, *map(str, plane))
-    to_standard = dict(zip(names, ("time", "depth", "y", "x"), strict=True))
-    mask = _water_mask(dataset, to_standard)
+    to_standard = dict(zip((along, depth, *plane), ("time", "depth", "y", "x"), strict=True))
+    values = _values(dataset, chosen, path, to_standard, (cells, layers))
+    start, end = (values.isel(time=[step]).to_numpy()[0] for step in (0, -1))
+    filled, said = _fills(start, end)
+    water, more = _masked(dataset, field, plane, to_standard, np.isfinite(start) & ~filled, path)
+    if not water.any():
+        raise ControlError(
+            f"{path} has no value at its first step, expected water somewhere; "
+            "check its mask and its fill value"
+        )
+    mask = xr.DataArray(water | (np.isnan(start) & ~filled), dims=("depth", "y", "x"))
+    said = tuple(filter(None, (chosen.assumption, *said, *more)))
+    native = Native(values.where(mask), cells, layers, time, bounds, water, (path,), said)
+    require_sound(native, np.where(water, start, np.float32(np.nan))[None], 0)
+    if isinstance(cells, Curvilinear):
+        try:
+            require_corners_round_centres(cells, np.any(water, axis=0))
+        except ControlError as error:
+            raise ControlError(f"{path}: {error}") from error
+    return native
+
+
+def _values(
+    dataset: xr.Dataset,
+    chosen: Temperature,
+    path: Path,
+    to_standard: dict[str | None, str],
+    place: tuple[Regular | Curvilinear, NDArray[np.float64]],
+) -> xr.DataArray:
+    """(time, depth, y, x) potential temperature in degC float32, lazily; fill values are NaN."""
+    along = next((old for old, new in to_standard.items() if new == "time"), None)
 
     def read(part: xr.DataArray) -> xr.DataArray:
-        return _in_order(_in_celsius(part, path), to_standard).where(mask)
+        part = within_valid_range(_in_chunks(part, along))
+        return _in_order(part.where(np.abs(part) < FILL).assign_attrs(part.attrs), to_standard)
 
-    start = read(field.isel({along: slice(0, 1)}) if along else field).to_numpy()
-    _require_water(start, path)
-    thetao = read(_in_chunks(field, along))
-    native = Native(thetao, cells, layers, time, bounds, np.isfinite(start[0]), (path,))
-    require_sound(native, start, 0)
-    return native
+    field = dataset[chosen.name]
+    values = in_celsius(read(field), str(path)).astype(np.float32)
+    if chosen.kind == POTENTIAL:
+        return values
+    salinity = find_salinity(dataset, field)
+    if salinity is None:
+        raise ControlError(
+            f"{path} holds {chosen.kind} temperature ({chosen.name}) without salinity, expected "
+            "potential temperature, or salinity on the same cells to convert it; add it to the file"
+        )
+    salt = read(salinity)
+    require_salinity(salt.isel(time=0).to_numpy(), values.isel(time=0).to_numpy(), str(path))
+    absolute = salinity.attrs.get("standard_name") == ABSOLUTE
+    cells, layers = place
+    lat, lon = (
+        (cells.lat, cells.lon)
+        if isinstance(cells, Curvilinear)
+        else np.meshgrid(cells.lat, cells.lon, indexing="ij")
+    )
+    return as_potential(chosen.kind, values, salt, absolute, (layers.mean(axis=1), lat, lon))
 
 
 def _in_chunks(field: xr.DataArray, along: str | None) -> xr.DataArray:
@@ -245,53 +239,38 @@ def _in_chunks(field: xr.DataArray, along: str | None) -> xr.DataArray:
     return field.chunk({dim: (at_once if dim == along else -1) for dim in field.dims})
 
 
-def _in_celsius(field: xr.DataArray, path: Path) -> xr.DataArray:
-    """The values in degC float32, undeclared fill values made NaN."""
-    units = str(field.attrs.get("units", "none"))
-    plain = units.lower().replace("_", "").replace(" ", "").replace("deg.", "deg")
-    if plain not in CELSIUS | KELVIN:
-        raise ControlError(
-            f"{path} gives {field.name} in units {units}, expected degC or K; set the "
-            "attribute if the values are temperatures, or choose another variable"
-        )
-    values = xr.DataArray(field.variable, name="thetao")
-    values = values.where(np.abs(values) < FILL)
-    return (values.astype(np.float64) - ICE_POINT if plain in KELVIN else values).astype(np.float32)
-
-
 def _in_order(field: xr.DataArray, to_standard: dict[str | None, str]) -> xr.DataArray:
-    """(time, depth, y, x), dimensions of size one added where the file has none."""
-    field = field.rename({old: new for old, new in to_standard.items() if old and old != new})
+    """(time, depth, y, x) without coordinates, dimensions of size one added where the file has none."""
+    field = xr.DataArray(field.variable, name=field.name)
+    field = field.rename(
+        {dim: to_standard[str(dim)] for dim in field.dims if dim != to_standard[str(dim)]}
+    )
     missing = [dim for dim in ("time", "depth") if dim not in field.dims]
     return field.expand_dims(missing).transpose("time", "depth", "y", "x")
 
 
-def _water_mask(dataset: xr.Dataset, to_standard: dict[str | None, str]) -> xr.DataArray | bool:
-    """The file's own static mask (depth, y, x) or (y, x), True if it has none."""
-    for name in WATER_MASKS:
-        mask = dataset.get(name)
-        if mask is not None and mask.ndim >= 2 and set(mask.dims) <= set(to_standard):
-            mask = xr.DataArray(mask.variable > 0)
-            mask = mask.rename(
-                {dim: to_standard[str(dim)] for dim in mask.dims if dim != to_standard[str(dim)]}
-            )
-            return mask.isel(time=0) if "time" in mask.dims else mask
-    return True
+def _fills(start: NDArray, end: NDArray) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    filled, constants = lost_fill(start, end)
+    words = f"{filled.sum()} cells of one value ({', '.join(f'{c:g} degC' for c in constants)}) are land"
+    return filled, (words,) if constants else ()
 
 
-def _require_water(start: NDArray[np.float32], path: Path) -> None:
-    """Refuse a first step without any value, or with land as zeros."""
-    if not np.isfinite(start).any():
-        raise ControlError(
-            f"{path} has no value at its first step, expected water somewhere; "
-            "check its mask and its fill value"
-        )
-    zeros = np.mean(start == 0)
-    if zeros > MANY_ZEROS:
-        raise ControlError(
-            f"{zeros:.0%} of the values in {path} are exactly 0, which looks like land, "
-            "expected land as fill value; set _FillValue, or add the variable tmask"
-        )
+def _masked(
+    dataset: xr.Dataset,
+    field: xr.DataArray,
+    plane: tuple[str, ...],
+    to_standard: dict[str | None, str],
+    valid: NDArray[np.bool_],
+    path: Path,
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """(depth, y, x) water: cells with a value that no mask of the file marks as land."""
+    water, said = valid, []
+    for mask in find_masks(dataset, tuple(map(str, field.dims)), plane):
+        marked = _in_order(mask.water, to_standard).isel(time=0).to_numpy()
+        marked, words = agreed(mask, marked, valid, str(path))
+        water = water & marked
+        said.append(words)
+    return water, said
 
 
 def _require_same_grid(first: Native, other: Native) -> None:

@@ -6,7 +6,6 @@ into a prepared control file: windows of a 365_day year, whole years, with the G
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,9 +18,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from deepda.base.files import checksum
 from deepda.base.progress import Progress
 from deepda.control.axes import ControlError
 from deepda.control.binning import step_positions, whole_years, window_weights
+from deepda.control.laws import require_sound_cells
 from deepda.control.model_files import Native, open_native, require_sound
 from deepda.control.prepared import THETAO, PreparedWriter, open_prepared
 from deepda.geometry.grid import Grid, GridError
@@ -138,6 +139,9 @@ def prepare_control(
     attributes = _provenance(native, remapping)
     ends = _block_ends(weights, native)
     blocks = list(pairwise(ends))
+    if progress:
+        for words in native.assumptions:
+            progress.note(f"assumed: {words}")
     with PreparedWriter(output, remapping.grid, years, per_year, attributes) as writer:
         for first, last in progress.track(blocks, "Preparing the control") if progress else blocks:
             writer.write(first, remapping(_window_means(native, weights[first:last])))
@@ -174,6 +178,12 @@ def _remapping(
 ) -> Remapping:
     edges = vars(target) if isinstance(target, Grid) else target
     horizontal = remap(native.cells, edges["lat_edges"], edges["lon_edges"], method)
+    if method == "conservative":
+        try:
+            wet = np.any(native.water, axis=0)
+            require_sound_cells(native.cells, wet, horizontal, (edges["lat_edges"], edges["lon_edges"]))
+        except ControlError as error:
+            raise ControlError(f"{native.files[0]}: {error}") from error
     covered = np.einsum("ts,syx->tyx", thickness, horizontal.fraction(native.water))
     if isinstance(target, Grid):
         dry = target.ocean & (covered <= ROUNDING)
@@ -229,20 +239,9 @@ def _provenance(native: Native, remapping: Remapping) -> dict[str, str]:
         "source_calendar": calendar,
         "source_steps": f"{native.time.size} from {steps}",
         "source_files": json.dumps([path.name for path in native.files]),
-        "source_sha256": json.dumps([sha256(path) for path in native.files]),
+        "source_sha256": json.dumps([checksum(path) for path in native.files]),
+        "assumptions": "; ".join(native.assumptions) or "none",
         "remapping": f"horizontal: {remapping.remap.method}; vertical: by thickness; "
         "ocean where half is water",
         "comment": f"Steps of the calendar {calendar} averaged to windows of a 365_day year.",
     }
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, or of the names and contents of all files in a folder (Zarr)."""
-    digest = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(path.rglob("*")):
-        if file.is_file():
-            digest.update(str(file.relative_to(path)).encode() if path.is_dir() else b"")
-            with file.open("rb") as stream:
-                while piece := stream.read(1 << 20):
-                    digest.update(piece)
-    return digest.hexdigest()

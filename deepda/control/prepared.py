@@ -6,9 +6,9 @@ pentads or 12 months, stamps amid their window, `time_bnds`; the Grid's coordina
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,20 +18,46 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.errors import OutputError
+from deepda.base.files import hidden_name, publish
 from deepda.control.axes import ControlError
 from deepda.geometry.grid import Grid, GridError
-from deepda.geometry.windows import MONTHS, PENTADS, season_of_noleap_day
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, season_of_noleap_day
 
 FILL = np.float32(1e20)
+PACKED_FILL = -32768
 CHUNK_BYTES = 16_000_000  # of the file, and of one lazy read
-MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, 365_day calendar
 THETAO = {
     "standard_name": "sea_water_potential_temperature",
     "long_name": "potential temperature",
     "units": "degC",
+    "units_metadata": "temperature: on_scale",
     "cell_methods": "time: mean area: mean where sea",
     "cell_measures": "area: areacello",
 }
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Storage in 16-bit integers: value = offset + quantum * number.
+
+    Attributes:
+        quantum: K.
+        offset: degC.
+    """
+
+    quantum: float
+    offset: float
+
+    @property
+    def reach(self) -> float:
+        """K: values so far from the offset can be stored."""
+        return (-PACKED_FILL - 1) * self.quantum
+
+    def __call__(self, thetao: NDArray[np.float32]) -> NDArray[np.int16]:
+        """The numbers of values in degC; NaN becomes PACKED_FILL."""
+        steps = np.rint((thetao - np.float32(self.offset)) / np.float32(self.quantum))
+        return np.where(np.isnan(steps), PACKED_FILL, steps).astype(np.int16)
 
 
 class PreparedWriter:
@@ -45,9 +71,10 @@ class PreparedWriter:
         years: first and last year, both included.
         per_year: 73 or 12.
         attributes: global attributes.
+        packing: 16-bit integers; 32-bit floats if None.
 
     Raises:
-        ControlError: the file cannot be written.
+        OutputError: the file cannot be written.
     """
 
     def __init__(
@@ -56,12 +83,14 @@ class PreparedWriter:
         grid: Grid,
         years: tuple[int, int],
         per_year: int,
-        attributes: Mapping[str, str],
+        attributes: Mapping[str, str | int | float],
+        packing: Packing | None = None,
     ) -> None:
         self.path = Path(path)
         self.grid, self.years, self.per_year = grid, years, per_year
         self.attributes = {"Conventions": "CF-1.11", **attributes}
-        self._partial = self.path.with_name(f".{self.path.name}.part")
+        self.packing = packing
+        self._partial = hidden_name(self.path)
 
     def __enter__(self) -> Self:
         with _writing(self.path):
@@ -73,8 +102,8 @@ class PreparedWriter:
     def write(self, first: int, thetao: NDArray[np.float32]) -> None:
         """Put windows (time, depth, lat, lon), degC, NaN on land, from the window `first` on."""
         with _writing(self.path):
-            filled = np.where(np.isnan(thetao), FILL, thetao)
-            self._file["thetao"][first : first + len(thetao)] = filled
+            stored = self.packing(thetao) if self.packing else np.where(np.isnan(thetao), FILL, thetao)
+            self._file["thetao"][first : first + len(thetao)] = stored
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -83,7 +112,7 @@ class PreparedWriter:
             with _writing(self.path):
                 self._file.close()
                 if kind is None:
-                    os.replace(self._partial, self.path)
+                    publish(self._partial, self.path)
         finally:
             with suppress(OSError):
                 self._partial.unlink(missing_ok=True)
@@ -113,17 +142,24 @@ class PreparedWriter:
         )
         time[:] = bounds.mean(axis=1)
         file.createVariable("time_bnds", "f8", ("time", "bnds"))[:] = bounds
-        at_once = int(np.clip(CHUNK_BYTES // (4 * grid.ocean.size), 1, self.per_year))
-        made = file.createVariable(
+        self._declare_thetao()
+
+    def _declare_thetao(self) -> None:
+        at_once = int(np.clip(CHUNK_BYTES // (4 * self.grid.ocean.size), 1, self.per_year))
+        made = self._file.createVariable(
             "thetao",
-            "f4",
+            "i2" if self.packing else "f4",
             ("time", "depth", "lat", "lon"),
             zlib=True,
             complevel=1,
-            fill_value=FILL,
-            chunksizes=(at_once, *grid.shape),
+            fill_value=PACKED_FILL if self.packing else FILL,
+            chunksizes=(at_once, *self.grid.shape),
         )
         made.setncatts(THETAO)
+        if self.packing:
+            made.scale_factor = np.float32(self.packing.quantum)
+            made.add_offset = np.float32(self.packing.offset)
+        made.set_auto_maskandscale(False)
 
 
 def window_days(per_year: int, years: int) -> NDArray[np.float64]:
@@ -194,7 +230,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        raise ControlError(
-            f"{path} cannot be written ({error}), expected a folder with permission and "
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"{path} cannot be written ({reason}), expected a folder with permission and "
             "space; choose another output, or make room"
         ) from error

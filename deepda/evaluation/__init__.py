@@ -2,13 +2,12 @@
 
     product      files of DeepDA or of anybody -> one way to read them; remapping only when asked for
     calendars    the windows that two products share: the same, or months when calendars differ
-    basins       Atlantic, Pacific, Indian, Southern and Arctic Ocean as weights
     seasonal     mean and harmonics of the year: amplitude, month of the maximum
-    thermocline  depth of an isotherm
     patterns     empirical orthogonal functions; boxes and modes that have names
     heatwaves    marine heatwaves after Hobday et al. 2016; contingency scores
+    records      frame, record of a product, comparison of two
     gather       one walk through the years, window by window: everything that the pages show
-    sections     what is told about it; figures in maps, charts
+    sections     what is told about it; figures in charts
     page         the walk and the page: `evaluate`
 
 error = analysis - reference everywhere. Nonlinear quantities (isotherms, variances, heatwaves) are

@@ -16,13 +16,11 @@ from scipy.sparse import csr_array
 from deepda.base.errors import EvaluationError
 from deepda.control.axes import ControlError
 from deepda.control.binning import COVERED, LONGEST, step_positions, window_weights
-from deepda.control.prepared import MONTH_LENGTHS
 from deepda.geometry.mesh import Floats, overlap
-from deepda.geometry.windows import MONTHS, PENTADS, Windows, windows
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, Windows, windows
 
-FEWEST_YEARS = 2  # of one year alone no anomaly from the seasonal cycle is left
+FEWEST_WHOLE_YEARS = 2  # of one year alone no anomaly from the seasonal cycle is left
 STANDARD = ("standard", "gregorian", "proleptic_gregorian")
-STAMPS = ("start", "end")
 BLOCK_BYTES = 48_000_000  # of one field worked on at once
 
 
@@ -162,10 +160,10 @@ def _shared_windows(lines: Sequence[Timeline]) -> tuple[int, list[str]]:
 
 def _require_years(years: Sequence[int], lines: Sequence[Timeline]) -> None:
     sides = " and ".join(str(line) for line in lines)
-    if len(years) < FEWEST_YEARS:
+    if len(years) < FEWEST_WHOLE_YEARS:
         what = "in common " if len(lines) > 1 else ""
         raise EvaluationError(
-            f"{len(years)} whole years {what}came ({sides}), expected at least {FEWEST_YEARS}; "
+            f"{len(years)} whole years {what}found ({sides}), expected at least {FEWEST_WHOLE_YEARS}; "
             "give files that cover more of the same years"
         )
     if years[-1] - years[0] >= len(years):

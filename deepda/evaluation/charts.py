@@ -12,11 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from deepda.evaluation.heatwaves import Contingency
-from deepda.evaluation.maps import decimal_years
+from deepda.figures.catalogue import COLOURS, MARKS
+from deepda.figures.sections import decimal_years
 from deepda.figures.style import LIGHT, canvas, look
-
-MARKS = "osD^vPX*"
-COLOURS = (LIGHT.blue, LIGHT.orange, LIGHT.green, LIGHT.vermilion, LIGHT.purple, LIGHT.sky, LIGHT.grey)
 
 
 def densities(lines: Mapping[str, xr.DataArray], depths: Sequence[float]) -> Figure:

@@ -9,8 +9,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.evaluation.calendars import month_weights
-from deepda.evaluation.gather import Comparison, Frame, Record
 from deepda.evaluation.product import Product
+from deepda.evaluation.records import Comparison, Frame, Record
 from deepda.feedback.departures import Departures
 from deepda.geometry.windows import MONTHS, windows
 

@@ -8,7 +8,6 @@ and one block of windows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,117 +18,18 @@ from scipy.sparse import csr_array
 from deepda.base.progress import Progress
 from deepda.evaluation.calendars import Axis
 from deepda.evaluation.product import MEMBERS, STDDEV, Product
-from deepda.evaluation.reliability import Reliability, ReliabilitySums
+from deepda.evaluation.records import Comparison, Floats, Frame, Record
+from deepda.evaluation.reliability import ReliabilitySums
 from deepda.evaluation.seasonal import fit_weights, harmonic_basis
 from deepda.geometry.grid import Grid
 from deepda.verification import VerificationError, region_weights, weighted_mean, zonal_spectrum
-from deepda.verification.basins import basin_weights
 from deepda.verification.scores import Box
 from deepda.verification.thermocline import isotherm_depth
 
-SAMPLED = 60  # windows of which spectra, densities and ranks are made
+SAMPLED_WINDOWS = 60  # windows of which spectra, densities and ranks are made
 EQUATOR = Box(-2, 2, 0, 360)
-BELOW = 150.0  # m: the level shown beside the surface, amid the thermocline
 HEAT_DEPTHS = (300.0, 700.0, 2000.0)  # m
 EDGES = np.linspace(-6, 6, 241)  # K, bins of the densities
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """Where and when everything is compared.
-
-    Attributes:
-        grid: cells, with the ocean that all products have.
-        axis: windows.
-        basins: (region, depth, lat, lon) m3.
-        levels: uppermost level, and the one shown below.
-    """
-
-    grid: Grid
-    axis: Axis
-    basins: xr.DataArray
-    levels: tuple[int, int]
-
-    @classmethod
-    def of(cls, grid: Grid, axis: Axis) -> Frame:
-        below = int(np.argmin(np.abs(grid.depth - BELOW)))
-        return cls(grid, axis, basin_weights(grid), (0, below))
-
-    def field(self, values: NDArray, *lead: str) -> xr.DataArray:
-        """(..., depth, lat, lon) with coordinates."""
-        place = {"depth": self.grid.depth, "lat": self.grid.lat, "lon": self.grid.lon}
-        return xr.DataArray(values, place, (*lead, "depth", "lat", "lon"))
-
-    def over_time(self, values: NDArray, part: slice = slice(None), *rest: str) -> xr.DataArray:
-        """(time, ...) with the stamps of the windows."""
-        return xr.DataArray(values, {"time": self.axis.windows.middle[part]}, ("time", *rest))
-
-    @property
-    def season(self) -> NDArray[np.intp]:
-        return self.axis.windows.season
-
-
-@dataclass(frozen=True, eq=False)
-class Record:
-    """What is known of one product.
-
-    Attributes:
-        name: of the product.
-        cycle: (term, depth, lat, lon) degC, see `seasonal.harmonic_basis`.
-        variance: (depth, lat, lon) K2 of anomalies.
-        means: (time, region, depth) degC by basin.
-        levels: (level, time, lat, lon) K anomalies at the levels of the frame.
-        annual: (layer, year, lat, lon) anomalies: surface (K), heat content by depth (J m-2).
-        isotherm: (time, lon) m, depth of 20 degC within 2 degrees of the equator; None where none is.
-        spectrum: (depth, wavenumber) K2 per cycle per degree; None without stretches of ocean.
-        density: (depth, value) per K.
-    """
-
-    name: str
-    cycle: xr.DataArray
-    variance: xr.DataArray
-    means: xr.DataArray
-    levels: xr.DataArray
-    annual: xr.DataArray
-    isotherm: xr.DataArray | None
-    spectrum: xr.DataArray | None
-    density: xr.DataArray
-
-    @property
-    def stddev(self) -> xr.DataArray:
-        """(depth, lat, lon) K of anomalies."""
-        return self.variance**0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """What is known of a product against the reference; error = product - reference.
-
-    Attributes:
-        bias: (depth, lat, lon) K.
-        square: (depth, lat, lon) K2, mean square error, bias included.
-        covariance: (depth, lat, lon) K2 of the anomalies of both.
-        by_time: (time, depth) K, root mean square over the ocean.
-        reliability: of the stated spread, None where the product states none.
-    """
-
-    bias: xr.DataArray
-    square: xr.DataArray
-    covariance: xr.DataArray
-    by_time: xr.DataArray
-    reliability: Reliability | None
-
-    @property
-    def rmse(self) -> xr.DataArray:
-        """(depth, lat, lon) K."""
-        return self.square**0.5
-
-
-def correlation(comparison: Comparison, product: Record, reference: Record) -> xr.DataArray:
-    """(depth, lat, lon) of anomalies in time, dimensionless; NaN where one side does not vary."""
-    power = product.variance * reference.variance
-    return comparison.covariance / power.where(power > 0) ** 0.5
 
 
 def gather(
@@ -191,8 +91,8 @@ def _terms(values: NDArray[np.float32], frame: Frame, part: slice) -> Floats:
 
 
 def sampled(axis: Axis) -> NDArray[np.intp]:
-    """Windows for what is too dear to take of all: some SAMPLED, spread over years and seasons."""
-    step = max(1, len(axis) // SAMPLED)
+    """Windows for what is too slow to take of all: some SAMPLED_WINDOWS, spread over the seasons."""
+    step = max(1, len(axis) // SAMPLED_WINDOWS)
     step += step % axis.per_year == 0  # else one season alone would be seen
     return np.arange(0, len(axis), step)
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.verification import Trend, VerificationError, trend
 from deepda.verification.climate import RHO, SECONDS_PER_DECADE, SPECIFIC_HEAT
 

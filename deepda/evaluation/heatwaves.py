@@ -23,10 +23,8 @@ POOLED, SMOOTHED = 1, 3  # pentads on either side
 MARGIN = 2.0**-9  # K above the threshold: twice what values are rounded to in the files of DeepDA
 
 
-def heatwave_threshold(
-    values: xr.DataArray, season: NDArray[np.intp], per_year: int, percentile: float = PERCENTILE
-) -> xr.DataArray:
-    """(season, ...) the percentile of each window of the year, in the units of `values`.
+def heatwave_threshold(values: xr.DataArray, season: NDArray[np.intp], per_year: int) -> xr.DataArray:
+    """(season, ...) PERCENTILE of each window of the year, in the units of `values`.
 
     Args:
         values: (time, ...) temperature or its anomaly.
@@ -35,7 +33,7 @@ def heatwave_threshold(
     reach = POOLED if per_year == PENTADS else 0
     found = np.stack(
         [
-            np.percentile(values.values[_near(season, of, reach, per_year)], percentile, axis=0)
+            np.percentile(values.values[_near(season, of, reach, per_year)], PERCENTILE, axis=0)
             for of in range(per_year)
         ]
     )

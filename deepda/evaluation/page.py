@@ -12,7 +12,7 @@ from deepda.base.errors import EvaluationError
 from deepda.base.progress import Progress
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.findings import Findings
-from deepda.evaluation.gather import Comparison, Frame, Record, gather
+from deepda.evaluation.gather import gather
 from deepda.evaluation.product import (
     Product,
     open_product,
@@ -20,13 +20,15 @@ from deepda.evaluation.product import (
     same_cells,
     shared_mask,
 )
-from deepda.evaluation.section_climate import heat_section, modes_section, thermocline_section
+from deepda.evaluation.records import Comparison, Frame, Record
+from deepda.evaluation.section_agreement import agreement_section
+from deepda.evaluation.section_climate import modes_section, thermocline_section
 from deepda.evaluation.section_fields import (
-    agreement_section,
     climatology_section,
     scales_section,
     variability_section,
 )
+from deepda.evaluation.section_heat import heat_section
 from deepda.evaluation.section_heatwaves import heatwave_section
 from deepda.evaluation.section_uncertainty import observation_section, reliability_section
 from deepda.feedback.departures import departures
@@ -72,7 +74,9 @@ def evaluate(
         EvaluationError: products that cannot be read or compared. FeedbackError: no feedback.
     """
     if baselines and not reference:
-        raise EvaluationError("baselines came without a reference to hold them against; add --reference")
+        raise EvaluationError(
+            "baselines given without a reference to hold them against; add --reference"
+        )
     others = [*(baselines or {}).items(), *([("reference", reference)] if reference else [])]
     told = departures(observations) if observations is not None else None
     first = open_product(analysis, "analysis", variable=variable, stamps=stamps)

@@ -55,14 +55,14 @@ def leading_modes(field: xr.DataArray, weights: xr.DataArray, number: int = 3) -
         EvaluationError: fewer times than modes, or no variance.
     """
     if field.sizes["time"] <= number:
-        raise EvaluationError(f"{field.sizes['time']} times came, {number} modes need more of them")
+        raise EvaluationError(f"{field.sizes['time']} times found, {number} modes need more of them")
     used = weights.values > 0
     root = np.sqrt(weights.values[used] / weights.values[used].sum())
     values = np.asarray(field.values[:, used], float)
     values = (values - values.mean(axis=0)) * root
     power, vectors = np.linalg.eigh(values @ values.T / len(values))
     if not power[-1] > 0:
-        raise EvaluationError("a field that does not vary came, expected anomalies; check the variable")
+        raise EvaluationError("a field that does not vary found, expected anomalies; check the variable")
     series = vectors[:, ::-1][:, :number].T * np.sqrt(len(values))
     maps = np.full((number, *used.shape), np.nan)
     maps[:, used] = series @ values / len(values) / root
@@ -134,13 +134,13 @@ def _index(name: str, surface: xr.DataArray, grid: Grid) -> xr.DataArray:
     return box_mean(surface, grid, NINO_BOXES[name])
 
 
-def decadal_modes(surface: xr.DataArray, grid: Grid, number: int = 1) -> Modes:
-    """Leading EOFs of the North Pacific, the world's mean removed; the first is the PDO.
+def decadal_modes(surface: xr.DataArray, grid: Grid) -> Modes:
+    """Leading EOF of the North Pacific, the world's mean removed: the PDO.
 
     Its sign is that of its correlation with Niño 3.4.
     """
     weights = region_weights(grid, NORTH_PACIFIC).isel(depth=0)
-    modes = leading_modes(surface - box_mean(surface, grid, WORLD), weights, number)
+    modes = leading_modes(surface - box_mean(surface, grid, WORLD), weights, 1)
     nino = box_mean(surface, grid, NINO_BOXES["Niño 3.4"])
     sign = xr.where(xr.dot(modes.series, nino - nino.mean(), dim="time") < 0, -1.0, 1.0)
     return Modes(modes.pattern * sign, modes.series * sign, modes.share)

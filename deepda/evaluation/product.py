@@ -18,7 +18,8 @@ from scipy.sparse import csr_array
 
 from deepda.base.errors import EvaluationError
 from deepda.control.axes import ControlError
-from deepda.control.model_files import Native, find_files, open_native
+from deepda.control.model_files import Native, open_native
+from deepda.control.opening import find_files
 from deepda.control.prepare import open_control
 from deepda.evaluation.calendars import Axis, Timeline
 from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, is_own
@@ -86,7 +87,7 @@ def open_product(
     """Open a product lazily.
 
     Args:
-        paths: files, folders, patterns or Zarr stores; of a folder written by DeepDA its thetao_*.nc or
+        paths: files, folders, patterns or Zarr stores; of a folder written by DeepDA its years, or
             analysis.nc.
         name: for figures.
         variable: name of the potential temperature, found by itself if not given.
@@ -147,7 +148,7 @@ def _files(paths: Sequence[str | Path]) -> list[Path]:
     """Of a folder written by DeepDA the analyses alone: other files of temperature stand beside them."""
     chosen: list[str | Path] = []
     for path in map(Path, paths):
-        years = sorted(path.glob("thetao_*.nc")) if path.is_dir() else []
+        years = sorted(path.glob("*thetao_????.nc")) if path.is_dir() else []
         if not years and (path / "analysis.nc").is_file():
             years = [path / "analysis.nc"]
         chosen += years or [path]

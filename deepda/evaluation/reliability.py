@@ -104,7 +104,7 @@ def float_sum(field: NDArray, grid: Grid) -> NDArray[np.float64]:
     return np.einsum("dyx,dyx->d", field, grid.volume)
 
 
-def spread_classes(pairs: NDArray, classes: int = CLASSES) -> NDArray[np.float64]:
+def spread_classes(pairs: NDArray) -> NDArray[np.float64]:
     """(class, 2) root mean square of spread and error, in classes of equal number by spread, K.
 
     On the diagonal a spread means what it says (Leutbecher and Palmer 2008, J. Comput. Phys. 227).
@@ -114,7 +114,7 @@ def spread_classes(pairs: NDArray, classes: int = CLASSES) -> NDArray[np.float64
     """
     order = np.argsort(pairs[0], kind="stable")
     rows = []
-    for chosen in np.array_split(order, classes):
+    for chosen in np.array_split(order, CLASSES):
         spread, error, weight = pairs[:, chosen].astype(np.float64)
         if weight.sum() > 0:
             rows.append(np.sqrt(np.average(np.stack([spread, error]) ** 2, axis=1, weights=weight)))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from deepda.evaluation.charts import densities, over_time
+from deepda.evaluation.charts import densities
 from deepda.evaluation.findings import Findings
-from deepda.evaluation.gather import correlation, sampled
-from deepda.evaluation.maps import MapPanel, maps, same_limits, zonal_sections
+from deepda.evaluation.gather import sampled
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase
 from deepda.figures import profile_curves, spectra
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.figures.maps import Panel, map_panels
+from deepda.figures.mesh import limits_of
+from deepda.figures.sections import zonal_sections
+from deepda.reports.report import Picture, Section, Table
 from deepda.verification import weighted_mean
-from deepda.verification.basins import BASINS
 
 FAINT = 0.25  # K: of a smaller amplitude the phase is noise and not drawn
 EXCESS = (-50.0, 50.0)  # %: beyond it the reference hardly varies
@@ -39,19 +40,19 @@ def climatology_section(found: Findings) -> Section:
 
 def _mean_maps(found: Findings, level: int) -> Picture:
     means = {name: found.on_sea(one.cycle[0, level], level) for name, one in found.records.items()}
-    limits = same_limits(list(means.values()))
+    limits = limits_of(list(means.values()), "temperature")
     panels = [
-        MapPanel(mean, "mean", f"{name.capitalize()}, {found.where(level)}", limits)
+        Panel(mean, "temperature", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, mean in means.items()
     ]
     told = f"Mean temperature at {found.at(level)}."
     if found.comparison is not None:
-        panels.append(MapPanel(found.comparison.bias[level], "bias", "Analysis − reference"))
+        panels.append(Panel(found.comparison.bias[level], "bias", "Analysis − reference"))
         told += " The third map is the bias: it should be pale and without basin-wide patches."
     name = "surface" if level == 0 else "below"
     return Picture(
         f"mean_{name}",
-        maps(panels, found.frame.grid, level=level),
+        map_panels(panels, found.frame.grid, level=level),
         told,
         wide=found.reference is not None,
     )
@@ -67,7 +68,7 @@ def _zonal_mean(found: Findings) -> Picture:
     mean = _zonal(found.analysis.cycle.isel(term=0, drop=True), found)
     return Picture(
         "zonal_mean",
-        zonal_sections({"Zonal mean": (mean.values, "mean")}, found.frame.grid),
+        zonal_sections({"Zonal mean": (mean.values, "temperature")}, found.frame.grid),
         "Mean temperature around the globe by latitude and depth: warm lenses of the subtropics, "
         "cold water that reaches up at the equator and in the Southern Ocean.",
     )
@@ -80,7 +81,9 @@ def _zonal_bias(found: Findings) -> Picture:
     error = np.sqrt(_zonal(found.comparison.square, found).values)
     return Picture(
         "zonal_error",
-        zonal_sections({"Bias": (bias, "bias"), "Root mean square difference": (error, "rmse")}, grid),
+        zonal_sections(
+            {"Bias": (bias, "bias"), "Root mean square difference": (error, "rms difference")}, grid
+        ),
         "Around the globe by latitude and depth: mean difference (left) and root mean square "
         f"difference (right), down to {grid.depth_edges[-1]:.0f} m. Look for the tropical "
         "thermocline and for what no profile reaches.",
@@ -92,14 +95,14 @@ def _amplitude_maps(found: Findings) -> Picture:
     fields = {
         name: found.on_sea(annual_amplitude(one.cycle)[0], 0) for name, one in found.records.items()
     }
-    limits = same_limits(list(fields.values()), from_zero=True)
-    panels = [MapPanel(field, "amplitude", name.capitalize(), limits) for name, field in fields.items()]
+    limits = limits_of(list(fields.values()), "amplitude")
+    panels = [Panel(field, "amplitude", name.capitalize(), limits) for name, field in fields.items()]
     if found.reference is not None:
         both = list(fields.values())
-        panels.append(MapPanel(both[1] - both[0], "bias", "Analysis − reference"))
+        panels.append(Panel(both[1] - both[0], "bias", "Analysis − reference"))
     return Picture(
         "seasonal_amplitude",
-        maps(panels, found.frame.grid),
+        map_panels(panels, found.frame.grid),
         "Amplitude of the seasonal cycle at the surface: largest in the northern mid-latitudes, "
         "where continents are upwind, and small along the equator.",
         wide=found.reference is not None,
@@ -111,13 +114,13 @@ def _phase_maps(found: Findings) -> Picture:
     for name, one in found.records.items():
         known = annual_amplitude(one.cycle)[0] >= FAINT
         phase = found.on_sea(annual_phase(one.cycle)[0].where(known), 0)
-        panels.append(MapPanel(phase, "phase", name.capitalize(), (0.0, 12.0)))
+        panels.append(Panel(phase, "phase", name.capitalize(), (0.0, 12.0)))
     if found.reference is not None:
         first, second = (np.asarray(panel.field) for panel in panels)
-        panels.append(MapPanel((second - first + 6) % 12 - 6, "lag", "Analysis − reference"))
+        panels.append(Panel((second - first + 6) % 12 - 6, "lag", "Analysis − reference"))
     return Picture(
         "seasonal_phase",
-        maps(panels, found.frame.grid),
+        map_panels(panels, found.frame.grid),
         "When the surface is warmest; the colours go round the year. The hemispheres should be "
         f"half a year apart. Left empty where the amplitude is below {FAINT:g} K.",
         wide=found.reference is not None,
@@ -127,7 +130,7 @@ def _phase_maps(found: Findings) -> Picture:
 def variability_section(found: Findings) -> Section:
     """Size of the anomalies."""
     blocks: list[Picture | Table] = [_stddev_maps(found, level) for level in found.frame.levels]
-    profiles = {name: _profile(one.variance, found) for name, one in found.records.items()}
+    profiles = {name: profile_of(one.variance, found) for name, one in found.records.items()}
     blocks += [
         Picture(
             "variability_by_depth",
@@ -146,20 +149,20 @@ def variability_section(found: Findings) -> Section:
 
 def _stddev_maps(found: Findings, level: int) -> Picture:
     fields = {name: found.on_sea(one.stddev[level], level) for name, one in found.records.items()}
-    limits = same_limits(list(fields.values()), from_zero=True)
+    limits = limits_of(list(fields.values()), "variability")
     panels = [
-        MapPanel(field, "variability", f"{name.capitalize()}, {found.where(level)}", limits)
+        Panel(field, "variability", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, field in fields.items()
     ]
     if found.reference is not None:
         first, second = fields.values()
         with np.errstate(invalid="ignore", divide="ignore"):
             excess = np.where(first > 0, 100 * (second / first - 1), np.nan)
-        panels.append(MapPanel(excess, "excess", "Analysis against reference", EXCESS))
+        panels.append(Panel(excess, "excess", "Analysis against reference", EXCESS))
     name = "surface" if level == 0 else "below"
     return Picture(
         f"variability_{name}",
-        maps(panels, found.frame.grid, level=level),
+        map_panels(panels, found.frame.grid, level=level),
         f"Standard deviation of anomalies at {found.at(level)}: El Niño, western boundary "
         "currents and the edges of the subtropics stand out."
         + (
@@ -171,134 +174,11 @@ def _stddev_maps(found: Findings, level: int) -> Picture:
     )
 
 
-def _profile(square: xr.DataArray, found: Findings, region: str = "global") -> list[float | None]:
+def profile_of(square: xr.DataArray, found: Findings, region: str = "global") -> list[float | None]:
     """Root mean square by depth over a basin of squares (depth, lat, lon)."""
     weights = found.frame.basins.sel(region=region, drop=True)
     values = np.sqrt(weighted_mean(square, weights, ("depth",)).values)
     return [float(value) if np.isfinite(value) else None for value in values]
-
-
-def agreement_section(found: Findings) -> Section | None:
-    """Error and correlation against the reference; None without one."""
-    if found.comparison is None or found.reference is None:
-        return None
-    found.facts["Root mean square difference"] = f"{_overall(found.comparison.square, found):.3f} K"
-    blocks: list[Picture | Table] = [_agreement_maps(found, level) for level in found.frame.levels]
-    profiles = {region: _profile(found.comparison.square, found, region) for region in BASINS}
-    profiles = {
-        region: profile for region, profile in profiles.items() if any(p is not None for p in profile)
-    }
-    correlated = _correlation_by_depth(found)
-    if found.baselines:
-        blocks.append(_baselines(found))
-    blocks += [
-        Picture(
-            "rmse_by_basin",
-            profile_curves(profiles, found.frame.grid.depth, "root mean square difference (K)"),
-            "Difference by depth and basin, bias included. It is largest in the thermocline, "
-            "where a small vertical shift is a large temperature.",
-        ),
-        Picture(
-            "correlation_by_basin",
-            profile_curves(correlated, found.frame.grid.depth, "correlation of anomalies (1)"),
-            "Correlation of anomalies by depth and basin, over places and times together. Where "
-            "it falls with depth, observations run out.",
-        ),
-        _error_series(found),
-        _basin_table(found),
-    ]
-    return Section(
-        "Agreement with the reference",
-        blocks,
-        "Differences are analysis − reference in the same windows and cells; squares are "
-        "averaged, then the root is taken.",
-    )
-
-
-def _overall(square: xr.DataArray, found: Findings) -> float:
-    weights = found.frame.basins.sel(region="global", drop=True)
-    return float(np.sqrt(weighted_mean(square, weights)))
-
-
-def _agreement_maps(found: Findings, level: int) -> Picture:
-    assert found.comparison is not None and found.reference is not None
-    fit = correlation(found.comparison, found.analysis, found.reference)[level]
-    panels = [
-        MapPanel(found.comparison.rmse[level], "rmse", f"Difference, {found.where(level)}"),
-        MapPanel(fit, "correlation", f"Correlation, {found.where(level)}", (_floor(fit), 1.0)),
-    ]
-    name = "surface" if level == 0 else "below"
-    return Picture(
-        f"agreement_{name}",
-        maps(panels, found.frame.grid, level=level, columns=2),
-        f"Root mean square difference and correlation of anomalies at {found.at(level)}. Pale "
-        "patches on the right are places whose anomalies the analysis does not follow.",
-        wide=True,
-    )
-
-
-def _baselines(found: Findings) -> Picture:
-    assert found.comparison is not None
-    all_of = {name: one.square for name, (_, one) in found.baselines.items()}
-    profiles = {
-        name: _profile(square, found)
-        for name, square in (all_of | {"analysis": found.comparison.square}).items()
-    }
-    return Picture(
-        "rmse_of_baselines",
-        profile_curves(profiles, found.frame.grid.depth, "root mean square difference (K)"),
-        "The same difference of the analysis and of the baselines, by depth over the whole "
-        "ocean: the analysis should lie left of them all.",
-    )
-
-
-def _floor(fit: xr.DataArray) -> float:
-    """Where the colours of a correlation begin: a round number below nearly all of it, not negative."""
-    low = float(np.floor(10 * np.nanpercentile(fit.values, 2)) / 10)
-    return float(np.clip(low, 0.0, 0.8))
-
-
-def _correlation_by_depth(found: Findings) -> dict[str, list[float | None]]:
-    assert found.comparison is not None and found.reference is not None
-    curves = {}
-    for region in BASINS:
-        weights = found.frame.basins.sel(region=region, drop=True)
-        means = [
-            weighted_mean(field, weights, ("depth",)).values
-            for field in (found.comparison.covariance, found.analysis.variance, found.reference.variance)
-        ]
-        power = means[1] * means[2]
-        values = means[0] / np.sqrt(np.where(power > 0, power, np.nan))
-        if np.isfinite(values).any():
-            curves[region] = [float(value) if np.isfinite(value) else None for value in values]
-    return curves
-
-
-def _error_series(found: Findings) -> Picture:
-    assert found.comparison is not None
-    monthly = found.monthly(found.comparison.by_time**2) ** 0.5
-    lines = {found.where(level): monthly.isel(depth=level) for level in found.frame.levels}
-    deepest = found.frame.grid.shape[0] - 1
-    lines[found.where(deepest)] = monthly.isel(depth=deepest)
-    return Picture(
-        "rmse_series",
-        over_time(lines, "rms difference (K)"),
-        "Difference by month over the whole ocean: steps mark changes of the observing system, a "
-        "slope marks a drift.",
-        wide=True,
-    )
-
-
-def _basin_table(found: Findings) -> Table:
-    assert found.comparison is not None
-    rows: dict[str, dict[str, Value]] = {}
-    for level, depth in enumerate(found.frame.grid.depth):
-        rows[f"{depth:.0f} m"] = {
-            region: _profile(found.comparison.square, found, region)[level] for region in BASINS
-        }
-    return Table(
-        "rmse_table", rows, "Root mean square difference in K by depth and basin.", corner="depth"
-    )
 
 
 def scales_section(found: Findings) -> Section:

@@ -9,7 +9,8 @@ import xarray as xr
 from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
-from deepda.evaluation.maps import MapPanel, maps, same_limits
+from deepda.figures.maps import Panel, map_panels
+from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import PENTADS
 from deepda.reports.report import Picture, Section, Table, Value
 from deepda.verification import weighted_mean
@@ -104,16 +105,16 @@ def _events(found: Findings, place: int) -> dict[str, xr.DataArray]:
 def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Picture:
     late = slice(len(found.frame.axis) // 2, None)
     shares = {name: found.on_sea(100 * events[name][late].mean("time"), level) for name in found.records}
-    limits = same_limits(list(shares.values()), from_zero=True)
+    limits = limits_of(list(shares.values()), "heatwaves")
     panels = [
-        MapPanel(share, "heatwaves", f"{name.capitalize()}, {found.where(level)}", limits)
+        Panel(share, "heatwaves", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, share in shares.items()
     ]
     if found.reference is not None:
         both = [events["analysis"], events["reference"]]
         hits, either = (both[0] & both[1]).sum("time"), (both[0] | both[1]).sum("time")
         panels.append(
-            MapPanel(
+            Panel(
                 found.on_sea(hits / either.where(either > 0), level),
                 "success",
                 "Success index",
@@ -123,7 +124,7 @@ def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) ->
     name = "surface" if level == 0 else "below"
     return Picture(
         f"heatwaves_{name}",
-        maps(panels, found.frame.grid, level=level),
+        map_panels(panels, found.frame.grid, level=level),
         f"Share of windows in a heatwave at {found.at(level)} in the second half of the years: "
         "10 % is the share over all of them, so that red is warming."
         + (

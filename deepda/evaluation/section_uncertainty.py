@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from deepda.evaluation.charts import spread_against_error
 from deepda.evaluation.findings import Findings
-from deepda.evaluation.maps import MapPanel, maps, same_limits
 from deepda.feedback.departures import BAND_NAMES, KEPT_STATES, Departures, Sums
 from deepda.figures import rank_bars, spread_skill_by_depth
+from deepda.figures.maps import Panel, map_panels
+from deepda.figures.mesh import limits_of
 from deepda.observations.table import PLATFORMS
 from deepda.reports.report import Picture, Section, Table, Value
 
@@ -60,15 +61,15 @@ def _spread_maps(found: Findings, level: int) -> Picture:
     assert found.comparison is not None and found.comparison.reliability is not None
     spread = found.on_sea(found.comparison.reliability.spread_map[level], level)
     error = found.on_sea(found.comparison.rmse[level], level)
-    limits = same_limits([spread, error], from_zero=True)
+    limits = limits_of([spread, error], "stddev")
     panels = [
-        MapPanel(spread, "spread", f"Stated, {found.where(level)}", limits),
-        MapPanel(error, "rmse", "Difference from the reference", limits),
+        Panel(spread, "stddev", f"Stated, {found.where(level)}", limits),
+        Panel(error, "rms difference", "Difference from the reference", limits),
     ]
     name = "surface" if level == 0 else "below"
     return Picture(
         f"spread_{name}",
-        maps(panels, found.frame.grid, level=level, columns=2),
+        map_panels(panels, found.frame.grid, level=level, columns=2),
         f"Stated standard deviation and root mean square difference at {found.at(level)}, same "
         "colours: they should look alike.",
         wide=True,

@@ -12,8 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.errors import EvaluationError
-from deepda.control.axes import ControlError, find_times
+from deepda.control.axes import ControlError
 from deepda.control.model_files import Native, require_sound
+from deepda.control.times import find_times
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
 

@@ -27,7 +27,7 @@ from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.settings.compose import saved_config
 
 LAGS = 12  # windows before the one that is explained
-WINDOWS = 4  # that importance is measured in
+IMPORTANCE_WINDOWS = 4  # that importance is measured in
 PAGE, FIELDS = "explain.html", "explain.nc"
 
 
@@ -38,7 +38,7 @@ def explain(
     *,
     window: str | None = None,
     place: Place | None = None,
-    number: int = WINDOWS,
+    number: int = IMPORTANCE_WINDOWS,
     progress: Progress | None = None,
 ) -> Path:
     """Write `explain.html` and `explain.nc` under `output`, and PNG and CSV files into `figures`.

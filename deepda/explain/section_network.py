@@ -11,9 +11,12 @@ from deepda.base.progress import Progress
 from deepda.explain.cases import Case, Finished
 from deepda.explain.features import feature_maps, known_fields, resemblance
 from deepda.explain.importance import GROUPS, NAMES, Losses
-from deepda.explain.pictures import Shown, bars, by_depth, largest_of, maps, signed, sized
+from deepda.explain.pictures import bars, by_depth
 from deepda.explain.study import Study, removed_by_platform
 from deepda.explain.targets import Target
+from deepda.figures.catalogue import attribution, signed, sized
+from deepda.figures.maps import Panel, map_panels
+from deepda.figures.mesh import limits_of
 from deepda.reports.report import Picture, Section, Table, Value
 
 MILLI = 1e3  # mK per K
@@ -184,7 +187,7 @@ def features_section(study: Study, finished: Finished) -> Section | None:
     panels, rows = [], dict[str, dict[str, Value]]()
     for level in levels:
         activity = np.where(ocean, level.activity, np.nan)
-        panels.append(Shown(activity, sized("root mean square of channels (1)"), level.name))
+        panels.append(Panel(activity, sized("root mean square of channels (1)"), level.name))
         for number, channel in level.channels.items():
             shown = np.where(ocean, channel - channel[ocean].mean(), np.nan)
             name, correlation = resemblance(channel, fields, ocean)
@@ -193,13 +196,13 @@ def features_section(study: Study, finished: Finished) -> Section | None:
                 "resembles": name,
                 "correlation": correlation,
             }
-            panels.append(Shown(shown, signed("response less its mean (1)"), f"channel {number}"))
+            panels.append(Panel(shown, signed("response less its mean (1)"), f"channel {number}"))
     return Section(
         "What the convolutions look at",
         [
             Picture(
                 "features",
-                maps(panels, grid, [0] * len(panels), columns=1 + len(levels[0].channels)),
+                map_panels(panels, grid, columns=1 + len(levels[0].channels)),
                 "Responses of the encoder, one row a level: root mean square over all channels, then "
                 "the channels that vary most. Signs and scales of a channel mean nothing by "
                 "themselves, and a channel that looks like an input need not be used for it; the "
@@ -235,14 +238,12 @@ def correction_picture(study: Study, finished: Finished) -> Picture | None:
     step = np.sqrt(
         np.nanmean(np.where(grid.ocean, (linear - response.background[0]).numpy(), np.nan) ** 2)
     )
-    largest = largest_of([shift[level] for level in levels])
-    panels = [
-        Shown(shift[level], signed("shift by the correction (K)"), f"{grid.depth[level]:.0f} m", largest)
-        for level in levels
-    ]
+    kind = attribution("shift by the correction (K)")
+    limits = limits_of([shift[level] for level in levels], kind)
+    panels = [Panel(shift[level], kind, f"{grid.depth[level]:.0f} m", limits) for level in levels]
     return Picture(
         "correction",
-        maps(panels, grid, levels),
+        map_panels(panels, grid, level=levels),
         f"What the convolutions add to the linear analysis in this window: {size:.4f} K root mean "
         f"square, where the linear increment has {step:.4f} K.",
         wide=True,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepda.base.progress import Progress
 from deepda.explain.cases import Finished
-from deepda.explain.pictures import Shown, bars, largest_of, maps, signed
+from deepda.explain.pictures import bars, maps
 from deepda.explain.sanity import (
     DRAWS,
     STRONGEST,
@@ -24,6 +24,9 @@ from deepda.explain.sanity import (
     whole,
 )
 from deepda.explain.study import Study
+from deepda.figures.catalogue import attribution
+from deepda.figures.maps import Panel
+from deepda.figures.mesh import limits_of
 from deepda.reports.report import Picture, Section, Table, Value
 from deepda.settings.schema import GeneratorConfig
 
@@ -89,14 +92,15 @@ def _example(study: Study, found: Sanity, finished: Finished) -> Picture:
         np.where(study.case.seen.numpy(), field.numpy().astype(float), np.nan)[level]
         for field in (study.saliency.observations, found.example)
     )
-    kind, largest = signed(f"saliency ({study.target.unit} per K)"), largest_of([own, other])
+    kind = attribution(f"saliency ({study.target.unit} per K)")
+    limits = limits_of([own, other], kind)
     panels = [
-        Shown(own, kind, "As trained", largest),
-        Shown(other, kind, "All weights shuffled", largest),
+        Panel(own, kind, "As trained", limits),
+        Panel(other, kind, "All weights shuffled", limits),
     ]
     return Picture(
         "sanity",
-        maps(panels, grid, [level, level], target=study.target, columns=2),
+        maps(panels, grid, [level, level], study.target, columns=2),
         f"Saliency of {study.target.title} at {grid.depth[level]:.0f} m, as trained and with every "
         "weight tensor shuffled (one draw).",
         wide=True,

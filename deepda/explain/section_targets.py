@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.explain.cases import Finished, share_of_rows
-from deepda.explain.pictures import (
-    Shown,
-    by_depth,
-    by_lag,
-    largest_of,
-    maps,
-    sections,
-    signed,
-)
-from deepda.explain.study import Study, by_platform, distances, following, reach
+from deepda.explain.pictures import Volume, by_depth, by_lag, maps, sections
+from deepda.explain.section_correlation import correlation_blocks
+from deepda.explain.study import Study, by_platform
+from deepda.figures.catalogue import attribution
+from deepda.figures.maps import Panel
+from deepda.figures.mesh import limits_of
 from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture, Section, Table, Value
 
@@ -39,7 +35,7 @@ def target_section(found: Study, finished: Finished) -> Section:
         _background_maps(found, grid, levels),
         _platform_table(found),
     ]
-    blocks += _correlation_blocks(found, finished)
+    blocks += correlation_blocks(found, finished)
     if found.linear is not None:
         blocks.append(_depth_picture(found, grid))
     blocks.append(_lag_picture(found, finished))
@@ -115,11 +111,10 @@ def _seen(found: Study, field: Tensor) -> NDArray[np.float64]:
 
 def _map_panels(
     fields: NDArray[np.float64], levels: Sequence[int], grid: Grid, label: str
-) -> list[Shown]:
-    largest = largest_of([fields[level] for level in levels])
-    return [
-        Shown(fields[level], signed(label), f"{grid.depth[level]:.0f} m", largest) for level in levels
-    ]
+) -> list[Panel]:
+    kind = attribution(label)
+    limits = limits_of([fields[level] for level in levels], kind)
+    return [Panel(fields[level], kind, f"{grid.depth[level]:.0f} m", limits) for level in levels]
 
 
 def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
@@ -128,7 +123,7 @@ def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
     )
     return Picture(
         f"{found.target.name}_saliency",
-        maps(panels, grid, levels, target=found.target),
+        maps(panels, grid, levels, found.target),
         "Saliency to observations: by how much the target of the analysis rises if the observation of a "
         "cell were 1 K warmer, all others as they are. Paper: nothing observed. Cells that stand alone "
         "answer strongly, crowded ones share; so this is no map of where the ocean matters, but of what "
@@ -141,23 +136,13 @@ def _saliency_sections(found: Study, finished: Finished) -> Picture:
     grid, unit = finished.space.grid, found.target.unit
     observed = _seen(found, found.saliency.observations)
     background = found.saliency.background.numpy().astype(float)
-    panels = [
-        Shown(
-            observed,
-            signed(f"saliency to observations ({unit} per K)"),
-            "Observations",
-            largest_of([observed]),
-        ),
-        Shown(
-            background,
-            signed(f"saliency to the background ({unit} per K)"),
-            "Background",
-            largest_of([background]),
-        ),
+    volumes = [
+        Volume(observed, attribution(f"saliency to observations ({unit} per K)"), "Observations"),
+        Volume(background, attribution(f"saliency to the background ({unit} per K)"), "Background"),
     ]
     return Picture(
         f"{found.target.name}_sections",
-        sections(panels, grid, found.target.place, target=found.target),
+        sections(volumes, grid, found.target.place, found.target),
         "The same in sections through the target. Below: saliency to the background, the observations "
         "held as they are; where something is observed the background counts less or even with the "
         "other sign, for a warmer background there makes the observation a colder surprise.",
@@ -170,7 +155,7 @@ def _integrated_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
     panels = _map_panels(_seen(found, found.integrated), levels, grid, f"contribution ({unit})")
     return Picture(
         f"{found.target.name}_integrated",
-        maps(panels, grid, levels, target=found.target),
+        maps(panels, grid, levels, found.target),
         "Integrated gradients: what the innovation of each observed cell added to the target in this "
         "window. All cells and layers sum to the change that is due to innovations (table of balances). "
         "They depend on the errors that happened to be drawn: another window has another map.",
@@ -184,7 +169,7 @@ def _background_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
     panels = _map_panels(field, levels, grid, f"contribution ({unit})")
     return Picture(
         f"{found.target.name}_from_background",
-        maps(panels, grid, levels, target=found.target),
+        maps(panels, grid, levels, found.target),
         "Integrated gradients of the background: what its anomaly in each cell adds to the analysed "
         "anomaly, beside what the observations add. The background itself is made of earlier "
         "observations; see below how old they are.",
@@ -216,94 +201,6 @@ def _platform_table(found: Study) -> Table:
         "whatever the values were; a platform that another one makes redundant gets little, and would "
         "get more alone.",
         corner="platform",
-    )
-
-
-def _correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table]:
-    """The correlations that the generator holds, and those that its backgrounds' errors had."""
-    grid, target = finished.space.grid, found.target
-    celsius = finished.space.celsius(found.case.background.mean[0], found.case.season)
-    held = {} if found.linear is None else {"held by the generator": found.linear.correlation.numpy()}
-    each = held | {"found in the run": found.found}
-    tracks = {name: following(field, target, grid, celsius) for name, field in each.items()}
-    kind = signed("correlation of background errors (1)")
-    panels = [
-        Shown(
-            np.where(grid.ocean, field.astype(float), np.nan), kind, name.capitalize(), None, (-0.8, 0.8)
-        )
-        for name, field in each.items()
-    ]
-    blocks: list[Picture | Table] = [
-        Picture(
-            f"{target.name}_correlation",
-            sections(panels, grid, target.place, target=target, lines=_lines(tracks, grid)),
-            "What a gain is made of: the correlation of the background's error with the target's. "
-            "Held: what the generator reckons with in this window, observed or not; it is learnt, "
-            f"hence can be wrong. Found: of background less truth over {found.windows} windows of this "
-            "run; these hang together in time, so that chance makes correlations of some tenths. "
-            "Where both differ by more, the generator weighs the wrong places. Lines, near the "
-            "equator: 20 °C isotherm of the background, and where the correlation is strongest.",
-            wide=True,
-        )
-    ]
-    if target.name != "heat":
-        blocks.append(_reach_table(found, each, grid))
-    if any(tracks.values()):
-        blocks.append(_following_table(found, tracks))
-    return blocks
-
-
-def _lines(
-    tracks: Mapping[str, list[tuple[float, float, float]]], grid: Grid
-) -> list[dict[str, NDArray[np.float64]]]:
-    """For each section: name to depth (X)."""
-    made = []
-    for track in tracks.values():
-        strongest, isotherm = (np.full(grid.lon.size, np.nan) for _ in range(2))
-        for lon, depth, twenty in track:
-            at = int(np.abs(grid.lon - lon).argmin())
-            strongest[at], isotherm[at] = depth, twenty
-        made.append({"20 °C isotherm": isotherm, "strongest": strongest} if track else {})
-    return made
-
-
-def _reach_table(found: Study, each: Mapping[str, NDArray[np.float32]], grid: Grid) -> Table:
-    rows: dict[str, dict[str, Value]] = {
-        name: {
-            f"{way} ({'m' if way in ('up', 'down') else 'km'})": value
-            for way, value in reach(field, found.target, grid).items()
-        }
-        for name, field in each.items()
-    }
-    if found.linear is not None:
-        far = distances(found.linear.told, found.target, grid)
-        rows["held by the generator"] |= {
-            f"{100 * share:.0f} % told within (km)": value for share, value in far.items()
-        }
-    return Table(
-        f"{found.target.name}_reach",
-        rows,
-        "How far from the target's middle the correlation falls to 1/e, and within which distance the "
-        "observations lie that remove half, and nine tenths, of what is removed of the variance. A "
-        "dash: it does not fall so far before land, surface or floor.",
-        corner="correlation",
-        digits=4,
-    )
-
-
-def _following_table(found: Study, tracks: Mapping[str, list[tuple[float, float, float]]]) -> Table:
-    rows: dict[str, dict[str, Value]] = {}
-    for name, track in tracks.items():
-        for lon, depth, isotherm in sorted(track):
-            row = rows.setdefault(f"{lon:.0f}°E", {"20 °C isotherm (m)": isotherm})
-            row[f"strongest, {name} (m)"] = depth
-    return Table(
-        f"{found.target.name}_following",
-        dict(sorted(rows.items(), key=lambda row: float(row[0][:-2]))),
-        "Along the equator, as far as the correlation with the target is above 1/e: depth of its "
-        "largest value, and of the 20 °C isotherm of the background. If influence follows the "
-        "thermocline, both shoal to the east together.",
-        corner="longitude",
     )
 
 
@@ -347,14 +244,14 @@ def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
         for lag in lags
         if lag < len(found.lagged)
     ]
-    kind = signed(f"saliency ({found.target.unit} per K)")
+    kind = attribution(f"saliency ({found.target.unit} per K)")
     panels = [
-        Shown(field, kind, f"{days[lag]:.0f} days before, {where}", largest_of([field]))
+        Panel(field, kind, f"{days[lag]:.0f} days before, {where}")
         for field, lag in zip(fields, lags, strict=False)
-    ] or [Shown(np.full(grid.shape[1:], np.nan), kind, "no window before")]
+    ] or [Panel(np.full(grid.shape[1:], np.nan), kind, "no window before")]
     return Picture(
         f"{found.target.name}_upstream",
-        maps(panels, grid, [level] * len(panels), target=found.target),
+        maps(panels, grid, [level] * len(panels), found.target),
         "Saliency to observations of earlier windows at the target's own depth; each map has its own "
         "colours. What has moved towards the target since then lies upstream.",
         wide=True,

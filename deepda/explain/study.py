@@ -22,7 +22,7 @@ from deepda.explain.attribution import (
 )
 from deepda.explain.cases import Case, Finished, share_of_rows
 from deepda.explain.targets import Target
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
 from deepda.networks.trainable import InnovationForm
 from deepda.observations.table import PLATFORMS
 from deepda.verification.thermocline import isotherm_depth
@@ -174,19 +174,11 @@ def distances(told: Tensor, target: Target, grid: Grid) -> Mapping[float, float]
 
     Observations that add to the variance that others remove (redundant ones) count as nothing.
     """
-    far = great_circle(grid, target.place.lat, target.place.lon)
+    far = grid.distance_to(target.place.lat, target.place.lon) / 1e3
     weight = told.clamp(min=0).sum(0).numpy().ravel().astype(float)
     order = np.argsort(far.ravel(), kind="stable")
     total = np.cumsum(weight[order]) / max(weight.sum(), 1e-30)
     return {share: float(far.ravel()[order][np.searchsorted(total, share)]) for share in (0.5, 0.9)}
-
-
-def great_circle(grid: Grid, lat: float, lon: float) -> NDArray[np.float64]:
-    """(Y, X) km from a place to the centres of the cells."""
-    north, east = np.deg2rad(grid.lat)[:, None], np.deg2rad(grid.lon - lon)[None, :]
-    here = np.deg2rad(lat)
-    half = np.sin((north - here) / 2) ** 2 + np.cos(north) * np.cos(here) * np.sin(east / 2) ** 2
-    return np.asarray(2 * EARTH_RADIUS / 1e3 * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
 
 
 def reach(correlation: NDArray[np.floating], target: Target, grid: Grid) -> dict[str, float]:
@@ -196,7 +188,7 @@ def reach(correlation: NDArray[np.floating], target: Target, grid: Grid) -> dict
     """
     level, row, column = _cell(target, grid)
     values = correlation
-    far = great_circle(grid, float(grid.lat[row]), float(grid.lon[column]))
+    far = grid.distance_to(float(grid.lat[row]), float(grid.lon[column])) / 1e3
     size = grid.shape[2]
     around = [(column + step) % size for step in range(size // 2)]
     back = [(column - step) % size for step in range(size // 2)]

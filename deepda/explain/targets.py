@@ -20,7 +20,7 @@ ZETTAJOULE = 1e21  # J
 
 
 class ExplainError(DeepDAError, ValueError):
-    """A run, window or target that cannot be explained; the message says what came and what to do."""
+    """A run, window or target that cannot be explained; the message says what to do."""
 
 
 @dataclass(frozen=True)

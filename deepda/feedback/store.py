@@ -9,7 +9,6 @@ together, when the year is whole.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from deepda.base.errors import DeepDAError
+from deepda.base.files import hidden_name, publish
 from deepda.feedback.nemo import KINDS, fdbk_name, surface_rows, write_fdbk
 
 FOLDER, FDBK, PART = "feedback", "fdbk", "part.parquet"
@@ -95,7 +95,7 @@ class FeedbackWriter:
                 for month in sorted(self._open) if self.fdbk else []:
                     self._write_fdbk(month, written)
                 for hidden, final in written:
-                    os.replace(hidden, final)
+                    publish(hidden, final)
         finally:
             for hidden, _ in written:
                 hidden.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class FeedbackWriter:
         return self.folder / FOLDER / f"year={month[0]}" / f"month={month[1]:02d}" / PART
 
     def _hidden(self, month: tuple[int, int]) -> Path:
-        return self._part(month).with_name(f".{PART}.unfinished")
+        return hidden_name(self._part(month))
 
     def _write_fdbk(self, month: tuple[int, int], written: list[tuple[Path, Path]]) -> None:
         """Write the files of a month under hidden names, which join `written` first."""
@@ -124,7 +124,7 @@ class FeedbackWriter:
                 final.unlink(missing_ok=True)  # of an earlier run: it would tell of rows no longer there
                 continue
             final.parent.mkdir(parents=True, exist_ok=True)
-            written.append((final.with_name(f".{final.name}.unfinished"), final))
+            written.append((hidden_name(final), final))
             write_fdbk(rows, written[-1][0], name)
 
 

@@ -160,7 +160,7 @@ def feedback(
         The same rows in their order, with `background` and `analysis` (degC), `spread` (K), NaN where
         there is no water of the grid; `used`, `withheld` (by its platform, even where rejected) and
         `reason`: "", or why it was not used though not withheld: "outside_grid", "on_land",
-        "no_background" (no climatology there) beside those it came with.
+        "no_background" (no climatology there) beside those of its source.
 
     Raises:
         FieldsError: a field has another shape than the grid.
@@ -189,8 +189,8 @@ def at_cells(cell: NDArray[np.integer], grid: Grid, field: NDArray[np.floating])
     """
     if field.shape != grid.shape:
         raise FieldsError(
-            f"a field of shape {field.shape} came, the grid has {grid.shape}; give (depth, lat, lon) of "
-            "one window and one member"
+            f"a field of shape {field.shape} found, the grid has {grid.shape}; give (depth, lat, lon) "
+            "of one window and one member"
         )
     return np.where(cell == OUTSIDE, np.nan, field.ravel()[cell])
 

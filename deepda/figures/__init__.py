@@ -1,13 +1,17 @@
 """Figures to look at: each function takes numbers and gives a matplotlib Figure; captions are separate.
 
 style      colours for light and dark paper, sizes that stay legible on a phone, saving
-maps       Equal Earth maps, sections, coverage; land is grey, missing is paper, coast is the mask's edge
+maps       Equal Earth maps; land is grey, missing is paper, coast is the mask's edge
+sections   sections, zonal means, fields by longitude and time
+catalogue  colours and label of every kind of field
+mesh       cells in colours with their colour bar
 curves     error by depth and time, indices with their band, spectra, reliability, learning
 
 Fields are plain arrays or DataArrays on a Grid. Nothing here computes a score, reads a file, touches
 pyplot's global state or the network.
 """
 
+from deepda.figures.catalogue import KINDS, Kind
 from deepda.figures.curves import (
     counts_by_year,
     index_series,
@@ -20,14 +24,12 @@ from deepda.figures.curves import (
     spread_skill_by_depth,
 )
 from deepda.figures.maps import (
-    KINDS,
-    Kind,
     Panel,
     map_field,
     map_panels,
-    section,
     truth_analysis_error,
 )
+from deepda.figures.sections import section
 from deepda.figures.style import DARK, LIGHT, png, save
 
 __all__ = [

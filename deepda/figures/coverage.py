@@ -9,22 +9,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
+from deepda.figures.catalogue import PLATFORMS
 from deepda.figures.land import land
-from deepda.figures.maps import SEAM, equal_earth
-from deepda.figures.style import LAND_MESH, LIGHT, WIDTH, canvas
+from deepda.figures.maps import SEAM, corners, draw_rim
+from deepda.figures.mesh import draw_ground
+from deepda.figures.style import LIGHT, WIDTH, canvas
 from deepda.observations.coverage import CELL, Coverage
 
-COLOURS = {
-    "satellite": LIGHT.grey, "argo": LIGHT.blue, "xbt": LIGHT.orange, "ctd": LIGHT.green,
-    "mooring": LIGHT.vermilion, "ship": LIGHT.purple, "drifter": LIGHT.sky, "other": LIGHT.ink,
-}  # fmt: skip
 ROW = 2.65  # inches, a map with its title
 PALE = 0.12  # share of the colour map that is too near to paper to be seen on it
-MARKERS = dict(zip(COLOURS, "osv^Dxp*", strict=True))
 
 
 def coverage_figure(coverage: Coverage) -> Figure:
@@ -40,7 +36,7 @@ def coverage_figure(coverage: Coverage) -> Figure:
     with canvas(ROW * rows + 3.0, 2 * WIDTH) as figure:
         upper, lower = figure.subfigures(2, 1, squeeze=True, height_ratios=[ROW * rows + 0.6, 2.4])  # type: ignore[misc]
         panels = upper.subplots(rows, columns, squeeze=False).ravel() if shown else []
-        for axes in panels:
+        for axes in panels[len(shown) :]:
             axes.axis("off")
         for axes, name in zip(panels, shown, strict=False):
             mesh = _draw_map(axes, coverage.map_of(name), norm)
@@ -59,18 +55,11 @@ def coverage_figure(coverage: Coverage) -> Figure:
 
 
 def _draw_map(axes: Axes, counts: NDArray[np.int64], norm: LogNorm) -> Any:
-    side = np.linspace(-90, 90, 91)
-    x, y = equal_earth(side, np.full(side.size, 180.0))
-    rim = np.concatenate([np.stack([x, y], 1), np.stack([-x, y], 1)[::-1]])
-    axes.add_patch(Polygon(rim, facecolor=LIGHT.paper, edgecolor=LIGHT.coast, linewidth=0.5, zorder=0))
+    draw_rim(axes, LIGHT.paper)
     ocean = ~land()
-    ground = ListedColormap([LIGHT.land, LIGHT.paper])
-    axes.pcolormesh(*_corners(ocean.shape, 1.0), _from_seam(ocean, 1.0), cmap=ground, gid=LAND_MESH)
+    draw_ground(axes, *_corners(ocean.shape, 1.0), _from_seam(ocean, 1.0))
     shown = np.ma.masked_equal(_from_seam(counts, CELL), 0)
-    mesh = axes.pcolormesh(*_corners(counts.shape, CELL), shown, cmap=_colours(), norm=norm)
-    axes.set_aspect("equal")
-    axes.set(xlim=(-2.75, 2.75), ylim=(-1.34, 1.34))
-    return mesh
+    return axes.pcolormesh(*_corners(counts.shape, CELL), shown, cmap=_colours(), norm=norm)
 
 
 def _colours() -> ListedColormap:
@@ -79,9 +68,8 @@ def _colours() -> ListedColormap:
 
 def _corners(shape: tuple[int, ...], step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """x, y of the corners of cells from 90S on, around the meridian opposite the seam."""
-    lat, east = np.arange(shape[0] + 1) * step - 90, np.arange(shape[1] + 1) * step - 180
-    x, y = equal_earth(*np.meshgrid(lat, east, indexing="ij"))
-    return x, y
+    lat, lon = (np.arange(cells + 1, dtype=float) * step for cells in shape)
+    return corners(lat - 90, lon)
 
 
 def _from_seam(field: NDArray, step: float) -> NDArray:
@@ -95,7 +83,8 @@ def _draw_years(axes: Axes, coverage: Coverage, shown: list[str]) -> None:
         counts = coverage.years[name]
         years = np.arange(min(counts), max(counts) + 1)
         rows = np.array([counts[int(year)] or np.nan for year in years], float)
-        axes.plot(years, rows, color=COLOURS[name], marker=MARKERS[name], label=name, markersize=3.5)
+        colour, mark = PLATFORMS[name]
+        axes.plot(years, rows, color=colour, marker=mark, label=name, markersize=3.5)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.minorticks_off()

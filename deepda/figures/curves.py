@@ -14,8 +14,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from deepda.figures.maps import depth_axis
+from deepda.figures.sections import depth_axis
 from deepda.figures.style import LIGHT, canvas, look
+
+BAND = 0.9  # probability of the band round an index
+TOLERANCE = 0.1  # of spread over error that counts as right
 
 
 def rmse_by_depth(scores: Mapping[str, Any]) -> Figure:
@@ -62,7 +65,7 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, title: str = "", sp
     return figure
 
 
-def counts_by_year(counts: Mapping[str, xr.DataArray], label: str, *, title: str = "") -> Figure:
+def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
     """Numbers (time) of years, one mark a year and name on a logarithmic axis; none where zero."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
@@ -72,7 +75,7 @@ def counts_by_year(counts: Mapping[str, xr.DataArray], label: str, *, title: str
             axes.plot(_times(count), some, **style)
         axes.set_yscale("log")
         _time_axis(axes)
-        axes.set(ylabel=label, title=title)
+        axes.set(ylabel=label)
         _legend(axes, len(counts))
     return figure
 
@@ -82,24 +85,19 @@ def index_series(
     analysis: xr.DataArray,
     stddev: xr.DataArray | None = None,
     *,
-    label: str = "Niño 3.4 (K)",
-    title: str = "",
-    level: float = 0.9,
     name: str = "truth",
 ) -> Figure:
-    """An index of analysis and truth over time, (time) each, with the central `level` band of stddev.
+    """Niño 3.4 (K) of analysis and truth over time, (time) each, with the central band of stddev.
 
     Args:
         truth, analysis, stddev: the lines.
-        label, title: of the axis and the figure.
-        level: of the band.
         name: of the truth in the legend, or of what stands in its place.
     """
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
         axes.axhline(0, color=LIGHT.coast, linewidth=0.6)
         if stddev is not None:
-            half = ndtri(0.5 + level / 2) * stddev.values
+            half = ndtri(0.5 + BAND / 2) * stddev.values
             axes.fill_between(
                 _times(analysis),
                 analysis.values - half,
@@ -107,13 +105,13 @@ def index_series(
                 facecolor=LIGHT.sky,
                 alpha=0.45,
                 linewidth=0,
-                label=f"{level:.0%} interval",
+                label=f"{BAND:.0%} interval",
             )
         if truth is not None:
             axes.plot(_times(truth), truth.values, **(look("truth") | {"label": name}))
         axes.plot(_times(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
         _time_axis(axes)
-        axes.set(ylabel=label, title=title)
+        axes.set(ylabel="Niño 3.4 (K)")
         _legend(axes, 3)
     return figure
 
@@ -137,15 +135,15 @@ def spectra(lines: Mapping[str, xr.DataArray], depth: float, *, title: str = "")
     return figure
 
 
-def spread_skill_by_depth(ratios: Mapping[str, xr.DataArray], tolerance: float = 0.1) -> Figure:
-    """Spread over error, (depth) each; right is 1, the band is 1 ± tolerance."""
+def spread_skill_by_depth(ratios: Mapping[str, xr.DataArray]) -> Figure:
+    """Spread over error, (depth) each; right is 1, the band is 1 ± TOLERANCE."""
     depth = next(iter(ratios.values()))["depth"].values
     profiles = {name: ratio.values.tolist() for name, ratio in ratios.items()}
     reach = max(float(np.nanmax(np.abs(ratio.values - 1))) for ratio in ratios.values())
     reach = max(0.3, 1.15 * reach)
     with canvas(3.9) as figure:
         axes = _draw_profiles(figure, profiles, depth, "spread / error (1)")
-        axes.axvspan(1 - tolerance, 1 + tolerance, facecolor=LIGHT.green, alpha=0.2, zorder=0)
+        axes.axvspan(1 - TOLERANCE, 1 + TOLERANCE, facecolor=LIGHT.green, alpha=0.2, zorder=0)
         axes.axvline(1, color=LIGHT.coast, linewidth=0.8, zorder=1)
         axes.set_xlim(max(0.0, 1 - reach), 1 + reach)
         axes.text(0.02, 0.03, "overconfident", transform=axes.transAxes, fontsize=8)

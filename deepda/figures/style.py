@@ -18,8 +18,11 @@ from matplotlib.colors import ListedColormap, to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
+from deepda.base.files import write_whole
+
 WIDTH = 5.0  # inches: 9 pt text on it is still 9 px on a phone
 DPI = 200
+OVER_FIELDS = "#000000"  # marks on fields, whose colours are the same on either paper
 LAND_MESH = "land"  # gid of the mesh whose two colours are land and missing
 
 
@@ -48,8 +51,8 @@ LIGHT = Theme(
     paper="#ffffff",
     ink="#1b2430",
     faint="#d5dae0",
-    land="#c4c0b8",
-    coast="#6e6a62",
+    land="#8f8d7e",
+    coast="#55524b",
     blue="#0072b2",
     orange="#e69f00",
     green="#009e73",
@@ -146,8 +149,8 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Figure]:
 
 def save(figure: Figure, path: str | Path, theme: Theme = LIGHT) -> None:
     """Write a PNG; folders are made. The figure itself stays on light paper."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(png(figure, theme))
+    picture = png(figure, theme)
+    write_whole(Path(path), lambda hidden: hidden.write_bytes(picture))
 
 
 def png(figure: Figure, theme: Theme = LIGHT) -> bytes:

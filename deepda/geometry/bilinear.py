@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, kron
 from scipy.spatial import cKDTree
 
-from deepda.geometry.mesh import Curvilinear, Regular, closes, unit_vectors
+from deepda.geometry.mesh import Curvilinear, Regular, closes
+from deepda.geometry.sphere import unit_vectors
 
 Floats = NDArray[np.float64]
 

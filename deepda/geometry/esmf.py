@@ -8,7 +8,8 @@ import xesmf
 from scipy.sparse import csr_array
 
 from deepda.geometry.grid import centres
-from deepda.geometry.mesh import Curvilinear, Floats, closes, places
+from deepda.geometry.mesh import Curvilinear, Floats, closes
+from deepda.geometry.sphere import places
 
 
 def esmf_weights(source: Curvilinear, lat_edges: Floats, lon_edges: Floats, method: str) -> csr_array:

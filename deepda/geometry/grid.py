@@ -5,7 +5,6 @@ Array dimensions here are in the order (depth, lat, lon); depth is positive down
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,13 +13,14 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.files import digest_of
+from deepda.geometry.sphere import EARTH_RADIUS, great_circle, unit_vectors
 
-EARTH_RADIUS = 6_371_229.0  # m, the sphere of CF and of most ocean models
 OUTSIDE = -1  # cell index of a place that the grid does not cover
 
 
 class GridError(DeepDAError, ValueError):
-    """A grid that cannot be used; the message says what came and what to do."""
+    """A grid that cannot be used; the message says what was found and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +110,16 @@ class Grid:
         """(depth, lat, lon) water volume of the cells, m3, zero on land."""
         return self.thickness[:, None, None] * self.area * self.ocean
 
+    def distance_to(self, lat: float, lon: float) -> NDArray[np.float64]:
+        """(lat, lon) m along great circles from a place (degrees) to the centres of the cells."""
+        centres = unit_vectors(*np.meshgrid(self.lat, self.lon, indexing="ij"))
+        return great_circle(centres, unit_vectors(lat, lon))
+
     @cached_property
     def checksum(self) -> str:
         """Identity of the geometry: a checkpoint fits one grid only."""
-        digest = hashlib.sha256()
-        for edges in (self.lat_edges, self.lon_edges, self.depth_edges):
-            digest.update(np.round(edges, 6).tobytes())
-        digest.update(np.packbits(self.ocean).tobytes())
-        return digest.hexdigest()[:16]
+        edges = (np.round(axis, 6) for axis in (self.lat_edges, self.lon_edges, self.depth_edges))
+        return digest_of([*edges, np.packbits(self.ocean)])[:16]
 
     def with_ocean(self, ocean: NDArray[np.bool_]) -> Grid:
         """The same cells with another land-sea mask (depth, lat, lon)."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.geometry.windows import MONTHS, PENTADS
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS
 
 Array = NDArray[np.float64]
-DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of a 365_day year
 YEAR = 365.0  # days
 
 
@@ -70,7 +69,7 @@ def _middles() -> Array:
 
 
 def _month_edges() -> Array:
-    return np.concatenate([[0.0], np.cumsum(DAYS)])
+    return np.concatenate([[0.0], np.cumsum(MONTH_LENGTHS)])
 
 
 def _to_nodes() -> Array:

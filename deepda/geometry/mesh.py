@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from deepda.geometry.grid import GridError
+from deepda.geometry.sphere import places, unit_vectors
 
 Floats = NDArray[np.float64]
 
@@ -188,18 +189,6 @@ def overlap(bounds: Floats, edges: Floats) -> csr_array:
     )
     shape = edges.size - 1, len(bounds)
     return csr_array((np.clip(upper - lower, 0.0, None), (target, source)), shape=shape)
-
-
-def unit_vectors(lat: Floats, lon: Floats) -> Floats:
-    """(..., 3) points on the unit sphere of places in degrees."""
-    lat, lon = np.deg2rad(lat), np.deg2rad(lon)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-
-
-def places(vectors: Floats) -> tuple[Floats, Floats]:
-    """Latitude and longitude (-180..180), degrees, of vectors (..., 3) of any length."""
-    x, y, z = np.moveaxis(vectors, -1, 0)
-    return np.rad2deg(np.arctan2(z, np.hypot(x, y))), np.rad2deg(np.arctan2(y, x))
 
 
 def normalise(vectors: Floats) -> Floats:

@@ -25,11 +25,10 @@ from deepda.geometry.mesh import (
     Regular,
     normalise,
     overlap,
-    places,
     ranges,
-    unit_vectors,
     wrap,
 )
+from deepda.geometry.sphere import places, unit_vectors
 
 Floats = NDArray[np.float64]
 
@@ -93,9 +92,9 @@ def remap(
         GridError: an unknown method or backend, or xESMF asked for and not installed.
     """
     if method not in ("conservative", "bilinear"):
-        raise GridError(f"the remapping method {method!r} came, expected conservative or bilinear")
+        raise GridError(f"the remapping method {method!r} found, expected conservative or bilinear")
     if backend not in ("auto", "deepda", "xesmf"):
-        raise GridError(f"the remapping backend {backend!r} came, expected auto, deepda or xesmf")
+        raise GridError(f"the remapping backend {backend!r} found, expected auto, deepda or xesmf")
     installed = importlib.util.find_spec("xesmf") is not None
     if backend == "xesmf" and not (installed and isinstance(source, Curvilinear)):
         raise GridError(

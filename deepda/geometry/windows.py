@@ -7,6 +7,7 @@ convention); a 365_day control simulation and the standard calendar share the sa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from deepda.base.errors import DeepDAError
 
 PENTADS, MONTHS = 73, 12
+MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, 365_day calendar
 LEAP_PENTAD = 11  # counted from 0: 25 February to 1 March
 
 
 class WindowError(DeepDAError, ValueError):
-    """Windows that cannot be made; the message says what came and what to do."""
+    """Windows that cannot be made; the message says what was found and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,10 @@ class Windows:
 
     def __len__(self) -> int:
         return self.start.size
+
+    def __iter__(self) -> Iterator[tuple[np.datetime64, np.datetime64, int]]:
+        """(start, end, season) of each window."""
+        return zip(self.start, self.end, map(int, self.season), strict=True)
 
     @property
     def middle(self) -> NDArray[np.datetime64]:
@@ -70,7 +76,7 @@ def windows(first_year: int, last_year: int, per_year: int = PENTADS) -> Windows
             f"the last year {last_year} is before the first {first_year}; swap --start and --end"
         )
     if per_year not in (PENTADS, MONTHS):
-        raise WindowError(f"{per_year} windows a year came, expected {PENTADS} (pentads) or {MONTHS}")
+        raise WindowError(f"{per_year} windows a year found, expected {PENTADS} (pentads) or {MONTHS}")
     edges = [year_edges(year, per_year) for year in range(first_year, last_year + 1)]
     years = np.arange(first_year, last_year + 1)
     return Windows(
@@ -110,7 +116,6 @@ def season_of(time: np.datetime64, per_year: int) -> int:
 def season_of_noleap_day(day_of_year: NDArray[np.float64], per_year: int) -> NDArray[np.intp]:
     """Season index of days of a 365_day year, counted from 0.0 at the start of 1 January."""
     if per_year == MONTHS:
-        lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        edges = np.concatenate([[0], np.cumsum(lengths)]).astype(float)
+        edges = np.concatenate([[0], np.cumsum(MONTH_LENGTHS)]).astype(float)
         return (np.searchsorted(edges, day_of_year, side="right") - 1).clip(0, MONTHS - 1)
     return np.floor(np.asarray(day_of_year) / 5.0).astype(np.intp).clip(0, PENTADS - 1)

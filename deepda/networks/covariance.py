@@ -28,8 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from deepda.assimilation.conjugate_gradients import Operator
+from deepda.geometry.sphere import EARTH_RADIUS
 
-EARTH_RADIUS = 6371.229  # km
 EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave guide's shorter scale
 
 FLATNESS = 1.3  # first guess: lengths are this much larger along latitude circles than the mean
@@ -61,7 +61,7 @@ class SphericalCorrelation(nn.Module):
     ) -> None:
         super().__init__()
         self.longitudes, self.factors = longitudes, list(factors)
-        angle = torch.tensor(lengths) / EARTH_RADIUS
+        angle = 1e3 * torch.tensor(lengths) / EARTH_RADIUS
         # The ocean is alike along latitude circles; so are its errors.
         self.log_zonal = nn.Parameter((angle * FLATNESS).log())
         self.log_meridional = nn.Parameter((angle / FLATNESS).log())

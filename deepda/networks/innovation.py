@@ -227,9 +227,9 @@ class InnovationAnalyser(InnovationForm):
         covariance = BackgroundCovariance.of(
             loading, climate, self.correlation, self.ocean, self.sampled
         )
-        square = covariance.scale.square()
-        share = covariance.squared.to_factors(square[None])[0]
-        noise = covariance.squared.to_factors((square * self.noise)[None])[0] / (share + TINY)
+        squared, scale = covariance.squared, covariance.scale
+        share = squared.to_factors(scale.square()[None])[0]
+        noise = squared.to_factors((scale.square() * self.noise)[None])[0] / (share + TINY)
         kept = torch.exp(-(self.log_pace + pace).exp() * noise)
         law = VarianceLaw(climate, kept, self.log_gain, self.log_power, self.noise_share)
         return Structure(covariance, law)

@@ -8,10 +8,10 @@ see the same water a second time); descending casts are kept, they are casts wit
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -31,23 +31,35 @@ from deepda.observations.reading import (
 
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
 EPOCH = "1950-01-01"
-SINGLE = re.compile(r"^(?P<kind>[BMS]?)(?P<mode>[RD])(?P<float>\d{5,7})_(?P<cycle>\d{3,4}D?)\.nc$")
-MULTI = re.compile(r"^(?P<float>\d{5,7})_(?P<kind>[A-Za-z]+)\.nc$")
+MODES = ("R", "A", "D")  # real time, adjusted in real time, delayed mode
+UNITS = {"PRES": "dbar", "TEMP": "degC", "PSAL": "1"}
+STATED = {"PSAL": "1"}  # practical salinity is a pure number, also where it is called psu or 1e-3
 
 
-@dataclass(frozen=True)
-class ArgoFile:
-    """One file of a GDAC tree.
+class ArgoNetcdf(NetcdfFile):
+    """An Argo file; NODC issues them with names in lower case, which are read in upper case here.
 
-    Attributes:
-        path: of the file, which is absent for status "missing".
-        status: "use", "superseded", "missing" or "no_profiles".
-        reason: why it is not used, "" if it is.
+    Raises:
+        ObservationError: as `NetcdfFile`, or two names differ by their case alone.
     """
 
-    path: Path
-    status: str
-    reason: str = ""
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._spelled = {name.upper(): name for name in sorted(self.names)}
+        if len(self._spelled) < len(self.names):
+            raise self.error("two of its variables differ by the case of their names alone")
+        self.names = frozenset(self._spelled)
+
+    def _variable(self, name: str) -> netCDF4.Variable:
+        if name not in self.names:
+            raise self.error(f"it has no variable {name}, expected those of an Argo profile file")
+        return self._data.variables[self._spelled[name]]
+
+
+def is_argo(file: NetcdfFile) -> bool:
+    """Whether the file says so of itself."""
+    names = [name for name in ("DATA_TYPE", "data_type") if name in file]
+    return any("argo" in " ".join(file.texts(name, 1)).lower() for name in names)
 
 
 def read_argo(path: Path, options: ReadOptions) -> ReadResult:
@@ -56,72 +68,126 @@ def read_argo(path: Path, options: ReadOptions) -> ReadResult:
     Raises:
         ObservationError: not a profile file with temperature, or damaged.
     """
-    with NetcdfFile(path) as file:
+    with ArgoNetcdf(path) as file:
         if "TEMP" not in file or "PRES" not in file:
             kind = " ".join(file.texts("DATA_TYPE", 1))
             raise file.error(
-                f"an Argo file of type {kind!r} without TEMP or PRES came, expected core or "
+                f"it is an Argo file of type {kind!r} without TEMP or PRES, expected core or "
                 "synthetic profiles",
                 "read the core file of the same cycle",
             )
+        absent = [f"{name}_QC" for name in UNITS for name in (name, f"{name}_ADJUSTED")
+                  if name in file and f"{name}_QC" not in file]  # fmt: skip
+        if absent:
+            raise file.error(f"it has no flags {', '.join(absent)}, expected those of every value")
         rows = _rows(file)
     return finish(rows, path, "argo", options)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
     raw = file.matrix("TEMP")
-    shape = raw.shape
+    shape = (raw.shape[0], raw.shape[1])
     casts = shape[0]
     present = np.isfinite(file.numbers("PRES", shape)) | np.isfinite(raw)
-    pressure, pressure_quality, pressure_error = _best(file, "PRES", shape)
-    temperature, quality, error = _best(file, "TEMP", shape)
+    modes = _modes(file, "TEMP", casts)
+    pressure, temperature = _best(file, "PRES", shape), _best(file, "TEMP", shape)
     salinity = np.full(shape, np.nan)
     if "PSAL" in file:
-        salinity, salinity_quality, _ = _best(file, "PSAL", shape)
-        salinity = np.where(salinity_quality < SUSPECT, salinity, np.nan)
+        best = _best(file, "PSAL", shape)
+        salinity = np.where(best.quality < SUSPECT, best.value, np.nan)
     platform = file.texts("PLATFORM_NUMBER", casts)
-    reason = np.where(pressure_error > WORST_PRESSURE_ERROR, "pressure_error_above_20_dbar", "")
+    reason = np.where(pressure.error > WORST_PRESSURE_ERROR, "pressure_error_above_20_dbar", "")
+    reason = reason.astype(object)
+    reason[~np.isin(modes, MODES)] = "data_mode_unknown"
     reason[~_primary(file, platform)] = "not_primary_sampling"
     return rows_of(
         present,
-        time=days_since(file.numbers("JULD", (casts,)), EPOCH),
+        time=_times(file, casts),
         lat=file.numbers("LATITUDE", (casts,)),
         lon=file.numbers("LONGITUDE", (casts,)),
-        pressure=pressure,
-        temperature=temperature,
+        pressure=pressure.value,
+        temperature=temperature.value,
         salinity=salinity,
-        instrument_error=error,
-        platform_type="argo",
+        instrument_error=temperature.error,
+        invalid=temperature.invalid,
+        platform_type=np.where(_of_animals(file), "ctd", "argo"),
         platform_id=platform,
         quality_time=file.flags("JULD_QC", (casts,), ARGO, absent=GOOD),
         quality_position=file.flags("POSITION_QC", (casts,), ARGO, absent=GOOD),
-        quality_depth=pressure_quality,
-        quality_temperature=quality,
+        quality_depth=pressure.quality,
+        quality_temperature=temperature.quality,
         reason=reason,
     )
 
 
-def _best(
-    file: NetcdfFile, name: str, shape: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64]]:
-    """(cast, level) values, qualities and errors: adjusted in casts of mode A and D."""
-    value, quality = file.numbers(name, shape), file.flags(f"{name}_QC", shape, ARGO)
-    error = np.full(shape, np.nan)
+def _times(file: NetcdfFile, casts: int) -> NDArray[np.datetime64]:
+    """(cast) times by the units of JULD, by default days since 1950.
+
+    The manual's day count is Gregorian, also where a file calls its calendar "julian" after it.
+    """
+    units = file.attribute("units", "JULD")
+    if not units or re.match(rf"days since {EPOCH}\b(?!.*[+-]\d\d:?\d\d\s*$)", units):
+        return days_since(file.numbers("JULD", (casts,)), EPOCH)
+    return file.times("JULD", (casts,))
+
+
+def _of_animals(file: NetcdfFile) -> bool:
+    """Whether seals carried the CTD (MEOP), which declare Argo's layout for their data."""
+    return "mammal" in (file.attribute("data_type") + file.attribute("source")).lower()
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """(cast, level) values of a parameter, adjusted in casts of mode A and D.
+
+    Attributes:
+        value: in the unit of UNITS.
+        quality: 0 to 4.
+        error: of adjusted values, NaN where there is none.
+        invalid: where the value is outside the range that the file calls valid.
+    """
+
+    value: NDArray[np.float64]
+    quality: NDArray[np.int8]
+    error: NDArray[np.float64]
+    invalid: NDArray[np.bool_]
+
+
+def _best(file: NetcdfFile, name: str, shape: tuple[int, int]) -> Best:
+    """The best values of a parameter."""
+    raw = _of(file, name, name, shape)
     if f"{name}_ADJUSTED" not in file:  # files of floats that never left real time
-        return value, quality, error
+        return raw
     adjusted = np.isin(_modes(file, name, shape[0]), ("A", "D"))[:, None]
-    value = np.where(adjusted, file.numbers(f"{name}_ADJUSTED", shape), value)
-    quality = np.where(adjusted, file.flags(f"{name}_ADJUSTED_QC", shape, ARGO), quality)
-    if f"{name}_ADJUSTED_ERROR" in file:
-        error = np.where(adjusted, file.numbers(f"{name}_ADJUSTED_ERROR", shape), error)
-    return value, quality, error
+    better = _of(file, f"{name}_ADJUSTED", name, shape)
+    return Best(
+        np.where(adjusted, better.value, raw.value),
+        np.where(adjusted, better.quality, raw.quality),
+        np.where(adjusted, better.error, raw.error),
+        np.where(adjusted, better.invalid, raw.invalid),
+    )
+
+
+def _of(file: NetcdfFile, variable: str, name: str, shape: tuple[int, int]) -> Best:
+    """A variable of a parameter with its flags and, where it has one, its error."""
+    value, invalid = file.measured(variable, UNITS[name], shape, STATED.get(name, ""))
+    error = np.full(shape, np.nan)
+    if f"{variable}_ERROR" in file:
+        error = file.numbers(f"{variable}_ERROR", shape)
+    return Best(value, file.flags(f"{variable}_QC", shape, ARGO), error, invalid)
 
 
 def _modes(file: NetcdfFile, name: str, casts: int) -> NDArray[np.str_]:
-    """(cast) R, A or D; of the parameter where a synthetic profile tells them apart, else R."""
+    """(cast) R, A or D; of the parameter where a synthetic profile states one for each.
+
+    Raises:
+        ObservationError: there are adjusted values and no mode says where they hold.
+    """
     if "DATA_MODE" in file:
         return file.characters("DATA_MODE", (casts,))
     if "PARAMETER_DATA_MODE" not in file or "STATION_PARAMETERS" not in file:
+        if f"{name}_ADJUSTED" in file:
+            raise file.error("it has adjusted values and no DATA_MODE, expected one a profile")
         return np.full(casts, "R")
     count = file.shape("PARAMETER_DATA_MODE")[-1]
     modes = file.characters("PARAMETER_DATA_MODE", (casts, count))
@@ -139,90 +205,6 @@ def _primary(file: NetcdfFile, platform: NDArray[np.str_]) -> NDArray[np.bool_]:
     first = ~key.duplicated().to_numpy()
     named = np.array([text.lower().startswith("primary") for text in scheme])
     return named | ((scheme == "") & first)
-
-
-def argo_files(root: Path) -> list[ArgoFile]:
-    """Which files of a GDAC tree (or a part of it) to read so that each cast comes once.
-
-    A float's `_prof.nc` holds all its casts and is taken where it is; else the single-cycle files,
-    D before R of the same cycle; else the synthetic `_Sprof.nc`. B files hold no temperature. Casts
-    of the index `ar_index_global_prof.txt` for which there is no file at all are "missing".
-
-    Raises:
-        ObservationError: there is no Argo file under root.
-    """
-    floats: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(root.rglob("*.nc")):
-        named = SINGLE.match(path.name) or MULTI.match(path.name)
-        if named:
-            floats[named["float"]].append(path)
-    if not floats:
-        raise ObservationError(f"{root} holds no Argo file, expected <float>_prof.nc; check the path")
-    chosen = [file for name in sorted(floats) for file in _choose(floats[name])]
-    return chosen + _missing(root, floats)
-
-
-def _choose(paths: list[Path]) -> list[ArgoFile]:
-    """The files of one float with their status."""
-    multi = {m["kind"]: p for p in paths if (m := MULTI.match(p.name))}
-    single = {p: m for p in paths if (m := SINGLE.match(p.name))}
-    core = {(m["mode"], m["cycle"]) for m in single.values() if m["kind"] == ""}
-    whole = multi.get("prof") or (None if core else multi.get("Sprof"))
-    files = []
-    for path in paths:
-        found = single.get(path)
-        if path == whole:
-            files.append(ArgoFile(path, "use"))
-        elif found is None:
-            profiles = path in (multi.get("prof"), multi.get("Sprof"))
-            files.append(
-                ArgoFile(path, "superseded", "core_profiles_are_there")
-                if profiles
-                else ArgoFile(path, "no_profiles", "no_profile_file")
-            )
-        else:
-            files.append(_single(path, found, whole, core))
-    return files
-
-
-def _single(
-    path: Path, found: re.Match[str], whole: Path | None, core: set[tuple[str, str]]
-) -> ArgoFile:
-    modes = {mode for mode, cycle in core if cycle == found["cycle"]}
-    if found["kind"] in ("B", "M"):
-        return ArgoFile(path, "no_profiles", "b_file_without_temperature")
-    if whole is not None:
-        return ArgoFile(path, "superseded", f"its_cast_is_in_{whole.name}")
-    if found["kind"] == "S" and modes:
-        return ArgoFile(path, "superseded", "core_profiles_are_there")
-    if found["mode"] == "R" and "D" in modes:
-        return ArgoFile(path, "superseded", "delayed_mode_is_there")
-    return ArgoFile(path, "use")
-
-
-def _missing(root: Path, floats: dict[str, list[Path]]) -> list[ArgoFile]:
-    index = next(iter(sorted(root.rglob("ar_index_global_prof.txt"))), None)
-    if index is None:
-        return []
-    cycles = {name: Counter(_cycle(path) for path in paths) for name, paths in floats.items()}
-    gone = []
-    for line in index.read_text(encoding="latin-1").splitlines():
-        name = line.split(",")[0]
-        found = SINGLE.match(name.rpartition("/")[2])
-        if found is None or name.startswith("#"):
-            continue
-        known = cycles.get(found["float"], Counter())
-        if not known["prof"] and not known[found["cycle"]]:
-            gone.append(ArgoFile(index.parent / "dac" / name, "missing", "in_the_index_without_a_file"))
-    return gone
-
-
-def _cycle(path: Path) -> str:
-    """Cycle of a core single-cycle file, "prof" for the file of all, "" for others."""
-    single, multi = SINGLE.match(path.name), MULTI.match(path.name)
-    if single:
-        return single["cycle"] if single["kind"] == "" else ""
-    return "prof" if multi and multi["kind"] == "prof" else ""
 
 
 def read_greylist(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Times as files count them: "<unit> since <date> <zone>" in any calendar of CF, texts, digits.
+"""Times as files count them: "<unit> since <date> <zone>" in any calendar of CF, or as digits.
 
 CF Conventions 1.11, section 4.4. The standard, Gregorian, proleptic and Julian calendars name days that
 happened, each by its own date; a day of the model calendars (noleap, all_leap, 360_day) is the real day
@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import cftime
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.observations.reading import ObservationError
@@ -101,14 +100,6 @@ def digits(date: NDArray[np.float64], clock: NDArray[np.float64]) -> NDArray[np.
     usable &= midnight.astype("datetime64[M]") == start  # no 31 June
     time = midnight + (c // 10_000 * 3600 + c // 100 % 100 * 60 + c % 100)
     return np.where(usable, time, np.datetime64("NaT", "s"))
-
-
-def written_times(texts: NDArray[np.str_]) -> NDArray[np.datetime64]:
-    """Times of ISO 8601 texts, UTC where they name no zone, NaT where they are none."""
-    whole = pd.Series(texts.ravel()).str.fullmatch(r"\d{4}-?\d\d-?\d\d.*").to_numpy()
-    parsed = pd.to_datetime(pd.Series(texts.ravel()).where(whole), utc=True, errors="coerce",
-                            format="ISO8601")  # fmt: skip
-    return parsed.dt.tz_convert(None).to_numpy().astype("datetime64[s]").reshape(texts.shape)
 
 
 def _clock(found: re.Match[str]) -> np.timedelta64:

@@ -14,12 +14,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.observations.assumptions import errors_assumed, salinity_assumed
 from deepda.observations.cfroles import Parts, find_parts
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import GOOD, SUSPECT, UNKNOWN, ReadOptions, ReadResult, finish, worst
+from deepda.observations.reading import (
+    GOOD,
+    SUSPECT,
+    UNKNOWN,
+    ReadOptions,
+    ReadResult,
+    finish,
+    worst,
+)
 from deepda.observations.samples import Samples, samples_of
-from deepda.observations.seawater import STANDARD, potential_of_conservative, pressure_of
+from deepda.observations.seawater import potential_of_conservative, pressure_of
 from deepda.observations.table import PLATFORMS
 
 UPWARDS = ("height", "altitude", "height_above_mean_sea_level")  # standard names that count up
@@ -43,14 +52,19 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
             or damaged.
     """
     with NetcdfFile(path) as file:
-        parts = find_parts(file, options.columns)
+        parts = find_parts(file, options.columns, options.temperature)
         if parts is None:
             raise file.error("it has no temperature with time, latitude and longitude",
                              "give each a standard_name")  # fmt: skip
         samples = samples_of(file, parts.names["temperature"])
-        rows = sample_rows(file, parts, samples, options.units)
+        rows = sample_rows(file, parts, samples, options)
+    assumed = list(parts.assumed)
+    if parts.kind == "conservative":
+        assumed += salinity_assumed(rows["salinity"], options.salinity)
+    if "error" in parts.names:
+        assumed += errors_assumed(rows["error"])
     potential = parts.kind != "in_situ"
-    return finish(rows, path, "cf", options, potential=potential, assumed=parts.assumed)
+    return finish(rows, path, "cf", options, potential=potential, assumed=tuple(assumed))
 
 
 def downwards(file: NetcdfFile, name: str) -> float:
@@ -64,7 +78,7 @@ def sample_rows(
     file: NetcdfFile,
     parts: Parts,
     samples: Samples,
-    units: Mapping[str, str],
+    options: ReadOptions,
     scheme: Mapping[int, int] = ARGO,
 ) -> pd.DataFrame:
     """Rows of the samples, as `deepda.observations.reading.finish` wants them.
@@ -73,10 +87,10 @@ def sample_rows(
         file: the file.
         parts: its variables.
         samples: of the temperature.
-        units: by part, where the user gives them.
+        options: `units` by part, where the user gives them; salinity where there is none.
         scheme: of flags of the temperature that declare no meanings.
     """
-    names = parts.names
+    names, units = parts.names, options.units
     temperature, invalid, quality, error = _best_temperature(file, parts, samples, units, scheme)
     depth, pressure, depth_quality = _vertical(file, parts, samples, units)
     lat, lon = (
@@ -86,7 +100,9 @@ def sample_rows(
     salinity = _salinity(file, parts, samples)
     if parts.kind == "conservative":
         deep = np.where(np.isfinite(pressure), pressure, pressure_of(depth, lat))
-        practical = np.where(np.isfinite(salinity), salinity, STANDARD)
+        absent = np.isfinite(deep) & ~np.isfinite(salinity)
+        practical = salinity.copy()
+        practical[absent] = options.salinity(lat[absent], lon[absent], deep[absent])
         temperature = potential_of_conservative(temperature, practical, deep, lat, lon)
     size = int(np.prod(samples.shape))
     platform = _platforms(file, parts, samples)

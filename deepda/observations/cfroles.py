@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deepda.observations.assumptions import kind_assumed
+from deepda.observations.columns import TEMPERATURES
 from deepda.observations.gridded import EAST, NORTH
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.surface import is_anomaly
@@ -57,7 +59,7 @@ NAMES = {  # part -> names, in lower case, the usual one first
 }  # fmt: skip
 KINDS = ("in_situ", "potential", "conservative", "surface")  # of temperature
 ROLE_IDS = ("timeseries_id", "trajectory_id")  # cf_role of a platform
-ASSUMED = "the kind of `temperature` is not said: taken as potential"
+PLAIN = tuple(name for kind in TEMPERATURES.values() if kind.plain for name in kind.names)
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,15 @@ class Parts:
     assumed: tuple[str, ...]
 
 
-def find_parts(file: NetcdfFile, given: Mapping[str, str]) -> Parts | None:
+def find_parts(
+    file: NetcdfFile, given: Mapping[str, str], kind_given: str | None = None
+) -> Parts | None:
     """The parts of a file; None where it has no temperature with a time and a place.
 
     Args:
         file: the file.
         given: part -> variable that the user names; "temperature" is potential, "in_situ" in situ.
+        kind_given: kind of a temperature whose name and attributes leave it open.
 
     Raises:
         ObservationError: a named variable that is not there, or only anomalies of temperature.
@@ -94,7 +99,7 @@ def find_parts(file: NetcdfFile, given: Mapping[str, str]) -> Parts | None:
         role = role_of(file, name)
         if role:
             candidates.setdefault(role, []).append(name)
-    kind, main, assumed = _temperature(file, candidates, given)
+    kind, main, assumed = _temperature(file, candidates, given, kind_given)
     if not main:
         return None
     names = {"temperature": main}
@@ -135,15 +140,21 @@ def _by_words(long_name: str, name: str) -> str:
     part = next((part for part, names in NAMES.items() if name in names), "")
     if part not in KINDS or part == "surface":
         return part
-    if "potential" in long_name:
-        return "potential"
-    if "conservative" in long_name:
-        return "conservative"
-    return "in_situ" if re.search(r"in.?situ|sea.?water.temperature", long_name) else part
+    return _kind_said(long_name) or part
+
+
+def _kind_said(long_name: str) -> str:
+    """Kind of temperature that a long name says, "" where it leaves it open."""
+    kinds = {"potential": "potential", "conservative": "conservative",
+             r"in.?situ|sea.?water.temperature": "in_situ"}  # fmt: skip
+    return next((kind for words, kind in kinds.items() if re.search(words, long_name)), "")
 
 
 def _temperature(
-    file: NetcdfFile, candidates: Mapping[str, list[str]], given: Mapping[str, str]
+    file: NetcdfFile,
+    candidates: Mapping[str, list[str]],
+    given: Mapping[str, str],
+    kind_given: str | None,
 ) -> tuple[str, str, tuple[str, ...]]:
     """Kind and variable of the temperature, and what was assumed."""
     for word, kind in (("temperature", "potential"), ("in_situ", "in_situ"), ("surface", "surface")):
@@ -165,8 +176,9 @@ def _temperature(
         words = kind.replace("_", " ")
         return kind, main, (f"{main} is {words} temperature by its standard_name {standard}",)
     long_name = file.attribute("long_name", main).lower()
-    unsaid = main.lower() == "temperature" and not standard and "potential" not in long_name
-    return kind, main, (ASSUMED,) if unsaid and kind == "potential" else ()
+    if standard.lower() in STANDARD or main.lower() not in PLAIN or _kind_said(long_name):
+        return kind, main, ()
+    return (kind_given, main, ()) if kind_given else (kind, main, (kind_assumed(main, kind),))
 
 
 def _rank(part: str, name: str) -> int:

@@ -25,6 +25,14 @@ GTSPP = ARGO  # GTSPP quality flags: the same words, 5 "changed by a QC centre"
 SEADATANET = ARGO | {6: SUSPECT, 7: SUSPECT, 17: SUSPECT}  # vocabulary L20: below, in excess, "A"
 FDBK = ARGO  # NEMO: q in 0..9, 1 good, 4 rejected
 WOD = {BLANK: UNKNOWN, 0: GOOD}  # WOD manual, table 12: 0 accepted, 1..9 failed a check
+WOCE = {  # WOCE Hydrographic Programme, CTD and bottle: 1 not calibrated, 6 interpolated, 7 despiked
+    BLANK: UNKNOWN, 0: UNKNOWN, 1: UNKNOWN, 2: GOOD, 3: SUSPECT, 4: BAD, 5: BAD, 6: PROBABLY_GOOD,
+    7: PROBABLY_GOOD, 9: BAD,
+}  # fmt: skip
+# Flags of originators in WOD, by a word of `origflagset` in upper case (WOD user's manual).
+ORIGINATORS = {
+    "GTSPP": GTSPP, "IGOSS": GTSPP, "QUOTA": GTSPP, "ARGO": ARGO, "SEADATANET": SEADATANET, "WOCE": WOCE,
+}  # fmt: skip
 GHRSST = {  # GDS 2.0 revision 5, table 9-1: quality_level of a pixel
     0: BAD, 1: BAD, 2: BAD, 3: PROBABLY_GOOD, 4: PROBABLY_GOOD, 5: GOOD,
 }  # fmt: skip
@@ -130,6 +138,12 @@ def qualities(raw: NDArray, scheme: Mapping[int, int]) -> NDArray[np.int8]:
     for code, quality in scheme.items():
         lookup[code + 1] = quality
     return lookup[np.clip(numbers, -1, 127) + 1]
+
+
+def originator_scheme(name: str) -> Mapping[int, int] | None:
+    """The scheme that the name of a set of originator flags in WOD stands for, None for other names."""
+    words = re.findall(r"[A-Z]+", name.upper())
+    return next((ORIGINATORS[word] for word in words if word in ORIGINATORS), None)
 
 
 def _first_code(raw: NDArray) -> NDArray[np.int64]:

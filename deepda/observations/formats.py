@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deepda.observations.argo import read_argo
+from deepda.observations.argo import is_argo, read_argo
+from deepda.observations.argo_table import is_argo_table, read_argo_table
 from deepda.observations.cf import read_cf
 from deepda.observations.cfroles import find_parts
 from deepda.observations.en4 import read_en4
+from deepda.observations.exchange import is_exchange, read_exchange
 from deepda.observations.fdbk import read_fdbk
 from deepda.observations.gtspp import read_gtspp
-from deepda.observations.guard import Guard
+from deepda.observations.guard import shared_guard
 from deepda.observations.mitprof import read_mitprof
 from deepda.observations.moorings import read_mooring
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.own import read_own
+from deepda.observations.own import TEXT, read_own
 from deepda.observations.reading import (
     ObservationError,
     ReadOptions,
@@ -34,6 +38,7 @@ from deepda.observations.wod import read_wod
 Reader = Callable[[Path, ReadOptions], ReadResult]
 READERS: dict[str, Reader] = {
     "argo": read_argo,
+    "argo_table": read_argo_table,
     "en4": read_en4,
     "fdbk": read_fdbk,
     "wod": read_wod,
@@ -43,44 +48,36 @@ READERS: dict[str, Reader] = {
     "mooring": read_mooring,
     "sst": read_sst,
     "t30": read_grd,
+    "exchange": read_exchange,
     "cf": read_cf,
     "own": read_own,
 }
+DAMAGE = (OSError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError, EOFError,
+          zlib.error)  # fmt: skip
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", HDF5)
-TEXT = (".csv", ".csv.gz")
 
 
-def read_observations(
-    path: Path, options: ReadOptions | None = None, guard: Guard | None = None
-) -> ReadResult:
-    """Read a file of observations, whatever its format.
-
-    HDF5, whose library a damaged file can crash, is read in a child process; many files are read
-    faster with one guard for all, which then reads all NetCDF.
+def read_observations(path: Path, options: ReadOptions | None = None) -> ReadResult:
+    """Read a file of observations, whatever its format, in a child process with bounded memory.
 
     Args:
         path: of one file.
         options: what the file does not say itself.
-        guard: a child process to read NetCDF in.
 
     Returns:
         Kept and rejected rows, which together are all rows of the file.
 
     Raises:
-        ObservationError: no such file, empty, of no known format, without any value, or damaged.
+        ObservationError: no such file, empty, of no known format, without any value, damaged, or
+            too large for the memory of the child.
     """
-    path, options = Path(path), options or ReadOptions()
-    start = _first_bytes(path)
-    if guard is not None and start.startswith(NETCDF):
-        return guard.read(path, None, options)
-    if start.startswith(HDF5):
-        with Guard() as once:
-            return once.read(path, None, options)
-    return read_format(path, format_of(path), options)
+    path = Path(path)
+    _first_bytes(path)
+    return shared_guard().read(path, None, options or ReadOptions())
 
 
-def read_parts(path: Path, options: ReadOptions, guard: Guard | None = None) -> Iterator[ReadResult]:
+def read_parts(path: Path, options: ReadOptions) -> Iterator[ReadResult]:
     """Read a file part by part: a gridded product in time steps of `options.most_values`, others whole.
 
     Raises:
@@ -89,7 +86,7 @@ def read_parts(path: Path, options: ReadOptions, guard: Guard | None = None) -> 
     following: int | None = options.first_step
     count, name = 0, ""
     while following is not None:
-        result = read_observations(path, dataclasses.replace(options, first_step=following), guard)
+        result = read_observations(path, dataclasses.replace(options, first_step=following))
         count, name, following = count + result.rows_in, result.format, result.next_step
         yield result
     if count == 0:
@@ -102,8 +99,9 @@ def read_format(path: Path, name: str, options: ReadOptions) -> ReadResult:
     Raises:
         ObservationError: as `read_observations`.
     """
+    reader = READERS[name]
     with refusing(path, name):
-        result = READERS[name](path, options)
+        result = reader(path, options)
     return result
 
 
@@ -114,7 +112,7 @@ def refusing(path: Path, name: str) -> Iterator[None]:
         yield
     except ObservationError:
         raise
-    except (OSError, RuntimeError, ValueError, IndexError, OverflowError, MemoryError) as error:
+    except DAMAGE as error:
         what = " ".join(str(error).split())
         raise ObservationError(
             f"{path} is damaged or no file of the format {name} ({type(error).__name__}: {what}), "
@@ -135,18 +133,20 @@ def format_of(path: Path) -> str:
         with refusing(path, "netcdf"), NetcdfFile(path) as file:
             found = _of_netcdf(file)
         return found
+    if is_exchange(path, start):
+        return "exchange"
     if start.startswith(b"PAR1") or lower.endswith(TEXT):
         return "own"
     if lower.endswith(".grd"):
         return "t30"
     raise UnknownFormatError(
-        f"{path} begins with {start!r}, expected NetCDF, Parquet, .csv or .grd; convert it"
+        f"{path} begins with {start!r}, expected NetCDF, Parquet, .csv, .grd or WHP Exchange; convert it"
     )
 
 
 def _first_bytes(path: Path) -> bytes:
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "missing"
+    if not os.path.isfile(path):
+        what = "a folder" if os.path.isdir(path) else "missing or no regular file"
         raise ObservationError(f"{path} is {what}, expected a file; check the path")
     try:
         with path.open("rb") as stream:
@@ -162,8 +162,10 @@ def _of_netcdf(file: NetcdfFile) -> str:
     """Format by the variables that only it has."""
     if "POTM_CORRECTED" in file:
         return "en4"
-    if "DATA_TYPE" in file and file.texts("DATA_TYPE", 1)[0].lower().find("argo") >= 0:
+    if is_argo(file):
         return "argo"
+    if is_argo_table(file):
+        return "argo_table"
     if "JULD_REFERENCE" in file and "VARIABLES" in file:
         return "fdbk"
     if "wod_unique_cast" in file:

@@ -1,19 +1,23 @@
-"""Reading in a child process: a damaged file may crash or hang the C libraries, but only the child.
+"""Reading in a child process: a damaged file may crash or hang the libraries, but only the child.
 
-HDF5 ends a process (segmentation fault) on some files with flipped bits, and both libraries may ask
-for any amount of memory or loop. One child serves many files; after a crash the next file gets a new
-one. Parent and child are the same program, so what they exchange is trusted (pickle).
+HDF5 ends a process (segmentation fault) on some files with flipped bits, and every library may ask
+for any amount of memory or loop: a small Parquet or CSV file may hold millions of equal values. One
+child (`deepda.observations.child`) serves many files; after a crash the next file gets a new one.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from deepda.observations.reading import (
     ObservationError,
@@ -22,23 +26,32 @@ from deepda.observations.reading import (
     UnknownFormatError,
 )
 
-CHILD = "from deepda.observations.guard import serve; serve()"
-MEMORY = 8 * 2**30  # bytes of address space of the child
+CHILD = "from deepda.observations.child import serve; serve()"
+MEMORY = 3 * 2**30  # bytes of address space of the child beyond its libraries
 PATIENCE = 300.0  # s for one file
 REFUSALS = {"refused": ObservationError, "unknown": UnknownFormatError}
+# Threads and their memory pools reserve address space that is never used, the more the more cores.
+SMALL_CHILD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
 
 
 class Guard:
-    """A child process that reads files; use it in a `with` block, from one thread.
+    """A child process that reads files; use it in a `with` block. Threads take turns.
 
     Args:
         patience: s after which reading one file is given up.
-        memory: bytes that the child may use.
+        memory: bytes that the child may use beyond its libraries.
     """
 
     def __init__(self, patience: float = PATIENCE, memory: int = MEMORY) -> None:
         self.patience, self.memory = patience, memory
         self._child: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -59,79 +72,78 @@ class Guard:
         """Read a file of a known format (or of one to be found) in the child.
 
         Raises:
-            ObservationError: the file is refused, or reading it crashed or took too long.
+            ObservationError: the file is refused, or reading it crashed, or took too long or too
+                much memory.
             RuntimeError: a fault of the reader, with its traceback.
         """
-        child = self._running()
-        assert child.stdin is not None and child.stdout is not None
-        late = threading.Timer(self.patience, child.kill)
-        late.start()
-        try:
-            pickle.dump((path, name, options), child.stdin)
-            child.stdin.flush()
-            verdict, answer = pickle.load(child.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError):
-            self.close()
-            raise ObservationError(
-                f"{path} crashed the library that reads it or took over {self.patience:g} s, expected "
-                "an intact file; fetch it again"
-            ) from None
-        finally:
-            late.cancel()
+        request = pickle.dumps((path, name, options), pickle.HIGHEST_PROTOCOL)
+        with self._turn:
+            verdict, answer = self._ask(request, path)
         if verdict in REFUSALS:
             raise REFUSALS[verdict](answer)
         if verdict == "fault":
             raise RuntimeError(f"reading {path} failed by a fault of the reader:\n{answer}")
         return answer
 
+    def _ask(self, request: bytes, path: Path) -> tuple[str, Any]:
+        child = self._running()
+        assert child.stdin is not None and child.stdout is not None
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            child.kill()
+
+        timer = threading.Timer(self.patience, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            child.stdin.write(request)
+            child.stdin.flush()
+            return pickle.load(child.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self.close()
+            raise ObservationError(f"{path} {self._end(child, late.is_set())}") from None
+        except BaseException:  # interrupted: the child's answer would be taken for the next file's
+            self.close()
+            raise
+        finally:
+            timer.cancel()
+
+    def _end(self, child: subprocess.Popen[bytes], late: bool) -> str:
+        if late:
+            what = f"took longer than {self.patience:g} s to read"
+        else:
+            what = f"crashed the library that reads it ({_signal(child.returncode)})"
+        return f"{what}, expected an intact file; fetch it again or leave it out"
+
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
+            self.close()
             self._child = subprocess.Popen(
                 [sys.executable, "-c", CHILD, str(self.memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # HDF5 prints its error stack there
+                env=os.environ | SMALL_CHILD,
             )
         return self._child
 
 
-def serve() -> None:
-    """What the child does: read one file after the other until its input ends."""
-    _limit_memory(int(sys.argv[-1]))
-    incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr
-    while _answer(incoming, outgoing):
-        pass
+def shared_guard() -> Guard:
+    """The child of this process for all its files; it ends with the process."""
+    return _guard_of(os.getpid())  # a forked process must not use the pipes of its parent
 
 
-def _answer(incoming: IO[bytes], outgoing: IO[bytes]) -> bool:
+@functools.cache
+def _guard_of(process: int) -> Guard:
+    guard = Guard()
+    atexit.register(guard.close)
+    return guard
+
+
+def _signal(code: int | None) -> str:
     try:
-        path, name, options = pickle.load(incoming)
-    except EOFError:
-        return False
-    pickle.dump(_read(path, name, options), outgoing)
-    outgoing.flush()
-    return True
-
-
-def _read(path: Path, name: str | None, options: ReadOptions) -> tuple[str, Any]:
-    import traceback
-
-    from deepda.observations.formats import format_of, read_format
-
-    try:
-        return "read", read_format(path, name or format_of(path), options)
-    except UnknownFormatError as error:
-        return "unknown", str(error)
-    except ObservationError as error:
-        return "refused", str(error)
-    except Exception:  # told to the parent, which raises it
-        return "fault", traceback.format_exc()
-
-
-def _limit_memory(size: int) -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        return signal.Signals(-(code or 0)).name
+    except ValueError:
+        return f"exit code {code}"

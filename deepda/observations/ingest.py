@@ -10,21 +10,23 @@ journal holds is not read again, so that a killed run is resumed by repeating it
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepda.base.files import digest_of
+from deepda.base.lock import exclusive
 from deepda.base.progress import Progress
+from deepda.base.text import printable
 from deepda.observations.coverage import Coverage
 from deepda.observations.formats import read_parts
-from deepda.observations.guard import Guard
+from deepda.observations.manifest import NAME as MANIFEST
 from deepda.observations.manifest import (
     READ,
     Entry,
     IngestError,
+    read_manifest,
     reasons_text,
     write_manifest,
 )
@@ -43,11 +45,12 @@ from deepda.observations.reading import (
     ReadResult,
     UnknownFormatError,
 )
-from deepda.observations.sources import find_sources
-from deepda.observations.workers import open_workers
+from deepda.observations.sources import find_sources, has_files, require_apart
+from deepda.observations.workers import Workers, open_workers
 
 MOST_VALUES = 2_000_000  # cells of a gridded product that are held at once
-LOG, LOCK = "ingest.log", ".lock"
+LOG = "ingest.log"
+USELESS = ("quarantined", "empty", "unrecognised")  # what holds no cast for another file
 OptionsOf = Callable[[str], ReadOptions]
 
 
@@ -83,18 +86,46 @@ def ingest(
         The rows of the manifest.
 
     Raises:
-        IngestError: rows were lost, another run works in `output`, or with `strict` a file in trouble.
+        UsageError: an input lies in `output`, `output` cannot be written, or another run writes it.
+        IngestError: there is no file at all, rows were lost, or with `strict` a file in trouble.
     """
-    output = Path(output).absolute()
-    output.mkdir(parents=True, exist_ok=True)
+    paths, output = list(paths), Path(output).absolute()
+    require_apart(paths, output)
+    if not has_files(paths, output):
+        raise IngestError(
+            f"there is no file at or below {', '.join(map(str, paths))}, expected observations; "
+            "check the paths"
+        )
     now = ReadOptions()
-    choose = options or (lambda _: now)
     with (
-        _alone(output),
+        exclusive(output),
         Progress(output / LOG) as progress,
         open_workers(workers, scheduler) as work,
     ):
-        plan = make_plan(find_sources(paths, output), output, work)
+        entries = _take(paths, output, options or (lambda _: now), work, progress, strict)
+    require_balanced(read_journal(output), output)
+    write_manifest(entries.values(), output)
+    return sorted(entries.values(), key=lambda entry: entry.file)
+
+
+def _take(
+    paths: Sequence[Path],
+    output: Path,
+    choose: OptionsOf,
+    work: Workers,
+    progress: Progress,
+    strict: bool,
+) -> dict[str, Entry]:
+    """Read until what is refused supersedes nothing; rows of the manifest by file.
+
+    Files in trouble in an earlier run are taken to supersede nothing from the start.
+    """
+    before = read_manifest(output) if (output / MANIFEST).is_file() else []
+    useless = frozenset(entry.file for entry in before if entry.status in USELESS)
+    refused = dict[str, Entry]()
+    while True:
+        sources = find_sources(paths, output, useless)
+        plan = make_plan(sources, output, work, refused)
         sweep(output, plan.held)
         progress.note(plan.told())
         jobs = [_job(group, output, choose) for group in plan.groups]
@@ -104,9 +135,13 @@ def ingest(
             found = _died(job) if done is None else done
             _refuse_trouble(found, strict)
             entries |= {entry.file: entry for entry in found}
-    require_balanced(read_journal(output), output)
-    write_manifest(entries.values(), output)
-    return sorted(entries.values(), key=lambda entry: entry.file)
+            for note in assumptions(found):
+                progress.note(note)
+        listed = {source.file for source in sources}
+        refused = {f: e for f, e in entries.items() if f in listed and e.status in USELESS}
+        if useless == refused.keys() or find_sources(paths, output, refused) == sources:
+            return entries
+        useless = frozenset(refused)
 
 
 def read_batch(job: Job) -> list[Entry]:
@@ -115,8 +150,7 @@ def read_batch(job: Job) -> list[Entry]:
     Files that are refused stand in no journal: the next run tries them again.
     """
     writer, coverage = PartWriter(job.folder, job.name), Coverage()
-    with Guard() as guard:
-        entries = [_read(*source, writer, coverage, guard) for source in job.sources]
+    entries = [_read(*source, writer, coverage) for source in job.sources]
     writer.flush()
     read = tuple(entry for entry in entries if entry.status in READ)
     if read:
@@ -124,17 +158,17 @@ def read_batch(job: Job) -> list[Entry]:
     return entries
 
 
-def _read(
-    file: str, sha256: str, options: ReadOptions, writer: PartWriter, coverage: Coverage, guard: Guard
-) -> Entry:
+def _read(file: str, sha256: str, options: ReadOptions, writer: PartWriter, coverage: Coverage) -> Entry:
     """Read one file, or say why not."""
     kept, rejects, name, here = 0, Counter[str](), "", Coverage()
+    assumed = dict[str, None]()  # in the order of their first part
     try:
-        for result in _results(file, options, guard):
+        for result in _results(file, options):
             writer.add(result, file)
             here.add_rows(result.table, result.rejects)
             kept, name = kept + len(result.table), result.format
             rejects.update(result.reasons)
+            assumed |= dict.fromkeys(result.assumed)
     except ObservationError as error:
         writer.abandon()
         status = "unrecognised" if isinstance(error, UnknownFormatError) else "quarantined"
@@ -144,14 +178,15 @@ def _read(
     coverage.add(here)
     rejected = rejects.total()
     status = "kept" if kept else "rejected"
-    return Entry(file, sha256, name, status, kept + rejected, kept, rejected, reasons_text(rejects))
+    counts = kept + rejected, kept, rejected
+    return Entry(file, sha256, name, status, *counts, reasons_text(rejects), "; ".join(assumed))
 
 
-def _results(file: str, options: ReadOptions, guard: Guard) -> Iterator[ReadResult]:
+def _results(file: str, options: ReadOptions) -> Iterator[ReadResult]:
     """The file part by part; a fault of a reader costs its file, not the run."""
     options = dataclasses.replace(options, most_values=MOST_VALUES)
     try:
-        yield from read_parts(Path(file), options, guard)
+        yield from read_parts(Path(file), options)
     except ObservationError:
         raise
     except Exception as error:
@@ -162,10 +197,22 @@ def _results(file: str, options: ReadOptions, guard: Guard) -> Iterator[ReadResu
         ) from error
 
 
+def assumptions(entries: Iterable[Entry]) -> list[str]:
+    """A line on each assumption: what was assumed, in how many files, and the first of them."""
+    files: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.assumed:
+            files.setdefault(entry.assumed, []).append(printable(Path(entry.file).name))
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {text}"
+        for text, names in files.items()
+    ]
+
+
 def _job(group: Sequence[tuple[str, str]], output: Path, options: OptionsOf) -> Job:
     """The batch of a group; its name follows from what it reads."""
     text = "\n".join(f"{sha256} {file}" for file, sha256 in group)
-    name = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+    name = digest_of([text])[:16]
     return Job(output, name, tuple((file, sha256, options(file)) for file, sha256 in group))
 
 
@@ -180,21 +227,3 @@ def _refuse_trouble(entries: Iterable[Entry], strict: bool) -> None:
         raise IngestError(
             f"{bad.file} is {bad.status} ({bad.reasons}); mend or remove it, or leave out --strict"
         )
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Nobody else may fill the folder meanwhile; the lock ends with the process, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with (output / LOCK).open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise IngestError(
-                f"another ingest works in {output}; wait for its end or choose another --output"
-            ) from error
-        yield

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from deepda.base.text import printable
 from deepda.observations.coverage import Coverage, coverage_table
 from deepda.observations.manifest import NAME, STATUSES, Entry, IngestError
 from deepda.observations.parts import JOURNAL, OBSERVATIONS, SCHEMA, read_journal
@@ -50,8 +51,9 @@ def summary(entries: Sequence[Entry], coverage: Coverage, folder: Path) -> list[
 
 
 def _told(entry: Entry) -> str:
-    head = f"  {entry.status}: {Path(entry.file).name}: "
+    head = f"  {entry.status}: {printable(Path(entry.file).name)}: "
     reason = entry.reasons.replace(entry.file, "it").removeprefix("it: ").removeprefix("it ")
+    reason = printable(" ".join(reason.split()))
     return head[:WIDTH] + textwrap.shorten(reason, max(WIDTH - len(head), 8), placeholder=" ...")
 
 

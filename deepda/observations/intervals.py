@@ -13,8 +13,9 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from deepda.observations.calendars import decode_times, written_times
+from deepda.observations.calendars import decode_times
 from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.timestamps import written_times
 
 FREQUENCIES = ("frequency", "time_frequency", "temporal_resolution", "time_coverage_resolution",
                "time_coverage_duration", "time_step", "temporal_range")  # global attributes # fmt: skip

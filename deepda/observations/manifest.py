@@ -1,18 +1,20 @@
 """The manifest of an ingested folder: what became of each file, so that nothing disappears.
 
-A CSV table with one row a file. Rows in = rows kept + rows rejected, for each file and in all.
+A CSV table with one row a file. Rows in = rows kept + rows rejected, for each file and in all. Names
+are written as `deepda.base.text.printable` shows them, so that none runs over several lines.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
 from deepda.base.errors import DeepDAError
+from deepda.base.files import write_whole
+from deepda.base.text import as_it_was, printable
 
 NAME = "manifest.csv"
 STATUSES = {
@@ -45,6 +47,7 @@ class Entry:
         status: a key of STATUSES.
         rows_in, rows_kept, rows_rejected: counts; 0 where it was not read.
         reasons: "code=count; ..." of rejected rows, or why the file as a whole was not taken.
+        assumed: sentences on what the file does not say and was taken for granted.
     """
 
     file: str
@@ -55,6 +58,7 @@ class Entry:
     rows_kept: int = 0
     rows_rejected: int = 0
     reasons: str = ""
+    assumed: str = ""
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -87,13 +91,15 @@ def write_manifest(entries: Iterable[Entry], folder: Path) -> Path:
     for one, other in pairwise(rows):
         if one.file == other.file:
             raise IngestError(f"{one.file} comes twice in the manifest; please report this fault")
-    path, partial = folder / NAME, folder / f".{NAME}.part"
-    with partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+    write_whole(folder / NAME, lambda hidden: _write_rows(rows, hidden))
+    return folder / NAME
+
+
+def _write_rows(rows: Iterable[Entry], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([field.name for field in fields(Entry)])
-        writer.writerows(map(astuple, rows))
-    os.replace(partial, path)
-    return path
+        writer.writerows([printable(str(value)) for value in astuple(row)] for row in rows)
 
 
 def read_manifest(folder: Path) -> list[Entry]:
@@ -108,7 +114,7 @@ def read_manifest(folder: Path) -> list[Entry]:
             f"{folder} holds no {NAME}, expected a folder made by `deepda observations ingest`"
         )
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        with path.open(newline="", encoding="utf-8") as stream:
             return [_entry(row) for row in csv.DictReader(stream)]
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise IngestError(
@@ -118,4 +124,5 @@ def read_manifest(folder: Path) -> list[Entry]:
 
 def _entry(row: Mapping[str, str]) -> Entry:
     counts = {name: int(row[name]) for name in ("rows_in", "rows_kept", "rows_rejected")}
-    return Entry(**{**row, **counts})  # type: ignore[arg-type]
+    texts = {name: as_it_was(row[name]) for name in ("file", "reasons", "assumed")}
+    return Entry(**{**row, **texts, **counts})  # type: ignore[arg-type]

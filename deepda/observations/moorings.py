@@ -43,5 +43,5 @@ def read_mooring(path: Path, options: ReadOptions) -> ReadResult:
         parts = find_parts(file, {"in_situ": name} | flag)
         if parts is None:
             raise file.error(f"{name} has no time, latitude and longitude", "leave it out")
-        rows = sample_rows(file, parts, samples_of(file, name), {}, QUALITY)
+        rows = sample_rows(file, parts, samples_of(file, name), options, QUALITY)
     return finish(rows.assign(platform_type="mooring"), path, "mooring", options)

@@ -16,11 +16,13 @@ import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
+from deepda.base.classic import DamagedFileError, require_whole
 from deepda.base.units import UnitError, convert
-from deepda.observations.calendars import decode_times, written_times
+from deepda.observations.calendars import decode_times
 from deepda.observations.flags import Declared, declared, qualities
 from deepda.observations.packing import outside, unpacked
 from deepda.observations.reading import UNKNOWN, ObservationError
+from deepda.observations.timestamps import written_times
 
 COMPRESSION = 1100  # deflate packs at most about 1:1032
 SMALL = 64 * 2**20  # bytes that are always read
@@ -39,8 +41,11 @@ class NetcdfFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            require_whole(path)
             self._data = netCDF4.Dataset(path)
             self._data.set_auto_maskandscale(False)
+        except DamagedFileError as error:
+            raise ObservationError(str(error)) from error
         except (OSError, RuntimeError, ValueError) as error:
             raise ObservationError(
                 f"{path} cannot be opened as NetCDF ({error}); fetch it again"

@@ -1,70 +1,84 @@
 """A user's own observations: CSV, Parquet or a pandas table.
 
-Columns are found by their usual names (ALIASES), with units in brackets behind the name or, in NetCDF,
-in the attribute. Potential temperature is expected under `temperature` as in the observation table;
-in-situ temperature under its own names. Times without zone are UTC.
+Columns are found by their names and units (`deepda.observations.columns`); what a table does not say
+is assumed as documented there, and said in the result. Times without zone are UTC.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.flags import ARGO, qualities
+from deepda.observations.assumptions import errors_assumed, kind_assumed, salinity_assumed
+from deepda.observations.casts_of_tables import cast_numbers, whole_casts
+from deepda.observations.cells import Cells
+from deepda.observations.columns import bare
+from deepda.observations.delimited import read_text
+from deepda.observations.header import Columns, find_columns, units_line
+from deepda.observations.measured import Measured, read_measured
+from deepda.observations.platforms import PLATFORM_WORDS
 from deepda.observations.reading import (
-    GOOD,
-    QUALITIES,
-    UNKNOWN,
-    ZERO_CELSIUS,
     ObservationError,
     ReadOptions,
     ReadResult,
     finish,
+    no_value,
 )
-from deepda.observations.table import PLATFORMS
+from deepda.observations.reasons import Reasons
+from deepda.observations.row_groups import read_row_groups
+from deepda.observations.seawater import potential_of_conservative, pressure_of
+from deepda.observations.timestamps import read_times
 
-ALIASES = {
-    "time": ("time", "date", "datetime", "timestamp", "date_time", "obs_time"),
-    "lat": ("lat", "latitude", "nav_lat"),
-    "lon": ("lon", "longitude", "long", "nav_lon"),
-    "depth": ("depth", "z", "deph", "level_depth"),
-    "pressure": ("pressure", "pres", "sea_water_pressure"),
-    "temperature": ("temperature", "potential_temperature", "theta", "thetao", "potm"),
-    "in_situ": ("in_situ_temperature", "insitu_temperature", "temp", "sea_water_temperature"),
-    "surface": ("sst", "sea_surface_temperature"),
-    "salinity": ("salinity", "psal", "practical_salinity", "salt"),
-    "error": ("error", "temperature_error", "uncertainty", "stddev"),
-    "platform_type": ("platform_type", "instrument", "platform_kind"),
-    "platform_id": ("platform_id", "platform", "id", "station", "wmo", "callsign"),
-    "qc": ("qc", "quality", "flag", "temperature_qc"),
-}
-METRES = {"m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0, "cm": 0.01, "km": 1000.0}
-KELVIN_WORDS = ("k", "kelvin")
+MOST_ROWS = 5_000_000  # of a table that is read whole: about 2 GB of memory
+TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+CAST = ("platform_id", "station", "profile", "direction")  # columns that make a cast
+SHOWN = 8  # unused columns that are named
+
+
+@dataclass(frozen=True, eq=False)
+class OwnRows:
+    """Rows of a table as they stand there.
+
+    Attributes:
+        frame: (row) at least the columns that are used.
+        names: all columns of the table.
+        units: by column, where the table gives them beside their names.
+        malformed: row -> why a line is none, of those that are none.
+        first: number of the first row in the table.
+        following: number of the row after the last one here, None at the end of the table.
+    """
+
+    frame: pd.DataFrame
+    names: Sequence[str]
+    units: Mapping[str, str] = field(default_factory=dict)
+    malformed: Mapping[int, str] = field(default_factory=dict)
+    first: int = 0
+    following: int | None = None
 
 
 def read_own(path: Path, options: ReadOptions) -> ReadResult:
-    """Read a file of a user's own: .csv, .csv.gz or .parquet.
+    """Read a file of a user's own: CSV or Parquet.
+
+    Rows from `options.first_step` on, `options.most_values` of them in whole casts.
 
     Raises:
-        ObservationError: unreadable, or a column is missing.
+        ObservationError: unreadable, a column is missing or contradicts itself, or more rows than fit
+            in memory where the whole is asked for.
     """
-    name = path.name.lower()
-    try:
-        if name.endswith((".csv", ".csv.gz")):
-            frame = pd.read_csv(path, comment="#", skipinitialspace=True)
-        else:
-            frame = pd.read_parquet(path)
-    except ObservationError:
-        raise
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        what = " ".join(str(error).split())
-        raise ObservationError(f"{path} cannot be read ({what}); write it again") from error
-    return read_frame(frame, options, path)
+    text = path.name.lower().endswith(TEXT)
+    rows = _from_text(path, options) if text else _from_parquet(path, options)
+    if rows.following is not None and options.most_values is None:
+        raise ObservationError(
+            f"{path} has over {MOST_ROWS:,} rows, expected at most so many at once; take it in with "
+            "`deepda observations ingest`, which reads it in parts"
+        )
+    return _read(rows, options, path)
 
 
 def read_frame(
@@ -76,129 +90,156 @@ def read_frame(
     """Read a pandas table, one row a value.
 
     Args:
-        frame: with columns of ALIASES or named by `options.columns`.
-        options: `columns` and `units` override what is found.
+        frame: with columns as `deepda.observations.columns` lists them, or named by `options.columns`.
+        options: `columns`, `units` and `temperature` say what the table does not.
         source: what to call it.
-        units: by column name, where known.
+        units: by column, where known.
 
     Raises:
-        ObservationError: a column is missing, or holds no numbers or times.
+        ObservationError: a column is missing, holds no numbers or times, or contradicts itself.
     """
-    columns, found = _columns(frame, options.columns, source)
-    units = {ours: (units or {}).get(name, "") or found.get(ours, "") for ours, name in columns.items()}
-    units |= dict(options.units)
-    kind = next(word for word in ("temperature", "in_situ", "surface") if word in columns)
-    number = {ours: _numbers(frame[columns[ours]], columns[ours], source)
-              for ours in ("lat", "lon", "depth", "pressure", kind, "salinity", "error")
-              if ours in columns}  # fmt: skip
-    value = _celsius(number[kind], units.get(kind, "") or units.get("temperature", ""), source)
-    size = len(frame)
-    depth = number.get("depth", np.full(size, 0.0 if kind == "surface" else np.nan))
-    rows = pd.DataFrame(
-        {
-            "time": _times(frame[columns["time"]]),
-            "lat": number["lat"],
-            "lon": number["lon"],
-            "depth": depth * _factor(units.get("depth", ""), source),
-            "pressure": number.get("pressure", np.full(size, np.nan)),
-            "temperature": value,
-            "salinity": number.get("salinity", np.full(size, np.nan)),
-            "error": number.get("error", np.full(size, np.nan)),
-            "profile": np.arange(size, dtype=np.int32),
-            "source_index": np.arange(size),
-            "quality_temperature": _quality(frame, columns),
-        }
+    return _read(OwnRows(frame, [str(name) for name in frame.columns], units or {}), options, source)
+
+
+def _from_text(path: Path, options: ReadOptions) -> OwnRows:
+    columns = list[Columns]()
+
+    def choose(names: Sequence[str]) -> Sequence[str]:
+        columns[:] = [find_columns(names, options.columns, path)]
+        return columns[0].all
+
+    def units_of(cells: Mapping[str, str]) -> Mapping[str, str] | None:
+        return units_line(cells, columns[0])
+
+    table = read_text(path, choose, units_of, options.first_step, options.most_values or MOST_ROWS)
+    return OwnRows(
+        table.frame, table.names, table.units, table.malformed, options.first_step, table.following
     )
-    rows["platform_type"], rows["reason"] = _platforms(frame, columns)
-    if "platform_id" in columns:
-        rows["platform_id"] = frame[columns["platform_id"]].astype(str).to_numpy()
-    return finish(rows, source, "own", options, potential=kind != "in_situ")
 
 
-def _columns(
-    frame: pd.DataFrame, given: Mapping[str, str], source: Path
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Our name -> column, and our name -> units written behind a column's name."""
-    bare = dict[str, tuple[str, str]]()
-    for column in map(str, frame.columns):
-        match = re.match(r"^\s*(.*?)\s*[\[(]([^\])]*)[\])]\s*$", column)
-        name, unit = (match[1], match[2]) if match else (column.strip(), "")
-        bare.setdefault(re.sub(r"\W+", "_", name.lower()), (column, unit))
-    columns, units = {}, {}
-    for ours, aliases in ALIASES.items():
-        hit = next((bare[alias] for alias in aliases if alias in bare), None)
-        if hit:
-            columns[ours], units[ours] = hit
-    columns |= given
-    wanted = [("time",), ("lat",), ("lon",), ("temperature", "in_situ", "surface")]
-    if "surface" not in columns:
-        wanted.append(("depth", "pressure"))
-    absent = [" or ".join(names) for names in wanted if not set(names) & columns.keys()]
-    unknown = [name for name in given.values() if name not in frame.columns]
-    if absent or unknown:
-        raise ObservationError(
-            f"{source} has no column {', '.join(absent + unknown)} (it has "
-            f"{', '.join(map(str, frame.columns[:12])) or 'none'}); name them in columns={{...}}"
-        )
-    return columns, units
+def _from_parquet(path: Path, options: ReadOptions) -> OwnRows:
+    def choose(names: Sequence[str]) -> Sequence[str]:
+        return find_columns(names, options.columns, path).all
+
+    table = read_row_groups(path, choose, options.first_step, options.most_values or MOST_ROWS)
+    return OwnRows(table.frame, table.names, table.units, {}, options.first_step, table.following)
 
 
-def _numbers(values: pd.Series, name: str, source: Path) -> NDArray[np.float64]:
-    """Floats, NaN where a cell is no number; a column without any number is refused."""
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    if values.notna().any() and not np.isfinite(numbers).any():
-        raise ObservationError(
-            f"{source}: column {name} holds text ({str(values.dropna().iloc[0])[:40]!r}), expected "
-            "numbers; clean it"
-        )
-    return numbers
+def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
+    columns = find_columns(rows.names, options.columns, source)
+    if rows.frame.empty:
+        raise no_value(source, "own")
+    frame, reasons = rows.frame.reset_index(drop=True), Reasons(len(rows.frame))
+    for row, why in rows.malformed.items():
+        reasons.mark({why: np.arange(len(frame)) == row})
+    times = read_times(
+        frame, columns.of, _time_units(rows, columns, options), source, reasons,
+        whole=rows.first == 0 and rows.following is None,
+    )  # fmt: skip
+    measured = read_measured(frame, columns, rows.units, options, source, reasons)
+    kind, assumed = _kind(columns, options)
+    names = _cast_names(frame, columns)
+    cast = cast_numbers(
+        [name.codes for name in names.values()], "profile" in names, times.values,
+        measured.of["lat"], measured.of["lon"],
+    )  # fmt: skip
+    table = _table(measured, kind, options, len(frame)).assign(
+        time=times.values,
+        platform_type=_platform_types(frame, columns, reasons),
+        profile=(rows.first + cast).astype(np.int32),
+        source_index=rows.first + np.arange(len(frame)),
+    )
+    table["reason"] = reasons.categorical()
+    if "platform_id" in names:
+        table["platform_id"] = names["platform_id"].categorical()
+    end = len(frame) if rows.following is None else whole_casts(cast)
+    notes = [*assumed, *times.assumed, *measured.assumed, *_unused(columns)]
+    if kind == "conservative":
+        notes += salinity_assumed(table["salinity"], options.salinity)
+    if "error" in columns.of:
+        notes += errors_assumed(table["error"])
+    result = finish(
+        table.iloc[:end], source, "own", options, potential=kind != "in_situ",
+        assumed=tuple(dict.fromkeys(notes)),
+    )  # fmt: skip
+    following = None if rows.following is None else rows.first + end
+    return dataclasses.replace(result, next_step=following)
 
 
-def _times(values: pd.Series) -> NDArray[np.datetime64]:
-    if not pd.api.types.is_datetime64_any_dtype(values):
-        values = pd.to_datetime(values.astype(str), utc=True, errors="coerce", format="ISO8601")
-    values = values.dt.tz_convert(None) if values.dt.tz else values
-    return values.to_numpy().astype("datetime64[s]")
+def _time_units(rows: OwnRows, columns: Columns, options: ReadOptions) -> str:
+    named = [columns.units.get(ours, "") for ours in ("time", "date")]
+    beside = [rows.units.get(columns.of.get(ours, ""), "") for ours in ("time", "date")]
+    given = [unit for unit in (options.units.get("time", ""), *named, *beside) if unit.strip()]
+    return given[0] if given else ""
 
 
-def _celsius(values: NDArray[np.float64], units: str, source: Path) -> NDArray[np.float64]:
-    word = units.lower().replace("\N{DEGREE SIGN}", "deg").strip()
-    if word in KELVIN_WORDS:
-        return values - ZERO_CELSIUS
-    if word in ("degf", "f", "fahrenheit"):
-        raise ObservationError(f"{source}: temperature in {units}, expected degC or K; convert it")
-    return values
+def _kind(columns: Columns, options: ReadOptions) -> tuple[str, list[str]]:
+    """The kind of temperature, and what is assumed of it."""
+    kind, column = columns.temperature, columns.of["value"]
+    if not kind.plain or (columns.argo and bare(column)[0] == "temp"):
+        return kind.kind, []
+    if options.temperature is not None:
+        return options.temperature, []
+    return kind.kind, [kind_assumed(column, kind.kind)]
 
 
-def _factor(units: str, source: Path) -> float:
-    if units and units.lower() not in METRES:
-        raise ObservationError(f"{source}: depth in {units!r}, expected m; convert it")
-    return METRES[units.lower()] if units else 1.0
-
-
-def _quality(frame: pd.DataFrame, columns: Mapping[str, str]) -> NDArray[np.int8]:
-    """Our own words, or flags 0..9 as Argo counts them."""
-    if "qc" not in columns:
-        return np.full(len(frame), UNKNOWN, np.int8)
-    text = frame[columns["qc"]].astype(str).str.strip().str.lower().str.replace(r"\.0$", "", regex=True)
-    words = {word: code for code, word in enumerate(QUALITIES)} | {
-        "nan": UNKNOWN,
-        "none": UNKNOWN,
-        "": UNKNOWN,
+def _table(measured: Measured, kind: str, options: ReadOptions, size: int) -> pd.DataFrame:
+    """Places, values and their qualities as `finish` takes them."""
+    of = dict(measured.of)
+    nothing = np.full(size, np.nan)
+    if not {"depth", "pressure"} & of.keys():
+        of["depth"] = np.zeros(size)  # the surface
+    columns = {
+        ours: of.get(ours, nothing) for ours in ("lat", "lon", "depth", "pressure", "salinity", "error")
     }
-    coded = qualities(text.str.encode("latin-1", "replace").to_numpy().astype("S1"), ARGO)
-    mapped = text.map(words).to_numpy(dtype=float, na_value=np.nan)
-    return np.where(np.isfinite(mapped), np.nan_to_num(mapped, nan=GOOD), coded).astype(np.int8)
+    value = of["value"]
+    if kind == "conservative":
+        value = _of_conservative(value, columns, options)
+    qualities = {f"quality_{element}": quality for element, quality in measured.qualities.items()}
+    return pd.DataFrame(columns | {"temperature": value} | qualities)
 
 
-def _platforms(
-    frame: pd.DataFrame, columns: Mapping[str, str]
-) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Platform types, and a reason where one is not ours."""
-    reason = np.full(len(frame), "", dtype=object)
-    if "platform_type" not in columns:
-        return np.full(len(frame), "other", dtype=object), reason
-    kind = frame[columns["platform_type"]].astype(str).str.strip().str.lower()
-    known = kind.isin(PLATFORMS).to_numpy()
-    reason[~known] = "platform_type_unknown"
-    return kind.where(known, "other").to_numpy(dtype=object), reason
+def _of_conservative(
+    value: NDArray[np.float64], of: Mapping[str, NDArray[np.float64]], options: ReadOptions
+) -> NDArray[np.float64]:
+    """Potential temperature of conservative, with the salinity of the row, else that of the options."""
+    pressure = np.where(np.isnan(of["pressure"]), pressure_of(of["depth"], of["lat"]), of["pressure"])
+    sane = np.isfinite(pressure) & (np.abs(of["lat"]) <= 90) & (np.abs(of["lon"]) <= 360)
+    sane &= np.abs(value) <= 60
+    lat, lon, pressure, out = of["lat"][sane], of["lon"][sane], pressure[sane], value.copy()
+    salinity = of["salinity"][sane]
+    salinity = np.where(np.isnan(salinity), options.salinity(lat, lon, pressure), salinity)
+    out[sane] = potential_of_conservative(value[sane], salinity, pressure, lat, lon)
+    return out
+
+
+def _platform_types(frame: pd.DataFrame, columns: Columns, reasons: Reasons) -> pd.Categorical:
+    """(row) platform types; rows of a type that is not ours are rejected."""
+    if "platform_type" not in columns.of:
+        return Cells(
+            np.zeros(len(frame), np.int64), pd.Series(["argo" if columns.argo else "other"], dtype="str")
+        ).categorical()
+    cells = Cells.of(frame[columns.of["platform_type"]])
+    kind = cells.texts.str.lower().map({"": "other"} | PLATFORM_WORDS)
+    reasons.mark({"platform_type_unknown": cells.at(kind.isna().to_numpy(bool))})
+    return Cells(cells.codes, kind.fillna("other").astype("str")).categorical()
+
+
+def _cast_names(frame: pd.DataFrame, columns: Columns) -> dict[str, Cells]:
+    """(row) names that make a cast. A column `id` that differs in each row names rows."""
+    names = {ours: Cells.of(frame[columns.of[ours]]) for ours in CAST if ours in columns.of}
+    ids = names.get("platform_id")
+    if (
+        ids is not None
+        and bare(columns.of["platform_id"])[0] == "id"
+        and len(ids.texts) == len(frame) > 1
+    ):
+        del names["platform_id"]
+    return names
+
+
+def _unused(columns: Columns) -> list[str]:
+    if not columns.unused:
+        return []
+    more = f" and {len(columns.unused) - SHOWN} more" if len(columns.unused) > SHOWN else ""
+    return [f"columns not used: {', '.join(columns.unused[:SHOWN])}{more}"]

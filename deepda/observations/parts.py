@@ -11,7 +11,6 @@ journal knows is the rest of an interrupted batch and is swept away by the next 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from deepda.base.files import write_whole
+from deepda.base.text import printable
 from deepda.observations.coverage import Coverage, coverage_from_json
 from deepda.observations.manifest import Entry, IngestError
 from deepda.observations.reading import ReadResult
@@ -114,15 +115,13 @@ class PartWriter:
 
     def _part(self, table: pa.Table, name: str) -> Part:
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        pq.write_table(table, partial, compression="zstd")
-        os.replace(partial, path)
+        write_whole(path, lambda hidden: pq.write_table(table, hidden, compression="zstd"))
         return Part(name, len(table), path.stat().st_size)
 
 
 def _arrow(rows: pd.DataFrame, source: str, schema: pa.Schema) -> pa.Table:
-    one_source = pd.Categorical.from_codes(np.zeros(len(rows), np.int32), pd.Index([source]))
+    name = pd.Index([printable(source)])
+    one_source = pd.Categorical.from_codes(np.zeros(len(rows), np.int32), name)
     rows = rows.assign(source=one_source)
     return pa.table([_column(rows[field.name], field.type) for field in schema], schema=schema)
 
@@ -153,15 +152,13 @@ def _months(table: pa.Table) -> Iterator[tuple[int, int, pa.Table]]:
 def write_journal(batch: Batch, folder: Path) -> None:
     """Make a batch count: what it read and wrote, whole or not at all."""
     path = folder / JOURNAL / f"{batch.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     values = {
         "entries": [asdict(entry) for entry in batch.entries],
         "parts": [asdict(part) for part in batch.parts],
         "coverage": batch.coverage.as_json(),
     }
-    partial.write_text(json.dumps(values, indent=1, sort_keys=True), encoding="utf-8")
-    os.replace(partial, path)
+    text = json.dumps(values, indent=1, sort_keys=True)
+    write_whole(path, lambda hidden: hidden.write_text(text, encoding="utf-8"))
 
 
 def read_journal(folder: Path) -> list[Batch]:
@@ -198,7 +195,7 @@ def sweep(folder: Path, batches: Iterable[Batch]) -> None:
     known |= {f"{JOURNAL}/{batch.name}.json" for batch in batches}
     ours = (f"{OBSERVATIONS}/year=*/month=*/{{}}", f"{REJECTED}/{{}}")
     patterns = [place.format(name) for place in ours for name in ("*-*.parquet", ".*.part")]
-    for pattern in (*patterns, f"{JOURNAL}/*.json", f"{JOURNAL}/.*.part"):
+    for pattern in (*patterns, f"{JOURNAL}/*.json", f"{JOURNAL}/.*.part", ".*.part"):
         for path in folder.glob(pattern):
             if path.relative_to(folder).as_posix() not in known:
                 path.unlink()

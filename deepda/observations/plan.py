@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepda.base.files import checksum
 from deepda.observations.manifest import NAME, READ, Entry, read_manifest
 from deepda.observations.parts import Batch, read_journal
 from deepda.observations.sources import Source
@@ -14,7 +16,12 @@ from deepda.observations.workers import Workers
 
 BATCH_BYTES = 32 * 2**20  # of files that one task reads
 BATCH_FILES = 250
-CHUNK = 2**20  # bytes
+KINDS = {
+    "a named pipe": stat.S_ISFIFO,
+    "a socket": stat.S_ISSOCK,
+    "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
+    "a folder": stat.S_ISDIR,
+}
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,14 @@ class Plan:
         return f"{reading + len(self.settled)} files, {reading} of them to read"
 
 
-def make_plan(sources: Sequence[Source], output: Path, work: Workers) -> Plan:
+def make_plan(
+    sources: Sequence[Source], output: Path, work: Workers, refused: Mapping[str, Entry]
+) -> Plan:
     """Compare what is there with what was read before.
 
     Sources that changed since, or are no longer to be read, make their whole batch be read again,
-    with files that are not among the sources of today.
+    with files that are not among the sources of today. Files that this run refused already are not
+    read a second time.
     """
     journal = read_journal(output)
     before = read_manifest(output) if (output / NAME).is_file() else []
@@ -64,7 +74,8 @@ def make_plan(sources: Sequence[Source], output: Path, work: Workers) -> Plan:
     sources = sorted([*sources, *map(Source, again)])
     listed = {source.file for source in sources}
     settled = {entry.file: entry for entry in before if entry.file not in listed} | done
-    reading = _settle(sources, digests, settled)
+    reading = _settle(sources, digests, settled) - refused.keys()
+    settled |= refused
     groups = [
         [(file, digests[file].sha256) for file in group if file not in done]
         for group in grouped(sorted(reading), {file: digests[file].bytes for file in reading})
@@ -92,7 +103,7 @@ def _settle(
     reading = set[str]()
     for source in sources:
         digest = digests[source.file]
-        given = (source.status, source.reason) if source.status else _at_sight(source, digest, first)
+        given = _at_sight(source, digest, first)
         if given is None:
             first.setdefault(digest.sha256, source.file)
             reading.add(source.file)
@@ -103,12 +114,31 @@ def _settle(
 
 def _at_sight(source: Source, digest: Digest, first: Mapping[str, str]) -> tuple[str, str] | None:
     """Status and reason of a file that need not be opened to be known, else None."""
+    if source.status in ("missing", "quarantined"):
+        return source.status, source.reason
     if not digest.sha256:
-        return "quarantined", "cannot be opened: gone, a broken link, no regular file or forbidden"
+        return "quarantined", _what_it_is(source.file)
     if digest.bytes == 0:
         return "empty", "zero_bytes"
+    if source.status:
+        return source.status, source.reason
     other = first.get(digest.sha256, source.file)
     return None if other == source.file else ("duplicate", f"same bytes as {other}")
+
+
+def _what_it_is(file: str) -> str:
+    """Why a file cannot be opened, in a sentence."""
+    try:
+        mode = os.stat(file).st_mode
+    except OSError as error:
+        what = (
+            "is a link to nothing" if os.path.islink(file) else f"cannot be reached ({error.strerror})"
+        )
+        return f"{what}, expected a file; fetch it again or check its permissions"
+    kind = next((name for name, is_it in KINDS.items() if is_it(mode)), None)
+    if kind is None:
+        return "cannot be read, expected a file that may be; change its permissions"
+    return f"is {kind}, expected a file; leave it out or put a file in its place"
 
 
 def grouped(files: Iterable[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
@@ -125,7 +155,7 @@ def grouped(files: Iterable[str], sizes: Mapping[str, int]) -> Iterator[list[str
 
 
 def _digests(files: Sequence[str], work: Workers) -> dict[str, Digest]:
-    sizes = {file: Path(file).stat().st_size if Path(file).is_file() else 0 for file in files}
+    sizes = {file: os.path.getsize(file) if os.path.isfile(file) else 0 for file in files}
     found = dict[str, Digest]()
     for group, digests in work(digests_of, list(grouped(files, sizes))):
         found |= digests if digests is not None else dict.fromkeys(group, Digest("", 0))
@@ -138,14 +168,9 @@ def digests_of(files: Sequence[str]) -> dict[str, Digest]:
 
 
 def _digest(path: Path) -> Digest:
-    if not path.is_file():  # a pipe would never end
+    if not os.path.isfile(path):  # a pipe would never end
         return Digest("", 0)
-    digest, size = hashlib.sha256(), 0
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
+        return Digest(checksum(path), path.stat().st_size)
     except OSError:
         return Digest("", 0)
-    return Digest(digest.hexdigest(), size)

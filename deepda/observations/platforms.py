@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepda.observations.table import PLATFORMS
+
 # WMO common code table C-3 (1770), instrument type: first and last code of a range.
 WMO_INSTRUMENTS = (
     (1, 599, "xbt"),
@@ -22,6 +24,15 @@ WOD_PROBES = {
     "xbt": "xbt", "ctd": "ctd", "std": "ctd", "xctd": "ctd", "towed ctd": "ctd", "glider": "ctd",
     "bottle/rossette/net": "ctd", "bottle/rosette/net": "ctd", "profiling float": "argo",
     "moored buoy": "mooring", "drifting buoy": "drifter", "underway/intake": "ship", "bucket": "ship",
+}  # fmt: skip
+# What people write in a column platform_type, besides our words and those of the World Ocean Database.
+PLATFORM_WORDS = {
+    **{platform: platform for platform in PLATFORMS}, **WOD_PROBES,
+    **{word: "argo" for word in ("float", "argo float", "profiling_float", "pfl")},
+    **{word: "mooring" for word in ("moored_buoy", "tao", "mrb")},
+    **{word: "drifter" for word in ("drifting_buoy", "drb", "surface drifter")},
+    **{word: "ctd" for word in ("bottle", "osd", "gld", "ctd/bottle")},
+    **{"vessel": "ship", "bathythermograph": "xbt"},
 }  # fmt: skip
 # GTSPP, data type of the message or file it came with.
 GTSPP_TYPES = {

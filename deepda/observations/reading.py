@@ -23,7 +23,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.text import printable
+from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.errors import ERRORS
+from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import (
     Salinity,
     constant_salinity,
@@ -36,6 +39,7 @@ from deepda.observations.table import COLUMNS, PLATFORM_TYPE
 QUALITIES = ("good", "probably_good", "unknown", "suspect", "bad")  # from best to worst
 QUALITY = pd.CategoricalDtype(list(QUALITIES), ordered=True)
 GOOD, PROBABLY_GOOD, UNKNOWN, SUSPECT, BAD = range(5)
+KINDS = ("potential", "conservative", "in_situ")  # of temperature
 ELEMENTS = ("time", "position", "depth", "temperature")  # that a file flags one by one
 OLDEST = np.datetime64("1750-01-01", "s")  # no thermometer went to sea before
 ABOVE = 1.0  # m above the surface that waves and the offset of a pressure sensor account for
@@ -49,7 +53,7 @@ OUTPUT = (
 
 
 class ObservationError(DeepDAError, ValueError):
-    """A file that cannot be read; the message says what came, what was expected and what to do."""
+    """A file that cannot be read; the message says what was found, what was expected and what to do."""
 
 
 class UnknownFormatError(ObservationError):
@@ -67,10 +71,13 @@ class ReadOptions:
         start: first month of a file without dates, for instance "1979-01".
         columns: own tables: {our name: name in the file}.
         units: own tables: {our name: units}, for instance {"temperature": "K"}.
+        temperature: own tables and CF files: the kind (KINDS) of a temperature whose name and attributes
+            leave it open, such as "temperature"; None takes the one of
+            `deepda.observations.columns.TEMPERATURES`.
         now: observations after this time (and a day) are from the future.
-        first_step: gridded products: the time step to begin with.
-        most_values: gridded products: about so many cells at once, in whole time steps; others, and
-            None, give the whole file.
+        first_step: gridded products: the time step to begin with; own tables: the row.
+        most_values: gridded products: about so many cells at once, in whole time steps; own tables: so
+            many rows at most, in whole casts; others, and None, give the whole file.
     """
 
     keep: tuple[str, ...] = ("good", "probably_good", "unknown")
@@ -79,6 +86,7 @@ class ReadOptions:
     start: str | None = None
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    temperature: str | None = None
     now: np.datetime64 = dataclasses.field(default_factory=lambda: np.datetime64("now", "s"))
     first_step: int = 0
     most_values: int | None = None
@@ -88,6 +96,10 @@ class ReadOptions:
         if strange:
             raise ObservationError(
                 f"keep holds {', '.join(map(str, strange))}, expected some of {', '.join(QUALITIES)}"
+            )
+        if self.temperature is not None and self.temperature not in KINDS:
+            raise ObservationError(
+                f"the kind of temperature is {self.temperature!r}, expected one of {', '.join(KINDS)}"
             )
 
 
@@ -183,12 +195,14 @@ def finish(
     if rows.empty and not may_be_empty:
         raise no_value(source, name)
     rows = _complete(rows.reset_index(drop=True))
-    reason = _Reasons(rows.pop("reason"))
+    reason = Reasons.of(rows.pop("reason"))
     reason.mark(_of_place(rows, options.now))
     reason.mark(_of_flags(rows, options.keep))
+    if not potential:
+        assumed = (*assumed, *salinity_assumed(rows["salinity"][reason.none], options.salinity))
     rows = _converted(rows, reason.none, options.salinity, potential)
     reason.mark(_of_value(rows))
-    rows = rows.assign(error=_error(rows), source=one_name(source.name, len(rows)))
+    rows = rows.assign(error=_error(rows), source=one_name(printable(source.name), len(rows)))
     kept = reason.none
     rejects = _compact(rows[~kept]).assign(reason=reason.categorical()[~kept].array)
     return ReadResult(source, name, len(rows), _compact(rows[kept]), rejects, assumed=assumed)
@@ -200,26 +214,6 @@ def no_value(source: Path, name: str) -> ObservationError:
         f"{source} ({name}) holds no value, expected at least one temperature; leave it out or "
         "fetch it again"
     )
-
-
-class _Reasons:
-    """Why each row is rejected, as a code into the names; 0 is not at all. The first reason stays."""
-
-    def __init__(self, given: pd.Series) -> None:
-        codes, names = pd.factorize(pd.concat([pd.Series([""]), given.astype(object)]))
-        self.codes, self.names = codes[1:].astype(np.int16), list(map(str, names))
-
-    @property
-    def none(self) -> NDArray[np.bool_]:
-        return self.codes == 0
-
-    def mark(self, found: dict[str, NDArray[np.bool_]]) -> None:
-        for name, bad in found.items():
-            self.names.append(name)
-            self.codes[bad & self.none] = len(self.names) - 1
-
-    def categorical(self) -> pd.Series:
-        return pd.Series(pd.Categorical.from_codes(self.codes, pd.Index(self.names)))
 
 
 def one_name(name: str, count: int) -> pd.Series:

@@ -1,23 +1,26 @@
 """Which files there are to read: a walk over files, folders and trees of the Argo GDAC.
 
 Nothing is left out: each file below the given paths comes once, also those that are no observations,
-and so does each cast of an Argo index for which there is no file.
+what is no file but is called like one, folders that cannot be listed, and each cast of an Argo index
+for which there is no file.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepda.observations.argo import MULTI, SINGLE, ArgoFile, argo_files
+from deepda.base.errors import UsageError
+from deepda.observations.argo_files import INDEX, ArgoFile, choose_files, missing_files
 from deepda.observations.versions import superseded_versions
 
-INDEX = "ar_index_global_prof.txt"  # stands at the root of a GDAC tree
 LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic-profile_index.txt",
          "ar_index_global_meta.txt", "ar_index_global_tech.txt", "ar_index_global_traj.txt")  # fmt: skip
 OTHER = ("meta", "tech", "Rtraj", "Dtraj", "BRtraj", "BDtraj")  # <float>_<word>.nc without profiles
+FILES = (".nc", ".csv", ".csv.gz", ".parquet", ".grd", ".zip")  # what files of observations are called
+A_FOLDER = "is a folder, expected a file; rename it or leave it out (files in it have rows of their own)"
 
 
 @dataclass(frozen=True, order=True)
@@ -35,66 +38,120 @@ class Source:
     reason: str = ""
 
 
-def find_sources(paths: Iterable[Path], output: Path | None = None) -> list[Source]:
+def require_apart(paths: Iterable[Path], output: Path) -> None:
+    """Refuse an output folder that is an input or holds one, whatever names or links lead there.
+
+    Raises:
+        UsageError: it is, or it does.
+    """
+    real = Path(os.path.realpath(output))
+    for path in paths:
+        if Path(os.path.realpath(path)).is_relative_to(real):
+            raise UsageError(
+                f"the input {path} lies in the output folder {output}, expected another place; "
+                "choose another --output"
+            )
+
+
+def find_sources(
+    paths: Iterable[Path], output: Path | None = None, refused: Collection[str] = ()
+) -> list[Source]:
     """All files at and below paths, each once, in the order of their names.
 
-    Below an index of the Argo GDAC the statuses of `deepda.observations.argo.argo_files` hold, and
-    casts of the index without a file are sources with the status "missing". Elsewhere a file named
-    like an Argo file is left out only if another one holds the same casts. Of several versions of a
-    product and day only the best is read (`deepda.observations.versions`). Nothing in `output` is a
-    source, which may lie below a path.
+    Of floats and seal tags, files whose casts are in another file are "superseded" (`choose_files`
+    of `deepda.observations.argo`). Below an index of the Argo GDAC, casts without a file are sources
+    with the status "missing"; elsewhere names that may be anybody's are read. Of several versions of
+    a product and day only the best is read (`deepda.observations.versions`). Nothing in `output` is
+    a source, which may lie below a path.
+
+    Args:
+        paths: files and folders.
+        output: folder of the results.
+        refused: files that could not be read and so supersede nothing.
     """
     tops = [Path(os.path.abspath(path)) for path in paths]
-    found = {file for top in tops for file in _walk(top)}
-    files = sorted(file for file in found if output is None or not file.is_relative_to(output))
-    known = dict[str, ArgoFile]()
-    for folder in (top for top in tops if top.is_dir()):
-        known |= _loose(folder, files)
-    for index in (file for file in files if file.name == INDEX):
-        known |= _tree(index.parent)
-    worse = superseded_versions(files)
-    known |= {str(path): ArgoFile(path, "superseded", reason) for path, reason in worse.items()}
-    present = set(map(str, files))
-    absent = [Source(name, file.status, file.reason) for name, file in known.items()
-              if file.status == "missing" and name not in present]  # fmt: skip
-    return sorted({_source(file, known) for file in files} | set(absent))
+    real = None if output is None else Path(os.path.realpath(output))
+    found = {source for top in tops for source in _walk(top, real)}
+    files = sorted(Path(source.file) for source in found if not source.status)
+    known = _known(files, refused)
+    listed = {source.file for source in found}
+    absent = {Source(name, "missing", reason) for name, reason in _absent(files) if name not in listed}
+    troubles = {source for source in found if source.status}
+    return sorted({_source(file, known) for file in files} | troubles | absent)
 
 
-def _walk(top: Path) -> Iterator[Path]:
+def has_files(paths: Iterable[Path], output: Path) -> bool:
+    """Whether there is anything to read, or to refuse, at and below paths."""
+    real = Path(os.path.realpath(output))
+    return any(True for path in paths for _ in _walk(Path(os.path.abspath(path)), real))
+
+
+def _walk(top: Path, output: Path | None) -> Iterator[Source]:
     """Files below a folder, through symbolic links but round no circle; or the file itself."""
-    if not top.is_dir():
-        yield top
+    if not os.path.isdir(top):
+        yield Source(str(top))
         return
-    seen = set[str]()
-    for folder, below, names in os.walk(top, followlinks=True):
+    seen, closed = set[str](), list[OSError]()
+    for folder, below, names in os.walk(top, followlinks=True, onerror=closed.append):
         real = os.path.realpath(folder)
-        if real in seen:
+        if real in seen or _inside(real, output):
             below.clear()
             continue
         seen.add(real)
-        yield from (Path(folder, name) for name in names)
+        paths = (os.path.join(folder, name) for name in names)
+        yield from (Source(path) for path in paths if not _leads_inside(path, output))
+        if not (below or names) or not folder.lower().endswith(".parquet"):  # parts of one table
+            yield from _called_like_a_file(folder)
+    for error in closed:
+        reason = f"the folder cannot be listed ({error.strerror}); change its permissions"
+        yield Source(str(error.filename or top), "quarantined", reason)
+
+
+def _called_like_a_file(folder: str) -> Iterator[Source]:
+    name = os.path.basename(folder)
+    if name in LISTS or name.lower().endswith(FILES):
+        yield Source(folder, "quarantined", A_FOLDER)
+
+
+def _inside(real: str, output: Path | None) -> bool:
+    return output is not None and Path(real).is_relative_to(output)
+
+
+def _leads_inside(path: str, output: Path | None) -> bool:
+    """Whether a link leads into the output."""
+    return output is not None and os.path.islink(path) and _inside(os.path.realpath(path), output)
+
+
+def _known(files: Iterable[Path], refused: Collection[str]) -> Mapping[str, ArgoFile]:
+    """What names say of the files, where they say enough."""
+    able = [file for file in files if str(file) not in refused and _has_bytes(file)]
+    roots = [file.parent for file in able if file.name == INDEX]
+    worse = superseded_versions(able)
+    return {
+        str(file.path): file
+        for file in choose_files(able)
+        if _is_sure(file) or any(file.path.is_relative_to(root) for root in roots)
+    } | {str(path): ArgoFile(path, "superseded", reason) for path, reason in worse.items()}
+
+
+def _has_bytes(path: Path) -> bool:
+    return os.path.isfile(path) and os.path.getsize(path) > 0
+
+
+def _absent(files: list[Path]) -> Iterator[tuple[str, str]]:
+    for index in (file for file in files if file.name == INDEX and os.path.isfile(file)):
+        below = [file for file in files if file.is_relative_to(index.parent)]
+        for file in missing_files(index, below):
+            yield str(file.path), file.reason
 
 
 def _source(path: Path, known: Mapping[str, ArgoFile]) -> Source:
     if path.name in LISTS:
         return Source(str(path), "no_profiles", "argo_index")
     found = known.get(str(path))
-    if found is None or found.status in ("use", "missing"):
+    if found is None or found.status == "use":
         return Source(str(path))
     return Source(str(path), found.status, found.reason)
-
-
-def _tree(root: Path) -> dict[str, ArgoFile]:
-    if not any(_named_like_argo(path) for path in root.rglob("*.nc")):
-        return {}
-    return {str(file.path): file for file in argo_files(root)}
-
-
-def _loose(folder: Path, files: Iterable[Path]) -> dict[str, ArgoFile]:
-    """Files of floats that no index knows: only what another file or no file at all holds is told."""
-    if not any(_named_like_argo(path) for path in files if path.is_relative_to(folder)):
-        return {}
-    return {str(file.path): file for file in argo_files(folder) if _is_sure(file)}
 
 
 def _is_sure(file: ArgoFile) -> bool:
@@ -103,7 +160,3 @@ def _is_sure(file: ArgoFile) -> bool:
         kind = file.path.stem.partition("_")[2]
         return kind in OTHER or file.reason == "b_file_without_temperature"
     return file.status == "superseded"
-
-
-def _named_like_argo(path: Path) -> bool:
-    return bool(SINGLE.match(path.name) or MULTI.match(path.name))

@@ -97,7 +97,8 @@ def read_sst(path: Path, options: ReadOptions) -> ReadResult:
     """
     with NetcdfFile(path) as file:
         field, assumed = _field(file, options)
-    return dataclasses.replace(grid_result(field, path, "sst", options), assumed=assumed)
+    result = grid_result(field, path, "sst", options)
+    return dataclasses.replace(result, assumed=(*assumed, *result.assumed))
 
 
 def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> ReadResult:

@@ -211,7 +211,7 @@ class GriddedNetwork:
         if self.last_year - self.first_year + 1 < years:
             raise SyntheticError(
                 f"a stretch of {length} windows from season {season} touches {years} years, "
-                f"{self.first_year}-{self.last_year} came; give more years or a shorter stretch"
+                f"{self.first_year}-{self.last_year} given; give more years or a shorter stretch"
             )
         first = int(rng.integers(self.first_year, self.last_year - years + 2))
         span = windows(first, first + years - 1, self.per_year)

@@ -7,16 +7,15 @@ qc, ...). Any longitude convention is allowed; depth is positive down.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.files import write_whole
 from deepda.geometry.grid import OUTSIDE, Grid
 
 PLATFORMS = ("satellite", "argo", "xbt", "ctd", "mooring", "ship", "drifter", "other")
@@ -136,7 +135,7 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
     """A copy with the dtypes of COLUMNS; an unnamed platform is of type "other" and has no name.
 
     Raises:
-        TableError: text where numbers are expected, or a platform type that is not in PLATFORMS.
+        TableError: text for numbers or times, or a platform type that is not in PLATFORMS.
     """
     defaults = {
         name: default
@@ -151,29 +150,20 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read observations from CSV (.csv, .csv.gz), Parquet (.parquet) or NetCDF (.nc).
+    """Read a table that `write_table` wrote (Parquet).
 
-    Times without zone are UTC. A NetCDF file holds one variable a column along one dimension.
+    Tables of other origin are read by `deepda.observations.own.read_own`.
 
     Raises:
-        TableError: no such file, unreadable, of another kind, or values refused by require_table.
+        TableError: no such file, no Parquet, or values refused by `require_table`.
     """
     path = Path(path)
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": _read_csv,
-        ".csv.gz": _read_csv,
-        ".parquet": pd.read_parquet,
-        ".nc": _read_netcdf,
-    }
-    kind = next((suffix for suffix in readers if path.name.lower().endswith(suffix)), None)
-    if kind is None:
-        raise TableError(f"{path} is none of {', '.join(readers)}; convert it, or rename it to its kind")
     if not path.is_file():
         raise TableError(f"there is no file {path}; check the path")
     try:
-        table = readers[kind](path)
+        table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise TableError(f"{path} cannot be read as {kind}: {error}; fetch or write it again") from error
+        raise TableError(f"{path} cannot be read as Parquet: {error}; write it again") from error
     try:
         table = compact(table)
         require_table(table)
@@ -191,12 +181,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """
     require_table(table)
     path = Path(path)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        compact(table).to_parquet(partial, index=False)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, lambda hidden: compact(table).to_parquet(hidden, index=False))
     return path
 
 
@@ -209,9 +194,13 @@ def _refuse(bad: NDArray[np.bool_], values: pd.Series, what: str, advice: str) -
         )
 
 
-def _require_times(time: pd.Series) -> None:
+def _require_moments(time: pd.Series) -> None:
     if not isinstance(time.dtype, np.dtype) or time.dtype.kind != "M":
         raise TableError(f"time is {time.dtype}, expected datetime64 in UTC; use pandas.to_datetime")
+
+
+def _require_times(time: pd.Series) -> None:
+    _require_moments(time)
     _refuse(time.isna().to_numpy(), time, "no valid time", "write times as 2008-01-31T12:00:00")
 
 
@@ -224,9 +213,12 @@ def _require_valid(values: pd.Series, name: str, column: Column) -> None:
 
 def _as_column(values: pd.Series, name: str, column: Column) -> pd.Series:
     if name == "time":
-        if not pd.api.types.is_datetime64_any_dtype(values):
-            values = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
-        return (values.dt.tz_convert(None) if values.dt.tz else values).astype("datetime64[s]")
+        if len(values) and not pd.api.types.is_datetime64_any_dtype(values):
+            raise TableError(
+                f"time is {values.dtype}, expected datetime64 in UTC; use pandas.to_datetime"
+            )
+        zoned = isinstance(values.dtype, pd.DatetimeTZDtype)
+        return (values.dt.tz_convert(None) if zoned else values).astype("datetime64[s]")
     if name == "platform_type":
         unknown = ~values.isin(PLATFORMS).to_numpy()
         _refuse(unknown, values, "an unknown platform_type", f"use one of {', '.join(PLATFORMS)}")
@@ -239,14 +231,3 @@ def _as_column(values: pd.Series, name: str, column: Column) -> pd.Series:
         raise TableError(
             f"{name} holds text ({error}), expected numbers in {column.units}; clean the column"
         ) from error
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, comment="#")
-
-
-def _read_netcdf(path: Path) -> pd.DataFrame:
-    with xr.open_dataset(path) as dataset:
-        if len(dataset.sizes) != 1:
-            raise ValueError(f"it has the dimensions {tuple(dataset.sizes)}, expected one")
-        return dataset.load().to_dataframe().reset_index(drop=True)

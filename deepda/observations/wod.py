@@ -2,10 +2,16 @@
 
 Garcia et al. (2018, World Ocean Database user's manual); IQuOD files are the ragged kind with flags
 named *_IQUODflag. Time is days since 1770-01-01; flags are integers, 0 is accepted.
+
+A level is as good as the worse of two flags: WOD's own and the originator's (*_origflag), whose codes
+are those of the set that `origflagset` names for the cast. Codes of a set that is not known here make a
+level "unknown". The profile flag says that a cast as a whole departs from the statistics of its
+five-degree box or had to be left out of the World Ocean Atlas; no level is bad by that, it is "unknown".
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +19,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.observations.cf import downwards
-from deepda.observations.flags import WOD
+from deepda.observations.flags import WOD, originator_scheme, qualities
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import WOD_PROBES, named
-from deepda.observations.reading import BAD, SUSPECT, UNKNOWN, ReadOptions, ReadResult, finish, worst
+from deepda.observations.reading import GOOD, SUSPECT, UNKNOWN, ReadOptions, ReadResult, finish, worst
 
+# Country code 99 stands for "unknown", cruise 0 for "no cruise number" (WOD user's manual): casts
+# of one such identifier are not casts of one ship.
+NO_CRUISE = re.compile(r"99.*|..0*")
 MISSING = -1e9  # values that WOD writes for "missing" without declaring it: -1e10, -99999 for codes
 
 
@@ -56,7 +65,7 @@ def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
             "salinity": np.where(salinity_quality < SUSPECT, salinity, np.nan),
             "platform_type": named(probe, WOD_PROBES)[cast],
             "platform_id": platform[cast],
-            "quality_depth": _flags(file, "z", levels),
+            "quality_depth": _flags(file, "z", cast, casts),
             "quality_temperature": quality,
             "profile": cast.astype(np.int32),
             "source_index": np.arange(levels),
@@ -100,28 +109,47 @@ def _on_levels(
     given = file.numbers(name, (size,))
     given = np.where(given > MISSING, given, np.nan)
     value[at] = file.in_unit(given, name, "degC") if name == "Temperature" else given
-    profile = _profile_flag(file, name, casts)
-    quality[at] = worst(_flags(file, name, size), np.where(profile > SUSPECT, profile, 0)[cast])
+    quality[at] = worst(_flags(file, name, cast, casts), _profile_flag(file, name, casts)[cast])
     return value, quality
 
 
-def _flags(file: NetcdfFile, name: str, size: int) -> NDArray[np.int8]:
+def _flags(file: NetcdfFile, name: str, cast: NDArray[np.intp], casts: int) -> NDArray[np.int8]:
+    """(value) the worse of WOD's flag and the originator's; `cast` is (value) its cast."""
     flag = next((f"{name}_{kind}" for kind in ("WODflag", "IQUODflag") if f"{name}_{kind}" in file), "")
-    return file.flags(flag, (size,), WOD)
+    own = file.flags(flag, cast.shape, WOD)
+    original = f"{name}_origflag"
+    if original not in file:
+        return own
+    codes = file.numbers(original, cast.shape)
+    return worst(own, _originators(codes, file.texts("origflagset", casts)[cast]))
+
+
+def _originators(codes: NDArray[np.float64], sets: NDArray[np.str_]) -> NDArray[np.int8]:
+    """(value) quality by the originator: good where it says nothing, unknown by an unknown set."""
+    given = codes > 0  # 0, fill and negative: no flag
+    quality = np.full(codes.shape, GOOD, np.int8)
+    for name in np.unique(sets[given]):
+        at, scheme = given & (sets == name), originator_scheme(str(name))
+        quality[at] = UNKNOWN if scheme is None else qualities(codes[at], scheme)
+    return quality
 
 
 def _profile_flag(file: NetcdfFile, name: str, casts: int) -> NDArray[np.int8]:
-    """(casts) quality of the whole profile; bad where a test on the profile failed."""
-    quality = file.flags(f"{name}_WODprofileflag", (casts,), WOD)
-    return np.where(quality == BAD, BAD, quality).astype(np.int8)
+    """(casts) unknown where a test on the whole profile failed, else good."""
+    quality = file.flags(f"{name}_WODprofileflag", (casts,), WOD, absent=GOOD)
+    return np.minimum(quality, UNKNOWN)
 
 
 def _platform_names(file: NetcdfFile, casts: int) -> NDArray[np.str_]:
-    """(casts) the cruise, which is one platform; else the platform's name; else the cast's number."""
+    """(casts) the cruise, which is one platform; else the platform's name; else the cast's number.
+
+    A cruise is only one with a known country and a number.
+    """
     cruise, name = file.texts("WOD_cruise_identifier", casts), file.texts("Platform", casts)
     cast = file.numbers("wod_unique_cast").reshape(casts)
     number = np.array([f"wod_{value:.0f}" for value in cast])
-    return np.where(cruise != "", cruise, np.where(name != "", name, number))
+    one = np.array([NO_CRUISE.fullmatch(text) is None for text in cruise]) & (cruise != "")
+    return np.where(one, cruise, np.where(name != "", name, number))
 
 
 def _per_cast(values: NDArray, casts: int, file: NetcdfFile) -> NDArray:

@@ -11,7 +11,8 @@ import netCDF4
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.geometry.windows import PENTADS, Windows
 
 FILL = np.float32(1e20)  # the fill value of the CMIP archives

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.base.errors import DeepDAError, OutputError
+from deepda.base.files import hidden_name, publish
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows
 from deepda.output.cf import FILL, VARIABLES, Attribute, Header
@@ -29,10 +30,11 @@ from deepda.output.cf import FILL, VARIABLES, Attribute, Header
 # HDF5 is not safe between threads: a file written in the background while xarray reads another
 # needs the very locks that xarray takes.
 _LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])
+WAITING = 4  # windows handed over and not yet written
 
 
 class FieldError(DeepDAError, ValueError):
-    """A field that does not belong in the file; the message says what came and what was expected."""
+    """A field that does not belong in the file; the message says what was expected."""
 
 
 class AnalysisWriter:
@@ -68,7 +70,7 @@ class AnalysisWriter:
         self.path = Path(path)
         self.header = Header(grid, windows, tuple(variables), members, dict(attributes or {}))
         self.grid, self.windows = grid, windows
-        self._part = self.path.with_name(f".{self.path.name}.part")
+        self._part = hidden_name(self.path)
         self._written = np.zeros(len(windows), bool)
         self._file: netCDF4.Dataset | None = None
 
@@ -148,7 +150,7 @@ class AnalysisWriter:
         with _one_sentence(self.path):
             with _LIBRARY:
                 self._open.close()
-            self._part.replace(self.path)
+            publish(self._part, self.path)
 
     @property
     def _open(self) -> netCDF4.Dataset:
@@ -158,9 +160,9 @@ class AnalysisWriter:
 
     def _require(self, step: int, given: Mapping[str, NDArray[Any]]) -> None:
         if set(given) != set(self.header.variables):
-            raise FieldError(f"{', '.join(given)} came, expected {', '.join(self.header.variables)}")
+            raise FieldError(f"{', '.join(given)} found, expected {', '.join(self.header.variables)}")
         if not 0 <= step < len(self.windows):
-            raise FieldError(f"window {step} came, expected one of 0..{len(self.windows) - 1}")
+            raise FieldError(f"window {step} found, expected one of 0..{len(self.windows) - 1}")
         for name, field in given.items():
             members = self.header.members if VARIABLES[name].per_member else 0
             expected = (members,) * bool(members) + self.grid.shape
@@ -189,13 +191,13 @@ class Writer(Protocol):
 class BackgroundWriter:
     """The same writer, its work done in a thread, so that writing overlaps computing.
 
-    At most `waiting` windows are held. Fields are copied when they are handed over. What goes wrong
+    At most WAITING windows are held. Fields are copied when they are handed over. What goes wrong
     in the thread is raised by the next `write`, or on leaving the context.
     """
 
-    def __init__(self, writer: Writer, waiting: int = 4) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._todo: queue.Queue[tuple[tuple[Any, ...], dict[str, Any]] | None] = queue.Queue(waiting)
+        self._todo: queue.Queue[tuple[tuple[Any, ...], dict[str, Any]] | None] = queue.Queue(WAITING)
         self._error: BaseException | None = None
         self._abandoned = False
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
@@ -235,9 +237,9 @@ class BackgroundWriter:
                 self._error = error
 
 
-def in_background(writer: Writer, waiting: int = 4) -> BackgroundWriter:
+def in_background(writer: Writer) -> BackgroundWriter:
     """`with in_background(AnalysisWriter(...)) as out: out.write(...)`."""
-    return BackgroundWriter(writer, waiting)
+    return BackgroundWriter(writer)
 
 
 @contextmanager

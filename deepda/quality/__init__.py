@@ -3,8 +3,12 @@
     screening   the registry of checks, and `screen`, which runs them in order: kept + rejected
     casts       which rows are one cast; the order that all checks work in
     places      impossible date, position, depth; on land; below the sea floor
-    ranges      global, depth-dependent and regional range; sea ice under a satellite
-    shapes      spike, gradient, density inversion, stuck value
+    order       depths of a cast that turn back or stand still
+    ranges      global, depth-dependent and regional range; cold tropics; sea ice under a satellite
+    expendables the first metres of an XBT, and its long inversions
+    shapes      spike, gradient, stuck value
+    steps       spikes and steps by a tolerance that shrinks with depth
+    inversions  dense water above light water: temperature or salinity
     sensors     grey list, pressure error
     duplicates  the same cast from two archives: the best one stays
     tracks      speed of a platform from cast to cast

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-EARTH = 6_371.0  # km, radius of the sphere that distances are taken on
 BEYOND = 20_000.0  # m, deeper than any ocean: depths of different casts never meet (`Casts.key`)
 
 
@@ -156,18 +155,6 @@ class Casts:
         gap = np.diff(self.depth)
         near = (gap[:-1] <= widest[row]) & (gap[1:] <= widest[row])
         return row[same & near]
-
-
-def unit_vectors(lat: NDArray, lon: NDArray) -> NDArray[np.float64]:
-    """(place, 3) points on the unit sphere: no date line and no pole."""
-    y, x = np.deg2rad(np.asarray(lat, float)), np.deg2rad(np.asarray(lon, float))
-    return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=-1)
-
-
-def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Great-circle distance in km between unit vectors, by the chord (exact for small distances)."""
-    chord = np.linalg.norm(one - other, axis=-1)
-    return 2 * EARTH * np.arcsin(np.clip(chord / 2, 0, 1))
 
 
 def chunks(casts: Casts, rows: int) -> Iterator[slice]:

@@ -4,6 +4,11 @@ A climatology on a coarse grid does not know what lies between its cells. What i
 itself: the standard deviation of its annual mean over a cell and its eight neighbours adds to the
 standard deviation of the anomalies, as unresolved scales do to a representation error (Oke and Sakov
 2008, JTECH 25). In time and depth it is interpolated linearly, in the column of the cell.
+
+Nor does a coarse model run, from which that standard deviation is, move the thermocline as far as the
+ocean does. A thermocline that heaves by h metres changes the temperature at a depth by h dT/dz: the
+variance of that, with dT/dz of the climatology, adds too. So an El Niño, which lowers the thermocline
+of the eastern Pacific by tens of metres, is rare and not impossible.
 """
 
 from __future__ import annotations
@@ -16,10 +21,13 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.quality.background import REJECTED, prior_of, probability_of_gross_error
 from deepda.quality.casts import Casts, platforms
+from deepda.quality.steps import steps
 
 Rows = NDArray[np.bool_]
 Array = NDArray[np.float64]
 ON_REPORTED_LEVELS = 2.0  # factor on the standard deviation, EN4's check on reported levels
+EQUATORIAL, WITHIN = 1.5, 10.0  # factor on the standard deviation within so many degrees, EN4
+HEAVE = 15.0  # m, standard deviation of the depth of an isotherm, docs/quality-control.md for 10 and 20
 BIAS = 4.0  # standard deviations that a biased profile is beyond
 BIAS_SHARE, BIAS_LEVELS = 0.9, 5  # of the judged levels on that side; levels judged
 
@@ -32,10 +40,14 @@ def climatological(
     Ingleby and Huddleston (2007, doi 10.1016/j.jmarsys.2005.11.019) with twice the
     standard deviation as there on reported levels. It rejects from some seven standard deviations on:
     what the ocean never did, not what it rarely does. Where there is no climatology nothing is.
+    Both sides of a step (`steps.steps`) are suspect: as there, the chance of gross error beforehand goes
+    half of the way to one.
     """
     departure, stddev = departures(table, grid, climatology, between)
     variance = (ON_REPORTED_LEVELS * stddev) ** 2 + _error(table) ** 2
-    return probability_of_gross_error(departure, variance, prior_of(platforms(table))) >= REJECTED
+    prior = prior_of(platforms(table))
+    prior = np.where(steps(table), 0.5 + 0.5 * prior, prior)
+    return probability_of_gross_error(departure, variance, prior) >= REJECTED
 
 
 def constant_bias(
@@ -61,6 +73,9 @@ def departures(
 ) -> tuple[Array, Array]:
     """(row) temperature - climatology and its standard deviation, K; NaN where there is none.
 
+    The variance is that of the anomalies, of the annual mean between neighbours, and of the heave of the
+    thermocline; within 10 degrees of the equator the standard deviation is 1.5 times that.
+
     Args:
         table: of `by_cast`, with possible times, places and depths.
         grid: of the climatology.
@@ -80,9 +95,23 @@ def departures(
         then = climatology.mean[((season[used] + 1) % climatology.per_year, *at)]
         mean[used] += weight[used] * (now + later[used] * (then - now))
         spread[used] += weight[used] * (climatology.stddev[at].astype(float) ** 2 + between[at] ** 2)
+    spread += (HEAVE * _gradient(climatology.mean, grid, (season, level, row, column))) ** 2
+    spread *= np.where(np.abs(table["lat"].to_numpy(float)) < WITHIN, EQUATORIAL, 1.0) ** 2
     known = covered & (share.sum(axis=0) > 0) & np.isfinite(mean + spread)
     departure = np.where(known, table["temperature"].to_numpy(float) - mean, np.nan)
     return departure, np.where(known, np.sqrt(spread), np.nan)
+
+
+def _gradient(mean: NDArray[np.floating], grid: Grid, at: tuple[NDArray[np.intp], ...]) -> Array:
+    """(row) dT/dz of the climatology between the layers around a depth, K m-1; 0 where one is land.
+
+    Args:
+        mean: (season, depth, lat, lon) degC.
+        at: season (row), layers above and below (2, row), latitude and longitude (row).
+    """
+    season, (above, below), row, column = at
+    change = mean[season, below, row, column] - mean[season, above, row, column].astype(float)
+    return np.nan_to_num(change / np.maximum(grid.depth[below] - grid.depth[above], 1e-9))
 
 
 def neighbour_spread(mean: NDArray[np.floating]) -> NDArray[np.float64]:

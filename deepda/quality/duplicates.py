@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from deepda.quality.casts import BEYOND, EARTH, Casts, codes, platforms, unit_vectors
+from deepda.geometry.sphere import EARTH_RADIUS, unit_vectors
+from deepda.quality.casts import BEYOND, Casts, codes, platforms
 
 WITHIN = 8.0  # km: 0.05 degree in latitude and longitude, the rounding to 0.1 degree
 HOUR, SERIES, MINUTE = 3600.0, 300.0, 60.0  # s: profiles; moorings and single values; one source
@@ -99,12 +100,12 @@ def _rank(table: pd.DataFrame, casts: Casts, first: pd.DataFrame) -> NDArray[np.
 def _candidates(heads: _Heads) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pairs (better, worse) of casts near enough in time and place and of kinds that may be one."""
     insitu = np.flatnonzero(heads.kind != "satellite")
-    points = np.column_stack([heads.place * EARTH / WITHIN, heads.time / HOUR])[insitu]
+    points = np.column_stack([heads.place * EARTH_RADIUS / 1e3 / WITHIN, heads.time / HOUR])[insitu]
     if not insitu.size:
         return insitu, insitu
     tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
     one, other = insitu[tree.query_pairs(1.0, p=np.inf, output_type="ndarray")].T
-    near = np.linalg.norm(heads.place[one] - heads.place[other], axis=1) * EARTH <= WITHIN
+    near = np.linalg.norm(heads.place[one] - heads.place[other], axis=1) * EARTH_RADIUS / 1e3 <= WITHIN
     longest = np.where(heads.series[one] | heads.series[other], SERIES, HOUR)
     longest = np.where(heads.source[one] == heads.source[other], MINUTE, longest)
     near &= np.abs(heads.time[one] - heads.time[other]) <= longest

@@ -47,7 +47,9 @@ def representativeness_from_control(anomaly: NDArray[np.floating], ocean: NDArra
         ValueError: fewer than two windows.
     """
     if anomaly.shape[0] < 2:
-        raise ValueError(f"{anomaly.shape[0]} windows came, expected two at least; give a longer run")
+        raise ValueError(
+            f"{anomaly.shape[0]} windows were found, expected two at least; give a longer run"
+        )
     hidden = HIDDEN * _square_in_time(anomaly)
     for axis in (1, 2):
         square, pairs = np.zeros(ocean.shape), np.zeros(ocean.shape)

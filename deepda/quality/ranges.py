@@ -29,6 +29,7 @@ REGIONS: dict[str, tuple[tuple[tuple[float, float], ...], float, float]] = {
     "south_west_shelves": (((25, -30), (25, 0), (50, 0), (50, -30)), -2.0, 30.0),
     "arctic": (((60, -180), (60, 180), (90.1, 180), (90.1, -180)), -1.92, 25.0),
 }
+TROPICAL = (20.0, 1000.0, 1.0)  # degrees of latitude, m, degC
 
 
 def global_range(table: pd.DataFrame) -> Rows:
@@ -55,6 +56,17 @@ def regional_range(table: pd.DataFrame) -> Rows:
         value = in_situ(table.iloc[rows])
         bad[rows] |= (value < low) | (value > high)
     return bad
+
+
+def tropical_cold(table: pd.DataFrame) -> Rows:
+    """Below 1 degC within 20 degrees of the equator above 1000 m.
+
+    EN4's check for low temperatures in the tropics (Ingleby and Huddleston 2007, doi
+    10.1016/j.jmarsys.2005.11.019, appendix): zeros and lost digits that are within any range.
+    """
+    low = table["temperature"].to_numpy(float) < TROPICAL[2]
+    near = np.abs(table["lat"].to_numpy(float)) < TROPICAL[0]
+    return low & near & (table["depth"].to_numpy(float) < TROPICAL[1])
 
 
 def sea_ice(table: pd.DataFrame) -> Rows:

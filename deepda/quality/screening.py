@@ -2,7 +2,8 @@
 
 Each check sees what the checks before it kept, so that a wild value is not the neighbour by which a
 good one is called a spike. The order is that of the Argo and GTSPP manuals: time, place, sensor, cast,
-value, climatology, shape. A row is rejected once, and the first reason stays.
+value, climatology, shape. A row is rejected once, and the first reason stays. A kept row may lose its
+salinity, where that and not the temperature makes a cast unstable.
 """
 
 from __future__ import annotations
@@ -19,19 +20,31 @@ from numpy.typing import NDArray
 from deepda.base.errors import DeepDAError
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
-from deepda.quality import climate, duplicates, places, ranges, sensors, shapes, tracks
+from deepda.quality import (
+    climate,
+    duplicates,
+    expendables,
+    inversions,
+    order,
+    places,
+    ranges,
+    sensors,
+    shapes,
+    steps,
+    tracks,
+)
 from deepda.quality.casts import by_cast
 
 T = TypeVar("T")
 NEEDED = ("time", "lat", "lon", "depth", "temperature")
 SEEN = (
     *NEEDED, "salinity", "error", "platform_type", "platform_id", "source", "profile", "qc", "data_mode",
-    "pressure_error", "ice",
+    "pressure_error", "ice", "source_index",
 )  # fmt: skip
 
 
 class QualityError(DeepDAError, ValueError):
-    """A table that cannot be checked; the message says what came and what to do."""
+    """A table that cannot be checked; the message says what was found and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +88,14 @@ class Check:
         cite: where it is described.
         reject: (row) True for rejected rows of a table of `by_cast`.
         needs: attribute of the context without which the check is skipped, or "".
+        salinity: (row) True for rows that stay and lose their salinity; None where it is not judged.
     """
 
     reason: str
     cite: str
     reject: Callable[[pd.DataFrame, Context], NDArray[np.bool_]]
     needs: str = ""
+    salinity: Callable[[pd.DataFrame], NDArray[np.bool_]] | None = None
 
 
 ARGO = "Argo QC manual, doi 10.13155/33951, test"
@@ -90,25 +105,29 @@ EN4 = "Ingleby and Huddleston 2007, doi 10.1016/j.jmarsys.2005.11.019"
 GOOD_2013 = "Good et al. 2013, doi 10.1002/2013JC009067"
 IQUOD = "Good et al. 2023, doi 10.3389/fmars.2022.1075510"
 REYNOLDS = "Reynolds et al. 2007, doi 10.1175/2007JCLI1824.1"
-GRONELL = "Gronell and Wijffels 2008, J. Atmos. Ocean. Technol. 25"
+CSIRO = "Gronell and Wijffels 2008, doi 10.1175/JTECHO539.1"
 CHECKS: tuple[Check, ...] = (
     Check("date_impossible", f"{ARGO} 2", lambda t, c: places.impossible_date(t, c.now)),
     Check("position_impossible", f"{ARGO} 3", lambda t, _: places.impossible_position(t)),
     Check("depth_impossible", f"{GTSPP} 2.1", lambda t, _: places.impossible_depth(t)),
+    Check("depth_constant", f"{ARGO} 8", lambda t, _: order.constant_depth(t)),
+    Check("depth_order", f"{ARGO} 8; {EN4}, appendix", lambda t, _: order.depth_order(t)),
+    Check("track_speed", f"{EN4}, appendix; {ARGO} 5", lambda t, _: tracks.track_speed(t)),
     Check("on_land", f"{ARGO} 4; {IQUOD}", lambda t, c: places.on_land(t, c.grid)),
     Check("below_sea_floor", IQUOD, lambda t, c: places.below_sea_floor(t, c.grid)),
     Check("grey_listed", f"{ARGO} 15", lambda t, c: sensors.grey_listed(t, _of(c.greylist)), "greylist"),
     Check("pressure_error", "Argo QC manual, section 3.3", lambda t, _: sensors.pressure_error(t)),
     Check("global_range", f"{ARGO} 6", lambda t, _: ranges.global_range(t)),
+    Check("tropical_cold", f"{EN4}, appendix", lambda t, _: ranges.tropical_cold(t)),
+    Check("xbt_start", CSIRO, lambda t, _: expendables.probe_start(t)),
     Check("sea_ice", REYNOLDS, lambda t, _: ranges.sea_ice(t)),
     Check("depth_range", f"{GTSPP} 2.4", lambda t, _: ranges.depth_range(t)),
     Check("regional_range", f"{ARGO} 7; {EUROGOOS} 7", lambda t, _: ranges.regional_range(t)),
     Check("duplicate", GOOD_2013, lambda t, _: duplicates.duplicates(t)),
-    Check("track_speed", f"{EN4}, appendix; {ARGO} 5", lambda t, _: tracks.track_speed(t)),
     Check("stuck_value", EN4, lambda t, _: shapes.stuck_value(t)),
     Check(
         "constant_bias",
-        f"{GRONELL}; {ARGO} 16",
+        f"{CSIRO}; {ARGO} 16",
         lambda t, c: climate.constant_bias(t, c.grid, _of(c.climatology), c.between),
         "climatology",
     ),
@@ -120,8 +139,16 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("spike_at_end", f"{GTSPP} 2.8", lambda t, _: shapes.spike_at_end(t)),
     Check("spike", f"{ARGO} 9", lambda t, _: shapes.spike(t)),
-    Check("gradient", f"{ARGO} 11; {GTSPP} 2.9", lambda t, _: shapes.gradient(t)),
-    Check("density_inversion", f"{ARGO} 14", lambda t, _: shapes.density_inversion(t)),
+    Check("small_spike", f"{EN4}, appendix", lambda t, _: steps.small_spike(t)),
+    Check("gradient", f"{ARGO} 11", lambda t, _: shapes.gradient(t)),
+    Check("gradient_per_metre", f"ICDC check 08, {IQUOD}", lambda t, _: shapes.gradient_per_metre(t)),
+    Check("xbt_inversion", CSIRO, lambda t, _: expendables.long_inversion(t)),
+    Check(
+        "density_inversion",
+        f"{ARGO} 14",
+        lambda t, _: inversions.density_inversion(t),
+        salinity=inversions.unstable_salinity,
+    ),
 )
 
 
@@ -131,7 +158,7 @@ class Screened:
 
     Attributes:
         rows_in: rows of the table.
-        kept: rows that no check rejects.
+        kept: rows that no check rejects; those whose salinity is wrong are without it (NaN).
         rejected: the other rows, with `reason` (category): the first check that rejects.
     """
 
@@ -192,16 +219,21 @@ def screen_in(context: Context, table: pd.DataFrame, checks: Sequence[Check] = C
             f"the table has no column {', '.join(missing)}, expected {', '.join(NEEDED)}; "
             "rename or add it"
         )
-    code = _first_reasons(table, context, checks)
+    code, unsalted = _first_reasons(table, context, checks)
     rejected = code > 0
     names = pd.Index(["", *(check.reason for check in checks)])
     reason = pd.Categorical.from_codes(code[rejected], names)
-    return Screened(len(table), table[~rejected], table[rejected].assign(reason=reason))
+    kept = table[~rejected]
+    if unsalted.any():
+        kept = kept.assign(salinity=kept["salinity"].mask(unsalted[~rejected]))
+    return Screened(len(table), kept, table[rejected].assign(reason=reason))
 
 
-def _first_reasons(table: pd.DataFrame, context: Context, checks: Sequence[Check]) -> NDArray[np.int16]:
-    """(row) 0, or 1 + the number of the check that rejects the row first."""
-    code = np.zeros(len(table), np.int16)
+def _first_reasons(
+    table: pd.DataFrame, context: Context, checks: Sequence[Check]
+) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """(row) 0, or 1 + number of the check that rejects the row first; True where salinity is wrong."""
+    code, unsalted = np.zeros(len(table), np.int16), np.zeros(len(table), bool)
     left = by_cast(table[[name for name in SEEN if name in table.columns]])
     for number, check in enumerate(checks, start=1):
         if left.empty or (check.needs and getattr(context, check.needs) is None):
@@ -210,7 +242,9 @@ def _first_reasons(table: pd.DataFrame, context: Context, checks: Sequence[Check
         if bad.any():
             code[left.index.to_numpy()[bad]] = number
             left = left[~bad]
-    return code
+        if check.salinity is not None and not left.empty:
+            unsalted[left.index.to_numpy()[check.salinity(left)]] = True
+    return code, unsalted
 
 
 def _of(given: T | None) -> T:

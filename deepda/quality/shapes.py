@@ -1,4 +1,4 @@
-"""Values that do not fit the other values of their cast: spike, gradient, inversion, stuck sensor.
+"""Values that do not fit the other values of their cast: spike, gradient, stuck sensor.
 
 Differences between neighbours mean something only where the neighbours are near: as in EN4
 (Ingleby and Huddleston 2007, doi 10.1016/j.jmarsys.2005.11.019, appendix) within 50 m, below 350 m
@@ -7,12 +7,10 @@ within 100 m. Casts of bottles are thus left to the climatology.
 
 from __future__ import annotations
 
-import gsw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.seawater import pressure_of
 from deepda.quality.casts import Casts
 from deepda.quality.ranges import in_situ
 
@@ -21,8 +19,9 @@ NEAR, NEAR_DEEP, DEEP = 50.0, 100.0, 350.0  # m
 CHANGE = 500.0  # dbar, here m: where the limits of Argo's tests change
 SPIKE = (6.0, 2.0)  # K above and below CHANGE, Argo test 9
 END_SPIKE = 10.0  # K, GTSPP test 2.8
-GRADIENT = (9.0, 3.0)  # K above and below CHANGE, Argo test 11 and GTSPP test 2.9
-INVERSION = 0.03  # kg m-3, Argo test 14
+GRADIENT = (9.0, 3.0)  # K above and below CHANGE, Argo test 11
+COARSE = 10.0  # m, of the shortest gradient
+SANE = (-2.3, 33.0)  # degC, outside of which ICDC takes no gradient
 STUCK_SHARE, STUCK_SPAN, STUCK_LEVELS = 0.9, 100.0, 5  # share of levels, m, levels
 STUCK_WITHIN = 0.001  # K, rounding of the way from in-situ to potential temperature and back
 
@@ -49,39 +48,37 @@ def spike_at_end(table: pd.DataFrame) -> Rows:
     several = casts.size >= 3
     bad = np.zeros(len(table), bool)
     for end, inward in ((casts.first[several], 1), (casts.last[several], -1)):
-        near = np.abs(casts.depth[end + inward] - casts.depth[end]) <= _near(casts.depth)[end]
-        bad[end] = near & (np.abs(value[end + inward] - value[end]) > END_SPIKE)
+        close = np.abs(casts.depth[end + inward] - casts.depth[end]) <= near(casts.depth)[end]
+        bad[end] = close & (np.abs(value[end + inward] - value[end]) > END_SPIKE)
     return bad
 
 
 def gradient(table: pd.DataFrame) -> Rows:
-    """|V2 - (V3 + V1)/2| above 9 K, below 500 m above 3 K.
-
-    Argo test 11 (until 2019) and GTSPP test 2.9 (UNESCO-IOC 2010, Manuals and Guides 22).
-    """
+    """|V2 - (V3 + V1)/2| above 9 K, below 500 m above 3 K. Argo test 11 (in real time until 2019)."""
     row, value = _middles(table)
     size = np.abs(value[row] - (value[row - 1] + value[row + 1]) / 2)
     return _rows(table, row[size > _limit(table, row, GRADIENT)])
 
 
-def density_inversion(table: pd.DataFrame) -> Rows:
-    """Both values of a pair whose upper water is denser than the lower by 0.03 kg m-3 or more.
+def gradient_per_metre(table: pd.DataFrame) -> Rows:
+    """Both values of a pair between which the temperature changes too fast for their depth z (m).
 
-    Density at the pressure between the two. Argo test 14; only where there is salinity.
+    Downwards, cooling by more than 150/z + 0.010 K m-1 (at most 4), warming by more than 100/z + 0.015
+    K m-1 (at most 1.5). Check 08 of the Integrated Climate Data Center, Hamburg (V. Gouretski), as in
+    IQuOD's comparison of checks (Good et al. 2023, doi 10.3389/fmars.2022.1075510). A change over less
+    than 10 m counts as one over 10 m, as in EN4: floats with a value a metre see steeper interleaving.
     """
-    bad = np.zeros(len(table), bool)
-    if "salinity" not in table.columns:
-        return bad
-    salinity = table["salinity"].to_numpy(float)
-    known = np.flatnonzero((salinity >= 0) & (salinity <= 42))
-    part = table.iloc[known]
-    casts = Casts.of(part)
-    upper = np.flatnonzero(casts.of_row[1:] == casts.of_row[:-1])
-    upper = upper[np.diff(casts.depth)[upper] <= _near(casts.depth)[upper]]
-    lighter = _density(part, upper + 1, upper) - _density(part, upper, upper)
-    found = upper[lighter <= -INVERSION]
-    bad[known[found]] = bad[known[found + 1]] = True
-    return bad
+    casts, value = Casts.of(table), table["temperature"].to_numpy(float)
+    gap = np.diff(casts.depth)
+    pair = np.flatnonzero((casts.of_row[1:] == casts.of_row[:-1]) & (gap > 0))
+    change = (value[pair + 1] - value[pair]) / np.maximum(gap[pair], COARSE)
+    middle = np.maximum((casts.depth[pair] + casts.depth[pair + 1]) / 2, 1.0)
+    fast = (change < np.maximum(-150.0 / middle - 0.010, -4.0)) | (
+        change > np.minimum(100.0 / middle + 0.015, 1.5)
+    )
+    sane = (value > SANE[0]) & (value < SANE[1])
+    upper = pair[fast & sane[pair] & sane[pair + 1]]
+    return _rows(table, np.concatenate([upper, upper + 1]))
 
 
 def stuck_value(table: pd.DataFrame) -> Rows:
@@ -103,13 +100,14 @@ def stuck_value(table: pd.DataFrame) -> Rows:
     return stuck[casts.of_row]
 
 
-def _near(depth: NDArray[np.float64]) -> NDArray[np.float64]:
+def near(depth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(row) m within which a value has neighbours."""
     return np.where(depth >= DEEP, NEAR_DEEP, NEAR)
 
 
 def _middles(table: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     casts = Casts.of(table)
-    return casts.middles(_near(casts.depth)), table["temperature"].to_numpy(float)
+    return casts.middles(near(casts.depth)), table["temperature"].to_numpy(float)
 
 
 def _limit(table: pd.DataFrame, row: NDArray[np.intp], limits: tuple[float, float]) -> NDArray:
@@ -120,12 +118,3 @@ def _rows(table: pd.DataFrame, row: NDArray[np.intp]) -> Rows:
     bad = np.zeros(len(table), bool)
     bad[row] = True
     return bad
-
-
-def _density(table: pd.DataFrame, row: NDArray[np.intp], upper: NDArray[np.intp]) -> NDArray:
-    """kg m-3 of the water of a row at the pressure in the middle between rows `upper` and below."""
-    depth, lat = table["depth"].to_numpy(float), table["lat"].to_numpy(float)
-    pressure = pressure_of((depth[upper] + depth[upper + 1]) / 2, lat[upper])
-    absolute = gsw.SR_from_SP(table["salinity"].to_numpy(float)[row])
-    conservative = gsw.CT_from_pt(absolute, table["temperature"].to_numpy(float)[row])
-    return gsw.rho(absolute, conservative, pressure)

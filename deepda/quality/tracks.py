@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.quality.casts import Casts, codes, distance, platforms, unit_vectors
+from deepda.geometry.sphere import great_circle, unit_vectors
+from deepda.quality.casts import Casts, codes, platforms
 
 ROUNDED_DISTANCE = 20.0  # km
 SHORTEST = 600.0  # s
@@ -104,7 +105,7 @@ class _Legs:
     def _speed(self, one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.float64]:
         """m s-1 between two casts less rounding; zero where they are not of one platform."""
         same = (one >= 0) & (other >= 0) & (self.platform[one] == self.platform[other])
-        way = 1000 * (distance(self.place[one], self.place[other]) - ROUNDED_DISTANCE)
+        way = great_circle(self.place[one], self.place[other]) - 1e3 * ROUNDED_DISTANCE
         dateless = (self.time[one] % DAY == 0) | (self.time[other] % DAY == 0)  # the hour is not known
         lasts = np.abs(self.time[other] - self.time[one]) + DAY * dateless
         return np.where(same, np.maximum(way, 0.0) / np.maximum(lasts, SHORTEST), 0.0)

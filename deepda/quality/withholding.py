@@ -53,7 +53,7 @@ def withheld(
     """
     if not 0 <= share <= 1:
         raise WithholdingError(
-            f"a share of {share:g} came, expected 0 (none) to 1 (all); try 0.1 for a tenth"
+            f"found a share of {share:g}, expected 0 (none) to 1 (all); try 0.1 for a tenth"
         )
     if share == 0 or table.empty:
         return np.zeros(len(table), bool)

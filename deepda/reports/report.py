@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from deepda.base.errors import OutputError
+from deepda.base.files import write_whole
 from deepda.figures.style import DARK, DPI, LIGHT, NAMES, png
-from deepda.reports.report_page import PAGE
 
 PIXELS = 760  # a figure is shown no wider than this, except when it is wide
 
@@ -70,7 +71,7 @@ class Table:
 
     def __post_init__(self) -> None:
         if self.best not in (None, "smallest", "largest", "nearest 1"):
-            raise ValueError(f"best={self.best!r} came, expected smallest, largest, nearest 1 or None")
+            raise ValueError(f"best={self.best!r} found, expected smallest, largest, nearest 1 or None")
 
     @property
     def columns(self) -> list[str]:
@@ -129,7 +130,7 @@ def write_report(
     pictures = {name: _render(block) for name, block in _pictures(sections).items()}
     page = (
         _environment()
-        .from_string(PAGE)
+        .get_template("page.html")
         .render(
             title=title,
             summary=summary,
@@ -140,7 +141,7 @@ def write_report(
         )
     )
     try:
-        _replace(target, page.encode())
+        write_whole(target, lambda hidden: hidden.write_text(page, encoding="utf-8"))
         if beside is not None:
             _write_beside(Path(beside), sections, pictures)
     except OSError as error:
@@ -161,7 +162,12 @@ def _render(picture: Picture) -> tuple[bytes, bytes]:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("deepda", "reports"),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
 
 
 def _laid_out(
@@ -241,13 +247,13 @@ def _text(value: Value, digits: int) -> str:
 def _write_beside(
     folder: Path, sections: Sequence[Section], pictures: Mapping[str, tuple[bytes, bytes]]
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, (light, _) in pictures.items():
-        _replace(folder / f"{name}.png", light)
+        write_whole(folder / f"{name}.png", partial(Path.write_bytes, data=light))
     for section in sections:
         for block in section.blocks:
             if isinstance(block, Table):
-                _replace(folder / f"{block.name}.csv", _csv(block).encode())
+                text = _csv(block).encode()
+                write_whole(folder / f"{block.name}.csv", partial(Path.write_bytes, data=text))
 
 
 def _csv(table: Table) -> str:
@@ -258,14 +264,3 @@ def _csv(table: Table) -> str:
     for name, row in table.rows.items():
         writer.writerow([name, *(row.get(column) for column in table.columns)])
     return held.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -23,9 +24,11 @@ from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
 from deepda.base.files import checksum, write_whole
 from deepda.climatology.seasonal import Climatology
-from deepda.geometry.grid import Grid
+from deepda.geometry.grid import Grid, GridError
 
 WEIGHTS, MODEL, SPACE = "weights.safetensors", "model.json", "space.safetensors"
+ERRORS_FILE = "background_errors.safetensors"  # see `error_samples`
+RECORDED = {"weights": WEIGHTS, "space": SPACE, "samples": ERRORS_FILE}  # checksums in model.json
 
 
 def save_checkpoint(
@@ -54,7 +57,11 @@ def save_checkpoint(
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(field)) for name, field in fields.items()}
     write_whole(folder / SPACE, lambda path: save_file(tensors, path))
-    model = {**about, "grid": grid.checksum, "weights": checksum(folder / WEIGHTS)}
+    sums = {
+        name: checksum(folder / file) if (folder / file).exists() else None
+        for name, file in RECORDED.items()
+    }
+    model = {**about, "grid": grid.checksum, **sums}
     write_whole(folder / MODEL, lambda path: path.write_text(json.dumps(model, indent=2) + "\n"))
 
 
@@ -68,11 +75,38 @@ def load_space(folder: Path) -> StateSpace:
     try:
         edges = (fields["lat_edges"], fields["lon_edges"], fields["depth_edges"])
         grid = Grid(*edges, fields["ocean"] > 0)
+        _require_space(folder / SPACE, grid, fields)
         return StateSpace(grid, Climatology(fields["mean"], fields["stddev"]), fields["scale"])
     except KeyError as error:
         raise CheckpointError(
             f"{folder / SPACE} has no {error}, expected a checkpoint of this version; train again"
         ) from error
+    except GridError as error:
+        raise CheckpointError(
+            f"{folder / SPACE} holds no grid ({error}); restore it or train again"
+        ) from error
+
+
+def _require_space(path: Path, grid: Grid, fields: Mapping[str, NDArray[np.generic]]) -> None:
+    """Refuse fields that are not those of the grid, or a scale that nothing can be divided by.
+
+    Raises:
+        CheckpointError: a field has another shape, or is not finite or positive where it must be.
+    """
+    for name in ("mean", "stddev", "scale"):
+        if fields[name].shape[-3:] != grid.shape:
+            raise CheckpointError(
+                f"{path} holds {name} of shape {fields[name].shape}, expected {grid.shape} at its end; "
+                "restore it or train again"
+            )
+    scale, mean = fields["scale"].astype(float), fields["mean"][..., grid.ocean].astype(float)
+    bad = {"scale": int((~(scale > 0) | np.isinf(scale)).sum()), "mean": int((~np.isfinite(mean)).sum())}
+    for name, number in bad.items():
+        if number:
+            raise CheckpointError(
+                f"{path} holds {name} with {number} values that are zero, negative or not finite, "
+                "expected what was trained with; restore it or train again"
+            )
 
 
 def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
@@ -91,12 +125,39 @@ def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise CheckpointError(f"{path} is not JSON ({error}); restore it or train again") from error
+    if not isinstance(model, dict):
+        raise CheckpointError(
+            f"{path} holds a {type(model).__name__}, expected an object; restore it or train again"
+        )
+    _require_recorded(folder, model)
     if model.get("grid") != grid.checksum:
         raise CheckpointError(
             f"{folder} was trained on grid {model.get('grid')}, this one is {grid.checksum}; "
             "use the run's own grid, or train on this one"
         )
     return model
+
+
+def _require_recorded(folder: Path, model: Mapping[str, Any]) -> None:
+    """Refuse files that are not those that were written together; what is not recorded is not checked.
+
+    Raises:
+        CheckpointError: a recorded file is missing or has another checksum.
+    """
+    for name, file in RECORDED.items():
+        if model.get(name) is None:
+            continue
+        path = folder / file
+        if not path.exists():
+            raise CheckpointError(
+                f"no {path}, expected the file that {MODEL} records; restore it, or train again with "
+                "`deepda osse run`"
+            )
+        if checksum(path) != model[name]:
+            raise CheckpointError(
+                f"{path} is not the file that {MODEL} records (its checksum differs), expected it as it "
+                "was written; restore it or train again"
+            )
 
 
 def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -115,6 +176,12 @@ def load_weights(folder: Path, analyser: nn.Module) -> None:
         CheckpointError: not there, broken, or of another analyser.
     """
     weights = read_tensors(folder / WEIGHTS)
+    bad = [name for name, value in weights.items() if value.is_floating_point() and value.isnan().any()]
+    if bad:
+        raise CheckpointError(
+            f"{folder / WEIGHTS} holds values of {bad[0]} that are not numbers; "
+            "restore it or train again"
+        )
     try:
         analyser.load_state_dict(weights)
     except RuntimeError as error:

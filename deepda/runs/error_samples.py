@@ -19,9 +19,7 @@ from deepda.assimilation.samples import Samples
 from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
 from deepda.geometry.grid import Grid
-from deepda.runs.checkpoint import read_tensors
-
-ERRORS_FILE = "background_errors.safetensors"
+from deepda.runs.checkpoint import ERRORS_FILE, read_tensors
 
 
 def save_error_samples(samples: Samples, grid: Grid, folder: Path) -> None:
@@ -52,7 +50,18 @@ def load_error_samples(folder: Path, grid: Grid) -> Samples | None:
         )
     if "errors" in tensors:
         return _of_fields(tensors["errors"], grid)
+    _require_samples(path, tensors["codes"], tensors["scale"], int(grid.ocean.sum()))
     return Samples(tensors["codes"], tensors["scale"])
+
+
+def _require_samples(path: Path, codes: torch.Tensor, scale: torch.Tensor, cells: int) -> None:
+    shapes, wrong = (tuple(codes.shape), tuple(scale.shape)), ~(scale >= 0) | scale.isinf()
+    if codes.dtype != torch.int8 or shapes != ((cells, codes.shape[-1]), (cells,)) or wrong.any():
+        raise CheckpointError(
+            f"{path} holds codes {shapes[0]} of {codes.dtype} and a scale {shapes[1]} with "
+            f"{int(wrong.sum())} values that are negative or not finite, expected {cells} cells, int8 and "
+            "none; restore the file that was written with the weights beside it, or train again"
+        )
 
 
 def _of_fields(errors: torch.Tensor, grid: Grid) -> Samples:

@@ -3,28 +3,45 @@
 run = load_run("runs/osse")
 analysis = run.analyse(table, "2003-01-03")             # from climatology
 analysis = run.analyse(table, "2003-01-08", analysis)   # from the analysis before
+analysis.rows, analysis.table                           # what became of each row
+analysis.dataset.to_netcdf("2003-01-08.nc")             # a file as those of a reanalysis
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 
-from deepda.assimilation.cycle import StateEstimate, require_physical
+from deepda.assimilation.cycle import (
+    Nothing,
+    Result,
+    StateEstimate,
+    cycle,
+    filtered,
+    run_cycle,
+)
+from deepda.assimilation.members import Members
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
+from deepda.base.info import versions
 from deepda.climatology.seasonal import Climatology
-from deepda.geometry.windows import Windows, windows
-from deepda.networks.correction import influence
+from deepda.feedback import Fields, feedback
+from deepda.feedback.checked import CheckedObservations, WindowOfRows
+from deepda.geometry.windows import WindowError, Windows, windows
 from deepda.networks.trainable import TrainableAnalyser
-from deepda.observations.table import in_window
-from deepda.runs.open import load_analyser
-from deepda.settings.compose import saved_config
+from deepda.observations.table import REQUIRED, TableError, compact, require_table
+from deepda.output.dataset import dataset_of
+from deepda.output.results import ARGUMENTS, field_of
+from deepda.quality import Context, screen_in
+from deepda.runs.finished import FinishedRun
+
+OUTSIDE_WINDOW, WITHOUT_TIME = "outside_window", "without_time"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +50,17 @@ class Analysis:
 
     Attributes:
         dataset: thetao (degC), thetao_background, thetao_stddev (K) and
-            thetao_observation_influence (0..1), each (depth, lat, lon), with the time of the window.
-        estimate: the same in the units of the network.
-        rows: of the table, by what became of them.
+            thetao_observation_influence (0..1), each (depth, lat, lon), with the time of the window and
+            the attributes of the files of a reanalysis.
+        estimate: the same in units of the climatological standard deviation.
+        table: the rows that were given, in their order, with `used`, `reason` ("" where used),
+            `background` and `analysis` (degC) and `spread` (K) at each of them.
+        rows: number of rows `used`, and by reason why not; they sum to the rows that were given.
     """
 
     dataset: xr.Dataset
     estimate: StateEstimate
+    table: pd.DataFrame
     rows: dict[str, int]
 
 
@@ -50,68 +71,164 @@ class Run:
     analyser: TrainableAnalyser
     space: StateSpace
 
-    def with_climatology(self, climatology: Climatology) -> Run:
-        """The same for observations whose anomalies are taken from an observed climatology."""
-        return replace(self, space=replace(self.space, climatology=climatology))
-
     def window(self, time: str | np.datetime64) -> Windows:
-        """The assimilation window that holds a time, as `Windows` of length one."""
-        moment = np.datetime64(str(time), "s")
+        """The assimilation window that holds a time (UTC), as `Windows` of length one.
+
+        Raises:
+            WindowError: not a time.
+        """
+        try:
+            moment = np.datetime64(str(time), "s")
+        except ValueError as error:
+            raise WindowError(f"{time!r} is no time, expected one such as 2003-01-03") from error
+        if np.isnat(moment):
+            raise WindowError(f"{time!r} is no time, expected one such as 2003-01-03")
         year = int(moment.astype("datetime64[Y]").astype(int)) + 1970
         span = windows(year, year, self.space.climatology.per_year)
         at = np.flatnonzero((span.start <= moment) & (moment < span.end))
         return Windows(span.start[at], span.end[at], span.season[at], span.year[at], span.per_year)
 
     def analyse(
-        self, table: pd.DataFrame, time: str | np.datetime64, before: Analysis | None = None
+        self,
+        table: pd.DataFrame,
+        time: str | np.datetime64,
+        before: Analysis | None = None,
+        quality_control: bool = True,
     ) -> Analysis:
         """Analyse the observations of the window that holds `time`.
 
         Args:
-            table: observation table (time, lat, lon, depth m, temperature degC, error K); rows of
-                other windows are left out.
+            table: observation table (time, lat, lon, depth m, temperature degC potential, error K);
+                rows of other windows and rows without time are left out. Times without zone are UTC.
             time: any moment of the window.
             before: the analysis of the window before; None starts from climatology.
+            quality_control: reject rows as a reanalysis does, by the checks of `deepda.quality` and by
+                the check against the background; without it every row on the grid is used.
 
         Raises:
-            TableError: columns are missing or values impossible.
-            DivergenceError: the analysis left physical limits.
+            TableError: columns are missing, times are text, or values of the window are impossible.
+            WindowError: `time` is not a time.
+            DivergenceError: the analysis left physical limits; names the rows furthest from the
+                background.
         """
         span = self.window(time)
-        season = int(span.season[0])
-        chosen = in_window(table, span.start[0], span.end[0])
-        found = superobs(chosen, self.space.grid, season, self.space.climatology)
+        rows = _with_utc(table)
+        reason = _reasons_of_time(rows["time"], span)
+        inside = (reason == "").to_numpy()
+        numbered = rows.assign(row=np.arange(len(rows)))[inside].reset_index(drop=True)
+        window = self._window(numbered, span, quality_control)
+        last = self.analyser.first_guess(1) if before is None else before.estimate
+        kept = _Kept()
         with torch.inference_mode():
-            last = before.estimate if before is not None else self.analyser.first_guess(1)
-            background = self.analyser.forecast(last, torch.tensor([season]))
-            estimate = self.analyser.analyse(background, self.space.observations(found, season))
-        require_physical(estimate)
-        return Analysis(self._dataset(background, estimate, span), estimate, found.rows())
+            results = filtered(cycle(self.analyser, last, [window]))
+            estimate = run_cycle(results, kept, Nothing(), self.space.limit)
+        found = self._feedback(kept.result)
+        told = _join(table, reason, found, inside)
+        counts = told.loc[~told["used"], "reason"].value_counts()
+        numbers = {"used": int(told["used"].sum())} | {str(k): int(n) for k, n in counts.items() if n}
+        return Analysis(self._dataset(kept.result, span), estimate, told, numbers)
 
-    def _dataset(self, background: StateEstimate, estimate: StateEstimate, span: Windows) -> xr.Dataset:
-        season, dims = int(span.season[0]), ("depth", "lat", "lon")
-        share = np.where(
-            self.space.grid.ocean, influence(background.spread[0], estimate.spread[0]).numpy(), np.nan
-        )
+    def _window(
+        self, rows: pd.DataFrame, span: Windows, quality_control: bool
+    ) -> WindowOfRows | CheckedObservations:
+        require_table(rows)
+        start, end, season = next(iter(span))
+        if quality_control:
+            rows = _screened(rows, self.space, end)
+            when = torch.tensor([season])
+            return WindowOfRows(rows, start, end, when, self.space, Members(1, 0))
+        found = superobs(rows, self.space.grid, season, self.space.climatology)
+        seen = self.space.observations(found, season)
+        return CheckedObservations.of(seen, rows, start, end, self.space)
+
+    def _feedback(self, result: Result) -> pd.DataFrame:
+        rows = result.step.observations
+        assert isinstance(rows, CheckedObservations)
+        season, background = int(rows.season), result.step.background
+        fields = Fields.of(self.space, season, background, result.estimate)
+        return feedback(rows.table, self.space.grid, fields)
+
+    def _dataset(self, result: Result, span: Windows) -> xr.Dataset:
+        season, background = int(span.season[0]), result.step.background
         fields = {
-            "thetao": (dims, self.space.celsius(estimate.mean[0], season), {"units": "degC"}),
-            "thetao_background": (
-                dims,
-                self.space.celsius(background.mean[0], season),
-                {"units": "degC"},
-            ),
-            "thetao_stddev": (dims, self.space.kelvin(estimate.spread[0]), {"units": "K"}),
-            "thetao_observation_influence": (dims, share, {"units": "1"}),
+            name: field_of(name, self.space, season, background, result.estimate) for name in ARGUMENTS
         }
-        return self.space.grid.coords().assign(fields).assign_coords(time=span.middle[0])
+        attributes = {
+            "title": "DeepDA analysis of ocean potential temperature",
+            "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation",
+        }
+        return dataset_of(self.space.grid, span, fields, attributes)
+
+
+class _Kept:
+    """Keeps the result of a single window."""
+
+    result: Result
+
+    def write(self, result: Result) -> None:
+        self.result = result
 
 
 def load_run(folder: str | Path) -> Run:
     """A run made by `deepda osse run`.
 
     Raises:
-        ConfigError, CheckpointError: it is not there, or of another version.
+        ConfigError, CheckpointError: it is not there, broken, or of another version.
     """
-    folder = Path(folder)
-    analyser, space = load_analyser(folder / "checkpoint", saved_config(folder).generator)
-    return Run(analyser, space)
+    run = FinishedRun(Path(folder))
+    return Run(run.analyser, run.space)
+
+
+def _with_utc(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with times as datetime64[s] in UTC; one without rows may have columns of any type.
+
+    Raises:
+        TableError: no table, columns are missing, or times are not datetime64.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise TableError(
+            f"a {type(table).__name__} was given, expected a pandas DataFrame, a row a value"
+        )
+    if not set(REQUIRED) <= set(table.columns):
+        require_table(table)
+    if len(table) == 0:
+        return compact(table)
+    time = table["time"]
+    if not pd.api.types.is_datetime64_any_dtype(time):
+        raise TableError(
+            f"time is {time.dtype}, expected datetime64; use pandas.to_datetime(..., utc=True)"
+        )
+    if time.dt.tz is not None:
+        time = time.dt.tz_convert("UTC").dt.tz_localize(None)
+    return table.assign(time=time.astype("datetime64[s]"))
+
+
+def _reasons_of_time(time: pd.Series, span: Windows) -> pd.Series:
+    """(row) "" in the window, else why not."""
+    inside = ((time >= span.start[0]) & (time < span.end[0])).to_numpy()
+    reason = np.where(inside, "", np.where(time.isna(), WITHOUT_TIME, OUTSIDE_WINDOW))
+    return pd.Series(reason, dtype=object)
+
+
+def _screened(rows: pd.DataFrame, space: StateSpace, now: np.datetime64) -> pd.DataFrame:
+    """The rows with `reason`: "" where all checks are passed."""
+    spread = np.where(space.grid.ocean, space.scale, np.nan)
+    context = Context(space.grid, now, Climatology(space.climatology.mean, spread))
+    found = screen_in(context, rows)
+    reason = pd.Series("", index=rows.index, dtype=object)
+    reason[found.rejected.index] = found.rejected["reason"].astype(str)
+    return rows.assign(reason=reason)
+
+
+def _join(
+    table: pd.DataFrame, reason: pd.Series, found: pd.DataFrame, inside: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """The given rows with what became of those in the window, and why the others were left out."""
+    out = table.assign(used=False)
+    for name in ("background", "analysis", "spread"):
+        values = np.full(len(table), np.nan, np.float32)
+        values[inside] = found[name]
+        out[name] = values
+    used, why = np.zeros(len(table), bool), reason.to_numpy(copy=True)
+    used[inside], why[inside] = found["used"], found["reason"].astype(str)
+    return out.assign(used=used, reason=why)

@@ -5,15 +5,19 @@ Where variants have different fields (control, observations, generator), `kind` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepda.base.errors import DeepDAError
-
-
-class ConfigError(DeepDAError, ValueError):
-    """Settings that cannot be used; the message says what came and what to do."""
+from deepda.settings.requirements import (
+    ConfigError,
+    require_above_zero,
+    require_at_least,
+    require_dropout,
+    require_edges,
+    require_fraction,
+    require_one_of,
+    require_order,
+)
 
 
 @dataclass
@@ -37,7 +41,7 @@ class GridConfig:
 
     def __post_init__(self) -> None:
         for name in ("lat_edges", "lon_edges", "depth_edges"):
-            _require_edges(f"grid.{name}", getattr(self, name))
+            require_edges(f"grid.{name}", getattr(self, name))
 
 
 @dataclass
@@ -56,8 +60,8 @@ class EmbeddedControl(ControlConfig):
     warming: float
 
     def __post_init__(self) -> None:
-        _require_at_least("control.years", self.years, 3)
-        _require_at_least("control.seed", self.seed, 0)
+        require_at_least("control.years", self.years, 3)
+        require_at_least("control.seed", self.seed, 0)
 
 
 @dataclass
@@ -87,8 +91,8 @@ class HistoricalObservations(ObservationsConfig):
     size: float
 
     def __post_init__(self) -> None:
-        _require_order("observations.first_year", self.first_year, "last_year", self.last_year)
-        _require_above_zero("observations.size", self.size)
+        require_order("observations.first_year", self.first_year, "last_year", self.last_year)
+        require_above_zero("observations.size", self.size)
 
 
 @dataclass
@@ -101,10 +105,10 @@ class RandomObservations(ObservationsConfig):
     profile_error: float
 
     def __post_init__(self) -> None:
-        _require_fraction("observations.surface", self.surface)
-        _require_fraction("observations.columns", self.columns)
-        _require_above_zero("observations.surface_error", self.surface_error)
-        _require_above_zero("observations.profile_error", self.profile_error)
+        require_fraction("observations.surface", self.surface)
+        require_fraction("observations.columns", self.columns)
+        require_above_zero("observations.surface_error", self.surface_error)
+        require_above_zero("observations.profile_error", self.profile_error)
 
 
 @dataclass
@@ -124,8 +128,8 @@ class IngestedObservations(ObservationsConfig):
                 "observations.climatology is empty, expected a monthly climatology of the observed "
                 "ocean; write observations.climatology=[PATH,...]"
             )
-        _require_above_zero("observations.representativeness", self.representativeness)
-        _require_fraction("observations.withheld", self.withheld)
+        require_above_zero("observations.representativeness", self.representativeness)
+        require_fraction("observations.withheld", self.withheld)
 
 
 @dataclass
@@ -149,11 +153,11 @@ class InnovationGenerator(GeneratorConfig):
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_at_least("generator.hidden", self.hidden, 0)
-        _require_at_least("generator.patterns", self.patterns, 0)
-        _require_at_least("generator.levels", self.levels, 0)
-        _require_at_least("generator.solver_iterations", self.solver_iterations, 1)
-        _require_dropout(self.dropout)
+        require_at_least("generator.hidden", self.hidden, 0)
+        require_at_least("generator.patterns", self.patterns, 0)
+        require_at_least("generator.levels", self.levels, 0)
+        require_at_least("generator.solver_iterations", self.solver_iterations, 1)
+        require_dropout(self.dropout)
         if self.dropout and not self.hidden:
             raise ConfigError(
                 f"generator.dropout is {self.dropout:g} but generator.hidden is 0, expected a "
@@ -170,9 +174,9 @@ class UNet3PlusGenerator(GeneratorConfig):
     dropout: float
 
     def __post_init__(self) -> None:
-        _require_at_least("generator.filters", self.filters, 1)
-        _require_at_least("generator.depth", self.depth, 1)
-        _require_dropout(self.dropout)
+        require_at_least("generator.filters", self.filters, 1)
+        require_at_least("generator.depth", self.depth, 1)
+        require_dropout(self.dropout)
 
 
 @dataclass
@@ -203,11 +207,11 @@ class TrainingConfig:
                 f"training.error_samples is {self.error_samples}, expected 0 (none) or at least 2; "
                 "write training.error_samples=0 to go without"
             )
-        _require_above_zero("training.learning_rate", self.learning_rate)
+        require_above_zero("training.learning_rate", self.learning_rate)
         for name in ("updates", "stretches", "backprop", "validate_every", "patience"):
-            _require_at_least(f"training.{name}", getattr(self, name), 1)
-        _require_at_least("training.adversarial_weight", self.adversarial_weight, 0)
-        _require_at_least("training.seed", self.seed, 0)
+            require_at_least(f"training.{name}", getattr(self, name), 1)
+        require_at_least("training.adversarial_weight", self.adversarial_weight, 0)
+        require_at_least("training.seed", self.seed, 0)
 
 
 @dataclass
@@ -224,8 +228,8 @@ class OsseConfig:
         for name in ("train_years", "validation_years", "test_years"):
             years = getattr(self, name)
             if years is not None:
-                _require_at_least(f"osse.{name}", years, 1)
-        _require_at_least("osse.spinup", self.spinup, 0)
+                require_at_least(f"osse.{name}", years, 1)
+        require_at_least("osse.spinup", self.spinup, 0)
 
 
 @dataclass
@@ -246,9 +250,9 @@ class ReanalysisConfig:
     references: str | None = None
 
     def __post_init__(self) -> None:
-        _require_order("reanalysis.start", self.start, "end", self.end)
-        _require_at_least("reanalysis.members", self.members, 1)
-        _require_at_least("reanalysis.lag", self.lag, 0)
+        require_order("reanalysis.start", self.start, "end", self.end)
+        require_at_least("reanalysis.members", self.members, 1)
+        require_at_least("reanalysis.lag", self.lag, 0)
         if not 1 <= self.months <= 12:
             raise ConfigError(
                 f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
@@ -276,7 +280,7 @@ class Config:
     def __post_init__(self) -> None:
         if not self.output:
             raise ConfigError("output is empty, expected a folder; name one with --output DIR")
-        _require_at_least("seed", self.seed, 0)
+        require_at_least("seed", self.seed, 0)
         require_one_of("device", self.device, ("auto", "cpu", "cuda"))
         require_one_of("per_year", self.per_year, (73, 12))
         scored = self.osse.test_years * self.per_year
@@ -292,7 +296,7 @@ class Config:
         shares = (self.osse.train_years or 1, self.osse.validation_years, self.osse.test_years)
         if sum(shares) > years:
             raise ConfigError(
-                f"{' + '.join(map(str, shares))} years to train, validate and test came, "
+                f"{' + '.join(map(str, shares))} years to train, validate and test asked for, "
                 f"expected no more than control.years={years}; raise that or lower osse.*_years"
             )
 
@@ -310,53 +314,3 @@ VARIANTS: dict[str, dict[str, type]] = {
         "ham2024": HamGenerator,
     },
 }
-
-
-def _require_at_least(name: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ConfigError(
-            f"{name} is {value:g}, expected at least {least:g}; write {name}={least:g} or more"
-        )
-
-
-def _require_above_zero(name: str, value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ConfigError(f"{name} is {value:g}, expected a number above 0; give another {name}=")
-
-
-def _require_fraction(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ConfigError(
-            f"{name} is {value:g}, expected a fraction from 0 to 1; divide per cent by 100"
-        )
-
-
-def _require_dropout(rate: float) -> None:
-    if not 0 <= rate < 1:
-        raise ConfigError(
-            f"generator.dropout is {rate:g}, expected a share of channels from 0 to below 1; "
-            "0 switches it off"
-        )
-
-
-def require_one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
-    if value not in choices:
-        raise ConfigError(
-            f"{name} is {value}, expected {' or '.join(map(str, choices))}; choose one of them"
-        )
-
-
-def _require_edges(name: str, value: Any) -> None:
-    numbers = list(value.values()) if isinstance(value, dict) else value
-    if not isinstance(numbers, list) or not all(type(n) in (int, float) for n in numbers):
-        raise ConfigError(
-            f"{name} is {value}, expected a list of numbers, or start, stop and step; "
-            "look at configs/grid for examples"
-        )
-
-
-def _require_order(first: str, start: int, last: str, end: int) -> None:
-    if end < start:
-        raise ConfigError(
-            f"{first} is {start} but {last} is {end}, expected {last} not before the start; swap them"
-        )

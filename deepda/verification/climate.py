@@ -48,7 +48,7 @@ def trend(series: xr.DataArray) -> Trend:
         VerificationError: fewer than three times.
     """
     if series.sizes["time"] < 3:
-        raise VerificationError(f"{series.sizes['time']} times came, a trend needs at least three")
+        raise VerificationError(f"{series.sizes['time']} times found, a trend needs at least three")
     decades = _decades(series)
     centred = decades - decades.mean()
     square = float((centred**2).sum())

@@ -91,7 +91,7 @@ def crps_ensemble(members: xr.DataArray, truth: xr.DataArray, fair: bool = True)
     """
     size = members.sizes["realization"]
     if fair and size < 2:
-        raise VerificationError("one member came, the fair CRPS needs at least two; use fair=False")
+        raise VerificationError("one member found, the fair CRPS needs at least two; use fair=False")
     ordered = xr.apply_ufunc(
         np.sort, members, input_core_dims=[["realization"]], output_core_dims=[["realization"]]
     )
@@ -172,7 +172,7 @@ def desroziers(
     )
     if not before.size == after.size == used.size or before.size == 0:
         raise VerificationError(
-            f"{before.size} O-B, {after.size} O-A and {used.size} errors came, "
+            f"{before.size} O-B, {after.size} O-A and {used.size} errors found, "
             "expected equally many and some"
         )
     step = before - after

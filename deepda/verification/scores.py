@@ -142,7 +142,7 @@ def score_table(
     count = truth.sizes["time"]
     if not 0 <= spinup < count:
         raise VerificationError(
-            f"a spin-up of {spinup} windows came, expected 0..{count - 1} of {count}"
+            f"a spin-up of {spinup} windows found, expected 0..{count - 1} of {count}"
         )
     kept = truth.isel(time=slice(spinup, None))
     scores = {}

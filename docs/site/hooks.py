@@ -1,7 +1,7 @@
-"""What the site is made of besides the pages: help of the commands, values of settings, and a guard.
+"""What the site is made of besides the pages: help of the commands, modules, and a guard.
 
-Pages write `<!-- commands -->`, `<!-- settings -->` or `<!-- modules of PACKAGE -->` where the
-text shall stand. It is made when the site is built, so it cannot go stale.
+Pages write `<!-- commands -->` or `<!-- modules of PACKAGE -->` where the text shall stand. It is made
+when the site is built, so it cannot go stale. The settings are a page of their own: settings.py.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ LOADED = re.compile(  # what a browser fetches by itself; a link is followed onl
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill in what is made from the code."""
-    for mark, make in (("commands", command_reference), ("settings", settings_reference)):
-        if f"<!-- {mark} -->" in markdown:
-            markdown = markdown.replace(f"<!-- {mark} -->", make())
+    if "<!-- commands -->" in markdown:
+        markdown = markdown.replace("<!-- commands -->", command_reference())
     return MODULES.sub(lambda mark: module_reference(mark[1]), markdown)
 
 
@@ -70,22 +69,6 @@ def command_reference() -> str:
         text = _help(*command.words.split())
         parts.append(f"## deepda {command.words}\n\n```text\n{text}```\n")
     return "\n".join(parts)
-
-
-def settings_reference() -> str:
-    """The files of values as they are, comments included."""
-    from deepda.settings.presets import config_folder, config_groups
-
-    folder = config_folder()
-    parts = [_yaml("Top level", folder / "config.yaml")]
-    for group, choices in config_groups().items():
-        parts.append(f"## {group}\n")
-        parts += [_yaml(f"{group}={choice}", folder / group / f"{choice}.yaml", 3) for choice in choices]
-    return "\n".join(parts)
-
-
-def _yaml(title: str, path: Path, level: int = 2) -> str:
-    return f"{'#' * level} {title}\n\n```yaml\n{path.read_text().rstrip()}\n```\n"
 
 
 def _help(*words: str) -> str:

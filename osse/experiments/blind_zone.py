@@ -19,12 +19,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import osse.experiments.blind_zone_report
-from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.cycle import Observations, Result
 from deepda.base.errors import DeepDAError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
+from deepda.runs.folder import run_folder
 from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
 from osse.experiments.downward_extrapolation import (
     Regression,
@@ -32,11 +33,21 @@ from osse.experiments.downward_extrapolation import (
     repeat_downward,
     validated_parts,
 )
-from osse.experiments.finished_run import Trained, cycled, kept_observations, opened, tables
+from osse.experiments.finished_run import (
+    Trained,
+    TwinScorer,
+    kelvin,
+    kept_observations,
+    opened,
+    score_cycle,
+    tables,
+    true_anomaly,
+)
 from osse.experiments.regions import sea_weights
 from osse.experiments.running_scores import Tally
 
 PARTS = (1, 4, 12)  # of the year, for the regression to choose from
+DROPOUT = ("dropout", "dropout_and_spread")
 PASSES, EVERY = 20, 6  # thinned networks a window, and how many windows apart
 
 
@@ -66,7 +77,8 @@ def run(folder: Path, output: Path, below: float | None = None) -> dict[str, Any
             f"--below is {below:g} m, expected a depth of 0 or more, positive down; "
             "try --below 100, or leave it out for satellites only"
         )
-    with Progress(log=output / "log.txt") as progress, opened(folder, output, progress) as trained:
+    with run_folder(output) as here, opened(folder, output, here.progress) as trained:
+        progress = here.progress
         grid = trained.twin.space.grid
         windows = tables(trained.twin, progress)
         found, rows = kept_observations(trained.twin, windows, lambda table: seen_above(table, below))
@@ -173,50 +185,57 @@ def _cycle(
     progress: Progress,
 ) -> dict[str, xr.Dataset]:
     """Sums of all methods after spin-up, by name."""
-    twin, space = trained.twin, trained.twin.space
-    weights = sea_weights(space.grid)
-    tallies = {name: Tally(space.grid, weights, name in STATED) for name in METHODS}
-    thinned = {name: Tally(space.grid, weights, True) for name in ("dropout", "dropout_and_spread")}
-    thin = bool(dropouts(trained.analyser))  # type: ignore[arg-type]
-    continued = Continued(last, space.grid.ocean, space.scale, regression)
-    both = zip(cycled(trained.analyser, windows), cycled(trained.oi, windows), strict=True)
-    for step, ((background, mine), (_, theirs)) in enumerate(
-        progress.track(both, "Cycling", total=len(windows))
-    ):
-        if step < trained.spinup:
-            continue
-        time, season = twin.windows.middle[step], int(twin.windows.season[step])
-        true = twin.truth[step].values - space.climatology.mean[season]
-        for name, estimate in zip(STATED, (mine, theirs), strict=True):
-            stddev = space.kelvin(estimate.spread[0])
-            tallies[name].add(time, estimate.mean[0].cpu().numpy() * space.scale, true, stddev)
-        analysis = mine.mean[0].cpu().numpy() * space.scale
-        for name, field in continued.fields(analysis, windows[step]).items():
-            tallies[name].add(time, field, true)
-        if thin and (step - trained.spinup) % EVERY == 0:
-            _add_thinned(thinned, trained, background, mine, windows[step], step, true)
-    everything = tallies | (thinned if thin else {})
-    return {name: tally.sums() for name, tally in everything.items()}
+    grid, scale = trained.twin.space.grid, trained.twin.space.scale
+    weights = sea_weights(grid)
+    tallies = {name: Tally(grid, weights, name in STATED) for name in METHODS}
+    if dropouts(trained.analyser):  # type: ignore[arg-type]
+        tallies |= {name: Tally(grid, weights, True) for name in DROPOUT}
+    continued = Continued(last, grid.ocean, scale, regression)
+    scorer = BlindZoneScorer(trained, continued, tallies)
+    score_cycle(trained.analyser, windows, scorer, progress, "Cycling")
+    oi = TwinScorer(trained.twin, trained.spinup, tallies["oi"])
+    score_cycle(trained.oi, windows, oi, progress, "Cycling optimal interpolation")
+    return {name: tally.sums() for name, tally in tallies.items()}
 
 
-def _add_thinned(
-    tallies: Mapping[str, Tally],
-    trained: Trained,
-    background: StateEstimate,
-    analysis: StateEstimate,
-    observed: Observations,
-    step: int,
-    true: NDArray[np.floating],
-) -> None:
-    """Count the analyses of thinned networks: their scatter alone, and with the carried spread."""
-    space, time = trained.twin.space, trained.twin.windows.middle[step]
-    seed = trained.config.seed + step
-    mean, scatter = monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
-    own = mean[0].numpy() * space.scale
-    both = (scatter.square() + analysis.spread.square()).sqrt()
-    floor = 1e-6  # K: a cell that no pass changes states no error at all
-    for name, spread in zip(("dropout", "dropout_and_spread"), (scatter, both), strict=True):
-        tallies[name].add(time, own, true, np.maximum(space.kelvin(spread[0]), floor))
+class BlindZoneScorer:
+    """Scores the analyses, and the ways that continue their last level seen, against the truth.
+
+    Args:
+        trained: of the analyses.
+        continued: the other ways.
+        tallies: by method; those of DROPOUT where the generator has dropout.
+    """
+
+    def __init__(self, trained: Trained, continued: Continued, tallies: Mapping[str, Tally]) -> None:
+        self._trained, self._continued, self._tallies = trained, continued, tallies
+        self._analysis = TwinScorer(trained.twin, trained.spinup, tallies["analysis"])
+
+    def add(self, result: Result) -> None:
+        """Count a window, unless it belongs to the spin-up."""
+        self._analysis.add(result)
+        number = result.place - self._trained.spinup
+        if number < 0:
+            return
+        twin = self._trained.twin
+        time, true = twin.windows.middle[result.place], true_anomaly(twin, result.place)
+        own = kelvin(twin.space, result.estimate)
+        for name, field in self._continued.fields(own, result.step.observations).items():
+            self._tallies[name].add(time, field, true)
+        if DROPOUT[0] in self._tallies and number % EVERY == 0:
+            self._add_thinned(result, true)
+
+    def _add_thinned(self, result: Result, true: NDArray[np.floating]) -> None:
+        """Count the analyses of thinned networks: their scatter alone, and with the carried spread."""
+        trained, space = self._trained, self._trained.twin.space
+        background, _, observed = result.step
+        seed = trained.config.seed + result.place
+        mean, scatter = monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
+        own, time = mean[0].numpy() * space.scale, trained.twin.windows.middle[result.place]
+        both = (scatter.square() + result.estimate.spread.square()).sqrt()
+        floor = 1e-6  # K: a cell that no pass changes states no error at all
+        for name, spread in zip(DROPOUT, (scatter, both), strict=True):
+            self._tallies[name].add(time, own, true, np.maximum(space.kelvin(spread[0]), floor))
 
 
 def _dropout_told(trained: Trained, done: bool) -> dict[str, Any]:

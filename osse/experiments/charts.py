@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
 
-from deepda.figures.maps import depth_axis
+from deepda.figures.catalogue import COLOURS, MARKS
+from deepda.figures.sections import depth_axis
 from deepda.figures.style import LIGHT, METHODS, canvas, look
 
 Curves = Mapping[str, Sequence[float | None]]  # name to values by depth, None leaves a gap
 
 PANEL, HEIGHT = 3.1, 3.4  # inches
-MARKS = "osD^vPX*"
-COLOURS = (LIGHT.blue, LIGHT.orange, LIGHT.green, LIGHT.vermilion, LIGHT.purple, LIGHT.sky, LIGHT.grey)
 
 
 def depth_panels(

@@ -7,7 +7,7 @@ same values and errors of what is kept, same weights. Optimal interpolation gets
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,20 @@ import pandas as pd
 import xarray as xr
 
 import osse.experiments.data_denial_report
-from deepda.assimilation.cycle import Analyser, Observations
+from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
-from deepda.base.progress import Progress
+from deepda.runs.folder import run_folder
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
-from osse.experiments.finished_run import Trained, cycled, kept_observations, opened, tables
+from osse.experiments.finished_run import (
+    Trained,
+    TwinScorer,
+    kept_observations,
+    opened,
+    score_cycle,
+    tables,
+)
 from osse.experiments.regions import sea_weights
 from osse.experiments.running_scores import Tally, mean_of, number, rmse_of, spread_of
-from osse.twin.twin import Twin
 
 SAME = 1e-3  # relative difference of errors that rounding in files and another machine may make
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
@@ -40,7 +46,8 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
     Raises:
         DeepDAError: a run that cannot be used, an unknown word, or platforms that the run has none of.
     """
-    with Progress(log=output / "log.txt") as progress:
+    with run_folder(output) as here:
+        progress = here.progress
         read_denials(without, 0)  # refuse before minutes of reading
         with opened(folder, output, progress) as trained:
             twin, windows = trained.twin, tables(trained.twin, progress)
@@ -54,7 +61,10 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
                 found, rows[denial.name] = kept_observations(twin, windows, denial.keep)
                 for name, method in methods.items():
                     title = f"{name}, {denial.title}"
-                    sums[name][denial.name] = tally(twin, method, found, trained.spinup, progress, title)
+                    scores_of_method = Tally(twin.space.grid, sea_weights(twin.space.grid), spread=True)
+                    scorer = TwinScorer(twin, trained.spinup, scores_of_method)
+                    score_cycle(method, found, scorer, progress, title)
+                    sums[name][denial.name] = scores_of_method.sums()
         scores = _about(trained, rows) | scores_of(sums)
         text = json.dumps(scores, indent=1) + "\n"
         write_whole(output / "denial.json", lambda path: path.write_text(text))
@@ -66,28 +76,6 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
         progress.note(told_of_control(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.experiments.data_denial_report.lines(scores)))
     return scores
-
-
-def tally(
-    twin: Twin,
-    analyser: Analyser,
-    windows: Sequence[Observations],
-    spinup: int,
-    progress: Progress,
-    title: str,
-) -> xr.Dataset:
-    """Cycle an analyser through a twin and gather the sums of its analyses after spin-up."""
-    space, truth = twin.space, twin.truth
-    found = Tally(space.grid, sea_weights(space.grid), spread=True)
-    pairs = progress.track(cycled(analyser, windows), title, total=len(windows))
-    for step, (_, analysis) in enumerate(pairs):
-        if step < spinup:
-            continue
-        season = int(twin.windows.season[step])
-        true = truth[step].values - space.climatology.mean[season]
-        own = analysis.mean[0].cpu().numpy() * space.scale
-        found.add(twin.windows.middle[step], own, true, space.kelvin(analysis.spread[0]))
-    return found.sums()
 
 
 def told_of_control(folder: Path, rmse: float) -> str:

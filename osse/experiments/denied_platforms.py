@@ -70,7 +70,7 @@ def read_denials(text: str | None, seed: int) -> list[Denial]:
         if word not in WORDS:
             near = get_close_matches(word, WORDS, 1)
             hint = f"did you mean {near[0]}?" if near else "join several that go together with +"
-            raise DenialError(f"--without {word!r} came, expected some of {', '.join(WORDS)}; {hint}")
+            raise DenialError(f"--without {word!r} found, expected some of {', '.join(WORDS)}; {hint}")
     return list(dict.fromkeys(denials))
 
 
@@ -90,7 +90,7 @@ def possible(denials: Sequence[Denial], windows: Sequence[pd.DataFrame], typed: 
     missing = [denial.name for denial in denials if denial not in kept]
     if missing and typed:
         raise DenialError(
-            f"--without {missing[0]} came, but this run has observations of {', '.join(sorted(there))} "
+            f"--without {missing[0]} given, but this run has observations of {', '.join(sorted(there))} "
             "only; leave out some of these"
         )
     return kept

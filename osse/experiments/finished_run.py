@@ -16,18 +16,21 @@ from numpy.typing import NDArray
 from deepda.assimilation.baselines import OptimalInterpolation
 from deepda.assimilation.cycle import (
     Analyser,
+    Nothing,
     Observations,
+    Result,
+    Scorer,
     StateEstimate,
     cycle,
-    inferred,
-    require_physical,
+    filtered,
+    run_cycle,
 )
+from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
-from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
-from deepda.runs.open import load_analyser
-from deepda.settings.compose import saved_config
+from deepda.runs.finished import FinishedRun
 from deepda.settings.schema import Config
+from osse.experiments.running_scores import Tally
 from osse.twin.control_years import Control, fit_space, share_out
 from osse.twin.optimal_interpolation import FILE, load_interpolation
 from osse.twin.run import twin_of_test_years
@@ -76,20 +79,15 @@ def opened(run: Path, scratch: Path, progress: Progress) -> Iterator[Trained]:
     Raises:
         ConfigError, CheckpointError, ControlError: it is not there, not finished or of another version.
     """
-    config = saved_config(run)
-    module, space = load_analyser(run / "checkpoint", config.generator)
-    for needed in (run / "control.nc", run / "checkpoint" / FILE):
-        if not needed.exists():
-            raise CheckpointError(
-                f"no {needed}, expected the folder of a finished run; finish it with `deepda osse run`, "
-                "or name another one with --run DIR"
-            )
+    finished = FinishedRun(run)
+    config, space = finished.config, finished.space
+    finished.require("control.nc", f"checkpoint/{FILE}")
     control = share_out(run / "control.nc", config)
     with TemporaryDirectory(prefix=".anomalies-", dir=scratch) as cache:
         _, anomalies = fit_space(control, Path(cache) / "anomalies.npy", progress)
         oi = load_interpolation(anomalies, space.grid, run / "checkpoint")
         twin = twin_of_test_years(config, control, space)
-        analyser: Analyser = module  # type: ignore[assignment]
+        analyser: Analyser = finished.analyser  # type: ignore[assignment]
         yield Trained(run, config, analyser, oi, control, anomalies, twin)
 
 
@@ -118,16 +116,50 @@ def kept_observations(
     return found, rows
 
 
-def cycled(
-    analyser: Analyser, windows: Sequence[Observations]
-) -> Iterator[tuple[StateEstimate, StateEstimate]]:
-    """(background, analysis) of each window, from climatology on.
+def score_cycle(
+    analyser: Analyser,
+    windows: Sequence[Observations],
+    scorer: Scorer,
+    progress: Progress,
+    title: str,
+) -> None:
+    """Cycle an analyser through the windows, from climatology on, and score it.
 
     Raises:
         DivergenceError: an analysis left physical limits.
     """
     with torch.inference_mode():
-        first = analyser.first_guess(1)
-    for background, analysis in inferred(cycle(analyser, first, windows)):
-        require_physical(analysis)
-        yield background, analysis
+        steps = cycle(analyser, analyser.first_guess(1), windows)
+        run_cycle(filtered(progress.track(steps, title, total=len(windows))), Nothing(), scorer)
+
+
+class TwinScorer:
+    """Holds the analyses of a twin against its truth, window by window.
+
+    Args:
+        twin: of the windows.
+        spinup: windows that do not count.
+        scores: gathers them.
+    """
+
+    def __init__(self, twin: Twin, spinup: int, scores: Tally) -> None:
+        self._twin, self._spinup, self._scores = twin, spinup, scores
+
+    def add(self, result: Result) -> None:
+        """Count a window, unless it belongs to the spin-up."""
+        if result.place < self._spinup:
+            return
+        space, estimate = self._twin.space, result.estimate
+        own, stddev = kelvin(space, estimate), space.kelvin(estimate.spread[0])
+        time = self._twin.windows.middle[result.place]
+        self._scores.add(time, own, true_anomaly(self._twin, result.place), stddev)
+
+
+def kelvin(space: StateSpace, estimate: StateEstimate) -> NDArray[np.float32]:
+    """(L, Y, X) anomaly of an estimate, K."""
+    return np.asarray(estimate.mean[0].cpu().numpy() * space.scale)
+
+
+def true_anomaly(twin: Twin, step: int) -> NDArray[np.float32]:
+    """(L, Y, X) anomaly of the truth in a window, K; NaN on land."""
+    return np.asarray(twin.truth[step].values - twin.space.climatology.mean[twin.windows.season[step]])

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS, unit_vectors
 from osse.known_answer.covariance_algebra import stationary_covariance
 
 STEP_SECONDS = 5 * 86_400.0  # one pentad
@@ -238,8 +239,7 @@ def gaussian(distance: Floats, scale: float) -> Floats:
 def positions(grid: Grid) -> Floats:
     """(n, 3) unit vectors of the ocean cells."""
     _, row, column = np.nonzero(grid.ocean)
-    lat, lon = np.deg2rad(grid.lat[row]), np.deg2rad(grid.lon[column])
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+    return unit_vectors(grid.lat[row], grid.lon[column])
 
 
 def _pairs(grid: Grid, axis: int) -> tuple[NDArray, NDArray, tuple[NDArray, ...]]:

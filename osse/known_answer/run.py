@@ -195,7 +195,8 @@ def analyse(method: Analyser, case: Case) -> Analyses:
     scale, fields = case.space.scale, []
     start = time.perf_counter()
     with torch.inference_mode():
-        for _, estimate in cycle(method, method.first_guess(1), case.observations()):
+        for step in cycle(method, method.first_guess(1), case.observations()):
+            estimate = step.analysis
             fields.append((estimate.mean[0].numpy() * scale, (estimate.spread[0].numpy() * scale) ** 2))
     mean, variance = (np.stack(part) for part in zip(*fields, strict=True))
     return Analyses(mean, variance, 1e3 * (time.perf_counter() - start) / len(fields))

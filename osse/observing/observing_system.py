@@ -121,7 +121,7 @@ class ObservingSystem(PlaceNetwork):
         first, last = np.datetime64(f"{FIRST_YEAR}-01-01"), np.datetime64(f"{LAST_YEAR + 1}-01-01")
         if not first <= start < end <= last:
             raise ObservingSystemError(
-                f"a window from {start} to {end} came, the observing system is drawn for "
+                f"a window from {start} to {end} asked for, the observing system is drawn for "
                 f"{FIRST_YEAR}-{LAST_YEAR}; relabel the truth with years among these"
             )
         seen = self._clouds.clear(_middle(start, end)) & self.grid.ocean[0]
@@ -144,7 +144,7 @@ class RandomNetwork(PlaceNetwork):
     def __init__(self, grid: Grid, seed: int, surface: float = 0.6, columns: float = 0.03) -> None:
         if not (0 <= surface <= 1 and 0 <= columns <= 1):
             raise ObservingSystemError(
-                f"surface {surface:g} and columns {columns:g} came, expected fractions; give 0..1"
+                f"surface {surface:g} and columns {columns:g} found, expected fractions; give 0..1"
             )
         self._wet, self._share = Columns.of(grid).wet, columns
         self._columns = [f"column-{index:05d}" for index in range(self._wet.size)]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.geometry.grid import EARTH_RADIUS, OUTSIDE, Grid
+from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.geometry.sphere import EARTH_RADIUS, great_circle, places, unit_vectors
 from deepda.geometry.windows import windows
 
 FIRST_YEAR, LAST_YEAR = 1981, 2025  # history is drawn for these years, whatever part is asked for
@@ -210,7 +211,7 @@ def floats(columns: Columns, rng: np.random.Generator, scale: float) -> Profiles
 
 def bathythermographs(columns: Columns, rng: np.random.Generator, scale: float) -> Profiles:
     """XBT: probes from merchant ships that cross the same lines time and again; a name a crossing."""
-    ends = np.deg2rad(np.array(list(LINES.values()), dtype=float))
+    ends = np.array(list(LINES.values()), dtype=float)
     years = np.arange(FIRST_YEAR, LAST_YEAR + 1)
     crossings = rng.poisson(scale * _history(CROSSINGS, years + 0.5), (len(LINES), years.size))
     which = np.indices(crossings.shape).reshape(2, -1)
@@ -219,7 +220,8 @@ def bathythermographs(columns: Columns, rng: np.random.Generator, scale: float) 
     back = rng.random(line.size) < 0.5
     begin = np.where(back[:, None], ends[line, 2:], ends[line, :2])
     end = np.where(back[:, None], ends[line, :2], ends[line, 2:])
-    ship, time, lat, lon = _stations(_unit(*begin.T), _unit(*end.T), when, XBT_SPACING, XBT_SPEED)
+    ports = unit_vectors(*begin.T), unit_vectors(*end.T)
+    ship, time, lat, lon = _stations(*ports, when, XBT_SPACING, XBT_SPEED)
     deep = rng.random(line.size) < _history(DEEP_SHARE, years[year])
     reach = np.where(deep, XBT_DEEP, XBT_SHALLOW)[ship]
     labels = list(LINES)
@@ -232,7 +234,7 @@ def cruises(columns: Columns, rng: np.random.Generator, scale: float) -> Profile
     years = np.arange(FIRST_YEAR, LAST_YEAR + 1)
     year = np.repeat(years, rng.poisson(scale * _history(CRUISES, years + 0.5)))
     lat, lon = columns.draw(rng, year.size, 1, 90.0)
-    begin = _unit(np.deg2rad(lat), np.deg2rad(lon))
+    begin = unit_vectors(lat, lon)
     heading = np.cross(begin, rng.standard_normal(begin.shape))
     heading /= np.linalg.norm(heading, axis=1, keepdims=True)
     end = np.cos(CTD_LENGTH / EARTH_RADIUS) * begin + np.sin(CTD_LENGTH / EARTH_RADIUS) * heading
@@ -286,11 +288,6 @@ def _drift(
     return np.where(stays, lat, new_lat), np.where(stays, lon, new_lon)
 
 
-def _unit(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(place, 3) unit vectors of places in radians."""
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-
-
 def _stations(
     begin: NDArray[np.float64],
     end: NDArray[np.float64],
@@ -299,13 +296,13 @@ def _stations(
     speed: float,
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Ship, time, lat and lon (degrees) of stations `spacing` m apart on great circles begin -> end."""
-    angle = np.arccos(np.sum(begin * end, axis=1).clip(-1, 1))
+    angle = great_circle(begin, end) / EARTH_RADIUS
     number = (angle * EARTH_RADIUS / spacing).astype(np.intp) + 1
     ship = np.repeat(np.arange(angle.size), number)
     station = np.arange(ship.size) - np.repeat(np.cumsum(number) - number, number)
     along = station * spacing / EARTH_RADIUS  # radians
     ahead = end - np.cos(angle)[:, None] * begin
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    x, y, z = (np.cos(along)[:, None] * begin[ship] + np.sin(along)[:, None] * ahead[ship]).T
+    lat, lon = places(np.cos(along)[:, None] * begin[ship] + np.sin(along)[:, None] * ahead[ship])
     time = when[ship] + (along * EARTH_RADIUS / speed).astype(np.int64)
-    return ship, time, np.rad2deg(np.arcsin(z.clip(-1, 1))), np.rad2deg(np.arctan2(y, x))
+    return ship, time, lat, lon

@@ -14,8 +14,9 @@ from scipy.interpolate import PchipInterpolator
 from scipy.sparse.linalg import spsolve, svds
 from scipy.spatial import KDTree
 
-from deepda.geometry.grid import EARTH_RADIUS, Grid
-from osse.ocean.geography import landmasses, on_unit_sphere
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS, along_arc, chord_of, unit_vectors
+from osse.ocean.geography import landmasses
 
 Array = NDArray[np.float64]
 Field = NDArray[np.float32]
@@ -162,10 +163,10 @@ def smoothing(grid: Grid, length: float) -> sparse.csr_array:
     node_lat = np.rad2deg(np.arcsin(1 - (2 * step + 1) / count))
     node_lon = np.mod(step * 180 * (3 - np.sqrt(5)), 360)
     lat, lon = (axis.ravel()[columns(grid)] for axis in np.meshgrid(grid.lat, grid.lon, indexing="ij"))
-    places, nodes = KDTree(on_unit_sphere(lat, lon)), KDTree(on_unit_sphere(node_lat, node_lon))
-    reach = 2 * np.sin(min(_NOISE_REACH * length / EARTH_RADIUS, np.pi) / 2)
+    places, nodes = KDTree(unit_vectors(lat, lon)), KDTree(unit_vectors(node_lat, node_lon))
+    reach = chord_of(_NOISE_REACH * length)
     weight = sparse.csr_array(places.sparse_distance_matrix(nodes, reach, output_type="coo_matrix"))
-    distance = 2 * EARTH_RADIUS * np.arcsin(np.minimum(weight.data / 2, 1))
+    distance = along_arc(weight.data)
     weight.data = np.exp(-np.square(distance / length))
     size = np.sqrt(weight.power(2).sum(axis=1))
     return (sparse.diags_array(1 / size) @ weight).astype(np.float32).tocsr()

@@ -16,7 +16,8 @@ from scipy import ndimage, sparse
 from scipy.spatial import KDTree
 
 from deepda.base.errors import DeepDAError
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS, along_arc, unit_vectors
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -53,7 +54,7 @@ SHELF_SEAS = (
 
 
 class OceanError(DeepDAError, ValueError):
-    """An embedded ocean that cannot be made; the message says what came and what to do."""
+    """An embedded ocean that cannot be made; the message says what was found and what to do."""
 
 
 def ocean_mask(grid: Grid) -> Mask:
@@ -81,12 +82,6 @@ def ocean_mask(grid: Grid) -> Mask:
     if not wet.any():
         raise OceanError("no cell of the grid is mostly sea; expected a global grid of a few degrees")
     return wet
-
-
-def on_unit_sphere(lat: Array, lon: Array) -> Array:
-    """(..., 3) Cartesian places of degrees north and east."""
-    phi, lam = np.deg2rad(lat), np.deg2rad(lon)
-    return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
 
 
 def landmasses(land: Mask) -> tuple[NDArray[np.int32], int]:
@@ -165,9 +160,9 @@ def _floor(grid: Grid, sea: Mask, lat: Array, lon: Array) -> Array:
         labels.ravel(), np.repeat(np.cos(np.deg2rad(lat)), lon.size), minlength=count + 1
     )
     row, column = np.nonzero(land & (area > SMALLEST_CONTINENT)[labels])
-    tree = KDTree(on_unit_sphere(lat[row], lon[column]))
-    places = on_unit_sphere(*np.meshgrid(grid.lat, grid.lon, indexing="ij"))
-    distance = 2e-3 * EARTH_RADIUS * np.arcsin(0.5 * tree.query(places)[0])  # km
+    tree = KDTree(unit_vectors(lat[row], lon[column]))
+    places = unit_vectors(*np.meshgrid(grid.lat, grid.lon, indexing="ij"))
+    distance = along_arc(tree.query(places)[0]) / 1e3  # km
     floor = SHELF_DEPTH + SLOPE * np.maximum(distance - SHELF_WIDTH, 0)
     for south, north, west, east, depth in SHELF_SEAS:
         rows = (grid.lat > south) & (grid.lat < north)

@@ -17,18 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.base.errors import OutputError
+from deepda.control.prepared import Packing, PreparedWriter
 from deepda.geometry.grid import Grid
-from deepda.geometry.windows import MONTHS, PENTADS
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS
 from osse.ocean.dynamics import columns
 from osse.ocean.el_nino import RechargeOscillator
 from osse.ocean.forcing import WATER_MASS_DEPTHS, warming_pattern
@@ -50,8 +49,7 @@ REFERENCES = (
     "Frankignoul and Hasselmann 1977, doi:10.3402/tellusa.v29i4.11362"
 )
 SPIN_UP = 12  # years thrown away: three times the longest memory
-MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days of the 365_day calendar
-OFFSET, QUANTUM, FILL = 20.0, 0.001, -32768  # degC, K: how temperature is packed in 16 bits
+PACKING = Packing(quantum=0.001, offset=20.0)
 _LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])  # HDF5 is not safe between threads
 
 
@@ -106,22 +104,17 @@ def write_control(
     model_years = simulate(
         grid, years, seed, per_year=per_year, warming=warming, first_year=first_year, progress=progress
     )
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with netCDF4.Dataset(part, "w", format="NETCDF4") as file:
-            _write_header(file, grid, years, first_year, per_year)
-            file.setncatts(_attributes(years, seed, warming))
-            _write_years(file["thetao"], model_years)
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise OutputError(
-            f"cannot write {path} ({reason}); make room, mend the permissions, or choose another place"
+            f"{path} cannot be written ({error.strerror}), expected a folder; choose another place"
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    labels = first_year, first_year + years - 1
+    with PreparedWriter(
+        path, grid, labels, per_year, _attributes(years, seed, warming), PACKING
+    ) as file:
+        _write_years(file, model_years)
     return path
 
 
@@ -203,59 +196,6 @@ def _in_windows(temperature: Field, per_year: int) -> Field:
     return np.tensordot(days / days.sum(axis=1, keepdims=True), temperature, axes=1)
 
 
-def _write_header(file: netCDF4.Dataset, grid: Grid, years: int, first_year: int, per_year: int) -> None:
-    coordinates = grid.coords()
-    for name, size in {"time": years * per_year, **coordinates.sizes}.items():
-        file.createDimension(str(name), size)
-    for name, variable in coordinates.variables.items():
-        made = file.createVariable(str(name), variable.dtype, tuple(map(str, variable.dims)))
-        made.setncatts(variable.attrs)
-        made[...] = variable.values
-    lengths = np.full(PENTADS, 5) if per_year == PENTADS else np.array(MONTH_LENGTHS)
-    edges = (first_year - 1) * 365.0 + np.append(0, np.cumsum(np.tile(lengths, years)))
-    time = file.createVariable("time", "f8", ("time",))
-    time.setncatts(
-        {
-            "standard_name": "time",
-            "long_name": "middle of the averaging window",
-            "axis": "T",
-            "units": "days since 0001-01-01 00:00:00",
-            "calendar": "365_day",
-            "bounds": "time_bnds",
-        }
-    )
-    time[:] = 0.5 * (edges[1:] + edges[:-1])
-    bounds = file.createVariable("time_bnds", "f8", ("time", "bnds"))
-    bounds[:] = np.stack([edges[:-1], edges[1:]], axis=1)
-    _create_thetao(file, (per_year, 1, *grid.shape[1:]))
-
-
-def _create_thetao(file: netCDF4.Dataset, chunks: tuple[int, ...]) -> None:
-    thetao = file.createVariable(
-        "thetao",
-        "i2",
-        ("time", "depth", "lat", "lon"),
-        compression="zlib",
-        complevel=1,
-        shuffle=True,
-        chunksizes=chunks,
-        fill_value=FILL,
-    )
-    thetao.setncatts(
-        {
-            "standard_name": "sea_water_potential_temperature",
-            "long_name": "potential temperature",
-            "units": "degC",
-            "units_metadata": "temperature: on_scale",
-            "scale_factor": np.float32(QUANTUM),
-            "add_offset": np.float32(OFFSET),
-            "cell_methods": "area: mean where sea time: mean",
-            "cell_measures": "area: areacello",
-        }
-    )
-    thetao.set_auto_maskandscale(False)
-
-
 def _attributes(years: int, seed: int, warming: float) -> dict[str, str | int | float]:
     return {
         "Conventions": "CF-1.11",
@@ -270,45 +210,44 @@ def _attributes(years: int, seed: int, warming: float) -> dict[str, str | int | 
     }
 
 
-def _write_years(thetao: netCDF4.Variable, model_years: Iterator[Field]) -> None:
-    """Pack here, compress and write in a thread, so that the next year is computed meanwhile."""
+def _write_years(file: PreparedWriter, model_years: Iterator[Field]) -> None:
+    """Compress and write in a thread, so that the next year is computed meanwhile."""
 
-    def write(start: int, packed: NDArray[np.int16]) -> None:
+    def write(start: int, temperature: Field) -> None:
         with _LIBRARY:
-            thetao[start : start + len(packed)] = packed
+            file.write(start, temperature)
 
     pending: Future[None] | None = None
     start = 0
     with ThreadPoolExecutor(max_workers=1) as pool:
         for temperature in model_years:
-            packed = _packed(temperature)
+            _require_storable(temperature)
             if pending is not None:
                 pending.result()
-            pending = pool.submit(write, start, packed)
-            start += len(packed)
+            pending = pool.submit(write, start, temperature)
+            start += len(temperature)
         if pending is not None:
             pending.result()
 
 
-def _packed(temperature: Field) -> NDArray[np.int16]:
-    steps = np.rint((temperature - np.float32(OFFSET)) / np.float32(QUANTUM))
-    reach = np.nanmax(np.abs(steps)) * QUANTUM
-    if reach > 32.7:
+def _require_storable(temperature: Field) -> None:
+    reach = float(np.nanmax(np.abs(temperature - np.float32(PACKING.offset))))
+    if reach > PACKING.reach:
         raise OceanError(
-            f"temperatures reach {OFFSET + reach:.0f} degC, at most {OFFSET + 32.7:.0f} can be stored; "
-            "choose a smaller warming or fewer years"
+            f"temperatures reach {PACKING.offset + reach:.0f} degC, at most "
+            f"{PACKING.offset + PACKING.reach:.0f} can be stored; choose a smaller warming or "
+            "fewer years"
         )
-    return np.where(np.isnan(steps), FILL, steps).astype(np.int16)
 
 
 def _require(years: int, seed: int, per_year: int, warming: float, first_year: int) -> None:
     if years < 1:
-        raise OceanError(f"{years} years came, expected at least 1")
+        raise OceanError(f"{years} years found, expected at least 1")
     if seed < 0:
-        raise OceanError(f"seed {seed} came, expected 0 or more")
+        raise OceanError(f"seed {seed} found, expected 0 or more")
     if per_year not in (PENTADS, MONTHS):
-        raise OceanError(f"{per_year} windows a year came, expected {PENTADS} (pentads) or {MONTHS}")
+        raise OceanError(f"{per_year} windows a year found, expected {PENTADS} (pentads) or {MONTHS}")
     if not abs(warming) <= 10:
-        raise OceanError(f"warming {warming} came, expected K per decade within -10..10")
+        raise OceanError(f"warming {warming} found, expected K per decade within -10..10")
     if not 1 <= first_year <= 10_000 - years:
-        raise OceanError(f"first year {first_year} with {years} years came, expected years 1..9999")
+        raise OceanError(f"first year {first_year} with {years} years found, expected years 1..9999")

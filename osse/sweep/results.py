@@ -15,6 +15,7 @@ import optuna
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
@@ -22,7 +23,7 @@ from rich.table import Table
 
 from deepda.base.files import write_whole
 from deepda.figures.style import LIGHT, canvas
-from osse.sweep.search_space import Dimension, Value, shown
+from osse.sweep.search_space import Space, Value, setting, shown
 
 WIDTH = 80  # columns of a terminal
 ENOUGH = 10  # finished trials, before one may ask which setting matters
@@ -77,9 +78,9 @@ def best_score(trial: FrozenTrial) -> float | None:
     return min((s for s in trial.intermediate_values.values() if np.isfinite(s)), default=None)
 
 
-def write_csv(results: Sequence[Result], dimensions: Sequence[Dimension], path: Path) -> None:
+def write_csv(results: Sequence[Result], space: Space, path: Path) -> None:
     """One row a trial, best first."""
-    keys = [dimension.key for dimension in dimensions]
+    keys = list(space)
     held = io.StringIO()
     writer = csv.writer(held, lineterminator="\n")
     writer.writerow(
@@ -93,51 +94,50 @@ def write_csv(results: Sequence[Result], dimensions: Sequence[Dimension], path: 
     write_whole(path, lambda partial: partial.write_text(held.getvalue()))
 
 
-def table(results: Sequence[Result], dimensions: Sequence[Dimension]) -> str:
+def table(results: Sequence[Result], space: Space) -> str:
     """For a terminal of 80 columns: the trials best first, what failed and why, the best settings."""
     console = Console(file=io.StringIO(), width=WIDTH, highlight=False, markup=False)
-    console.print(_grid(results, dimensions))
+    console.print(_grid(results, space))
     if any(r.default for r in results):
         console.print("* the settings as they stand")
     for r in results:
         if r.outcome in (Outcome.DIVERGED, Outcome.FAILED):
             console.print(f"trial {r.number + 1} {r.outcome.value}: {r.reason}")
-    shares = importance(results, dimensions)
+    shares = importance(results, space)
     if shares:
         parts = ", ".join(f"{key.rpartition('.')[2]} {share:.2f}" for key, share in shares.items())
         console.print(f"what sets the best {BETTER:.0%} apart (PED-ANOVA): {parts}")
     finished = [r for r in results if r.outcome is Outcome.FINISHED]
     if finished:
-        console.print(f"best: {_settings(finished[0], dimensions)}", soft_wrap=True)
+        console.print(f"best: {_settings(finished[0])}", soft_wrap=True)
     else:
         console.print("no trial finished")
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined,no-any-return]
 
 
-def importance(results: Sequence[Result], dimensions: Sequence[Dimension]) -> dict[str, float]:
+def importance(results: Sequence[Result], space: Space) -> dict[str, float]:
     """How much of what sets the better trials apart each setting explains (PED-ANOVA, Watanabe, Bansal
     and Hutter 2023), the most first; empty with one setting or few finished trials."""
     finished = [r for r in results if r.outcome is Outcome.FINISHED]
-    if len(dimensions) < 2 or len(finished) < ENOUGH:
+    if len(space) < 2 or len(finished) < ENOUGH:
         return {}
-    study = optuna.create_study()
-    shapes = {dimension.key: dimension.distribution() for dimension in dimensions}
+    study, shapes = optuna.create_study(), dict(space)
     for r in finished:
         study.add_trial(create_trial(params=r.settings, distributions=shapes, value=r.best))
     evaluator = PedAnovaImportanceEvaluator(target_quantile=BETTER)
     return get_param_importances(study, evaluator=evaluator)
 
 
-def figure(results: Sequence[Result], dimensions: Sequence[Dimension]) -> Figure:
-    """Validation error in the course of each trial, and against each setting."""
+def figure(results: Sequence[Result], space: Space) -> Figure:
+    """The learning curve of each trial, and its validation error against each setting."""
     columns = 2
-    rows = 1 + -(-len(dimensions) // columns)
+    rows = 1 + -(-len(space) // columns)
     with canvas(0.4 + 2.3 * rows) as drawn:
         grid = drawn.add_gridspec(rows, columns)
-        _draw_courses(drawn.add_subplot(grid[0, :]), results)
-        for place, dimension in enumerate(dimensions):
+        _draw_learning_curves(drawn.add_subplot(grid[0, :]), results)
+        for place, key in enumerate(space):
             axes = drawn.add_subplot(grid[1 + place // columns, place % columns])
-            _draw_dimension(axes, results, dimension, first=place % columns == 0)
+            _draw_setting(axes, results, key, space[key], first=place % columns == 0)
     return drawn
 
 
@@ -157,25 +157,25 @@ def _result(trial: FrozenTrial, default: Mapping[str, Value]) -> Result:
     )
 
 
-def _grid(results: Sequence[Result], dimensions: Sequence[Dimension]) -> Table:
+def _grid(results: Sequence[Result], space: Space) -> Table:
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     made.add_column("trial", justify="right", no_wrap=True)
     made.add_column("RMSE (K)", justify="right", no_wrap=True)
-    for dimension in dimensions:
-        made.add_column(dimension.key.rpartition(".")[2].replace("_", " "), justify="right")
+    for key in space:
+        made.add_column(key.rpartition(".")[2].replace("_", " "), justify="right")
     made.add_column("updates", justify="right", no_wrap=True)
     made.add_column("s", justify="right", no_wrap=True)
     made.add_column("outcome", no_wrap=True)
     for r in results:
         best = "" if r.best is None else f"{r.best:.5f}"
-        values = [shown(r.settings[dimension.key]) for dimension in dimensions]
+        values = [shown(r.settings[key]) for key in space]
         name = f"{'*' if r.default else ''}{r.number + 1}"
         made.add_row(name, best, *values, str(r.updates), f"{r.seconds:.0f}", r.outcome.value)
     return made
 
 
-def _settings(result: Result, dimensions: Sequence[Dimension]) -> str:
-    return " ".join(dimension.setting(result.settings[dimension.key]) for dimension in dimensions)
+def _settings(result: Result) -> str:
+    return " ".join(setting(key, value) for key, value in result.settings.items())
 
 
 def _colour(result: Result, best: Result | None) -> str:
@@ -190,7 +190,7 @@ def _best(results: Sequence[Result]) -> Result | None:
     return next((r for r in results if r.outcome is Outcome.FINISHED), None)
 
 
-def _draw_courses(axes: Axes, results: Sequence[Result]) -> None:
+def _draw_learning_curves(axes: Axes, results: Sequence[Result]) -> None:
     best = _best(results)
     for r in reversed(results):
         if not r.scores:
@@ -201,27 +201,30 @@ def _draw_courses(axes: Axes, results: Sequence[Result]) -> None:
         axes.plot(steps, r.scores, color=colour, linewidth=1.8 if label else 0.9, label=label)
         if r.outcome is not Outcome.FINISHED:
             axes.plot(steps[-1:], r.scores[-1:], "x", color=colour, markersize=5)
-    axes.set(title="Trials in the course of training", xlabel="validation (x: ended early)")
+    axes.set(title="Learning curves of the trials", xlabel="validation (x: ended early)")
     axes.set_ylabel("validation RMSE (K)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if best is not None:
         axes.legend()
 
 
-def _draw_dimension(axes: Axes, results: Sequence[Result], dimension: Dimension, first: bool) -> None:
+def _draw_setting(
+    axes: Axes, results: Sequence[Result], key: str, distribution: BaseDistribution, first: bool
+) -> None:
     best = _best(results)
+    choices = distribution.choices if isinstance(distribution, CategoricalDistribution) else ()
     for r in reversed(results):
         if r.best is None:
             continue
-        value = r.settings[dimension.key]
-        place = dimension.choices.index(str(value)) if dimension.choices else float(value)
+        value = r.settings[key]
+        position = choices.index(value) if choices else float(value)
         whole = r.outcome is Outcome.FINISHED
         colour = _colour(r, best)
-        axes.plot(place, r.best, "o", color=colour, markerfacecolor=colour if whole else "none")
-    if dimension.logarithmic:
+        axes.plot(position, r.best, "o", color=colour, markerfacecolor=colour if whole else "none")
+    if choices:
+        axes.set_xticks(range(len(choices)), [str(choice) for choice in choices])
+    elif vars(distribution)["log"]:
         axes.set_xscale("log")
-    if dimension.choices:
-        axes.set_xticks(range(len(dimension.choices)), dimension.choices)
-    axes.set_xlabel(dimension.key)
+    axes.set_xlabel(key)
     if first:
         axes.set_ylabel("validation RMSE (K)")

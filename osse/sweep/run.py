@@ -21,7 +21,7 @@ from osse.known_answer import run as known_answer
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.network import Network
 from osse.sweep.results import Outcome, table
-from osse.sweep.search_space import read_space
+from osse.sweep.search_space import describe, read_space
 from osse.sweep.trials import CSV, FIGURE, TRIALS, Objective, Search, require_same_search, run
 from osse.twin.training import twin_training
 
@@ -50,14 +50,14 @@ def sweep(
         DeepDAError: words that cannot be understood, or another sweep in the folder.
     """
     compose = composer(on, seed)
-    dimensions, fixed = read_space(words, compose)
+    space, fixed = read_space(words, compose)
     require_usable(on, fixed)
     require_writable(output)
-    search = Search(on, seed, minutes, tuple(dimensions), tuple(fixed))
+    search = Search(on, seed, minutes, space, tuple(fixed))
     require_same_search(search, output)
     with Progress(log=output / "log.txt") as progress, ExitStack() as opened:
-        for dimension in dimensions:
-            progress.note(dimension.describe())
+        for key, distribution in space.items():
+            progress.note(describe(key, distribution))
         if on == KNOWN_ANSWER:
             setups = known_answer_setups(seed)
         else:
@@ -65,7 +65,7 @@ def sweep(
             setups = opened.enter_context(twin).setup
         objective = trainer(setups, minutes, progress)
         results = run(search, trials, output, compose, objective, progress)
-    print(table(results, dimensions))
+    print(table(results, space))
     print(f"{output / CSV}, {output / FIGURE} and {output / TRIALS} written")
     return int(not any(result.outcome is Outcome.FINISHED for result in results))
 
@@ -84,7 +84,7 @@ def require_usable(on: str, words: Sequence[str]) -> None:
     """Refuse fixed settings that nothing would read.
 
     Raises:
-        ConfigError: one of them came.
+        ConfigError: one of them was given.
     """
     for word in words:
         key = word.partition("=")[0]

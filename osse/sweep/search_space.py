@@ -1,20 +1,21 @@
-"""What a sweep searches over, read from words such as 'training.learning_rate=1e-3..1e-2'.
+"""What a sweep searches over: KEY=VALUE words in hydra's grammar of sweeps, as optuna's distributions.
 
-KEY=A,B,C      one of these
-KEY=A..B       a number from A to B: whole where the setting is a whole number, and on a
-               logarithmic scale where B is ten times A or more
-KEY=VALUE      fixed
+KEY=A,B,C                             one of these; range(A,B) and choice(A,B) are hydra's long forms
+KEY=interval(A,B), in short KEY=A..B  a number from A to B: whole where the setting is a whole number,
+                                      and by factors where B is ten times A or more, or tag(log, ...)
+KEY=VALUE                             fixed
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_type_hints
 
-import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.errors import HydraException
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -27,82 +28,16 @@ from deepda.settings.schema import Config, ConfigError
 
 SEARCHED = ("generator", "training")  # sections; all others change what is measured
 NOT_SEARCHED = ("training.validate_every",)  # a sweep validates all trials at equal shares
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})")
+SHORT = re.compile(r"([^=]+)=(.*)\.\.(.*)")
+NUMBERS = re.compile(r"[-+.\deE]*\d\.\.[-+.\deE]*\d")
 DECADE = 10.0
 
 Compose = Callable[[Sequence[str]], Config]
 Value = str | int | float
+Space = Mapping[str, BaseDistribution]
 
 
-@dataclass(frozen=True)
-class Dimension:
-    """One setting that is searched over.
-
-    Attributes:
-        key: dotted name, or a group such as "generator".
-        choices: as typed; empty for a range.
-        low, high: ends of a range, both included.
-        whole: whole numbers only.
-    """
-
-    key: str
-    choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    whole: bool = False
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether a range is searched by factors."""
-        return not self.choices and 0 < self.low * DECADE <= self.high
-
-    @property
-    def size(self) -> float:
-        """How many values there are."""
-        if self.choices:
-            return len(self.choices)
-        return self.high - self.low + 1 if self.whole else math.inf
-
-    def distribution(self) -> BaseDistribution:
-        """As optuna knows it."""
-        if self.choices:
-            return CategoricalDistribution(self.choices)
-        if self.whole:
-            return IntDistribution(int(self.low), int(self.high), log=self.logarithmic)
-        return FloatDistribution(self.low, self.high, log=self.logarithmic)
-
-    def rounded(self, value: Value) -> Value:
-        """A proposal in the figures that are shown, so that what is typed is what was tried."""
-        if isinstance(value, float):
-            return min(max(float(shown(value)), self.low), self.high)
-        return value
-
-    def drawn(self, rng: np.random.Generator) -> Value:
-        """One of finitely many values."""
-        if self.choices:
-            return self.choices[int(rng.integers(len(self.choices)))]
-        return int(rng.integers(int(self.low), int(self.high), endpoint=True))
-
-    def setting(self, value: Value) -> str:
-        """KEY=VALUE, to be typed or composed."""
-        return f"{self.key}={shown(value)}"
-
-    def describe(self) -> str:
-        """How it was understood."""
-        if self.choices:
-            return f"{self.key}: one of {', '.join(self.choices)}"
-        scale = ", logarithmic" if self.logarithmic else ""
-        kind = "whole numbers " if self.whole else ""
-        return f"{self.key}: {kind}{shown(self.low)} to {shown(self.high)}{scale}"
-
-
-def shown(value: Value) -> str:
-    """A value in four figures."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def read_space(words: Sequence[str], compose: Compose) -> tuple[list[Dimension], list[str]]:
+def read_space(words: Sequence[str], compose: Compose) -> tuple[Space, list[str]]:
     """(what is searched over, fixed settings) of KEY=VALUE words.
 
     Args:
@@ -112,123 +47,151 @@ def read_space(words: Sequence[str], compose: Compose) -> tuple[list[Dimension],
     Raises:
         ConfigError: a word that cannot be understood or used, or nothing to search over.
     """
-    fixed = [word for word in words if not _several(word)]
-    base = compose(fixed)
-    dimensions = []
-    for word in filter(_several, words):
-        _require_comparable(word)
-        compose([*fixed, re.split(r",|\.\.", word)[0]])  # there is such a setting, of such a type
-        dimensions.append(_dimension(word, base))
-    if not dimensions:
+    parsed = [(word, _parsed(word)) for word in words]
+    fixed = [word for word, override in parsed if not override.is_sweep_override()]
+    searched = [(word, override) for word, override in parsed if override.is_sweep_override()]
+    if not searched:
         raise ConfigError(
             "there is nothing to search over; write KEY=START..END or KEY=A,B, "
             "such as 'training.learning_rate=1e-3..1e-2'"
         )
-    keys = [dimension.key for dimension in dimensions]
-    _require_apart(keys, [word.partition("=")[0] for word in fixed])
-    for dimension in dimensions:
-        for value in _corners(dimension):
-            compose([*fixed, dimension.setting(value)])
-    return dimensions, fixed
+    base = compose(fixed)
+    space: dict[str, BaseDistribution] = {}
+    for word, override in searched:
+        key = override.key_or_group
+        _require_comparable(word, key)
+        _require_apart(key, list(space), [one.partition("=")[0] for one in fixed])
+        values = _ends(override)
+        compose([*fixed, setting(key, values[0])])  # there is such a setting, of such a type
+        space[key] = _distribution(word, override, base)
+        for value in values:
+            compose([*fixed, setting(key, value)])
+    return space, fixed
 
 
-def standing(
-    dimensions: Sequence[Dimension], fixed: Sequence[str], compose: Compose
-) -> dict[str, Value]:
+def standing(space: Space, fixed: Sequence[str], compose: Compose) -> dict[str, Value]:
     """The values that hold without a search; empty where one of them lies outside what is searched."""
     base = compose(fixed)
     found: dict[str, Value] = {}
-    for dimension in dimensions:
-        value: Value | None = None
-        if dimension.choices:
-            value = _standing_choice(dimension, base, fixed, compose)
-        elif dimension.low <= _held(base, dimension.key) <= dimension.high:
-            value = _held(base, dimension.key)
-        if value is None:
+    for key, distribution in space.items():
+        same: list[Value]
+        if isinstance(distribution, CategoricalDistribution):
+            changed = {c: compose([*fixed, f"{key}={c}"]) for c in distribution.choices}
+            same = [str(choice) for choice, config in changed.items() if dump(config) == dump(base)]
+        else:
+            same = [_held(base, key)] if distribution._contains(_held(base, key)) else []
+        if not same:
             return {}
-        found[dimension.key] = value
+        found[key] = same[0]
     return found
 
 
-def _standing_choice(
-    dimension: Dimension, base: Config, fixed: Sequence[str], compose: Compose
-) -> str | None:
-    same = (c for c in dimension.choices if dump(compose([*fixed, dimension.setting(c)])) == dump(base))
-    return next(same, None)
+def size(space: Space) -> float:
+    """How many combinations of values there are."""
+    return math.prod(_size(distribution) for distribution in space.values())
 
 
-def _several(word: str) -> bool:
-    """Whether a word gives more than one value."""
+def setting(key: str, value: Value) -> str:
+    """KEY=VALUE, to be typed or composed."""
+    return f"{key}={value}"
+
+
+def shown(value: Value) -> str:
+    """A value in four figures."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def describe(key: str, distribution: BaseDistribution) -> str:
+    """How a searched setting was understood."""
+    match distribution:
+        case CategoricalDistribution():
+            return f"{key}: one of {', '.join(map(str, distribution.choices))}"
+        case IntDistribution() | FloatDistribution():
+            kind = "whole numbers " if isinstance(distribution, IntDistribution) else ""
+            scale = ", logarithmic" if distribution.log else ""
+            return f"{key}: {kind}{shown(distribution.low)} to {shown(distribution.high)}{scale}"
+    raise TypeError(f"{distribution} found, expected choices or an interval")
+
+
+def _parsed(word: str) -> Override:
+    """A word as hydra reads it; A..B is short for interval(A,B)."""
     key, _, value = word.partition("=")
-    if RANGE.fullmatch(value) or (_searched(key) and ".." in value):
-        return True
-    return "," in value and value[:1] not in ("[", "{", "'", '"')
+    interval = key.partition(".")[0] in SEARCHED or NUMBERS.fullmatch(value)
+    short = SHORT.fullmatch(word) if interval else None
+    text = word if short is None else "{}=interval({},{})".format(*short.groups())
+    try:
+        return OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise ConfigError(
+            f"{word} cannot be read, expected different values between commas or two numbers; "
+            f"write {key}=A,B or {key}=START..END"
+        ) from error
 
 
-def _searched(key: str) -> bool:
-    return key.partition(".")[0] in SEARCHED
+def _ends(override: Override) -> list[Value]:
+    """All choices, or both ends of an interval."""
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        return [_number(value.start), _number(value.end)]
+    return list(override.sweep_string_iterator())
 
 
-def _require_comparable(word: str) -> None:
-    key = word.partition("=")[0]
-    if not _searched(key) or key in NOT_SEARCHED:
+def _number(value: Any) -> Value:
+    """Whole ends of an interval as whole numbers, so that settings of whole numbers take them."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def _distribution(word: str, override: Override, base: Config) -> BaseDistribution:
+    key, value = override.key_or_group, override.value()
+    if not isinstance(value, IntervalSweep):
+        choices = tuple(override.sweep_string_iterator())
+        if len(set(choices)) < len(choices):
+            raise ConfigError(f"{word} found, expected different values; leave the repeated ones out")
+        return CategoricalDistribution(choices)
+    low, high = (float(end) for end in _ends(override))
+    if not low < high:
+        raise ConfigError(f"{word} ends at or before its start; write {key}=SMALL..LARGE")
+    by_factors = "log" in value.tags or 0 < low * DECADE <= high
+    if not isinstance(_held(base, key), int):
+        return FloatDistribution(low, high, log=by_factors)
+    if not (low.is_integer() and high.is_integer()):
+        raise ConfigError(f"{word} found, but {key} is a whole number; give whole ends")
+    return IntDistribution(int(low), int(high), log=by_factors)
+
+
+def _held(config: Config, key: str) -> float:
+    """The value of a setting: an int where whole numbers belong, else a float."""
+    section, _, name = key.partition(".")
+    held = vars(config)[section]
+    value = vars(held)[name]
+    return float(value) if get_type_hints(type(held))[name] is float else value
+
+
+def _size(distribution: BaseDistribution) -> float:
+    match distribution:
+        case CategoricalDistribution():
+            return len(distribution.choices)
+        case IntDistribution():
+            return distribution.high - distribution.low + 1
+    return math.inf
+
+
+def _require_comparable(word: str, key: str) -> None:
+    if key.partition(".")[0] not in SEARCHED or key in NOT_SEARCHED:
         raise ConfigError(
             f"{word} would change how trials are measured, so that their scores could not be compared; "
             "search over generator.* or training.*"
         )
 
 
-def _dimension(word: str, base: Config) -> Dimension:
-    key, _, value = word.partition("=")
-    return _choice(key, value) if "," in value else _range(key, value, _held(base, key))
-
-
-def _choice(key: str, value: str) -> Dimension:
-    choices = tuple(item.strip() for item in value.split(","))
-    if "" in choices or len(set(choices)) < len(choices) or any(".." in item for item in choices):
-        raise ConfigError(
-            f"{key}={value} came, expected different single values between commas; "
-            f"write {key}=A,B or {key}=START..END"
-        )
-    return Dimension(key, choices)
-
-
-def _range(key: str, value: str, held: float) -> Dimension:
-    match = RANGE.fullmatch(value)
-    if match is None:
-        raise ConfigError(f"{key}={value} came, expected two numbers; write {key}=START..END")
-    low, high = map(float, match.groups())
-    if not low < high:
-        raise ConfigError(f"{key}={value} ends at or before its start; write {key}=SMALL..LARGE")
-    whole = isinstance(held, int)
-    if whole and not (low.is_integer() and high.is_integer()):
-        raise ConfigError(f"{key}={value} came, but {key} is a whole number; give whole ends")
-    return Dimension(key, (), low, high, whole)
-
-
-def _held(config: Config, key: str) -> float:
-    """The value of a setting: an int where whole numbers belong, else a float."""
-    section, _, name = key.partition(".")
-    held = getattr(config, section)
-    value = getattr(held, name)
-    return float(value) if get_type_hints(type(held))[name] is float else value
-
-
-def _corners(dimension: Dimension) -> tuple[Value, ...]:
-    if dimension.choices:
-        return dimension.choices
-    ends = (dimension.low, dimension.high)
-    return tuple(map(int, ends)) if dimension.whole else ends
-
-
-def _require_apart(searched: Sequence[str], fixed: Sequence[str]) -> None:
-    """Each setting once, and none together with the group that it belongs to."""
-    for number, key in enumerate(searched):
-        others = [*searched[:number], *searched[number + 1 :], *fixed]
-        if key in others:
-            raise ConfigError(f"{key} came twice, expected once; leave one of them out")
-        if any(other.startswith(f"{key}.") for other in others):
+def _require_apart(key: str, searched: Sequence[str], fixed: Sequence[str]) -> None:
+    """Each setting once, and no group that is searched over together with settings of its own."""
+    if key in (*searched, *fixed):
+        raise ConfigError(f"{key} found twice, expected once; leave one of them out")
+    pairs = [(key, other) for other in (*searched, *fixed)] + [(other, key) for other in searched]
+    for group, part in pairs:
+        if part.startswith(f"{group}."):
             raise ConfigError(
-                f"{key} is searched over together with {key}.* settings, which not all of its choices "
-                f"have; run a sweep for each {key}"
+                f"{group} is searched over together with {group}.* settings, which not all of its "
+                f"choices have; run a sweep for each {group}"
             )

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import math
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import MedianPruner
-from optuna.samplers import TPESampler
+from optuna.samplers import BaseSampler, BruteForceSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -29,7 +31,7 @@ from deepda.figures.style import save
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.trainer import STATE, History, Watch
 from osse.sweep.results import Outcome, Result, best_score, figure, results_of, write_csv
-from osse.sweep.search_space import Compose, Dimension, Value, standing
+from osse.sweep.search_space import Compose, Space, Value, describe, setting, size, standing
 
 JOURNAL, SEARCH, TRIALS = "study.journal", "sweep.json", "trials"
 CSV, FIGURE = "sweep.csv", "sweep.png"
@@ -52,14 +54,14 @@ class Search:
         on: "known-answer" or "osse".
         seed: of the experiment, the weights and the proposals.
         minutes: of training a trial; None where `training.updates` is set.
-        dimensions: what is searched over.
+        space: what is searched over.
         fixed: KEY=VALUE of all trials.
     """
 
     on: str
     seed: int
     minutes: float | None
-    dimensions: tuple[Dimension, ...]
+    space: Space
     fixed: tuple[str, ...]
 
 
@@ -93,39 +95,37 @@ def run(
     """
     require_same_search(search, output)
     study = _open(output)
-    default = standing(search.dimensions, search.fixed, compose)
+    default = standing(search.space, search.fixed, compose)
     while (number := _begin(study, search, trials, default)) is not None:
         _one_trial(study, number, search, trials, output, compose, objective, progress)
-        write_csv(results_of(study.get_trials(), default), search.dimensions, output / CSV)
+        write_csv(results_of(study.get_trials(), default), search.space, output / CSV)
     results = results_of(study.get_trials(), default)
-    save(figure(results, search.dimensions), output / FIGURE)
+    save(figure(results, search.space), output / FIGURE)
     return results
 
 
 def require_same_search(search: Search, output: Path) -> None:
     """Write what is searched, or refuse to go on with another search in the same folder."""
     path = output / SEARCH
-    now = json.loads(json.dumps(asdict(search)))
+    now = json.loads(json.dumps({**vars(search), "space": _described(search.space)}))
     before = json.loads(path.read_text()) if path.exists() else now
     for name in now:
-        if before[name] != now[name]:
+        if before.get(name) != now[name]:
             raise ConfigError(
-                f"{output} holds a sweep with {name} {_told(name, before[name])}, now "
-                f"{_told(name, now[name])} came; choose another --output, or remove that folder"
+                f"{output} holds a sweep with {name} {before.get(name)}, {now[name]} asked for; "
+                "choose another --output, or remove that folder"
             )
     text = json.dumps(now, indent=1) + "\n"
     write_whole(path, lambda partial: partial.write_text(text))
 
 
-def _told(name: str, value: Any) -> str:
-    if name != "dimensions":
-        return str(value)
-    read = (Dimension(**{**parts, "choices": tuple(parts["choices"])}) for parts in value)
-    return f"({'; '.join(dimension.describe() for dimension in read)})"
+def _described(space: Space) -> list[str]:
+    return [describe(key, distribution) for key, distribution in space.items()]
 
 
 def _open(output: Path) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", ExperimentalWarning)  # of the sampler that goes through all
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(output / JOURNAL))),
         pruner=MedianPruner(COMPLETE_TRIALS, FIRST_PRUNING),
@@ -142,38 +142,29 @@ def _begin(study: optuna.Study, search: Search, trials: int, default: dict[str, 
         return interrupted[0]
     if not any(trial.state == TrialState.WAITING for trial in done):
         tried = [trial.params for trial in done]
-        if len(tried) >= min(trials, _combinations(search)):
+        if len(tried) >= min(trials, size(search.space)):
             return None
         study.enqueue_trial(default if default and not done else propose(done, search))
-    return study.ask(_distributions(search.dimensions)).number
+    return study.ask(dict(search.space)).number
 
 
-def propose(done: Sequence[FrozenTrial], search: Search) -> dict[str, Value]:
-    """Settings to try next, which follow from the trials that are done and the seed alone."""
+def propose(done: Sequence[FrozenTrial], search: Search) -> dict[str, Any]:
+    """Settings to try next, which follow from the trials that are done and the seed alone.
+
+    A small space is gone through: what the estimator proposes again is replaced by what was not tried.
+    """
     tried = [trial.params for trial in done]
-    for attempt in range(ATTEMPTS):
-        seed = np.random.SeedSequence([search.seed, len(done), attempt]).generate_state(1)[0]
-        sampler = TPESampler(n_startup_trials=RANDOM_TRIALS, seed=int(seed))
+    seeds = np.random.SeedSequence([search.seed, len(done)]).generate_state(ATTEMPTS).tolist()
+    samplers: list[BaseSampler] = [TPESampler(n_startup_trials=RANDOM_TRIALS, seed=n) for n in seeds]
+    if size(search.space) < math.inf:
+        samplers.append(BruteForceSampler(seed=seeds[0]))
+    for sampler in samplers:
         scratch = optuna.create_study(sampler=sampler)
         scratch.add_trials(done)
-        asked = scratch.ask(_distributions(search.dimensions)).params
-        values = {d.key: d.rounded(asked[d.key]) for d in search.dimensions}
+        values = scratch.ask(dict(search.space)).params
         if values not in tried:
-            return values
-    rng = np.random.default_rng([search.seed, len(done)])
-    while values in tried and len(tried) < _combinations(search) < math.inf:
-        values = {d.key: d.drawn(rng) for d in search.dimensions}
+            break
     return values
-
-
-def _combinations(search: Search) -> float:
-    return math.prod(dimension.size for dimension in search.dimensions)
-
-
-def _distributions(
-    dimensions: Sequence[Dimension],
-) -> dict[str, optuna.distributions.BaseDistribution]:
-    return {dimension.key: dimension.distribution() for dimension in dimensions}
 
 
 def _one_trial(
@@ -189,7 +180,7 @@ def _one_trial(
     """Train, and write into the study what became of it."""
     frozen = study.get_trials(deepcopy=False)[number]
     trial = Trial(study, frozen._trial_id)  # as it was when interrupted
-    words = [d.setting(frozen.params[d.key]) for d in search.dimensions]
+    words = [setting(key, value) for key, value in frozen.params.items()]
     progress.note(f"trial {number + 1} of {trials}: {' '.join(words)}")
     folder = output / TRIALS / f"{number:03d}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from osse.twin.scores import scores_of
 from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
 
 BASELINES = ("climatology", "persistence", "oi")
+TRUTH = "Twin experiment of DeepDA: the truth, a simulated ocean"
 
 
 def evaluate(
@@ -40,7 +41,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Cycle the analyser and the baselines through a twin; write fields, scores and report."""
     about = {
-        "title": "DeepDA twin experiment",
+        "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
+        "processing_level": "synthetic",
         "source": f"DeepDA {versions()['deepda']}",
         "config": dump(config),
         "checkpoint": (output / "checkpoint" / MODEL).read_text()
@@ -51,7 +53,7 @@ def evaluate(
     ocean = torch.from_numpy(twin.space.grid.ocean)
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)
-        write_truth(twin, output / "truth.nc", about)
+        write_truth(twin, output / "truth.nc", about | {"title": TRUTH})
         observed, errors = superobservations(twin)
     milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
@@ -72,7 +74,7 @@ def evaluate(
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
     both: dict[str, Analyser] = {"analysis": analyser, "oi": oi}
     with clock.stage("increments"):
-        single_observations(both, twin.space).to_netcdf(output / INCREMENTS)
+        write_whole(output / INCREMENTS, single_observations(both, twin.space).to_netcdf)
     scores |= {
         **more,
         "across_land": across_land(both, twin.space),

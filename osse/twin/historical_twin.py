@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.assimilation.observed_ocean import require_years
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import DeepDAError
 from deepda.base.progress import Progress
@@ -44,6 +45,7 @@ class TwinOfHistory:
         thetao: (time, depth, lat, lon) degC, lazy, whole years from FIRST_YEAR on.
     """
 
+    synthetic = True
     fallible = False
     edition = ""
 
@@ -87,7 +89,7 @@ class TwinOfHistory:
         known = self._windows
         if step == len(known) or (known.start[step], known.end[step]) != (start, end):
             raise HistoryError(
-                f"a window from {start} to {end} came, the twin of history has {known.per_year} a "
+                f"a window from {start} to {end} asked for, the twin of history has {known.per_year} a "
                 f"year of {self.years[0]}-{self.years[-1]}; ask for one of those"
             )
         year, season = divmod(step, known.per_year)
@@ -114,8 +116,11 @@ def twin_of_history(
     another model, the climatology is that of the REFERENCE_YEARS, as an observed one would be.
 
     Raises:
+        PeriodError: years that the settings ask for are not among them.
         OceanError, OutputError: the truth cannot be simulated or written.
     """
+    wanted = config.reanalysis
+    require_years(range(wanted.start, wanted.end + 1), range(FIRST_YEAR, LAST_YEAR + 1))
     path = folder / "history.nc"
     if path.exists():
         progress.note(f"history: {path} is there and is used again")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser, Observations
 from deepda.assimilation.state import StateSpace
-from deepda.geometry.grid import EARTH_RADIUS, Grid
+from deepda.geometry.grid import Grid
 
 # (degrees north, degrees east, m): a wave guide, a western boundary current, a strong zonal flow.
 PLACES: Mapping[str, tuple[float, float, float]] = {
@@ -94,12 +94,6 @@ def increment(method: Analyser, space: StateSpace, cell: tuple[int, int, int]) -
 def nearest_water(grid: Grid, lat: float, lon: float, depth: float) -> tuple[int, int, int] | None:
     """(layer, row, column) of the nearest water cell, None beyond FARTHEST."""
     layer = int(np.abs(grid.depth - depth).argmin())
-    north, east = np.deg2rad(grid.lat)[:, None], np.deg2rad(grid.lon)[None]
-    cosine = np.sin(north) * np.sin(np.deg2rad(lat)) + np.cos(north) * np.cos(np.deg2rad(lat)) * np.cos(
-        east - np.deg2rad(lon)
-    )
-    distance = np.where(
-        grid.ocean[layer], EARTH_RADIUS / 1e3 * np.arccos(np.clip(cosine, -1, 1)), np.inf
-    )
+    distance = np.where(grid.ocean[layer], grid.distance_to(lat, lon) / 1e3, np.inf)
     row, column = np.unravel_index(int(distance.argmin()), distance.shape)
     return (layer, int(row), int(column)) if distance[row, column] < FARTHEST else None

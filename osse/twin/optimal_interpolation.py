@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -93,9 +93,18 @@ def tuned_interpolation_of(
 
 
 def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:
-    """The tuned baseline of a run; its covariance is fitted again on the training anomalies."""
-    with safe_open(folder / FILE, "pt") as file:
-        reach = {name: float(value) for name, value in (file.metadata() or {}).items()}
-        inflation, error = file.get_tensor("inflation"), file.get_tensor("error_stddev")
+    """The tuned baseline of a run; its covariance is fitted again on the training anomalies.
+
+    Raises:
+        CheckpointError: the file is broken.
+    """
+    try:
+        with safe_open(folder / FILE, "pt") as file:
+            reach = {name: float(value) for name, value in (file.metadata() or {}).items()}
+            inflation, error = file.get_tensor("inflation"), file.get_tensor("error_stddev")
+    except (SafetensorError, OSError, ValueError) as reason:
+        raise CheckpointError(
+            f"{folder / FILE} is broken ({reason}); remove it and give `deepda osse run` again"
+        ) from reason
     fitted = OptimalInterpolation.fit(anomalies, grid, **reach, inflation=1.0)
     return replace(fitted.with_inflation(inflation), error_stddev=error)

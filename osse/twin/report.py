@@ -211,7 +211,7 @@ def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
             f"50 % intervals hold {trusted['coverage']['0.5']:.0%} of the truths and 90 % intervals "
             f"{trusted['coverage']['0.9']:.0%}. Spread over error by region: "
             + ", ".join(f"{name} {ratio:.2f}" for name, ratio in regions.items())
-            + ". Departures of the observations tell their error (Desroziers et al. 2005) to be "
+            + ". Desroziers diagnostics (Desroziers et al. 2005): the observation error is "
             f"{_range(told['observation'])} of the assumed one, by depth, and that of the analysis "
             f"where it is observed {_range(told['analysis'])} of the stated one."
         ),

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-import yaml
 
 from deepda.assimilation.state import StateSpace
-from deepda.base.files import write_whole
+from deepda.base.files import checksum
 from deepda.base.progress import Clock, Progress
 from deepda.climatology.seasonal import Climatology as SeasonalClimatology
-from deepda.control.prepare import ControlError, open_prepared, prepare_control, sha256
+from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import windows
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
 from deepda.runs.error_samples import save_error_samples
+from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
-from deepda.settings.compose import CONFIG_FILE, dump, saved_config
-from deepda.settings.schema import Config, ConfigError
-from deepda.training.trainer import STATE, Recipe
+from deepda.settings.compose import CONFIG_FILE, saved_config
+from deepda.settings.schema import Config
+from deepda.training.trainer import LEARNING, STATE, Recipe
 from osse.twin.control_years import Control
 from osse.twin.evaluation import evaluate
 from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
@@ -41,9 +42,12 @@ def run(config: Config, output: Path) -> dict[str, Any]:
         DeepDAError: settings, files or control simulation that cannot be used.
     """
     clock = Clock()
-    require_same_settings(config, output)
-    with Progress(log=output / "log.txt") as progress:
-        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
+    with run_folder(output) as folder:
+        if is_finished(folder, config):
+            return folder.scores() or {}
+        require_same_settings(config, folder)
+        folder.keep_settings(config)
+        progress = folder.progress
         with twin_training(config, output, clock, progress) as training:
             trained, history = _train(config, training, output, clock, progress)
             with clock.stage("tune optimal interpolation"):
@@ -54,21 +58,41 @@ def run(config: Config, output: Path) -> dict[str, Any]:
         return evaluate(twin, trained, oi, config, output, clock, progress, {"history": history})
 
 
-def require_same_settings(config: Config, output: Path) -> None:
+FREE = ("output", "device", "reanalysis", "data")  # settings that no part of a run depends on
+OF_CONTROL = ("control", "grid", "per_year")  # settings that the control simulation depends on
+
+
+def is_finished(folder: RunFolder, config: Config) -> bool:
+    """Whether the run is there, scored with the same settings; says so."""
+    if not (folder.path / CONFIG_FILE).exists():
+        return False
+    return folder.nothing_to_do(*_settings(folder, config, lambda section: section not in FREE))
+
+
+def require_same_settings(config: Config, folder: RunFolder) -> None:
     """Refuse to go on with a run of other settings; its parts would not belong together.
 
+    Only the settings count that something in the folder was made with: a run that was refused before
+    it made anything binds nothing.
+
     Raises:
-        ConfigError: the folder holds a run, and a setting differs.
+        ConfigError: a setting differs.
     """
-    if not (output / CONFIG_FILE).exists():
+    if not (folder.path / CONFIG_FILE).exists():
         return
-    before, now = (yaml.safe_load(dump(c)) for c in (saved_config(output), config))
-    for name in sorted(set(now) - {"output", "device", "reanalysis", "data"}):
-        if before[name] != now[name]:
-            raise ConfigError(
-                f"{output} holds a run with {name} {before[name]}, {now[name]} asked for; "
-                "choose another --output, or remove that folder"
-            )
+    if any((folder.path / name).exists() for name in ("checkpoint", STATE, LEARNING)):
+        folder.require_same(*_settings(folder, config, lambda section: section not in FREE))
+    elif (folder.path / "control.nc").exists():
+        folder.require_same(*_settings(folder, config, lambda section: section in OF_CONTROL))
+
+
+def _settings(
+    folder: RunFolder, config: Config, counts: Callable[[str], bool]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings by dotted key, there and asked for, of the sections that count."""
+    both = (flat_settings(saved_config(folder.path)), flat_settings(config))
+    there, asked = ({k: v for k, v in flat.items() if counts(k.split(".")[0])} for flat in both)
+    return there, asked
 
 
 def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[str, Any]:
@@ -81,8 +105,9 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         DeepDAError: a run or files that cannot be used.
     """
     clock = Clock()
-    with Progress(log=output / "log.txt") as progress:
-        write_whole(output / CONFIG_FILE, lambda path: path.write_text(dump(config)))
+    with run_folder(output) as folder:
+        folder.keep_settings(config)
+        progress = folder.progress
         analyser, space = load_analyser(run / "checkpoint", config.generator)
         with clock.stage("control"):
             other = _another_truth(truth, config, space, output, progress)
@@ -104,7 +129,7 @@ def prepared_truth(paths: list[Path], config: Config, output: Path, progress: Pr
     with xr.open_dataset(path, decode_times=False) as file:
         sources = json.loads(file.attrs.get("source_sha256", "[]"))
         names = json.loads(file.attrs.get("source_files", "[]"))
-    if sorted(sources) != sorted(sha256(file) for file in paths):
+    if sorted(sources) != sorted(checksum(file) for file in paths):
         raise ControlError(
             f"{path} was made from {', '.join(names) or 'the built-in synthetic ocean'}, expected "
             f"{', '.join(file.name for file in paths)} with the content it has now; choose another "

@@ -16,17 +16,18 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.assimilation.cycle import Analyser, Observations, cycle, require_physical
+from deepda.assimilation.cycle import Analyser, Nothing, Observations, cycle, filtered, run_cycle
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import SuperObs, superobs
+from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows
-from deepda.networks.innovation import influence
 from deepda.observations.errors import ERRORS, ErrorModel, window_rng
 from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
 from deepda.observations.table import compact
 from deepda.output.netcdf import AnalysisWriter, in_background
+from deepda.output.results import ResultWriter
 from deepda.settings.schema import Config, ConfigError, HistoricalObservations, RandomObservations
 from osse.observing.observing_system import ObservingSystem, PlaceNetwork, RandomNetwork
 
@@ -88,7 +89,7 @@ def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, M
         return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
     if not isinstance(chosen, HistoricalObservations):
         raise ConfigError(
-            f"observations={chosen.kind} came, expected synthetic ones to train and to prove skill on; "
+            f"observations={chosen.kind} found, expected synthetic ones to train and to evaluate on; "
             "leave it out here and write it behind `deepda reanalysis`"
         )
     return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
@@ -115,20 +116,22 @@ def validation_network(config: Config, grid: Grid) -> GriddedNetwork:
 
 def write_observations(twin: Twin, path: Path, progress: Progress) -> int:
     """All observations of the twin as one Parquet table; returns the number of rows."""
+    return write_whole(path, lambda hidden: _write_observations(twin, hidden, progress))
+
+
+def _write_observations(twin: Twin, path: Path, progress: Progress) -> int:
     rows, writer = 0, None
-    partial = path.with_name(f".{path.name}.part")
     try:
         for step in progress.track(range(len(twin.windows)), "Observing the truth", len(twin.windows)):
             table = compact(twin.table(step))
             table = table.astype({"platform_type": str, "platform_id": str})
             batch = pa.Table.from_pandas(table, preserve_index=False)
-            writer = writer or pq.ParquetWriter(partial, batch.schema, compression="zstd")
+            writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
             writer.write_table(batch)
             rows += len(table)
     finally:
         if writer is not None:
             writer.close()
-    partial.replace(path)
     return rows
 
 
@@ -174,26 +177,16 @@ def analyse(
     written = variables if full else variables[:1]
     writer = AnalysisWriter(path, space.grid, twin.windows, variables=written, attributes=attributes)
     with torch.inference_mode(), in_background(writer) as out:
-        device = analyser.first_guess(1).mean.device
-        windows = (twin.observations(step, device) for step in range(steps))
-        pairs = Stopwatch(cycle(analyser, analyser.first_guess(1), windows))
-        for step, (background, analysis) in enumerate(progress.track(pairs, title, total=steps)):
-            require_physical(analysis)
-            season = int(twin.windows.season[step])
-            extra: dict[str, NDArray] = {}
-            if full:
-                share = influence(background.spread[0], analysis.spread[0])
-                extra = {
-                    "stddev": space.kelvin(analysis.spread[0]),
-                    "influence": share.cpu().numpy(),
-                    "background": space.celsius(background.mean[0], season),
-                }
-            out.write(step, space.celsius(analysis.mean[0], season), **extra)
-    return 1e3 * pairs.seconds / steps
+        first = analyser.first_guess(1)
+        windows = (twin.observations(step, first.mean.device) for step in range(steps))
+        made = Stopwatch(cycle(analyser, first, windows))
+        results = filtered(progress.track(made, title, total=steps))
+        run_cycle(results, ResultWriter(out, written, space, twin.windows.season), Nothing())
+    return 1e3 * made.seconds / steps
 
 
 class Stopwatch:
-    """An iterator that knows how long its items took to come."""
+    """An iterator that measures the seconds its items take to be made."""
 
     def __init__(self, items: Iterator) -> None:
         self._items, self.seconds = items, 0.0

@@ -71,9 +71,9 @@ class ValidationYears:
         with torch.inference_mode():
             first = analyser.first_guess(1)
         observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
-        for step, (_, analysis) in enumerate(inferred(cycle(analyser, first, observed))):
-            if step >= self.spinup:
-                yield step, analysis
+        for number, step in enumerate(inferred(cycle(analyser, first, observed))):
+            if number >= self.spinup:
+                yield number, step.analysis
 
     def _square(self, standardised: torch.Tensor) -> NDArray[np.float64]:
         """(L, Y, X) K2."""

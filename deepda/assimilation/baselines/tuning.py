@@ -98,7 +98,7 @@ def mean_square_error(analyser: OptimalInterpolation, validation: Validation, ba
     total, scored = torch.zeros(batch, *analyser.ocean.shape), 0
     analysis = analyser.first_guess(batch)
     for number, (observations, truth) in enumerate(validation.windows()):
-        _, analysis = next(cycle(analyser, analysis, [observations]))
+        analysis = next(cycle(analyser, analysis, [observations])).analysis
         require_physical(analysis)
         if number >= validation.spinup:
             total += (analysis.mean - truth).square()

@@ -1,0 +1,165 @@
+"""The vertical axis of a file: layers in metres, positive down, from what the file declares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from deepda.base.units import UnitError, convert
+from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of
+from deepda.geometry.mesh import midway_bounds
+
+VERTICAL = ("lev", "olevel", "depth", "deptht", "z_t", "level", "z_l", "st_ocean", "z", "zt", "nav_lev")
+FEWEST_INDICES = 4  # axes 1, 2, 3, ... of so many levels count them
+DEEPEST = 12_000.0  # m, below any sea floor
+APART = 0.1  # of a layer: neighbouring layers may be so far apart
+
+
+def find_layers(dataset: xr.Dataset, dims: Sequence[str], name: str) -> tuple[str | None, Floats]:
+    """The vertical dimension out of `dims` (None for a scalar depth) and its layers (depth, 2), m down.
+
+    Raises:
+        ControlError: several dimensions, no depth, units that are no length, a sign against
+            `positive`, levels that count or turn back, layers that cross, leave gaps, do not hold
+            their centres or lie below any sea floor.
+    """
+    if len(dims) > 1:
+        raise ControlError(
+            f"{name} has dimensions {', '.join(dims)} beside time and the horizontal, "
+            "expected depth alone; choose one of each member or region first"
+        )
+    axis = _vertical_axis(dataset, dims, name)
+    centre = metres_down(dataset[axis].values, dataset[axis].attrs, axis)
+    bounds = _declared_bounds(dataset, axis)
+    layers = layers_from_centres(centre) if bounds is None else bounds
+    _require_layers(layers, centre, axis)
+    return (dims[0] if dims else None), layers
+
+
+def metres_down(values: Floats, attributes: dict[str, str], name: str) -> Floats:
+    """(depth) metres below the surface of a vertical coordinate.
+
+    Raises:
+        ControlError: units that are no length, a missing value, a sign against `positive`, indices,
+            or a coordinate that turns back.
+    """
+    units = str(attributes.get("units", "none"))
+    try:
+        depth = convert(np.atleast_1d(values), units, "m")
+    except UnitError as error:
+        raise ControlError(
+            f"the depth {name} has units {units}, expected a length such as m or cm; set them, or "
+            "bring the file to depth levels first"
+        ) from error
+    step = np.diff(depth)
+    if not np.isfinite(depth).all() or not (np.all(step > 0) or np.all(step < 0)):
+        raise ControlError(
+            f"the depth {name} does not run one way, expected each level once from top to bottom or "
+            "the reverse; sort the file along it"
+        )
+    up = str(attributes.get("positive", "")).lower() == "up"
+    signs = {float(sign) for sign in np.sign(depth) if sign}
+    if (
+        len(signs) > 1
+        or (signs == {1.0} and up)
+        or (signs == {-1.0} and attributes.get("positive") and not up)
+    ):
+        raise ControlError(
+            f"the depth {name} runs from {depth[0]:g} to {depth[-1]:g} m with positive="
+            f"{attributes.get('positive', 'none')}, expected signs as the attribute says; correct it"
+        )
+    if counts_levels(np.atleast_1d(values)):
+        raise ControlError(
+            f"the depth {name} counts its levels {values[0]:g}, {values[1]:g}, {values[2]:g}, ..., "
+            "expected metres; replace the indices by the depths of the levels"
+        )
+    return np.abs(depth)
+
+
+def counts_levels(values: Floats) -> bool:
+    """Whether a coordinate holds 0, 1, 2, ... or 1, 2, 3, ..., which are no depths."""
+    size = values.size
+    return size >= FEWEST_INDICES and bool(
+        np.array_equal(values, np.arange(size)) or np.array_equal(values, np.arange(1, size + 1))
+    )
+
+
+def layers_from_centres(centre: Floats) -> Floats:
+    """(depth, 2) layers whose midpoints are the centres where such exist from the surface down.
+
+    Else the edges lie midway between centres, the first at the surface.
+    """
+    order = np.argsort(centre)
+    ranked = centre[order]
+    edges = np.zeros(ranked.size + 1)
+    for k, middle in enumerate(ranked):
+        edges[k + 1] = 2 * middle - edges[k]
+    nested = np.all(edges[1:] > ranked) and np.all(edges[:-1] < ranked)
+    if not nested:
+        edges = np.append(0.0, midway_bounds(ranked)[:, 1])
+    layers = np.empty((centre.size, 2))
+    layers[order] = np.stack([edges[:-1], edges[1:]], axis=1)
+    return layers
+
+
+def _vertical_axis(dataset: xr.Dataset, dims: Sequence[str], name: str) -> str:
+    own = [
+        str(key)
+        for key in dataset.variables
+        if dataset[key].dims == tuple(dims)
+        and dataset[key].dtype.kind in "fiu"
+        and _looks_vertical(str(key), dataset[key])
+    ]
+    if not own:
+        raise ControlError(
+            f"{name} has no depth coordinate, expected one in m or cm, positive down; "
+            "give a three-dimensional field"
+        )
+    return dims[0] if dims and dims[0] in own else own[0]
+
+
+def _looks_vertical(name: str, axis: xr.DataArray) -> bool:
+    said = axis.attrs.get("standard_name") == "depth" or axis.attrs.get("axis") == "Z"
+    return (said or name in VERTICAL or "positive" in axis.attrs) and "bounds" not in name
+
+
+def _declared_bounds(dataset: xr.Dataset, axis: str) -> Floats | None:
+    """(depth, 2) m, upper first; of the `bounds` of an axis, or of POP's z_w_top and z_w_bot."""
+    bounds, attributes = bounds_of(dataset, axis), dataset[axis].attrs
+    if bounds is None and axis == "z_t" and {"z_w_top", "z_w_bot"} <= set(dataset.variables):
+        bounds = np.stack([dataset["z_w_top"].values, dataset["z_w_bot"].values], axis=-1)
+    elif bounds is not None:
+        attributes = {**attributes, **dataset[bounds_name(dataset[axis])].attrs}
+    if bounds is None:
+        return None
+    units = str(attributes.get("units"))
+    try:
+        return np.sort(np.abs(convert(np.atleast_2d(bounds), units, "m")), axis=1)
+    except UnitError as error:
+        raise ControlError(f"the bounds of the depth {axis}: {error}") from error
+
+
+def _require_layers(layers: Floats, centre: Floats, axis: str) -> None:
+    inside = (layers[:, 0] <= centre) & (centre <= layers[:, 1])
+    ranked = layers[np.argsort(layers[:, 0])]
+    crossing = ranked[1:, 0] < ranked[:-1, 1] * (1 - 1e-6)
+    thick = np.diff(ranked, axis=1)[:, 0]
+    if not inside.all() or crossing.any() or np.any(thick <= 0):
+        raise ControlError(
+            f"the layers of {axis} cross or do not hold their centres, expected bounds "
+            "in the unit of the axis; mend the bounds or remove them"
+        )
+    gap = ranked[1:, 0] - ranked[:-1, 1] > APART * np.minimum(thick[1:], thick[:-1])
+    if gap.any():
+        lower = int(np.argmax(gap))
+        raise ControlError(
+            f"the layers of {axis} leave {ranked[lower, 1]:g} to {ranked[lower + 1, 0]:g} m out, "
+            "expected layers side by side; mend the bounds or remove them, or give all levels"
+        )
+    if layers.max() > DEEPEST:
+        raise ControlError(
+            f"the layers of {axis} reach {layers.max():g} m, expected at most {DEEPEST:g}, the depth of "
+            "the sea; check the units of the depth"
+        )

@@ -1,0 +1,222 @@
+"""Which variable of a file is its temperature, of which kind, and how it becomes potential.
+
+`standard_name` comes before the long name, that before the name of the variable. Conservative and
+in-situ temperature become potential temperature with the salinity of the same file (TEOS-10, McDougall
+and Barker 2011, by gsw); without it they are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gsw
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.base.units import UnitError, convert
+from deepda.control.axes import ControlError, Floats
+
+POTENTIAL, CONSERVATIVE, IN_SITU = "potential", "conservative", "in-situ"
+KINDS = {
+    "sea_water_potential_temperature": POTENTIAL,
+    "sea_water_conservative_temperature": CONSERVATIVE,
+    "sea_water_temperature": IN_SITU,
+    "sea_surface_temperature": POTENTIAL,  # at the surface both are one
+}
+# CMIP6, NEMO 3, CESM, NEMO 4, GODAS, MITgcm
+NAMES = ("thetao", "votemper", "TEMP", "toce", "pottmp", "THETA")
+NAMED_KINDS = {
+    **dict.fromkeys((*NAMES, "theta"), POTENTIAL),
+    "bigthetao": CONSERVATIVE,
+    "t_an": IN_SITU,
+    "t_mn": IN_SITU,
+}
+SALINITY_NAMES = ("so", "vosaline", "SALT", "soce", "salinity", "salt")
+ABSOLUTE = "sea_water_absolute_salinity"
+SALINITIES = ("sea_water_practical_salinity", "sea_water_salinity", ABSOLUTE)
+NO_MEAN = ("standard_deviation", "variance", "maximum", "minimum", "range", "sum")  # of cell_methods
+PSS_PER_SA = 35.16504 / 35  # g/kg, reference composition (where the atlas of gsw has no anomaly)
+SALTIEST = 50.0
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """The variable that holds a file's temperature.
+
+    Attributes:
+        name: of the variable.
+        kind: POTENTIAL, CONSERVATIVE or IN_SITU.
+        assumption: what the file does not declare and is assumed, in words; empty if nothing.
+    """
+
+    name: str
+    kind: str
+    assumption: str
+
+
+def candidates(dataset: xr.Dataset) -> list[Temperature]:
+    """The variables that can be a model's temperature: the potential ones, else the others."""
+    fit = []
+    for key, field in dataset.data_vars.items():
+        kind, declared = kind_of(field)
+        if field.ndim < 2 or kind is None or _not_a_mean(field) or kind_is_surface(field):
+            continue
+        if declared or str(key) in NAMED_KINDS:
+            fit.append(_temperature(str(key), kind, declared))
+    first = [one for one in fit if one.kind == POTENTIAL]
+    return first or fit
+
+
+def find_temperature(dataset: xr.Dataset, variable: str | None, path: str) -> Temperature:
+    """The temperature of a file: `variable`, or the only one that fits.
+
+    Raises:
+        ControlError: none fits, or several do; `variable` is not there, or holds something else.
+    """
+    if variable is not None and variable in dataset:
+        return _chosen(dataset[variable], path)
+    fit = [] if variable is not None else candidates(dataset)
+    if len(fit) > 1:
+        raise ControlError(
+            f"{path} holds {' and '.join(one.name for one in fit)}, expected one potential temperature; "
+            "choose one with --variable NAME"
+        )
+    if not fit:
+        raise ControlError(
+            f"{path} holds no {variable or 'potential temperature'} but "
+            f"{', '.join(map(str, list(dataset.data_vars)[:8]))}, expected thetao, TEMP, "
+            "votemper or a variable of that standard name; choose one with --variable NAME, or give "
+            "other files"
+        )
+    return fit[0]
+
+
+def kind_of(field: xr.DataArray) -> tuple[str | None, bool]:
+    """The kind of temperature of a variable, None if none or unknown; whether it is declared."""
+    standard = str(field.attrs.get("standard_name", "")).split()
+    if standard:
+        return (KINDS.get(standard[0]) if len(standard) == 1 else None), True
+    words = str(field.attrs.get("long_name", "")).lower().replace("-", " ")
+    for word, kind in (("conservative", CONSERVATIVE), ("potential", POTENTIAL), ("in situ", IN_SITU)):
+        if f"{word} temperature" in words or (word == "in situ" and word in words):
+            return kind, True
+    return NAMED_KINDS.get(str(field.name)), False
+
+
+def kind_is_surface(field: xr.DataArray) -> bool:
+    """Whether a variable declares the temperature of the surface alone."""
+    return str(field.attrs.get("standard_name", "")) == "sea_surface_temperature"
+
+
+def in_celsius(field: xr.DataArray, path: str) -> xr.DataArray:
+    """The values in degC float64, by the units that the file declares.
+
+    Raises:
+        ControlError: no units, or none of temperature.
+    """
+    units = str(field.attrs.get("units", "none"))
+    try:
+        zero, one = convert([0.0, 1.0], units, "degC")
+    except UnitError as error:
+        raise ControlError(
+            f"{path} gives {field.name} in units {units}, expected degC or K; set the "
+            "attribute if the values are temperatures, or choose another variable"
+        ) from error
+    values = xr.DataArray(field.variable, name="thetao")
+    return values if (zero, one) == (0, 1) else values.astype(np.float64) * (one - zero) + zero
+
+
+def find_salinity(dataset: xr.Dataset, like: xr.DataArray) -> xr.DataArray | None:
+    """Salinity on the dimensions of a temperature, if a file has it."""
+    for key, field in dataset.data_vars.items():
+        standard = str(field.attrs.get("standard_name", ""))
+        fits = standard in SALINITIES or (not standard and str(key) in SALINITY_NAMES)
+        if fits and set(field.dims) == set(like.dims):
+            return field
+    return None
+
+
+def as_potential(
+    kind: str,
+    temperature: xr.DataArray,
+    salinity: xr.DataArray,
+    absolute: bool,
+    place: tuple[Floats, Floats, Floats],
+) -> xr.DataArray:
+    """Potential temperature, degC, of values (time, depth, y, x), lazily.
+
+    Args:
+        kind: CONSERVATIVE or IN_SITU.
+        temperature: degC.
+        salinity: g/kg if `absolute`, else PSS-78.
+        place: middle of the layers (depth) in m, latitude and longitude (y, x) in degrees.
+    """
+
+    def convert_block(values: NDArray, salt: NDArray) -> NDArray[np.float32]:
+        return potential(kind, values, salt, absolute, place).astype(np.float32)
+
+    return xr.apply_ufunc(
+        convert_block, temperature, salinity, dask="parallelized", output_dtypes=[np.float32]
+    )
+
+
+def potential(
+    kind: str,
+    temperature: NDArray,
+    salinity: NDArray,
+    absolute: bool,
+    place: tuple[Floats, Floats, Floats],
+) -> Floats:
+    """Potential temperature (..., depth, y, x) degC; arguments as `as_potential`."""
+    depth, lat, lon = place
+    lat, lon = (np.where(np.isfinite(x), x, 0.0) for x in (lat, lon))
+    pressure = gsw.p_from_z(-depth[:, None, None], lat)
+    salt = salinity
+    if not absolute:
+        exact = gsw.SA_from_SP(salinity, pressure, lon, lat)
+        salt = np.where(np.isfinite(exact), exact, salinity * PSS_PER_SA)
+    if kind == CONSERVATIVE:
+        return np.asarray(gsw.pt_from_CT(salt, temperature))
+    return np.asarray(gsw.pt0_from_t(salt, temperature, pressure))
+
+
+def require_salinity(salinity: NDArray, temperature: NDArray, path: str) -> None:
+    """Refuse salinity of a step that is missing where there is temperature, or no salinity of the sea.
+
+    Raises:
+        ControlError: with the number of values.
+    """
+    wet = np.isfinite(temperature)
+    here = salinity[wet]
+    wrong = ~(np.isfinite(here) & (here >= 0) & (here <= SALTIEST))
+    if wrong.any() or (here.size and np.median(here) < 1):
+        raise ControlError(
+            f"{path} has {wrong.sum()} values of water without salinity of 0 to {SALTIEST:g} (median "
+            f"{np.nanmedian(here):.3g}), expected g/kg or PSS-78 wherever there is temperature; correct "
+            "the salinity, or convert the temperature to potential temperature"
+        )
+
+
+def _chosen(field: xr.DataArray, path: str) -> Temperature:
+    kind, declared = kind_of(field)
+    standard = field.attrs.get("standard_name")
+    if (standard and kind is None) or _not_a_mean(field):
+        raise ControlError(
+            f"{path} declares {field.name} as {standard or field.attrs.get('cell_methods')}, expected "
+            "mean sea water potential temperature; choose another variable with --variable NAME"
+        )
+    return _temperature(str(field.name), kind or POTENTIAL, declared)
+
+
+def _temperature(name: str, kind: str, declared: bool) -> Temperature:
+    assumed = (
+        f"{name} declares no kind of temperature (standard_name) and is taken for {kind} temperature"
+    )
+    return Temperature(name, kind, "" if declared else assumed)
+
+
+def _not_a_mean(field: xr.DataArray) -> bool:
+    methods = str(field.attrs.get("cell_methods", ""))
+    words = f"{field.attrs.get('standard_name', '')} {field.attrs.get('long_name', '')}".lower()
+    return any(f"time: {word}" in methods for word in NO_MEAN) or "anomal" in words

@@ -1,0 +1,164 @@
+"""The times of a file: the middle and the bounds of each step, in the calendar that the file declares.
+
+Stamps without bounds are taken for what they can only be: one in each calendar day or month, at the
+same hour or on the same day, is the mean of that day or month. Stamps on the edge between two could
+mean either and are refused where windows are made (`deepda.control.binning`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import cftime
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of
+
+Dates = NDArray[np.object_]
+
+CALENDARS = {
+    "standard",
+    "gregorian",
+    "proleptic_gregorian",
+    "noleap",
+    "365_day",
+    "all_leap",
+    "366_day",
+    "360_day",
+    "julian",
+}
+DAY = timedelta(days=1)
+EDGE = timedelta(minutes=10)  # a stamp so near to midnight lies on the edge of its day
+OUTSIDE = 0.01  # of a step: a stamp may lie so far beyond its bounds, by rounding
+SPREAD = 0.06  # of a month: stamps amid months of 28 to 31 days differ by so much
+
+
+def find_times(
+    dataset: xr.Dataset, dims: Iterable[str], name: str
+) -> tuple[str | None, Dates, Dates | None]:
+    """The time dimension out of `dims`, the middle of each step, and its bounds (time, 2).
+
+    The middle is that of the bounds where the file has them: POP stamps the end of a step.
+
+    Raises:
+        ControlError: no time, a calendar or unit that is not known, a time missing, bounds without
+            length or that do not hold their stamp.
+    """
+    dims = list(dims)
+    axes = [
+        str(key)
+        for key, axis in dataset.variables.items()
+        if " since " in str(axis.attrs.get("units", ""))
+        and axis.ndim <= 1
+        and set(axis.dims) <= set(dims)
+        and "bound" not in str(key)
+        and "bnds" not in str(key)
+    ]
+    axes.sort(key=lambda key: (-dataset[key].ndim, key not in dims))
+    if not axes:
+        raise ControlError(
+            f"{name} has no time, expected a coordinate in units like 'days since "
+            "0001-01-01'; add it to the file"
+        )
+    axis, bounds = dataset[axes[0]], bounds_of(dataset, axes[0])
+    along = str(axis.dims[0]) if axis.ndim else None
+    stamps = dates(np.atleast_1d(axis.values).astype(float), axis.attrs, name)
+    if bounds is None:
+        return along, stamps, None
+    bounds = np.atleast_2d(bounds)
+    own = dataset[bounds_name(axis)].attrs
+    attributes = {**axis.attrs, **{key: own[key] for key in ("units", "calendar") if key in own}}
+    if not np.all(bounds[:, 1] > bounds[:, 0]):
+        raise ControlError(
+            f"{name} has time bounds without length, expected beginning before end; mend or remove them"
+        )
+    steps = dates(bounds, attributes, name)
+    _require_stamps_within(stamps, steps, name)
+    return along, dates(bounds.mean(axis=1), attributes, name), steps
+
+
+def dates(numbers: Floats, attributes: dict[str, str], name: str) -> Dates:
+    """Numbers of time as cftime, by the attributes `units` and `calendar` (standard if absent).
+
+    Raises:
+        ControlError: a calendar or unit that is not known, or a number missing.
+    """
+    calendar = str(attributes.get("calendar", "standard")).lower()
+    if calendar not in CALENDARS:
+        raise ControlError(
+            f"{name} has calendar {calendar}, expected one of "
+            f"{', '.join(sorted(CALENDARS))}; set the attribute"
+        )
+    if not np.isfinite(numbers).all():
+        raise ControlError(
+            f"{name} has {np.sum(~np.isfinite(numbers))} missing times, expected one for each step; "
+            "complete them or leave out those steps"
+        )
+    try:
+        return np.asarray(
+            cftime.num2date(numbers, attributes["units"], calendar, only_use_cftime_datetimes=True)
+        )
+    except (ValueError, OverflowError, TypeError) as error:
+        raise ControlError(
+            f"{name} has times in {attributes['units']!r} of calendar {calendar} that "
+            f"cannot be read ({error}); expected e.g. 'days since 0001-01-01'"
+        ) from error
+
+
+def calendar_steps(time: Dates) -> tuple[Dates, str] | None:
+    """Bounds (time, 2) of the days or months that stamps without bounds are means of, and the words.
+
+    None where the stamps are not one in each calendar day or month, or lie on their edges.
+    """
+    if time.size < 2:
+        return None
+    length = float(np.median([step.total_seconds() for step in np.diff(time)])) / DAY.total_seconds()
+    if abs(length - 1) < 0.01 and _one_hour(time):
+        begin = np.array([_midnight(date) for date in time])
+        return np.stack([begin, begin + DAY], axis=1), _words("day", time)
+    if 27 <= length <= 32 and _one_part_of_month(time):
+        begin = np.array([_midnight(date).replace(day=1) for date in time])
+        end = np.array([date + timedelta(days=int(date.daysinmonth)) for date in begin])
+        return np.stack([begin, end], axis=1), _words("month", time)
+    return None
+
+
+def _require_stamps_within(stamps: Dates, steps: Dates, name: str) -> None:
+    margin = np.array([max((end - begin) * OUTSIDE, EDGE) for begin, end in steps])
+    beyond = np.flatnonzero((stamps < steps[:, 0] - margin) | (stamps > steps[:, 1] + margin))
+    if beyond.size:
+        first = beyond[0]
+        raise ControlError(
+            f"{name} has the time {stamps[first]} outside its bounds {steps[first, 0]} to "
+            f"{steps[first, 1]}, expected each time within its own; mend or remove the time bounds"
+        )
+
+
+def _one_hour(time: Dates) -> bool:
+    """Whether the stamps have one time of day, apart from midnight."""
+    into = np.array([date - _midnight(date) for date in time])
+    return bool(into.max() - into.min() < EDGE and into.min() >= EDGE and DAY - into.max() >= EDGE)
+
+
+def _one_part_of_month(time: Dates) -> bool:
+    """Whether the stamps stand at one part of their months, or on one day, apart from the edges."""
+    into = np.array([date - _midnight(date).replace(day=1) for date in time])
+    left = np.array([timedelta(days=int(date.daysinmonth)) for date in time]) - into
+    part = np.array([one / (one + other) for one, other in zip(into, left, strict=True)])
+    steady = np.ptp(part) < 2 * SPREAD or len({date.day for date in time}) == 1
+    last = np.ptp([one / DAY for one in left]) < 0.01
+    months = np.array([12 * date.year + date.month for date in time])
+    return bool(
+        (steady or last) and into.min() >= EDGE and left.min() >= EDGE and np.all(np.diff(months) > 0)
+    )
+
+
+def _midnight(date: cftime.datetime) -> cftime.datetime:
+    return date.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _words(unit: str, time: Dates) -> str:
+    return f"times without bounds, the first {time[0]}, are taken for means of their calendar {unit}"

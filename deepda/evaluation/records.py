@@ -1,0 +1,116 @@
+"""What an evaluation compares: frame, record of a product, comparison of two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.evaluation.calendars import Axis
+from deepda.evaluation.reliability import Reliability
+from deepda.geometry.grid import Grid
+from deepda.verification.basins import basin_weights
+
+BELOW = 150.0  # m: the level shown beside the surface, amid the thermocline
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where and when everything is compared.
+
+    Attributes:
+        grid: cells, with the ocean that all products have.
+        axis: windows.
+        basins: (region, depth, lat, lon) m3.
+        levels: uppermost level, and the one shown below.
+    """
+
+    grid: Grid
+    axis: Axis
+    basins: xr.DataArray
+    levels: tuple[int, int]
+
+    @classmethod
+    def of(cls, grid: Grid, axis: Axis) -> Frame:
+        below = int(np.argmin(np.abs(grid.depth - BELOW)))
+        return cls(grid, axis, basin_weights(grid), (0, below))
+
+    def field(self, values: NDArray, *lead: str) -> xr.DataArray:
+        """(..., depth, lat, lon) with coordinates."""
+        place = {"depth": self.grid.depth, "lat": self.grid.lat, "lon": self.grid.lon}
+        return xr.DataArray(values, place, (*lead, "depth", "lat", "lon"))
+
+    def over_time(self, values: NDArray, part: slice = slice(None), *rest: str) -> xr.DataArray:
+        """(time, ...) with the stamps of the windows."""
+        return xr.DataArray(values, {"time": self.axis.windows.middle[part]}, ("time", *rest))
+
+    @property
+    def season(self) -> NDArray[np.intp]:
+        return self.axis.windows.season
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is known of one product.
+
+    Attributes:
+        name: of the product.
+        cycle: (term, depth, lat, lon) degC, see `seasonal.harmonic_basis`.
+        variance: (depth, lat, lon) K2 of anomalies.
+        means: (time, region, depth) degC by basin.
+        levels: (level, time, lat, lon) K anomalies at the levels of the frame.
+        annual: (layer, year, lat, lon) anomalies: surface (K), heat content by depth (J m-2).
+        isotherm: (time, lon) m, depth of 20 degC within 2 degrees of the equator; None where none is.
+        spectrum: (depth, wavenumber) K2 per cycle per degree; None without stretches of ocean.
+        density: (depth, value) per K.
+    """
+
+    name: str
+    cycle: xr.DataArray
+    variance: xr.DataArray
+    means: xr.DataArray
+    levels: xr.DataArray
+    annual: xr.DataArray
+    isotherm: xr.DataArray | None
+    spectrum: xr.DataArray | None
+    density: xr.DataArray
+
+    @property
+    def stddev(self) -> xr.DataArray:
+        """(depth, lat, lon) K of anomalies."""
+        return self.variance**0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is known of a product against the reference; error = product - reference.
+
+    Attributes:
+        bias: (depth, lat, lon) K.
+        square: (depth, lat, lon) K2, mean square error, bias included.
+        covariance: (depth, lat, lon) K2 of the anomalies of both.
+        by_time: (time, depth) K, root mean square over the ocean.
+        reliability: of the stated spread, None where the product states none.
+    """
+
+    bias: xr.DataArray
+    square: xr.DataArray
+    covariance: xr.DataArray
+    by_time: xr.DataArray
+    reliability: Reliability | None
+
+    @property
+    def rmse(self) -> xr.DataArray:
+        """(depth, lat, lon) K."""
+        return self.square**0.5
+
+
+def correlation(comparison: Comparison, product: Record, reference: Record) -> xr.DataArray:
+    """(depth, lat, lon) of anomalies in time, dimensionless; NaN where one side does not vary."""
+    power = product.variance * reference.variance
+    return comparison.covariance / power.where(power > 0) ** 0.5

@@ -1,0 +1,103 @@
+"""The rows of a window, checked against its background before they are used.
+
+forecast -> background --check_window--> table --superobs--> CheckedObservations --> analysis
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.members import Members
+from deepda.assimilation.state import StateSpace
+from deepda.assimilation.superobs import superobs
+from deepda.feedback.window import Fields, check_window, feedback, usable
+
+SUSPECTS = 3  # rows that an error names
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedObservations(Observations):
+    """Superobservations of the rows that passed the check.
+
+    Attributes:
+        table: all rows of the window with `reason` and `withheld`, the reasons of the check among them.
+        start, end: of the window, half-open.
+        space: grid, scale, and climatology of the observations.
+    """
+
+    table: pd.DataFrame
+    start: np.datetime64
+    end: np.datetime64
+    space: StateSpace
+
+    @classmethod
+    def of(
+        cls,
+        seen: Observations,
+        table: pd.DataFrame,
+        start: np.datetime64,
+        end: np.datetime64,
+        space: StateSpace,
+    ) -> CheckedObservations:
+        """Superobservations with the rows that they come from."""
+        about = (seen.value, seen.precision, seen.season, seen.per_year)
+        return cls(*about, table, start, end, space)
+
+    def suspects(self, background: StateEstimate) -> str:
+        """The used rows furthest from the background, in units of the errors of both."""
+        fields = Fields.of(self.space, int(self.season), background, background)
+        rows = feedback(self.table, self.space.grid, fields)
+        rows = rows[rows["used"]].astype({"temperature": float, "error": float})
+        unsure = np.hypot(rows["spread"], rows["error"])
+        rows = rows.assign(size=(rows["temperature"] - rows["background"]).abs() / unsure)
+        named = [_described(row) for _, row in rows.nlargest(SUSPECTS, "size").iterrows()]
+        return f"; furthest from the background of {str(self.start)[:10]}: {', '.join(named)}"
+
+
+@dataclass(frozen=True, eq=False)
+class WindowOfRows:
+    """A `Window` of rows that are yet to be checked.
+
+    Attributes:
+        table: with `reason` and `withheld`.
+        start, end: of the window, half-open.
+        season: index of the window within its year, (1).
+        space: grid, scale, and climatology of the observations.
+        members: that see them.
+    """
+
+    table: pd.DataFrame
+    start: np.datetime64
+    end: np.datetime64
+    season: Tensor
+    space: StateSpace
+    members: Members
+
+    def to(self, device: torch.device) -> WindowOfRows:
+        """The same for an analyser on a device."""
+        return replace(self, season=self.season.to(device))
+
+    def checked(self, background: StateEstimate) -> CheckedObservations:
+        """The rows that agree with the background of the first member, as superobservations."""
+        space, season = self.space, int(self.season)
+        mean, spread = space.celsius(background.mean[0], season), space.kelvin(background.spread[0])
+        table = check_window(self.table, space.grid, mean, spread)
+        made = superobs(usable(table), space.grid, season, space.climatology)
+        seen = self.members.perturbed(space.observations(made, season), self.start)
+        found = CheckedObservations.of(seen, table, self.start, self.end, space)
+        return found.to(background.mean.device)
+
+
+def _described(row: pd.Series) -> str:
+    """A row in words: its number in a table given in Python, else its platform."""
+    who = f"row {row['row']}" if "row" in row else f"{row['platform_type']} {row['platform_id']}"
+    return (
+        f"{who} with {row['temperature']:.2f} degC at {row['lat']:.2f}N {row['lon']:.2f}E, "
+        f"{row['depth']:.0f} m, where the background has {row['background']:.2f}"
+    )

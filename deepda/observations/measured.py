@@ -1,0 +1,249 @@
+"""The numbers of an own table, in our units, each with its flags: what was measured, where, how well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepda.base.units import UnitError, convert
+from deepda.observations.cells import Cells
+from deepda.observations.columns import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
+from deepda.observations.header import Columns, target_of
+from deepda.observations.numbers_of_tables import Numbers, has_decimal_comma, read_numbers
+from deepda.observations.reading import SUSPECT, ObservationError, ReadOptions
+from deepda.observations.reasons import Reasons
+from deepda.observations.seawater import depth_of
+from deepda.observations.table_flags import read_flags
+
+NAMES = {"value": "temperature", "lat": "latitude", "lon": "longitude"}  # of a quantity, in reasons
+MODES = ("R", "A", "D")  # real time, adjusted, delayed (Argo user's manual, reference table 19)
+FLAGGED = {"value": "temperature", "pressure": "depth", "depth": "depth", "salinity": "salinity"}
+PRACTICAL = ("1", "psu", "pss", "pss-78", "pss78", "practical salinity units", "pss-78 units", "none")
+SALINITIES = (0.0, 45.0)  # PSS-78
+APART = (10.0, 0.05)  # m and share of the depth by which depth and pressure of one row may differ
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The numbers of the rows of a table.
+
+    Attributes:
+        of: lat, lon (degrees), depth (m), pressure (dbar), value (degC), salinity (PSS-78), error (K)
+            -> (row), NaN where missing; only those that the table has.
+        qualities: element -> (row) quality (0..4).
+        assumed: what had to be assumed.
+    """
+
+    of: dict[str, NDArray[np.float64]]
+    qualities: dict[str, NDArray[np.int8]]
+    assumed: list[str]
+
+
+def read_measured(
+    frame: pd.DataFrame,
+    columns: Columns,
+    beside: Mapping[str, str],
+    options: ReadOptions,
+    source: Path,
+    reasons: Reasons,
+) -> Measured:
+    """The numbers of a table and their flags.
+
+    Args:
+        frame: (row) cells.
+        columns: of the table.
+        beside: units by column, given beside the names.
+        options: `units` override all others.
+        source: what to call the table.
+        reasons: rows that cannot be used are marked there.
+
+    Raises:
+        ObservationError: units that are unknown or contradict each other, columns without numbers, or
+            two columns of one quantity that differ.
+    """
+    reading = _Reading(frame, columns, beside, options, source, reasons)
+    for ours in (*NUMBERS, "value"):
+        if ours in columns.of:
+            reading.add(ours)
+    reading.check_positions()
+    reading.check_depths()
+    reading.flag_places()
+    return Measured(reading.of, reading.qualities, reading.assumed)
+
+
+@dataclass
+class _Reading:
+    """The numbers read so far."""
+
+    frame: pd.DataFrame
+    columns: Columns
+    beside: Mapping[str, str]
+    options: ReadOptions
+    source: Path
+    reasons: Reasons
+    of: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    qualities: dict[str, NDArray[np.int8]] = field(default_factory=dict)
+    assumed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        names = [self.columns.of[ours] for ours in (*NUMBERS, "value") if ours in self.columns.of]
+        self.comma = has_decimal_comma(self.frame[name] for name in names)
+        self.adjusted = self._adjusted_rows()
+        if self.columns.flags and not self.columns.argo:
+            self.assumed.append("flags in digits are Argo's (1 good, 2 probably good, 3 suspect, 4 bad)")
+        if self.comma:
+            self.assumed.append("numbers have a decimal comma")
+
+    def add(self, ours: str) -> None:
+        """Read one quantity: numbers, adjusted or not, in our unit, and its flags."""
+        name, of = NAMES.get(ours, ours), self.columns.of
+        numbers = self._numbers(of[ours])
+        adjusted = self._chosen(ours, numbers)
+        if f"{ours}{ADJUSTED}" in of:
+            better = self._numbers(of[f"{ours}{ADJUSTED}"])
+            numbers = Numbers(
+                np.where(adjusted, better.values, numbers.values),
+                np.where(adjusted, better.unreadable, numbers.unreadable),
+            )
+        if ours == "error":
+            self.reasons.mark({"error_impossible": numbers.unreadable})
+        elif ours != "salinity":
+            self.reasons.mark({f"{name}_not_a_number": numbers.unreadable})
+        self.of[ours] = self._in_our_unit(ours, numbers.values)
+        if f"{ours}_again" in of:
+            self._require_same(ours, of[f"{ours}_again"])
+        if ours in FLAGGED:
+            self._flag(ours, FLAGGED[ours], adjusted)
+        if ours == "salinity":
+            lowest, highest = SALINITIES
+            sound = (self.of[ours] >= lowest) & (self.of[ours] <= highest)
+            self.of[ours] = np.where(sound, self.of[ours], np.nan)
+
+    def check_positions(self) -> None:
+        """Refuse a table that goes on under another header."""
+        for ours in ("lat", "lon", "value"):
+            texts = Cells.of(self.frame[self.columns.of[ours]][~self.reasons.none]).texts
+            names = {bare(text)[0] for text in texts} & {
+                bare(column)[0] for column in self.columns.of.values()
+            }
+            if names - {bare(self.columns.of[ours])[0]}:
+                raise ObservationError(
+                    f"{self.source} has a second header with other columns ({', '.join(sorted(names))} "
+                    f"stands in column {self.columns.of[ours]}), expected one; write two files"
+                )
+
+    def check_depths(self) -> None:
+        """Reject rows whose depth and pressure are of different levels, such as the sea floor's."""
+        if "depth" in self.of and "pressure" in self.of:
+            by_pressure = depth_of(self.of["pressure"], self.of["lat"])
+            least, share = APART
+            apart = np.abs(self.of["depth"] - by_pressure) > least + share * np.abs(by_pressure)
+            self.reasons.mark({"depth_contradicts_pressure": apart})
+
+    def flag_places(self) -> None:
+        """Flags of time and position."""
+        for element in ("time", "position"):
+            if element in self.columns.flags:
+                quality, outside, _ = read_flags(self.frame, self.columns.flags[element])
+                self.qualities[element] = quality
+                self.reasons.mark({f"{element}_flag_unknown": outside})
+
+    def _numbers(self, column: str) -> Numbers:
+        return read_numbers(self.frame[column], self.comma, self.source)
+
+    def _adjusted_rows(self) -> NDArray[np.bool_] | None:
+        """(row) whether adjusted values count by mode; None where there is no mode."""
+        if (
+            not any(name.endswith(ADJUSTED) for name in self.columns.of)
+            or "data_mode" not in self.columns.of
+        ):
+            return None
+        mode = Cells.of(self.frame[self.columns.of["data_mode"]])
+        known = mode.texts.str.upper()
+        self.reasons.mark({"data_mode_unknown": mode.at(~known.isin(MODES).to_numpy(bool))})
+        return mode.at(known.isin(("A", "D")).to_numpy(bool))
+
+    def _chosen(self, ours: str, numbers: Numbers) -> NDArray[np.bool_]:
+        """(row) whether the adjusted value counts: by mode, else where there is one or a flag of one."""
+        column = self.columns.of.get(f"{ours}{ADJUSTED}")
+        if column is None:
+            return np.zeros(len(self.frame), bool)
+        if self.adjusted is not None:
+            return self.adjusted
+        self.assumed.append(f"no data_mode: {column} where it is given, else {self.columns.of[ours]}")
+        chosen = np.isfinite(self._numbers(column).values)
+        flags = self.columns.flags.get(f"{FLAGGED[ours]}{ADJUSTED}", ())
+        return chosen | read_flags(self.frame, flags)[2] if flags else chosen
+
+    def _flag(self, ours: str, element: str, adjusted: NDArray[np.bool_]) -> None:
+        flags = self.columns.flags
+        if element not in flags and f"{element}{ADJUSTED}" not in flags:
+            return
+        none = np.zeros(len(self.frame), bool)
+        quality, outside = np.full(len(self.frame), 2, np.int8), none
+        if element in flags:
+            quality, outside, _ = read_flags(self.frame, flags[element])
+        if f"{element}{ADJUSTED}" in flags:
+            better = read_flags(self.frame, flags[f"{element}{ADJUSTED}"])
+            quality = np.where(adjusted, better[0], quality)
+            outside = np.where(adjusted, better[1], outside)
+        if element == "salinity":
+            self.of[ours] = np.where(outside | (quality >= SUSPECT), np.nan, self.of[ours])
+            return
+        self.qualities[element] = quality
+        self.reasons.mark({f"{element}_flag_unknown": outside})
+
+    def _in_our_unit(self, ours: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values in the unit that we use; an unknown unit is refused, and so are two that differ."""
+        column, target = self.columns.of[ours], target_of(ours)
+        words = TEMPERATURES if ours == "value" else (ours, NAMES.get(ours, ours))
+        given = next((self.options.units[word] for word in words if word in self.options.units), "")
+        units = [given] if given else [self.columns.units.get(ours, ""), self.beside.get(column, "")]
+        read = [self._converted(ours, values, unit, target) for unit in units if unit.strip()]
+        if not read:
+            if ours in ("value", "depth", "pressure"):
+                self.assumed.append(f"{column} has no units: {target} taken")
+            return values
+        if len(read) == 2 and not np.allclose(read[0], read[1], rtol=1e-6, equal_nan=True):
+            raise ObservationError(
+                f"{self.source}: {column} is in {units[0]!r} and in {units[1]!r}, expected one unit; "
+                "correct the header"
+            )
+        return read[0]
+
+    def _converted(
+        self, ours: str, values: NDArray[np.float64], unit: str, target: str
+    ) -> NDArray[np.float64]:
+        column = self.columns.of[ours]
+        if ANOMALY.search(unit):
+            raise ObservationError(
+                f"{self.source}: column {column} holds anomalies ({unit}), expected temperatures; add "
+                "the climatology that they depart from"
+            )
+        try:
+            if ours == "salinity":
+                return values if unit.strip().lower() in PRACTICAL else convert(values, unit, "g/kg")
+            if ours == "error":  # a difference: the zero of the scale does not matter
+                return convert(values, unit, target) - convert(0.0, unit, target)
+            return convert(values, unit, target)
+        except UnitError as error:
+            what = "g/kg or psu" if ours == "salinity" else target
+            raise ObservationError(
+                f"{self.source}: {column} is in {unit!r}, expected {what} or what converts to it; "
+                "correct the unit or convert the values"
+            ) from error
+
+    def _require_same(self, ours: str, other: str) -> None:
+        """Two columns of one quantity must agree, but for the sign of a height."""
+        numbers = self._numbers(other).values
+        both = np.isfinite(numbers) & np.isfinite(self.of[ours])
+        if not np.allclose(np.abs(numbers[both]), np.abs(self.of[ours][both]), atol=1e-4):
+            raise ObservationError(
+                f"{self.source}: {self.columns.of[ours]} and {other} differ, expected one column of "
+                f"{NAMES.get(ours, ours)}; name it in columns={{...}} or remove the other"
+            )

@@ -1,0 +1,54 @@
+"""One window as an xarray dataset that is what an analysis file of that window holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import Windows
+from deepda.output.cf import Attribute
+from deepda.output.netcdf import AnalysisWriter
+from deepda.output.results import ARGUMENTS
+
+STORAGE = ("chunksizes", "original_shape", "preferred_chunks", "source", "contiguous")  # of a file
+
+
+def dataset_of(
+    grid: Grid,
+    window: Windows,
+    fields: Mapping[str, NDArray[np.float32]],
+    attributes: Mapping[str, Attribute],
+) -> xr.Dataset:
+    """Fields of one window with the coordinates and attributes of our files; `to_netcdf` keeps them.
+
+    Args:
+        grid: of the fields.
+        window: one.
+        fields: (depth, lat, lon) by name, `thetao` among them.
+        attributes: global ones.
+
+    Returns:
+        The fields (depth, lat, lon), rounded as in files, with the scalar coordinate `time`, whose
+        window stands in `time_coverage_start` and `time_coverage_end`.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "window.nc"
+        with AnalysisWriter(path, grid, window, variables=tuple(fields), attributes=attributes) as out:
+            out.write(0, **{ARGUMENTS[name]: field for name, field in fields.items()})
+        dataset = xr.load_dataset(path).isel(time=0).drop_vars("time_bnds")
+    for held in (dataset["time"].attrs, dataset["time"].encoding):
+        held.pop("bounds", None)
+    for variable in dataset.variables.values():
+        for name in STORAGE:
+            variable.encoding.pop(name, None)
+        variable.encoding.setdefault("_FillValue", None)  # or xarray would invent one for coordinates
+    for name in fields:
+        dataset[name].encoding["coordinates"] = "time"  # the others are listed once, for the file
+    dataset.encoding = {}
+    return dataset

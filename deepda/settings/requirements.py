@@ -1,0 +1,62 @@
+"""What values of settings must be; a refusal names the setting, what was found and what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from deepda.base.errors import DeepDAError
+
+
+class ConfigError(DeepDAError, ValueError):
+    """Settings that cannot be used; the message says what was found and what to do."""
+
+
+def require_at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ConfigError(
+            f"{name} is {value:g}, expected at least {least:g}; write {name}={least:g} or more"
+        )
+
+
+def require_above_zero(name: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ConfigError(f"{name} is {value:g}, expected a number above 0; give another {name}=")
+
+
+def require_fraction(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ConfigError(
+            f"{name} is {value:g}, expected a fraction from 0 to 1; divide per cent by 100"
+        )
+
+
+def require_dropout(rate: float) -> None:
+    if not 0 <= rate < 1:
+        raise ConfigError(
+            f"generator.dropout is {rate:g}, expected a share of channels from 0 to below 1; "
+            "0 switches it off"
+        )
+
+
+def require_one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
+    if value not in choices:
+        raise ConfigError(
+            f"{name} is {value}, expected {' or '.join(map(str, choices))}; choose one of them"
+        )
+
+
+def require_edges(name: str, value: Any) -> None:
+    numbers = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(numbers, list) or not all(type(n) in (int, float) for n in numbers):
+        raise ConfigError(
+            f"{name} is {value}, expected a list of numbers, or start, stop and step; "
+            "look at configs/grid for examples"
+        )
+
+
+def require_order(first: str, start: int, last: str, end: int) -> None:
+    if end < start:
+        raise ConfigError(
+            f"{first} is {start} but {last} is {end}, expected {last} not before the start; swap them"
+        )
