@@ -59,8 +59,8 @@ def _require_samples(path: Path, codes: torch.Tensor, scale: torch.Tensor, cells
     if codes.dtype != torch.int8 or shapes != ((cells, codes.shape[-1]), (cells,)) or wrong.any():
         raise CheckpointError(
             f"{path} holds codes {shapes[0]} of {codes.dtype} and a scale {shapes[1]} with "
-            f"{int(wrong.sum())} values that are negative or not finite, expected {cells} cells, int8 and "
-            "none; restore the file that was written with the weights beside it, or train again"
+            f"{int(wrong.sum())} values that are negative or not finite, expected {cells} cells, int8 "
+            "and none; restore the file that was written with the weights beside it, or train again"
         )
 
 
