@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from deepda.assimilation.cycle import DivergenceError, StateEstimate, require_physical
 from deepda.base.errors import CheckpointError
@@ -24,7 +26,7 @@ from deepda.networks.transition import Transition
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.settings.compose import load_config
 from deepda.training.stretches import Streams, Stretch, TrainingData
-from deepda.training.trainer import Recipe, Trainer
+from deepda.training.trainer import STATE, Recipe, Trainer
 
 SHAPE = (3, 8, 12)
 
@@ -280,3 +282,48 @@ def test_an_analysis_that_runs_away_is_refused(value: float) -> None:
     mean[0, 0, 1, 1] = value
     with pytest.raises(DivergenceError, match="standard deviations, expected at most 30"):
         require_physical(StateEstimate(mean, torch.ones_like(mean), mean[:, :0]))
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def without_numbers(path: Path) -> None:
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    tensors = load_file(path)
+    first = next(name for name in tensors if name.startswith("present."))
+    save_file({**tensors, first: torch.full_like(tensors[first], torch.nan)}, path, metadata=about)
+
+
+def reshaped(path: Path) -> None:
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    tensors = load_file(path)
+    first = next(name for name in tensors if name.startswith("present."))
+    save_file({**tensors, first: tensors[first].new_zeros(5, 7)}, path, metadata=about)
+
+
+@pytest.mark.parametrize("damage", [truncated, emptied, without_numbers, reshaped])
+def test_a_damaged_unfinished_training_is_refused_in_a_sentence(
+    damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    made, calls = trainer(tmp_path), []
+
+    def stop_at_the_second() -> float:
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return 1.0
+
+    made.validate = stop_at_the_second
+    with Progress() as progress:
+        with pytest.raises(KeyboardInterrupt):
+            made.run(progress)
+        damage(tmp_path / STATE)
+        with pytest.raises(CheckpointError, match="remove"):
+            trainer(tmp_path).run(progress)

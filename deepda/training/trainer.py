@@ -15,8 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from deepda.assimilation.cycle import StateEstimate, require_physical
@@ -28,6 +27,7 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.settings.schema import TrainingConfig
 from deepda.training.critic import Critic, Increment
 from deepda.training.stretches import Batch, Streams, TrainingData
+from deepda.training.unfinished import moments_of, read_state, restore_moments, shapes_of, under
 
 STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
 LEARNING = "learning.csv"  # its learning curve, beside it
@@ -205,11 +205,11 @@ class Trainer:
         tensors = {f"present.{n}": v.detach() for n, v in self._named()}
         tensors |= {f"average.{n}": v for n, v in self.average.items()}
         tensors |= {f"best.{n}": v for n, v in self.best.items()}
-        tensors |= _moments("adam", self.optimiser)
+        tensors |= moments_of("adam", self.optimiser)
         if self.critic is not None:
             weights = self.critic.discriminator.state_dict()
             tensors |= {f"critic.{n}": v for n, v in weights.items()}
-            tensors |= _moments("judge", self.critic.optimiser)
+            tensors |= moments_of("judge", self.critic.optimiser)
         assert self.estimate is not None
         tensors |= {f"estimate.{n}": getattr(self.estimate, n) for n in ("mean", "spread", "memory")}
         state = {
@@ -230,27 +230,25 @@ class Trainer:
         path = self.folder / STATE
         if not path.exists():
             return
-        with safe_open(path, "pt") as file:
-            state = json.loads((file.metadata() or {})["state"])
+        state, tensors = read_state(path, self.device)
         if state["recipe"] != vars(self.recipe):
             raise CheckpointError(
                 f"{path} holds a training with other settings, expected {vars(self.recipe)}; "
                 "choose another --output, or remove that folder"
             )
-        tensors = {name: value.to(self.device) for name, value in load_file(path).items()}
-        present = _under("present", tensors)
-        if present.keys() != self.average.keys():
+        present = under("present", tensors)
+        if shapes_of(present) != shapes_of(self.average):
             raise CheckpointError(
                 f"{path} holds a training of other weights, expected those of this version; "
                 "remove the file to train anew"
             )
         self._load(present)
-        self.average, self.best = _under("average", tensors), _under("best", tensors)
-        _restore_moments("adam", self.optimiser, tensors)
+        self.average, self.best = under("average", tensors), under("best", tensors)
+        restore_moments("adam", self.optimiser, tensors)
         if self.critic is not None:
-            self.critic.discriminator.load_state_dict(_under("critic", tensors))
-            _restore_moments("judge", self.critic.optimiser, tensors)
-        self.estimate = StateEstimate(**_under("estimate", tensors))
+            self.critic.discriminator.load_state_dict(under("critic", tensors))
+            restore_moments("judge", self.critic.optimiser, tensors)
+        self.estimate = StateEstimate(**under("estimate", tensors))
         self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
         self.history = state["history"]
         self.streams.rewind(state["places"])
@@ -282,21 +280,3 @@ def _restart(estimate: StateEstimate, first: StateEstimate, fresh: Tensor) -> St
         torch.where(new, first.spread, estimate.spread),
         torch.where(new, first.memory, estimate.memory),
     )
-
-
-def _moments(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
-    states = optimiser.state_dict()["state"]
-    return {f"{prefix}.{i}.{n}": torch.as_tensor(v) for i, s in states.items() for n, v in s.items()}
-
-
-def _restore_moments(prefix: str, optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _under(prefix, tensors).items():
-        index, key = name.split(".")
-        state.setdefault(int(index), {})[key] = value.cpu() if key == "step" else value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = prefix + "."
-    return {name.removeprefix(start): v for name, v in tensors.items() if name.startswith(start)}
