@@ -12,20 +12,25 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser
 from deepda.geometry.grid import Grid
-from deepda.networks.trainable import CycleErrors
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: idle threads must not spin
 
 
 @dataclass(frozen=True)
 class MeasuredErrors:
-    """Errors on validation years that are given, not measured: see `Validation`."""
+    """Errors on validation years that are given, not measured: see `ValidationErrors`."""
 
-    over_spread: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    ratio: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
     stddev: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
 
-    def errors(self, analyser: Analyser) -> CycleErrors:
-        return CycleErrors(float(self.stddev.mean()), self.stddev, self.over_spread)
+    def rmse(self, analyser: Analyser) -> float:
+        return float(self.stddev.mean())
+
+    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
+        return self.ratio
+
+    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
+        return self.stddev
 
 
 @pytest.fixture(scope="session")

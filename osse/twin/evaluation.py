@@ -16,7 +16,6 @@ from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
-from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
@@ -49,7 +48,6 @@ def evaluate(
         if (output / "checkpoint" / MODEL).exists()
         else "of another run",
     }
-    oi = oi.to(device_of(config))
     ocean = torch.from_numpy(twin.space.grid.ocean)
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)

@@ -83,7 +83,7 @@ def tune(
 
     Raises:
         ValueError: no window is left after the spin-up.
-        CovarianceError: see `SampleCovariance.fit`.
+        CovarianceError: see `LocalCovariance.fit`.
     """
     return _Search(anomalies, grid, validation, candidates or Candidates()).run()
 
@@ -129,7 +129,6 @@ class _Search:
         kelvin = validation.stddev.where(volume > 0, 0.0)
         self.weight = volume * kelvin.square()
         self.trials: list[Trial] = []
-        self._fitted: dict[tuple[float, float], OptimalInterpolation] = {}
 
     def run(self) -> Tuned:
         radii, depths = self.candidates.radius_km, self.candidates.depth_scale_m
@@ -146,11 +145,7 @@ class _Search:
         return min(self.trials, key=lambda trial: trial.rmse)
 
     def _fit(self, radius_km: float, depth_scale_m: float) -> OptimalInterpolation:
-        """Fitted once at each reach."""
-        reach = radius_km, depth_scale_m
-        if reach not in self._fitted:
-            self._fitted[reach] = OptimalInterpolation.fit(self.anomalies, self.grid, *reach, 1.0)
-        return self._fitted[reach]
+        return OptimalInterpolation.fit(self.anomalies, self.grid, radius_km, depth_scale_m, 1.0)
 
     def _try_reach(self, radius_km: float, depth_scale_m: float) -> None:
         inflation = torch.tensor(self.candidates.inflation)[:, None].expand(-1, self.grid.shape[0])
