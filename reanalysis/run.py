@@ -78,7 +78,7 @@ def run(
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained.checkpoint))
-        if is_finished(folder, config, years):
+        if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
         analyser, space = trained.analyser, trained.space
         lag = lag_of(config, analyser)
@@ -86,6 +86,8 @@ def run(
             ocean = open_ocean(config, space, output, folder.progress)
         require_years(years, ocean.years)
         identity = require_own(folder, identity | {"observations": dict(ocean.about)})
+        if is_finished(folder, config, years):  # real observations may be others than they were
+            return folder.scores() or {}
         keep_identity(folder, identity)
         folder.keep_settings(config)
         reanalysis = Reanalysis(

@@ -13,8 +13,9 @@ import xarray as xr
 import yaml
 
 from deepda.base.errors import OutputError
+from deepda.base.files import checksum
 from deepda.control.binning import position
-from deepda.control.prepare import ControlError, open_control, open_prepared, prepare_control, sha256
+from deepda.control.prepare import ControlError, open_control, open_prepared, prepare_control
 from deepda.geometry.grid import Grid, centres
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import LEAP_PENTAD, year_edges
@@ -333,7 +334,7 @@ def test_the_prepared_file_says_where_it_comes_from(tmp_path: Path) -> None:
     with xr.open_dataset(prepare_control(path, TARGET, tmp_path / "c.nc"), decode_times=False) as made:
         assert made.attrs["source_calendar"] == "noleap"
         assert json.loads(made.attrs["source_files"]) == ["a.nc"]
-        assert json.loads(made.attrs["source_sha256"]) == [sha256(path)]
+        assert json.loads(made.attrs["source_sha256"]) == [checksum(path)]
         assert made.time.attrs["calendar"] == "365_day" and "time_bnds" in made
         assert made["thetao"].encoding["complevel"] == 1
 

@@ -354,7 +354,6 @@ def test_day_and_month_are_read_in_the_one_order_that_fits_all_rows(tmp_path: Pa
         HEAD + "\n2010-01-01, 10.5 , 20.25 , 5 , 12.5 \n",
         HEAD + "\n2010-01-01,10.5,20.25,5,12.5,\n",
         HEAD + ",remarks\n2010-01-01,10.5,20.25,5,12.5,\"a, b # c\"\n",
-        HEAD + "\n2010-01-01,10.5,20.25,5,12.5",
         HEAD + "\n2010-01-01,10.5,20.25,5,1.25e1\n",
     ],
 )  # fmt: skip
@@ -573,6 +572,11 @@ def test_a_number_cut_by_an_end_of_line_is_never_another_number(
     assert result.rows_in == 6 and set(result.reasons) <= {"line_malformed", "line_cut_short"}
     assert set(result.table["temperature"]) == {12.0} and set(result.table["depth"]) <= {1, 2, 4, 5}
     assert {1, 5} <= set(result.table["depth"])
+
+
+def test_a_lone_line_without_its_end_may_have_been_cut(tmp_path: Path) -> None:
+    assert read(tmp_path, f"{HEAD}\n{DAY}1,17.7").reasons == {"line_cut_short": 1}
+    assert read(tmp_path, f"{HEAD}\n{DAY}1,17.7\n").reasons == {}
 
 
 def test_a_title_between_rows_costs_itself_alone(tmp_path: Path) -> None:

@@ -176,12 +176,12 @@ class RowCollector:
             self._chunks.append([column.slice(begin, length) for column in columns])
 
     def _judge_end(self, text: str, block: _Block) -> None:
-        """A last line without an end may lack a part of its last cell, unless all are as wide."""
+        """A last line without an end may lack a part of its last cell, unless others are all as wide."""
         widths, rows = block.widths, len(block.columns[0])
         cut = not text.endswith("\n") and rows > 0 and rows - 1 not in block.malformed
         last = widths[-1].as_py() if cut else 0
         self._widths |= set(pc.unique(widths[:-1] if cut else widths).to_pylist())
-        if cut and self._widths - {last}:
+        if cut and self._widths != {last}:
             block.malformed[rows - 1] = CUT
 
     def _at_once(self, text: str) -> _Block | None:
