@@ -466,3 +466,23 @@ def test_a_surface_time_series_needs_no_depth(tmp_path: Path) -> None:
     assert set(table["depth"]) == {0.0} and table["temperature"].iloc[0] == pytest.approx(26, abs=1e-4)
     with pytest.raises(ObservationError, match="neither depth nor pressure"):
         read(cast_file(tmp_path / "y.nc", {"depth": None}))
+
+
+def test_a_field_on_latitude_longitude_and_depth_is_no_observation(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "toce.nc", "w") as file:
+        for name, size in {"time": 2, "lev": 3, "lat": 4, "lon": 5}.items():
+            file.createDimension(name, size)
+        axes = {
+            "time": {"units": "days since 2001-01-01", "standard_name": "time"},
+            "lev": {"units": "m", "standard_name": "depth", "positive": "down"},
+            "lat": {"units": "degrees_north", "standard_name": "latitude"},
+            "lon": {"units": "degrees_east", "standard_name": "longitude"},
+        }
+        for name, words in axes.items():
+            file.createVariable(name, "f8", (name,)).setncatts(words)
+            file[name][:] = np.arange(1.0, len(file.dimensions[name]) + 1)
+        words = {"units": "degC", "standard_name": "sea_water_conservative_temperature"}
+        file.createVariable("toce", "f4", tuple(axes)).setncatts(words)
+        file["toce"][:] = 12.0
+    with pytest.raises(ObservationError, match="axes of latitude and longitude"):
+        read(tmp_path / "toce.nc")

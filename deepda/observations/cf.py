@@ -49,6 +49,7 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
         if parts is None:
             raise file.error("it has no temperature with time, latitude and longitude",
                              "give each a standard_name")  # fmt: skip
+        _require_samples(file, parts)
         samples = samples_of(file, parts.names["temperature"])
         rows = sample_rows(file, parts, samples, options)
     assumed = list(parts.assumed)
@@ -58,6 +59,18 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
         assumed += errors_assumed(rows["error"])
     potential = parts.kind != "in_situ"
     return finish(rows, path, "cf", options, potential=potential, assumed=tuple(assumed))
+
+
+def _require_samples(file: NetcdfFile, parts: Parts) -> None:
+    """Refuse a field on axes of latitude and longitude: a model or an analysis, no observations."""
+    name = parts.names["temperature"]
+    axes = [file.dims(parts.names[part]) for part in ("lat", "lon")]
+    long = [len(dims) == 1 and file.size(dims[0]) > 1 and dims[0] in file.dims(name) for dims in axes]
+    if all(long) and axes[0] != axes[1]:
+        raise file.error(
+            f"{name} lies on axes of latitude and longitude with depth, expected samples at places",
+            "it is model output or an analysis: give it to `deepda control prepare`",
+        )
 
 
 def downwards(file: NetcdfFile, name: str) -> float:
