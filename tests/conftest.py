@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser
 from deepda.geometry.grid import Grid
 
+settings.register_profile("repeatable", derandomize=True)  # the same cases each time
+settings.load_profile("repeatable")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: idle threads must not spin
 
 
