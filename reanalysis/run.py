@@ -15,6 +15,7 @@ from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
+from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
@@ -40,9 +41,7 @@ DAYS_OF_YEAR = 365  # five days a pentad
 SYNTHETIC = "synthetic: the observations are drawn from a simulated ocean, this is not the real ocean"
 SYNTHETIC_ATTRIBUTES = {
     "title": "Twin experiment of DeepDA: analysis of a synthetic ocean, not of the real one",
-    "summary": "Potential temperature of a simulated ocean, analysed from synthetic observations drawn "
-    "from it with errors; dates name the observing system that was drawn, not days of the real ocean",
-    "processing_level": "synthetic",
+    **ATTRIBUTES_OF_SYNTHETIC,
 }
 REAL_ATTRIBUTES = {"title": "DeepDA reanalysis of ocean potential temperature"}
 
@@ -234,7 +233,7 @@ def _judged(
     with clock.stage("judge"):
         record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, folder.progress)
     if record is None:
-        return _told(reanalysis, years, references, clock, folder)
+        return _judged_without_truth(reanalysis, years, references, clock, folder)
     scores = scores_of(record)
     with clock.stage("report"):
         write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder)
@@ -243,16 +242,16 @@ def _judged(
     scores["versions"] = versions()
     folder.keep_scores(scores)
     rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
-    told = f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
-    folder.progress.note(told)
+    sentence = f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
+    folder.progress.note(sentence)
     folder.progress.note(f"report: {reanalysis.folder / 'report.html'}")
     return scores
 
 
-def _told(
+def _judged_without_truth(
     reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, folder: RunFolder
 ) -> dict[str, Any]:
-    """Scores and report of an ocean whose truth nobody knows, if feedback was written."""
+    """Scores and report of an ocean whose truth is unknown, if feedback was written."""
     path = reanalysis.folder
     if not reanalysis.ocean.fallible:
         folder.progress.note("the truth is not known: no scores, no report")

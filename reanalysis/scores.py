@@ -65,7 +65,7 @@ def trends_of(record: Record) -> dict[str, Any]:
     return whole | {
         "heat_content_down_to_m": record.heat_depth,
         "by_period": {
-            name: _told(_both(record, np.isin(record.windows.year, list(years))))
+            name: _as_numbers(_both(record, np.isin(record.windows.year, list(years))))
             for name, years in periods_of(record.years).items()
         },
         "by_depth": {
@@ -98,7 +98,7 @@ def _both(record: Record, chosen: NDArray[np.bool_]) -> dict[str, dict[str, dict
     return {"truth": of(record.truth), "analysis": of(record.analysis)}
 
 
-def _told(found: dict[str, Any]) -> dict[str, Any]:
+def _as_numbers(found: dict[str, Any]) -> dict[str, Any]:
     truth, analysis = (found[name]["heat_content_ZJ"] for name in ("truth", "analysis"))
     half = analysis["half_width"]
     inside = None if half is None else abs(analysis["slope"] - truth["slope"]) <= half

@@ -267,7 +267,7 @@ def test_what_observations_tell_sums_to_the_variance_that_they_remove(runs) -> N
     linear = linear_part(response.analyser, response.case, response.target, response.scale)
     assert linear is not None
     assert linear.variance == pytest.approx(before, rel=1e-3)
-    assert float(linear.told.sum()) == pytest.approx(removed / before, rel=5e-3)
+    assert float(linear.removed.sum()) == pytest.approx(removed / before, rel=5e-3)
     spread = np.sqrt(np.diag(covariance).clip(1e-12))
     known = (covariance @ weights / spread / before**0.5).reshape(SHAPE)
     wet = response.analyser.ocean.numpy() > 0
@@ -367,7 +367,7 @@ def test_platforms_over_windows_are_those_of_the_study(runs) -> None:
     )
     assert linear is not None
     found = removed_by_platform(finished, case, asked)
-    assert sum(found.values()) == pytest.approx(float(linear.told.sum()), rel=1e-4)
+    assert sum(found.values()) == pytest.approx(float(linear.removed.sum()), rel=1e-4)
     assert removed_by_platform(runs(UNET), case, asked) == {}
 
 

@@ -39,11 +39,11 @@ def _ingest(arguments: Namespace) -> int:
     output = Path(arguments.output)
     from deepda.observations.ingest import ingest
 
-    told = _told(arguments)
+    options = _read_options(arguments)
     ingest(
         paths,
         output,
-        options=lambda _: told,
+        options=lambda _: options,
         workers=arguments.workers,
         scheduler=arguments.scheduler,
         strict=arguments.strict,
@@ -51,7 +51,7 @@ def _ingest(arguments: Namespace) -> int:
     return 1 if show(output) else 0
 
 
-def _told(arguments: Namespace) -> ReadOptions:
+def _read_options(arguments: Namespace) -> ReadOptions:
     """What the flags say of all files of this call."""
     from deepda.observations.reading import ReadOptions
     from deepda.observations.surface_climatology import read_surface_climatology

@@ -130,12 +130,12 @@ def require_same_cells(analysis: Grid, other: Grid, name: str) -> None:
     """
     if not same_cells(analysis, other):
         raise EvaluationError(
-            f"the {name} has {_told(other)}, the analysis {_told(analysis)}, expected the same "
+            f"the {name} has {_cells_of(other)}, the analysis {_cells_of(analysis)}, expected the same "
             "cells; add --remap to compare means over the cells of the analysis"
         )
 
 
-def _told(grid: Grid) -> str:
+def _cells_of(grid: Grid) -> str:
     depth, lat, lon = grid.shape
     return (
         f"{lat} x {lon} cells from {grid.lat_edges[0]:g} to {grid.lat_edges[-1]:g} N and "
@@ -180,7 +180,7 @@ def _remapped(
     given = variable or (None if is_own(files[0]) else _variable(files[0]))
     source = Remapped.of(open_control(files, edges, given), edges)
     note = (
-        f"The {name} was remapped, conservatively by volume, to {_told(source.grid)}: everything "
+        f"The {name} was remapped, conservatively by volume, to {_cells_of(source.grid)}: everything "
         "said about it holds for means over those cells, whose variance is smaller than that of "
         "its own."
     )

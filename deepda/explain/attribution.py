@@ -106,7 +106,7 @@ class Response:
         return ((before.mean + gain.covariance(before, dual)) * self.scale)[0]
 
     def saliency(self) -> Saliencies:
-        """Vanilla gradients, at what was observed and believed."""
+        """Vanilla gradients, at what was observed and at the background."""
         inputs = (self.observed.clone().requires_grad_(), self.background.clone().requires_grad_())
         found = Saliency(self).attribute(inputs, abs=False)
         # On land the background is zero and stays so, whatever it would do.
@@ -132,7 +132,7 @@ class Response:
     def shares(self) -> tuple[Tensor, Tensor]:
         """Contributions to the target's anomaly from climatology: of observations, of background.
 
-        Integrated gradients from "observed and believed is the seasonal cycle" to what was.
+        Integrated gradients from "observed and in the background is the seasonal cycle" to what was.
         """
         found = IntegratedGradients(self).attribute(
             (self.observed.clone().requires_grad_(), self.background.clone().requires_grad_()),
@@ -149,10 +149,10 @@ class Response:
             innovations: sum of `integrated`.
             as_run: value of the target by the analyser as it was run.
         """
-        believed = float(self.target.of(self.background))
+        background_value = float(self.target.of(self.background))
         analysed = float(self(self.observed, self.background))
         agreed = float(self(self.agreeing, self.background))
-        return Account(believed, analysed, innovations, agreed - believed, as_run)
+        return Account(background_value, analysed, innovations, agreed - background_value, as_run)
 
 
 @torch.no_grad()
@@ -178,7 +178,7 @@ def gain_row(analyser: CovarianceForm, case: Case, covariance: Tensor, scale: Te
     return (analyser.dual(case.background, asked, case.observations.precision) / scale)[0]
 
 
-def told(gain: Tensor, covariance: Tensor) -> Tensor:
+def variance_removed(gain: Tensor, covariance: Tensor) -> Tensor:
     """(L, Y, X) variance of the target that each observation removes, `unit` squared.
 
     Args:

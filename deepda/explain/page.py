@@ -128,7 +128,9 @@ def _facts(studies: list[Study]) -> dict[str, str]:
             f"{one.account.analysis - one.account.background:+.3g} {unit}"
         )
         if one.linear is not None:
-            facts[f"{one.target.name}, variance removed"] = f"{100 * float(one.linear.told.sum()):.0f} %"
+            facts[f"{one.target.name}, variance removed"] = (
+                f"{100 * float(one.linear.removed.sum()):.0f} %"
+            )
     return facts
 
 
@@ -146,7 +148,7 @@ def _fields(studies: list[Study], finished: Finished) -> xr.Dataset:
         }
         if one.linear is not None:
             tensors["correlation"] = (one.linear.correlation, "1")
-            tensors["variance_removed"] = (one.linear.told, "1")
+            tensors["variance_removed"] = (one.linear.removed, "1")
         tensors["correlation_found"] = (torch.from_numpy(one.found), "1")
         for what, (tensor, units) in tensors.items():
             values = np.where(grid.ocean, tensor.numpy().astype(np.float32), np.nan)

@@ -35,7 +35,7 @@ def correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table
             "What a gain is made of: the correlation of the background's error with the target's. "
             "Held: what the generator reckons with in this window, observed or not; it is learnt, "
             f"hence can be wrong. Found: of background less truth over {found.windows} windows of this "
-            "run; these hang together in time, so that chance makes correlations of some tenths. "
+            "run; these are correlated in time, so that chance makes correlations of some tenths. "
             "Where both differ by more, the generator weighs the wrong places. Lines, near the "
             "equator: 20 °C isotherm of the background, and where the correlation is strongest.",
             wide=True,
@@ -71,9 +71,9 @@ def _reach_table(found: Study, each: Mapping[str, NDArray[np.float32]], grid: Gr
         for name, field in each.items()
     }
     if found.linear is not None:
-        far = distances(found.linear.told, found.target, grid)
+        far = distances(found.linear.removed, found.target, grid)
         rows["held by the generator"] |= {
-            f"{100 * share:.0f} % told within (km)": value for share, value in far.items()
+            f"{100 * share:.0f} % removed within (km)": value for share, value in far.items()
         }
     return Table(
         f"{found.target.name}_reach",

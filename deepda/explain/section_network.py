@@ -170,7 +170,7 @@ def platform_section(
         )
     stamps = ", ".join(finished.stamp(case.step) for case in cases)
     return Section(
-        "Who tells what, over several windows",
+        "Variance removed by each platform, over several windows",
         tables,
         f"The same shares as above in the windows {stamps}: what holds in one window only is no "
         "finding.",

@@ -19,9 +19,7 @@ from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture, Section, Table, Value
 
 DEEPER = 2.0  # times the depth of the place: the third of the maps
-NOT_CAUSE = (
-    "It tells what the network would do, not what the ocean does: no observation is moved for real."
-)
+NOT_CAUSE = "It is what the network would do, not what the ocean does: no observation is moved for real."
 
 
 def target_section(found: Study, finished: Finished) -> Section:
@@ -65,7 +63,7 @@ def account_table(studies: Sequence[Study]) -> Table:
         rows,
         "Anomalies from the season. Background + innovations + presence + rest = analysis. "
         "Innovations: the integrated gradients of all observed cells. Presence: what the correction "
-        "does where every observation agrees with the background, for it knows where was observed. "
+        "does where every observation agrees with the background: it depends on where was observed. "
         "Rest: of the quadrature. As run: with the accuracy at which the run's solver stops; here the "
         "solver goes on until it has converged. The last two columns split the analysed anomaly, not "
         "its change.",
@@ -85,7 +83,7 @@ def _balance(found: Study) -> str:
 
 def _sureness(found: Study) -> str:
     assert found.linear is not None
-    removed = float(found.linear.told.sum())
+    removed = float(found.linear.removed.sum())
     return (
         f"By the generator's own covariance its error has a standard deviation of "
         f"{found.linear.variance**0.5:.3g} {found.target.unit} before, and the observations remove "
@@ -183,7 +181,7 @@ def _platform_table(found: Study) -> Table:
     rows: dict[str, dict[str, Value]] = {}
     saliency = by_platform(case, found.saliency.observations.abs())
     innovations = by_platform(case, found.integrated)
-    told = {} if found.linear is None else by_platform(case, found.linear.told)
+    shares = {} if found.linear is None else by_platform(case, found.linear.removed)
     total = sum(float(layers.sum()) for layers in saliency.values())
     for name, layers in saliency.items():
         rows[name] = {
@@ -191,13 +189,13 @@ def _platform_table(found: Study) -> Table:
             "|saliency| (% of all)": 100 * float(layers.sum()) / max(total, 1e-30),
             f"innovations ({found.target.unit})": float(innovations[name].sum()),
         }
-        if told:
-            rows[name]["variance removed (%)"] = 100 * float(told[name].sum())
+        if shares:
+            rows[name]["variance removed (%)"] = 100 * float(shares[name].sum())
     return Table(
         f"{found.target.name}_platforms",
         rows,
         "By platform; a superobservation is shared out among its values by their weight in it. Variance "
-        "removed is that of the target's background error and tells how much was learnt, "
+        "removed is that of the target's background error and says how much the observations add, "
         "whatever the values were; a platform that another one makes redundant gets little, and would "
         "get more alone.",
         corner="platform",
@@ -207,7 +205,7 @@ def _platform_table(found: Study) -> Table:
 def _depth_picture(found: Study, grid: Grid) -> Picture:
     assert found.linear is not None
     profiles = {
-        name: 100 * layers for name, layers in by_platform(found.case, found.linear.told).items()
+        name: 100 * layers for name, layers in by_platform(found.case, found.linear.removed).items()
     }
     return Picture(
         f"{found.target.name}_told_by_depth",

@@ -18,7 +18,7 @@ from deepda.explain.attribution import (
     covariance_with,
     gain_row,
     lagged_saliency,
-    told,
+    variance_removed,
 )
 from deepda.explain.cases import Case, Finished, share_of_rows
 from deepda.explain.targets import Target
@@ -38,13 +38,13 @@ class Linear:
         gain: saliency to observations, `unit` per K.
         correlation: of the background's errors with the target's, 1.
         variance: of the target's error before the observations, `unit` squared.
-        told: the share of it that each observation removes.
+        removed: the share of it that each observation removes.
     """
 
     gain: Tensor
     correlation: Tensor
     variance: float
-    told: Tensor
+    removed: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def linear_part(analyser: InnovationForm, case: Case, target: Target, scale: Ten
     gain = gain_row(form, case, covariance, scale)
     spread = (form.modelled_spread(case.background)[0] * scale).clamp(min=1e-9)
     correlation = covariance / (spread * variance**0.5) * analyser.ocean
-    return Linear(gain, correlation, variance, told(gain, covariance) / variance)
+    return Linear(gain, correlation, variance, variance_removed(gain, covariance) / variance)
 
 
 def found_correlation(finished: Finished, target: Target, first: int) -> NDArray[np.float32]:
@@ -148,7 +148,7 @@ def removed_by_platform(finished: Finished, case: Case, target: Target) -> dict[
     linear = linear_part(finished.analyser.converged(), case, target, scale)
     if linear is None:
         return {}
-    return {name: float(layers.sum()) for name, layers in by_platform(case, linear.told).items()}
+    return {name: float(layers.sum()) for name, layers in by_platform(case, linear.removed).items()}
 
 
 def by_platform(case: Case, field: Tensor) -> dict[str, NDArray[np.float64]]:
@@ -169,13 +169,13 @@ def by_platform(case: Case, field: Tensor) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def distances(told: Tensor, target: Target, grid: Grid) -> Mapping[float, float]:
+def distances(removed: Tensor, target: Target, grid: Grid) -> Mapping[float, float]:
     """Share to the distance (km) from the target's place within which that share is removed.
 
     Observations that add to the variance that others remove (redundant ones) count as nothing.
     """
     far = grid.distance_to(target.place.lat, target.place.lon) / 1e3
-    weight = told.clamp(min=0).sum(0).numpy().ravel().astype(float)
+    weight = removed.clamp(min=0).sum(0).numpy().ravel().astype(float)
     order = np.argsort(far.ravel(), kind="stable")
     total = np.cumsum(weight[order]) / max(weight.sum(), 1e-30)
     return {share: float(far.ravel()[order][np.searchsorted(total, share)]) for share in (0.5, 0.9)}

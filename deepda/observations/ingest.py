@@ -127,7 +127,7 @@ def _take(
         sources = find_sources(paths, output, useless)
         plan = make_plan(sources, output, work, refused)
         sweep(output, plan.held)
-        progress.note(plan.told())
+        progress.note(plan.described())
         jobs = [_job(group, output, choose) for group in plan.groups]
         entries = plan.settled
         _refuse_trouble(entries.values(), strict)

@@ -46,11 +46,11 @@ def summary(entries: Sequence[Entry], coverage: Coverage, folder: Path) -> list[
     # One of each status first: a hundred missing casts shall not hide a damaged product.
     first = {entry.status: entry for entry in reversed(bad)}
     for entry in [*first.values(), *(e for e in bad if e not in first.values())][:TOLD]:
-        lines.append(_told(entry))
+        lines.append(_line_of(entry))
     return [*lines, f"every file and its reasons: {folder / NAME}"]
 
 
-def _told(entry: Entry) -> str:
+def _line_of(entry: Entry) -> str:
     head = f"  {entry.status}: {printable(Path(entry.file).name)}: "
     reason = entry.reasons.replace(entry.file, "it").removeprefix("it: ").removeprefix("it ")
     reason = printable(" ".join(reason.split()))

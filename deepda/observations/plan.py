@@ -1,4 +1,4 @@
-"""What an ingest has to do: which files are known already, which are told at sight, which to read."""
+"""What an ingest has to do: which files are known already, which are refused at sight, which to read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Plan:
     settled: dict[str, Entry]
     groups: list[list[tuple[str, str]]]
 
-    def told(self) -> str:
+    def described(self) -> str:
         """The plan in a line."""
         reading = sum(map(len, self.groups))
         return f"{reading + len(self.settled)} files, {reading} of them to read"

@@ -75,6 +75,13 @@ VARIABLES: Mapping[str, Variable] = {
 _ANCILLARY = ("thetao_stddev", "thetao_observation_influence")
 
 
+SYNTHETIC: Mapping[str, str] = {  # nothing synthetic may pass for the real ocean
+    "summary": "Potential temperature of a simulated ocean, from synthetic observations of it; dates "
+    "name the observing system that was drawn, not days of the real ocean",
+    "processing_level": "synthetic",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Header:
     """Everything in a file but its fields.

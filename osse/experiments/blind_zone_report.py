@@ -250,7 +250,7 @@ def _intervals(scores: Mapping[str, Any]) -> Section:
         f"{told['every_windows']} windows; their scatter alone, and joined with the carried spread."
     )
     return Section(
-        "Does it know?",
+        "Is the stated error right?",
         [
             Picture("coverage", figure, CAPTIONS["coverage"], wide=True),
             Table("spread_over_error", rows, CAPTIONS["spread"], corner="depth", best="nearest 1"),

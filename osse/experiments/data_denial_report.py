@@ -208,7 +208,7 @@ def _honesty(scores: Mapping[str, Any]) -> Section:
         for name in loss
     }
     return Section(
-        "Does it know that it knows less?",
+        "Does the stated error grow with the error?",
         [
             Picture("growth_of_spread", growth_scatter(points), CAPTIONS["growth"]),
             Table("spread_over_error", rows, CAPTIONS["spread"], corner="without"),

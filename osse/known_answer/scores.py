@@ -19,6 +19,7 @@ from deepda.assimilation.cycle import Observations
 from deepda.assimilation.state import StateSpace
 from deepda.base.info import versions
 from deepda.geometry.windows import PENTADS, windows
+from deepda.output.cf import SYNTHETIC
 from deepda.output.netcdf import AnalysisWriter
 
 FIRST_YEAR = 2001  # that the scored windows are labelled with
@@ -164,7 +165,7 @@ def table(scores: Mapping[str, Any]) -> str:
 def write_fields(case: Case, analyses: dict[str, Analyses], output: Path, seed: int) -> None:
     """truth.nc, analysis.nc and kalman.nc of the scored windows: anomalies from zero, degC."""
     span = windows(FIRST_YEAR, FIRST_YEAR + (len(case.truth) - case.spinup) // PENTADS - 1)
-    about = {"source": f"DeepDA {versions()['deepda']}, known answer, seed {seed}"}
+    about = {**SYNTHETIC, "source": f"DeepDA {versions()['deepda']}, known answer, seed {seed}"}
     ours, best = analyses["deepda"], analyses["kalman"]
     both = {"analysis": (ours, "analysis by DeepDA"), "kalman": (best, "exact Kalman filter")}
     grid, spinup = case.space.grid, case.spinup

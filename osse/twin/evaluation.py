@@ -17,6 +17,7 @@ from deepda.base.files import write_whole
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.networks.trainable import TrainableAnalyser
+from deepda.output.cf import SYNTHETIC
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
@@ -41,7 +42,7 @@ def evaluate(
     """Cycle the analyser and the baselines through a twin; write fields, scores and report."""
     about = {
         "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
-        "processing_level": "synthetic",
+        **SYNTHETIC,
         "source": f"DeepDA {versions()['deepda']}",
         "config": dump(config),
         "checkpoint": (output / "checkpoint" / MODEL).read_text()

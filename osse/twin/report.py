@@ -181,7 +181,7 @@ def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
     deep = int(np.abs(space.grid.depth - SUBSURFACE).argmin())
     spread = fields["stddev"].isel(time=-1).values[deep]
     share = fields["influence"].isel(time=-1).values[0]
-    regions, told = trusted["spread_skill"]["by_region"], trusted["desroziers"]
+    regions, ratios = trusted["spread_skill"]["by_region"], trusted["desroziers"]
     return Section(
         "Uncertainty",
         [
@@ -212,8 +212,8 @@ def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
             f"{trusted['coverage']['0.9']:.0%}. Spread over error by region: "
             + ", ".join(f"{name} {ratio:.2f}" for name, ratio in regions.items())
             + ". Desroziers diagnostics (Desroziers et al. 2005): the observation error is "
-            f"{_range(told['observation'])} of the assumed one, by depth, and that of the analysis "
-            f"where it is observed {_range(told['analysis'])} of the stated one."
+            f"{_range(ratios['observation'])} of the assumed one, by depth, and that of the analysis "
+            f"where it is observed {_range(ratios['analysis'])} of the stated one."
         ),
     )
 
