@@ -166,7 +166,7 @@ def test_the_page_holds_every_part(tmp_path: Path) -> None:
     for title in (
         "Niño 3.4, mean",
         "lives on",
-        "Who tells what",
+        "Variance removed by each platform",
         "convolutions look at",
         "Does it depend",
     ):
