@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from deepda.figures import profile_curves, series
+from deepda.figures import counts_by_year, profile_curves, series
 from deepda.reports.report import Picture, Section, Table
-from reanalysis.judge import Record
+from reanalysis.record import Record
 
 
 def errors_section(record: Record, scores: dict[str, Any]) -> Section:
@@ -34,7 +34,7 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
             profile_curves(profiles, depth, "root mean square error (K)"),
             "Error by depth, without the first year; the decades show what floats add at depth.",
         ),
-        _observed(record),
+        observed_picture(record),
         _depth_table(scores),
     ]
     return Section("How large is the error?", blocks)
@@ -50,13 +50,15 @@ def _decades(years: range) -> dict[str, slice]:
     }
 
 
-def _observed(record: Record) -> Picture:
-    lines = {name: record.over_years(count) for name, count in sorted(record.values.items())}
+def observed_picture(record: Record) -> Picture:
+    """How many values of each platform type were used in each year."""
+    lines = {name: record.over_years(count) for name, count in sorted(record.used.items())}
     return Picture(
         "observations",
-        series(lines, "values a window"),
-        "Observed values a window by platform: satellites throughout, then moorings, expendable probes, "
-        "and floats from 2000 on.",
+        counts_by_year(lines, "values used a year"),
+        "Values used by platform type and year, on a logarithmic scale. A year without a mark has none "
+        "of that kind: the analysis rests on climatology and earlier windows there.",
+        wide=True,
     )
 
 

@@ -20,9 +20,8 @@ from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
-from reanalysis.climate import read_climate
-from reanalysis.climate_report import BASELINE, climate_scores, write_climate
-from reanalysis.judge import judge
+from reanalysis.climate_report import write_climate
+from reanalysis.judge import read_record, truth_is_known
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
@@ -34,7 +33,7 @@ from reanalysis.restart import (
     require_own,
     year_file,
 )
-from reanalysis.scores import scores_of
+from reanalysis.scores import BASELINE, scores_against_references, scores_against_truth
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
@@ -230,40 +229,33 @@ def _judged(
     if not years:
         folder.progress.note("no year is whole yet: no scores, no report")
         return {}
+    space, ocean, path = reanalysis.space, reanalysis.ocean, reanalysis.folder
+    against_truth = truth_is_known(ocean, years[0], space.climatology.per_year)
+    if not (against_truth or ocean.fallible):
+        folder.progress.note("the truth is not known: no scores, no report")
+        return {}
     with clock.stage("judge"):
-        record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, folder.progress)
-    if record is None:
-        return _judged_without_truth(reanalysis, years, references, clock, folder)
-    scores = scores_of(record)
+        record = read_record(space, ocean, path, years, folder.progress)
+        known = {} if references is None or against_truth else read_references(Path(references))
+        scores = (
+            scores_against_truth(record)
+            if against_truth
+            else scores_against_references(record, known, path)
+        )
     with clock.stage("report"):
-        write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder)
+        page = (
+            write(record, scores, space, ocean, path)
+            if against_truth
+            else write_climate(record, known, scores, space, ocean, path)
+        )
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     scores["versions"] = versions()
     folder.keep_scores(scores)
-    rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
-    sentence = f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
-    folder.progress.note(sentence)
-    folder.progress.note(f"report: {reanalysis.folder / 'report.html'}")
-    return scores
-
-
-def _judged_without_truth(
-    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, folder: RunFolder
-) -> dict[str, Any]:
-    """Scores and report of an ocean whose truth is unknown, if feedback was written."""
-    path = reanalysis.folder
-    if not reanalysis.ocean.fallible:
-        folder.progress.note("the truth is not known: no scores, no report")
-        return {}
-    with clock.stage("judge"):
-        known = {} if references is None else read_references(Path(references))
-        climate = read_climate(reanalysis.space, path, years, folder.progress)
-        scores = climate_scores(climate, known, path)
-    with clock.stage("report"):
-        page = write_climate(climate, known, scores, dict(reanalysis.ocean.about), path)
-    scores["wall_seconds"] = clock.seconds
-    scores["versions"] = versions()
-    folder.keep_scores(scores)
+    if against_truth:
+        rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
+        folder.progress.note(
+            f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
+        )
     folder.progress.note(f"report: {page}")
     return scores

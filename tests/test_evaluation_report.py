@@ -14,6 +14,7 @@ from lxml import html
 from matplotlib.figure import Figure
 from test_feedback import END, START, fed
 
+from deepda.base.progress import Progress
 from deepda.evaluation import calendars, evaluate, open_product
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.gather import gather
@@ -73,7 +74,7 @@ def gathered(
     products = [open_product([path], name) for path, name in zip(paths, "ab", strict=True)]
     frame = Frame.of(grid, common_axis(*(one.timeline for one in products)))
     rng = np.random.default_rng(0)
-    records, comparisons = gather(products, frame, folder, compare=True, rng=rng)
+    records, comparisons = gather(products, frame, folder, Progress(), compare=True, rng=rng)
     raw = [xr.open_dataset(path)["thetao"].load() for path in paths]
     return records, comparisons[0], raw, frame
 
@@ -132,7 +133,7 @@ def test_a_spread_is_not_judged_where_windows_were_averaged(tmp_path: Path) -> N
     frame = Frame.of(grid, common_axis(first.timeline, second.timeline))
     assert frame.axis.per_year == 12
     rng = np.random.default_rng(0)
-    _, comparisons = gather([first, second], frame, tmp_path, compare=True, rng=rng)
+    _, comparisons = gather([first, second], frame, tmp_path, Progress(), compare=True, rng=rng)
     assert comparisons[0].reliability is None
 
 

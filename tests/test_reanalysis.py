@@ -39,10 +39,11 @@ from deepda.runs.checkpoint import save_checkpoint
 from deepda.settings.compose import dump, load_config
 from deepda.settings.schema import Config, ConfigError
 from osse.twin.historical_twin import HistoryError, twin_of_history
-from reanalysis.judge import Record, Series, judge
+from reanalysis.judge import read_record, truth_is_known
+from reanalysis.record import ANALYSIS, TRUTH, ClimateSeries, Record, heat_depth
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
 from reanalysis.run import run
-from reanalysis.scores import periods_of, scores_of, trends_of
+from reanalysis.scores import periods_of, scores_against_truth, trends_of
 from reanalysis.years import VARIABLES, ahead
 
 MONTHS = 12
@@ -480,9 +481,8 @@ def test_scores_are_those_worked_out_by_hand(tmp_path: Path) -> None:
     ocean = ToyOcean(space, known=True)
     bias = np.array([0.5, -0.25, 0.125, 1.0])
     biased_files(tmp_path, space, ocean, bias)
-    record = judge(space, ocean, tmp_path, YEARS, Progress())
-    assert record is not None
-    scores = scores_of(record)
+    record = read_record(space, ocean, tmp_path, YEARS, Progress())
+    scores = scores_against_truth(record)
     volume = space.grid.volume.sum((1, 2))
     analysis, climatology = scores["rmse"]["analysis"], scores["rmse"]["climatology"]
     np.testing.assert_allclose(analysis["by_depth"], abs(bias), atol=1e-3)
@@ -494,23 +494,22 @@ def test_scores_are_those_worked_out_by_hand(tmp_path: Path) -> None:
     assert scores["spinup_windows"] == MONTHS and scores["nino34"]["rmse_K"] == pytest.approx(
         0.5, abs=1e-3
     )
-    np.testing.assert_allclose(record.values["argo"], 150)
+    np.testing.assert_allclose(record.used["argo"], 150 * MONTHS)
 
 
 def test_the_trend_of_the_analysis_is_that_of_the_truth(tmp_path: Path) -> None:
     space = toy_space()
     ocean = ToyOcean(space, known=True)
     biased_files(tmp_path, space, ocean, np.zeros(4))
-    record = judge(space, ocean, tmp_path, YEARS, Progress())
-    assert record is not None
-    found = scores_of(record)["trend_per_decade"]
+    record = read_record(space, ocean, tmp_path, YEARS, Progress())
+    found = scores_against_truth(record)["trend_per_decade"]
     # a step of 0.1 K a year in monthly values has a regression slope of 0.1 (1 - 1/n^2)^-1 (1 - 1/9)
     steps = np.repeat([0.8, 0.9, 1.0], MONTHS)
     days = (record.windows.middle - record.windows.middle[0]) / np.timedelta64(1, "D")
     slope = np.polyfit(days / 3652.425, steps, 1)[0]
     assert found["truth"]["sea_surface_K"]["slope"] == pytest.approx(slope, rel=1e-3)
     assert found["analysis"]["sea_surface_K"]["slope"] == pytest.approx(slope, abs=5e-3)
-    depth = record.heat_depth
+    depth = heat_depth(record.grid)
     assert depth == pytest.approx(min(700, space.grid.depth_edges[-1]))
     heat = slope * 1026 * 3991.867957 * space.grid.volume.sum() / 1e21
     assert found["truth"]["heat_content_ZJ"]["slope"] == pytest.approx(heat, rel=1e-3)
@@ -533,14 +532,15 @@ def test_trends_of_periods_and_layers_are_those_of_their_own_years(lag: float, i
     slope = np.arange(1.0, layers + 1)
     rng = np.random.default_rng(0)
 
-    def part(factor: float) -> Series:
-        empty = Series.empty(len(span), len(years), space.grid.shape)
+    def part(factor: float) -> ClimateSeries:
         bent = decades + factor * np.clip(decades - 1, 0, None)  # another trend in the second decade
         noise = 0.01 * rng.standard_normal(len(span))
-        return replace(empty, layer=bent[:, None] * slope + noise[:, None])
+        layer = bent[:, None] * slope + noise[:, None]
+        return ClimateSeries(layer, layer[:, 0], np.empty(0), np.empty(0))
 
     blank = np.zeros((len(span), layers))
-    record = Record(space.grid, span, years, part(0.0), part(lag), {}, blank, blank, blank[:, 0])
+    series = {TRUTH: part(0.0), ANALYSIS: part(lag)}
+    record = Record(space.grid, span, years, series, {}, blank, blank, blank[:, 0])
     found = trends_of(record)
     np.testing.assert_allclose(found["by_depth"]["truth"], slope, rtol=0.01)
     late = found["by_period"]["2005-2014, with many floats"]
@@ -549,9 +549,18 @@ def test_trends_of_periods_and_layers_are_those_of_their_own_years(lag: float, i
     assert late["truth_inside"] is inside
 
 
-def test_no_truth_no_scores(tmp_path: Path) -> None:
+def test_the_record_without_a_truth_has_the_same_climate_as_with_it(tmp_path: Path) -> None:
     space = toy_space()
-    assert judge(space, ToyOcean(space), tmp_path, YEARS, Progress()) is None
+    known, unknown = ToyOcean(space, known=True), ToyOcean(space)
+    biased_files(tmp_path, space, known, np.array([0.5, -0.25, 0.125, 1.0]))
+    assert truth_is_known(known, YEARS[0], MONTHS) and not truth_is_known(unknown, YEARS[0], MONTHS)
+    both, alone = (read_record(space, o, tmp_path, YEARS, Progress()) for o in (known, unknown))
+    assert list(both.series) == [TRUTH, ANALYSIS] and list(alone.series) == [ANALYSIS]
+    for name in ("layer", "nino34", "surface", "upper"):
+        with_truth, without = (getattr(one.series[ANALYSIS], name) for one in (both, alone))
+        np.testing.assert_array_equal(with_truth, without)
+    np.testing.assert_array_equal(both.variance, alone.variance)
+    assert alone.square_error == {}
 
 
 @pytest.fixture(scope="module")

@@ -36,16 +36,17 @@ def gather(
     products: Sequence[Product],
     frame: Frame,
     scratch: Path,
+    progress: Progress,
     *,
     compare: bool,
     rng: np.random.Generator,
-    progress: Progress | None = None,
 ) -> tuple[list[Record], list[Comparison]]:
     """Walk through the years.
 
     Args:
         products: the analysis, others beside it, then the reference if there is one.
         scratch: folder for series of single levels.
+        progress: shows how far it is.
         compare: the last is the reference of all before it.
         rng: breaks ties of ranks.
     """
@@ -53,7 +54,7 @@ def gather(
     blocks = list(frame.axis.blocks(frame.grid.ocean.size))
 
     def walk(what: str) -> Iterator[slice]:
-        return iter(progress.track(blocks, what) if progress else blocks)
+        return progress.track(blocks, what)
 
     cycles = [np.zeros((0,))] * len(products)
     for part in walk("Seasonal cycle"):

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.feedback.departures import BAND_NAMES, band_of
 from deepda.feedback.window import WITHHELD, state_of
 from deepda.observations.table import PLATFORMS
 from deepda.quality.casts import platforms
-from deepda.verification.guards import VerificationError
+from deepda.verification import VerificationError, bias_of, errors, rmse_of, weighted_sums
 
 CANDIDATES = ("climatology", "oi", "background", "analysis")
 
@@ -46,16 +47,20 @@ def withheld_scores(table: pd.DataFrame, candidates: Sequence[str] = CANDIDATES)
         )
     rows = table[state_of(table) == WITHHELD]
     observed = rows["temperature"].to_numpy(float)
-    errors = rows[list(candidates)].to_numpy(float) - observed[:, None]
-    there = np.isfinite(errors).all(axis=1)
-    rows, errors = rows[there], errors[there]
+    estimates = rows[list(candidates)].to_numpy(float)
+    there = np.isfinite(estimates).all(axis=1) & np.isfinite(observed)
+    rows, observed, estimates = rows[there], observed[there], estimates[there]
     identity = pd.factorize(rows["platform_id"])[0] if "platform_id" in rows else np.zeros(len(rows))
+    groups = list(_groups(rows))
+    members = np.array([chosen for _, _, chosen in groups], float).reshape(len(groups), len(rows))
+    weights = xr.DataArray(members, {"region": np.arange(len(groups))}, ("region", "row"))
+    sums = [weighted_sums(weights, errors(estimate, observed)) for estimate in estimates.T]
     scores = [
         {"grouping": grouping, "name": name, "candidate": candidate, "count": int(chosen.sum()),
-         "platforms": int(np.unique(identity[chosen]).size), "bias": float(error.mean()),
-         "rmse": float(np.sqrt(np.mean(error**2)))}
-        for grouping, name, chosen in _groups(rows)
-        for candidate, error in zip(candidates, errors[chosen].T, strict=True)
+         "platforms": int(np.unique(identity[chosen]).size), "bias": float(bias_of(one)[group]),
+         "rmse": float(rmse_of(one)[group])}
+        for group, (grouping, name, chosen) in enumerate(groups)
+        for candidate, one in zip(candidates, sums, strict=True)
     ]  # fmt: skip
     names = ["grouping", "name", "candidate", "count", "platforms", "bias", "rmse"]
     return pd.DataFrame(scores, columns=names)

@@ -5,70 +5,14 @@ A field of standard deviations or an ensemble is judged; `members` have the dime
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from deepda.verification.guards import VerificationError, require_same_grid
-from deepda.verification.scores import weighted_mean
-
-
-def spread_skill(
-    stddev: xr.DataArray,
-    error: xr.DataArray,
-    weights: xr.DataArray,
-    keep: Collection[Hashable] = (),
-    members: int | None = None,
-) -> xr.DataArray:
-    """Root mean square of the spread over that of the error, dimensionless; 1 is right.
-
-    Below 1 the analysis is overconfident.
-
-    Args:
-        stddev, error: K, same dimensions; error = analysis - truth.
-        weights: see `ocean_weights`.
-        keep: dimensions of the result.
-        members: size of the ensemble that `stddev` (with n - 1) comes from; the error of its mean is
-            larger than the spread by (n + 1) / n in variance (Fortin et al. 2014, J. Hydrometeorol.
-            15). None for a stated spread.
-    """
-    require_same_grid(stddev, error)
-    finite = 1.0 if members is None else (members + 1) / members
-    spread = weighted_mean(stddev**2, weights, keep) * finite
-    return (spread / weighted_mean(error**2, weights, keep)) ** 0.5
-
-
-def standardised_error_variance(
-    error: xr.DataArray, stddev: xr.DataArray, weights: xr.DataArray, keep: Collection[Hashable] = ()
-) -> xr.DataArray:
-    """Mean of (error / stddev)^2, dimensionless; 1 is right, > 1 overconfident somewhere.
-
-    Stricter than `spread_skill`: the spread must be right place by place. A stddev of zero in the
-    ocean is refused.
-    """
-    require_same_grid(stddev, error)
-    return weighted_mean((error / stddev) ** 2, weights, keep)
-
-
-def interval_coverage(
-    error: xr.DataArray,
-    stddev: xr.DataArray,
-    weights: xr.DataArray,
-    levels: Sequence[float] = (0.5, 0.9),
-    keep: Collection[Hashable] = (),
-) -> xr.DataArray:
-    """(level, ...keep) share of truths inside the central Gaussian intervals, 0..1; right is `level`."""
-    require_same_grid(stddev, error)
-    standardised = error / stddev
-    shares = []
-    for level in levels:
-        inside = (abs(standardised) <= ndtri(0.5 + level / 2)).astype(float)
-        shares.append(weighted_mean(inside.where(np.isfinite(standardised)), weights, keep))
-    return xr.concat(shares, xr.DataArray(list(levels), dims="level", name="level"))
 
 
 def crps_gaussian(mean: xr.DataArray, stddev: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:

@@ -7,7 +7,6 @@ from its own stream, so that nothing in the test depends on how long a method wa
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,13 +22,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from deepda.assimilation import baselines
 from deepda.assimilation.cycle import Analyser, cycle
 from deepda.assimilation.state import StateSpace
-from deepda.base.files import write_whole
 from deepda.base.info import versions
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import PENTADS
 from deepda.networks.build import Generator, build_generator, number_of_patterns
+from deepda.runs.folder import SCORES, run_folder
 from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.stretches import TrainingData
@@ -128,7 +127,8 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         the scores as written.
     """
     size = size or Size()
-    with Progress(log=output / "log.txt") as progress:
+    with run_folder(output) as folder:
+        progress = folder.progress
         ocean = LinearOcean.draw(seed, size.shape)
         network = Network.draw(ocean, seed)
         progress.note(f"seed {seed}: an ocean of {ocean.grid.shape} with {ocean.size} water cells")
@@ -143,9 +143,8 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         scores |= {"seed": seed, "minutes": minutes, "water_cells": ocean.size, "versions": versions()}
         scores |= {"threads": torch.get_num_threads(), "shape": list(ocean.grid.shape)}
         write_fields(test, analyses, output, seed)
-        text = json.dumps(scores, indent=1) + "\n"
-        write_whole(output / "scores.json", lambda path: path.write_text(text))
-        progress.note(f"{output / 'scores.json'} written")
+        folder.keep_scores(scores)
+        progress.note(f"{output / SCORES} written")
     print(table(scores))
     return scores
 
@@ -279,7 +278,7 @@ def gflop_a_cycle(network: Analyser, case: Case) -> float:
     """Floating-point operations of a forecast and an analysis, products and convolutions only."""
     first, observations = network.first_guess(1), next(case.observations())
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network.analyse(network.forecast(first, observations.season), observations)
+        next(cycle(network, first, [observations]))
     return float(counter.get_total_flops() / 1e9)
 
 
