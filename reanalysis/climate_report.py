@@ -18,7 +18,7 @@ from deepda.reports.report import Picture, Section, Table, write_report
 from reanalysis.judge import mean_anomaly
 from reanalysis.record import Maps, Record, levels_shown
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
-from reanalysis.report_errors import observed_picture
+from reanalysis.report_errors import influence_picture, observed_picture
 
 LABELS = {
     NINO34: "Niño 3.4 (K)",
@@ -182,7 +182,7 @@ def _most(fields: Iterable[Maps], ocean: NDArray[np.bool_]) -> float:
 def _uncertainty(record: Record, scores: dict[str, Any]) -> Section:
     grid, shown = record.grid, levels_shown(record.grid)[1]
     levels = sorted({0, shown, grid.depth.size - 1})
-    spread, influence = record.yearly(np.sqrt(record.variance)), record.yearly(record.influence)
+    spread = record.yearly(np.sqrt(record.variance))
     names = {level: f"{grid.depth[level]:.0f} m" for level in levels}
     maps = {year: both[1] for year, both in record.spread_maps.items()}
     most = _most(maps.values(), grid.ocean[shown])
@@ -195,12 +195,7 @@ def _uncertainty(record: Record, scores: dict[str, Any]) -> Section:
             "Stated error by year and depth, relative to the first year: it shrinks where data arrive.",
             wide=True,
         ),
-        Picture(
-            "influence_by_year",
-            series({names[k]: record.over_years(influence[:, k]) for k in levels}, "influence (1)"),
-            "Share of the background's error variance that the observations of a window remove.",
-            wide=True,
-        ),
+        influence_picture(record),
         Picture(
             "spread_maps",
             map_panels(panels, grid, level=shown),

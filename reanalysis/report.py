@@ -24,7 +24,7 @@ from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
 from reanalysis.judge import mean_anomaly
 from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth, levels_shown
-from reanalysis.report_errors import errors_section
+from reanalysis.report_errors import errors_section, influence_picture
 from reanalysis.scores import FEWEST_YEARS
 
 
@@ -269,16 +269,5 @@ def _uncertainty(record: Record) -> Section:
                     wide=True,
                 )
             )
-    lines = {
-        f"{grid.depth[level]:.0f} m": record.over_years(record.yearly(record.influence)[:, level])
-        for level in sorted({surface, below, grid.depth.size - 1})
-    }
-    blocks.append(
-        Picture(
-            "influence_by_year",
-            series(lines, "influence of a window (1)"),
-            "Mean influence of one window's observations by depth: the growth of the observing system.",
-            wide=True,
-        )
-    )
+    blocks.append(influence_picture(record))
     return Section("How sure is it, and why?", blocks)

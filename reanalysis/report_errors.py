@@ -8,7 +8,7 @@ import numpy as np
 
 from deepda.figures import counts_by_year, profile_curves, series
 from deepda.reports.report import Picture, Section, Table
-from reanalysis.record import Record
+from reanalysis.record import Record, levels_shown
 
 
 def errors_section(record: Record, scores: dict[str, Any]) -> Section:
@@ -58,6 +58,23 @@ def observed_picture(record: Record) -> Picture:
         counts_by_year(lines, "values used a year"),
         "Values used by platform type and year, on a logarithmic scale. A year without a mark has none "
         "of that kind: the analysis rests on climatology and earlier windows there.",
+        wide=True,
+    )
+
+
+def influence_picture(record: Record) -> Picture:
+    """What the observations of a window add, by year and depth."""
+    grid = record.grid
+    influence = record.yearly(record.influence)
+    lines = {
+        f"{grid.depth[level]:.0f} m": record.over_years(influence[:, level])
+        for level in sorted({*levels_shown(grid), grid.depth.size - 1})
+    }
+    return Picture(
+        "influence_by_year",
+        series(lines, "influence of a window (1)"),
+        "Mean share of the background's error variance that the observations of one window remove, by "
+        "depth: the growth of the observing system.",
         wide=True,
     )
 

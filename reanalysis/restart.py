@@ -29,7 +29,7 @@ FIELDS = ("mean", "spread", "memory")
 FREE = (
     *("command", "output", "data.root", "reanalysis.end", "reanalysis.months", "reanalysis.run"),
     "reanalysis.references",
-    # What these hold is told by ObservedOcean.about, which is part of the identity.
+    # What these hold is in ObservedOcean.about, which is part of the identity.
     *("observations.folder", "observations.greylist"),
     *("observations.climatology", "observations.surface_climatology"),
 )

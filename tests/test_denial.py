@@ -32,7 +32,7 @@ from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import dump, load_config
 from deepda.verification import rmse
-from osse.experiments.data_denial import told_of_control
+from osse.experiments.data_denial import control_against_run
 from osse.experiments.data_denial_report import lines
 from osse.experiments.denied_platforms import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
 from osse.experiments.finished_run import Trained, kept_observations, opened, tables
@@ -221,10 +221,11 @@ def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied
 
 
 def test_a_run_scored_by_another_version_is_told(tmp_path: Path) -> None:
-    assert "no scores" in told_of_control(tmp_path, 0.05)
+    assert "no scores" in control_against_run(tmp_path, 0.05)
     (tmp_path / "scores.json").write_text(json.dumps({"rmse": {"analysis": {"all": 0.05}}}))
-    assert told_of_control(tmp_path, 0.05001) == "control 0.05001 K, as the run was scored"
-    assert told_of_control(tmp_path, 0.048).endswith("scored 0.05000 K: by another version of DeepDA")
+    assert control_against_run(tmp_path, 0.05001) == "control 0.05001 K, as the run was scored"
+    other = control_against_run(tmp_path, 0.048)
+    assert other.endswith("scored 0.05000 K: by another version of DeepDA")
 
 
 def test_rows_are_counted(denied: Path, observed: list[pd.DataFrame]) -> None:

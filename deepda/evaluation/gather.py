@@ -266,14 +266,14 @@ class _ErrorSums:
         self.by_time[part] = np.sqrt(total / np.where(layer > 0, layer, np.nan))
 
     def add_spread(
-        self, part: slice, product: Product, weights: csr_array, told: NDArray, true: NDArray
+        self, part: slice, product: Product, weights: csr_array, own: NDArray, true: NDArray
     ) -> None:
-        """Judge the stated spread; of means over several windows nothing is stated."""
+        """Score the stated spread; of means over several windows nothing is stated."""
         if self.spread is None or self.aggregated:
             return
         stddev = product.windows(weights, part, STDDEV)
         here = self.samples[(self.samples >= part.start) & (self.samples < part.stop)]
-        self.spread.add(told - true, stddev, here - part.start)
+        self.spread.add(own - true, stddev, here - part.start)
         if MEMBERS in product.source.fields and here.size:
             one = slice(int(here[0]), int(here[0]) + 1)
             members = product.windows(weights, one, MEMBERS)[:, 0]
@@ -286,6 +286,6 @@ class _ErrorSums:
             frame.field(self.error / count),
             frame.field(self.square / count),
             frame.field(self.product / count),
-            frame.over_time(self.by_time, slice(None), "depth").assign_coords(depth=frame.grid.depth),
+            frame.over_time(self.by_time, "depth").assign_coords(depth=frame.grid.depth),
             None if judged is None else judged.reliability(),
         )

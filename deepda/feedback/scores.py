@@ -1,4 +1,4 @@
-"""Who is nearer to observations that nobody assimilated: scores at withheld rows."""
+"""Errors at observations that were not assimilated: scores at withheld rows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from deepda.observations.table import PLATFORMS
 from deepda.quality.casts import platforms
 from deepda.verification import VerificationError, bias_of, errors, rmse_of, weighted_sums
 
-CANDIDATES = ("climatology", "oi", "background", "analysis")
 
-
-def withheld_scores(table: pd.DataFrame, candidates: Sequence[str] = CANDIDATES) -> pd.DataFrame:
+def withheld_scores(table: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
     """RMSE and bias of each candidate at withheld rows, over all, by depth band and by platform type.
 
-    All candidates are judged at the same rows: those where each of them has a value. The error is
+    All candidates are scored at the same rows: those where each of them has a value. The error is
     candidate - observation and holds that of the observation, so that no candidate reaches zero; all
     carry the same one.
 

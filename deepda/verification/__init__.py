@@ -1,9 +1,9 @@
-"""Is the analysis right, and does it know how right it is? Pure functions, no files.
+"""Is the analysis right, and is its stated error right? Pure functions, no files.
 
 guards       require_...: the same times, the same grid, or an error that says both sides
 scores       regions as weights, weighted means, RMSE
 window_sums  the scorer: sums over windows or rows, and the bias, error, spread that follow from them
-reliability  spread against skill, CRPS, coverage, ranks, Desroziers statistics
+reliability  CRPS, ranks, probability integral transform, Desroziers statistics
 spectra      zonal power spectra on unbroken stretches of ocean
 climate      trends with autocorrelation, heat content, Niño 3.4
 

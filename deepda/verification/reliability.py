@@ -1,6 +1,6 @@
 """Does the stated uncertainty match the error that was made?
 
-A field of standard deviations or an ensemble is judged; `members` have the dimension `realization`.
+For a field of standard deviations or an ensemble; `members` have the dimension `realization`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from deepda.verification.guards import VerificationError, require_same_grid
+
+PIT_BINS = 10
 
 
 def crps_gaussian(mean: xr.DataArray, stddev: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
@@ -30,7 +32,7 @@ def crps_gaussian(mean: xr.DataArray, stddev: xr.DataArray, truth: xr.DataArray)
 def crps_ensemble(members: xr.DataArray, truth: xr.DataArray, fair: bool = True) -> xr.DataArray:
     """Continuous ranked probability score of an ensemble, in the units of the input.
 
-    `fair` judges the distribution that the members are drawn from (Ferro 2014, Q. J. R. Meteorol.
+    `fair` scores the distribution that the members are drawn from (Ferro 2014, Q. J. R. Meteorol.
     Soc. 140), otherwise the members themselves as a step function.
     """
     size = members.sizes["realization"]
@@ -62,22 +64,22 @@ def rank_histogram(
 
 
 def pit_histogram(
-    error: xr.DataArray, stddev: xr.DataArray, weights: xr.DataArray, bins: int = 10
+    error: xr.DataArray, stddev: xr.DataArray, weights: xr.DataArray
 ) -> NDArray[np.float64]:
-    """(bins) share of truths in each quantile bin of a Gaussian analysis; 1 / bins each is right.
+    """(PIT_BINS) share of truths in each quantile bin of a Gaussian analysis; all alike is right.
 
     The probability integral transform: the rank histogram of a stated spread, weighted.
     """
     quantile = xr.apply_ufunc(ndtr, -error / stddev)  # truth - mean = -error
     shares = weights.broadcast_like(quantile).transpose(*quantile.dims).values
     used = (shares > 0) & np.isfinite(quantile.values)
-    counts, _ = np.histogram(quantile.values[used], bins, (0.0, 1.0), weights=shares[used])
+    counts, _ = np.histogram(quantile.values[used], PIT_BINS, (0.0, 1.0), weights=shares[used])
     return counts / counts.sum()
 
 
 @dataclass(frozen=True)
 class Desroziers:
-    """Error variances that the departures themselves tell, K2 (Desroziers et al. 2005).
+    """Error variances estimated from the departures themselves, K2 (Desroziers et al. 2005).
 
     Attributes:
         observation: of the observations, eq. 3: mean of (O-A)(O-B).

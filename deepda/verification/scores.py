@@ -85,14 +85,13 @@ def rmse(
     truth: xr.DataArray,
     weights: xr.DataArray,
     keep: Collection[Hashable] = (),
-    partial: bool = False,
 ) -> xr.DataArray:
     """Root of the mean square of analysis - truth, in their units (K for degC).
 
     `keep=("depth",)` gives it by depth, `("time",)` as a series, `("lat", "lon")` as a map; see
     `weighted_mean` for the rest. The mean goes over squares, the root is last.
     """
-    return weighted_mean(_error(analysis, truth) ** 2, weights, keep, partial) ** 0.5
+    return weighted_mean(_error(analysis, truth) ** 2, weights, keep) ** 0.5
 
 
 def _error(analysis: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
@@ -107,14 +106,13 @@ def _sums(
     weights: xr.DataArray,
     keep: Collection[Hashable],
     partial: bool,
-    what: str = "the field",
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Sum of weight x field and sum of weight over all dimensions but `keep`."""
     require_same_grid(field.isel({dim: 0 for dim in field.dims if dim not in weights.dims}), weights)
     over = [dim for dim in field.dims if dim not in keep]
     there = np.isfinite(field)
     if not partial:
-        require_finite(field, weights, what)
+        require_finite(field, weights, "the field")
     total = xr.dot(field.where(there, 0.0), weights, dim=over)
     return total, xr.dot(there.astype(weights.dtype), weights, dim=over)
 

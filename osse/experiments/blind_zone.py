@@ -91,7 +91,7 @@ def run(folder: Path, output: Path, below: float | None = None) -> dict[str, Any
             **_about(trained, below, last),
             "rows": {"kept": rows, "denied": sum(map(len, windows)) - rows},
             "regression": {"mean_square_by_parts_of_the_year": tried, "parts": len(regression.slope)},
-            "dropout": _dropout_told(trained, "dropout" in sums),
+            "dropout": _about_dropout(trained, "dropout" in sums),
             **scores_of(sums, last),
         }
         text = json.dumps(scores, indent=1) + "\n"
@@ -240,7 +240,7 @@ class BlindZoneScorer:
             self._sums[name].add(time, both | spread_moments(both["error"], stddev))
 
 
-def _dropout_told(trained: Trained, done: bool) -> dict[str, Any]:
+def _about_dropout(trained: Trained, done: bool) -> dict[str, Any]:
     if done:
         return {"passes": PASSES, "every_windows": EVERY}
     return {"skipped": f"the generator of {trained.folder} has no dropout (generator.dropout=0)"}

@@ -74,16 +74,16 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
         write_whole(output / "denial.nc", lambda path: maps.to_netcdf(path))
         page = osse.experiments.data_denial_report.write(twin.space.grid, scores, maps, output)
         progress.note(f"report: {page}; scores: {output / 'denial.json'}")
-        progress.note(told_of_control(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
+        progress.note(control_against_run(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.experiments.data_denial_report.lines(scores)))
     return scores
 
 
-def told_of_control(folder: Path, rmse: float) -> str:
-    """Whether the control, with everything used, is the analysis that the run was scored with."""
+def control_against_run(folder: Path, rmse: float) -> str:
+    """One line: is the control, with everything used, the analysis that the run was scored with?"""
     path = folder / "scores.json"
     if not path.exists():
-        return f"control {rmse:.5f} K; {folder} has no scores to hold it against"
+        return f"control {rmse:.5f} K; {folder} has no scores to compare it with"
     before = json.loads(path.read_text())["rmse"]["analysis"]["all"]
     if abs(rmse - before) <= SAME * before:
         return f"control {rmse:.5f} K, as the run was scored"

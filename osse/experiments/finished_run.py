@@ -74,7 +74,7 @@ def opened(run: Path, scratch: Path, progress: Progress) -> Iterator[Trained]:
     Args:
         run: folder of `deepda osse run`.
         scratch: folder for the anomalies of the training years, which are removed at the end.
-        progress: told of the reading.
+        progress: shows how far the reading is.
 
     Raises:
         ConfigError, CheckpointError, ControlError: it is not there, not finished or of another version.
@@ -134,7 +134,7 @@ def score_cycle(
 
 
 class TwinScorer:
-    """Holds the analyses of a twin against its truth, window by window.
+    """Compares the analyses of a twin with its truth, window by window.
 
     Args:
         twin: of the windows.

@@ -241,7 +241,7 @@ def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Sectio
                 f"increment_{place.lower().replace(' ', '_')}",
                 map_panels(panels, space.grid, level=level, columns=2),
                 f"{place}: what one observation 1 K above climatology does at {depth:.0f} m. The shape "
-                "is that of the error of a background which knows nothing but climatology.",
+                "is that of the error of a background that is climatology.",
                 wide=True,
             )
         )
