@@ -136,10 +136,11 @@ class _Kernel:
         if missing and not self._partial:
             raise VerificationError(
                 f"{missing} of {int(self._needed.sum())} values are not finite where the weight is "
-                "positive, expected none; mask them out of the weights"
+                "positive, expected none; make the analysis of that window again"
             )
         columns = np.concatenate([np.where(known, columns, 0.0), known], axis=-1)
-        return (self._weights @ columns).transpose(2, 1, 0).reshape(-1, *self._shape)
+        sums = (self._weights @ columns).transpose(2, 1, 0)
+        return sums.reshape(len(sums), *self._shape)
 
     def dataset(self, values: Mapping[str, NDArray[Any]]) -> xr.Dataset:
         sums = zip((*values, WEIGHT), self.sums(values), strict=True)
