@@ -28,6 +28,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import PENTADS
 from deepda.networks.build import Generator, build_generator, number_of_patterns
+from deepda.networks.trainable import CycleErrors
 from deepda.runs.folder import SCORES, run_folder
 from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.training.setup import VALIDATIONS, TrainingSetup
@@ -77,24 +78,20 @@ class Method:
 
 
 @dataclass(frozen=True, eq=False)
-class CaseErrors:
-    """Errors of an analyser on the validation years, see `ValidationErrors`."""
+class ValidationCase:
+    """The validation years of a case, see `Validation`."""
 
     case: Case
 
-    def rmse(self, analyser: Analyser) -> float:
-        """Root mean square error of the analyses, volume-weighted, K."""
-        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
-        return volume_mean(square, self.case) ** 0.5
-
-    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
-        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
-        return np.sqrt(square) / self.case.space.scale
-
-    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L) root mean square of errors over their predicted standard deviations."""
-        return np.sqrt(standardised_error_variance(analyse(analyser, self.case), self.case))
+    def errors(self, analyser: Analyser) -> CycleErrors:
+        """Errors of an analyser in one cycle through them."""
+        analyses = analyse(analyser, self.case)
+        square = mean_square_error(analyses.mean, self.case)
+        return CycleErrors(
+            volume_mean(square, self.case) ** 0.5,
+            np.sqrt(square) / self.case.space.scale,
+            np.sqrt(standardised_error_variance(analyses, self.case)),
+        )
 
 
 class DrawnNetwork:
@@ -254,7 +251,7 @@ def setup(
     def build() -> Generator:
         return build_generator(settings, space, statistics, seed)
 
-    return TrainingSetup(build, data, CaseErrors(validation), space.grid)
+    return TrainingSetup(build, data, ValidationCase(validation), space.grid)
 
 
 def train(

@@ -130,11 +130,9 @@ def trainer(setups: Setups, minutes: float | None, progress: Progress) -> Object
         config.training = replace(config.training, updates=updates, validate_every=every)
         config.output = str(folder)
         write_whole(folder / CONFIG_FILE, lambda path: path.write_text(dump(config)))
-        analyser, history = setup.train(Recipe.of(config.training), progress, folder, watch)
+        analyser, _ = setup.train(Recipe.of(config.training), progress, folder, watch)
         samples, seed = config.training.error_samples, config.training.seed
-        if setup.complete(analyser, samples, seed, progress) is None:
-            return min(entry["validation"] for entry in history)
-        return setup.validation.rmse(analyser)
+        return setup.complete(analyser, samples, seed, progress).rmse
 
     return train
 

@@ -16,6 +16,7 @@ from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
+from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
 from deepda.runs.checkpoint import MODEL
@@ -49,6 +50,7 @@ def evaluate(
         if (output / "checkpoint" / MODEL).exists()
         else "of another run",
     }
+    oi = oi.to(device_of(config))
     ocean = torch.from_numpy(twin.space.grid.ocean)
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)

@@ -18,7 +18,8 @@ from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import windows
 from deepda.networks.trainable import TrainableAnalyser
-from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint, save_errors
+from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
+from deepda.runs.error_samples import save_error_samples
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, saved_config
@@ -189,9 +190,9 @@ def _train(
         analyser, history = setup.train(Recipe.of(config.training), progress, output)
     with clock.stage("sample background errors"):
         samples, seed = config.training.error_samples, config.training.seed
-        errors = setup.complete(analyser, samples, seed, progress)
-    if errors is not None:
-        save_errors(errors, space.grid, checkpoint)
+        completed = setup.complete(analyser, samples, seed, progress)
+    if completed.samples is not None:
+        save_error_samples(completed.samples, space.grid, checkpoint)
     about = {"generator": vars(config.generator), "history": history, "seed": config.seed}
     save_checkpoint(checkpoint, analyser, space, about)
     (output / STATE).unlink(missing_ok=True)
