@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +73,16 @@ def write_climate(
     scores: dict[str, Any],
     about: dict[str, Any],
     folder: Path,
+    more: Sequence[Section],
 ) -> Path:
-    """Write `report.html` and the pictures and tables in `figures/`."""
+    """Write `report.html`, `more` at its end, and the pictures and tables in `figures/`."""
     first, last = climate.years[0], climate.years[-1]
     sections = [_input(climate, scores), _series(climate, references, scores)]
     sections += [_events(climate)] if climate.events else []
     return write_report(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
-        [*sections, _uncertainty(climate, scores)],
+        [*sections, _uncertainty(climate, scores), *more],
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
         f"but the observations ({about.get('source', 'source not told')}). The series that it is "
         "compared with were not assimilated. Where there are few observations the analysis stays near "

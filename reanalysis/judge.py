@@ -221,12 +221,12 @@ def _empty(grid: Grid, span: Windows, years: range) -> Record:
 
 
 def fields_of(file: netCDF4.Dataset, place: int) -> dict[str, NDArray[np.float32]]:
-    """The fields of a window; of members the unperturbed one."""
+    """The fields of a window."""
     fields = {}
     for name in ("thetao", "thetao_stddev", "thetao_observation_influence"):
         variable = file[name]
         variable.set_auto_mask(False)
-        fields[name] = variable[0, place] if variable.ndim == 5 else variable[place]
+        fields[name] = variable[place]
     return fields
 
 

@@ -16,13 +16,17 @@ from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
+from deepda.reports.members import members_section
+from deepda.reports.report import Section
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
+from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate import read_climate
 from reanalysis.climate_report import BASELINE, climate_scores, write_climate
 from reanalysis.judge import judge
+from reanalysis.members import member_statistics
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
@@ -87,15 +91,19 @@ def run(
         identity = require_own(folder, identity | {"observations": dict(ocean.about)})
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
+        members = members_of(config, trained)
+        about = {} if members is None else {"members": members.about()}
         keep_identity(folder, identity)
         folder.keep_settings(config)
+        if members is not None:
+            folder.progress.note(members.summary(len(years)))
         reanalysis = Reanalysis(
             analyser.to(device_of(config)),
             replace(space, climatology=ocean.climatology),
             ocean,
-            Members(chosen.members, config.seed),
+            members,
             output,
-            attributes_of(identity, lag, ocean),
+            attributes_of(identity, lag, ocean) | about,
             digest(identity),
             lag,
             part_of(config),
@@ -152,7 +160,7 @@ def _cycle_baseline(
     years: range,
     progress: Progress,
 ) -> None:
-    """The same reanalysis by another method, in a folder of its own: one member, no smoother."""
+    """The same reanalysis by another method, in a folder of its own: no members, no smoother."""
     folder = RunFolder(reanalysis.folder / BASELINE, progress)
     folder.path.mkdir(exist_ok=True)
     title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
@@ -162,13 +170,27 @@ def _cycle_baseline(
     other = replace(
         reanalysis,
         analyser=baseline,
-        members=replace(reanalysis.members, number=1),
+        members=None,
         folder=folder.path,
         attributes=dict(reanalysis.attributes) | title,
         identity=digest(mine),
         lag=None,
     )
     other.run(years, progress)
+
+
+def members_of(config: Config, trained: FinishedRun) -> Members | None:
+    """The members of the settings, from the control simulation of the trained run; None for none.
+
+    Raises:
+        MembersError, ControlError: that simulation is not there, or does not serve.
+    """
+    chosen = config.reanalysis
+    if not chosen.members:
+        return None
+    return Members(
+        open_shadow_truth(trained.folder, trained.space, chosen.members, chosen.start), config.seed
+    )
 
 
 def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
@@ -235,8 +257,9 @@ def _judged(
     if record is None:
         return _judged_without_truth(reanalysis, years, references, clock, folder)
     scores = scores_of(record)
+    sections = _members_judged(reanalysis, years, scores, folder.progress)
     with clock.stage("report"):
-        write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder)
+        write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder, sections)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     scores["versions"] = versions()
@@ -246,6 +269,21 @@ def _judged(
     folder.progress.note(sentence)
     folder.progress.note(f"report: {reanalysis.folder / 'report.html'}")
     return scores
+
+
+def _members_judged(
+    reanalysis: Reanalysis, years: range, scores: dict[str, Any] | None, progress: Progress
+) -> list[Section]:
+    """The section of the members, if there are any; their scores join `scores`, None without truth."""
+    if reanalysis.members is None:
+        return []
+    space, ocean, folder = reanalysis.space, reanalysis.ocean, reanalysis.folder
+    found = member_statistics(space, ocean, folder, years, progress)
+    if scores is not None:
+        scores["members"] = found.scores()
+    return [
+        members_section(found, None if scores is None else scores["members"], space.climatology.per_year)
+    ]
 
 
 def _judged_without_truth(
@@ -260,8 +298,9 @@ def _judged_without_truth(
         known = {} if references is None else read_references(Path(references))
         climate = read_climate(reanalysis.space, path, years, folder.progress)
         scores = climate_scores(climate, known, path)
+    sections = _members_judged(reanalysis, years, None, folder.progress)
     with clock.stage("report"):
-        page = write_climate(climate, known, scores, dict(reanalysis.ocean.about), path)
+        page = write_climate(climate, known, scores, dict(reanalysis.ocean.about), path, sections)
     scores["wall_seconds"] = clock.seconds
     scores["versions"] = versions()
     folder.keep_scores(scores)
