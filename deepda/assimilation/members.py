@@ -71,14 +71,14 @@ class Members:
         return estimate.mean[:1] + (truth.to(estimate.mean) - estimate.mean[1:])
 
     def about(self) -> dict[str, int | str | list[int]]:
-        """What is kept of them in every file."""
+        """What is kept of them in every file; years of the control run are counted from 0."""
         first = np.datetime64(f"{self.truth.first_year:04d}-01-01", "s")
         return {
             "method": "conditional simulation: analysis + error of a shadow twin from the control run",
             "number": self.number,
             "seed": self.seed,
             "years_of_control_run": len(self.truth.years),
-            "first_year_of_control_run": [self.truth.year(member, first) for member in self._all()],
+            "starts_in_year_of_control_run": [self.truth.year(member, first) for member in self._all()],
             "years_until_members_share_years": self.truth.apart,
         }
 

@@ -223,11 +223,11 @@ class _Samples:
         if self._crps:
             found["fair_crps_K"] = {"by_depth": _numbers(np.mean(self._crps, axis=0))}
         if self._power:
-            truth, analysis, members = np.mean(self._power, axis=0)
-            found["spectral_ratio"] = {
-                "analysis": _numbers(analysis / truth),
-                "members": _numbers(members / truth),
-            }
+            truth, *others = np.mean(self._power, axis=0)
+            ratios = [line / np.where(truth > 0, truth, np.nan) for line in others]
+            found["spectral_ratio"] = dict(
+                zip(("analysis", "members"), map(_numbers, ratios), strict=True)
+            )
         return found
 
 
