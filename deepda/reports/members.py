@@ -89,9 +89,9 @@ def _over_time(found: MemberStatistics, values: NDArray[np.float64], per_year: i
 
 def _verified(found: MemberStatistics, scores: dict[str, Any]) -> list[Picture | Table]:
     ranks = np.sum(scores["ranks_by_depth"], axis=0)
-    profiles = {"spread over error": scores["spread_over_error"]["by_depth"]}
+    profiles = {"spread": scores["spread_over_error"]["by_depth"]}
     power = scores.get("spectral_ratio", {})
-    profiles |= {f"short waves, {name} over truth": line for name, line in power.items()}
+    profiles |= {f"power, {name}": line for name, line in power.items()}
     rows = {
         name: {"spread (K)": one["spread_K"], "error (K)": one["error_K"], "ratio": one["ratio"]}
         for name, one in scores["spread_over_error"]["of_means"].items()
@@ -99,9 +99,10 @@ def _verified(found: MemberStatistics, scores: dict[str, Any]) -> list[Picture |
     return [
         Picture(
             "members_by_depth",
-            profile_curves(profiles, found.grid.depth, "ratio (1 is right)"),
-            "Departure of members from the analysis over the error of the analysis, root mean squares, "
-            "and the power at short wavelengths: the analysis is too smooth, members should not be.",
+            profile_curves(profiles, found.grid.depth, "ratio, 1 is right"),
+            "Spread: root mean square departure of the members over the error of the analysis. Power: "
+            "at the shortest third of the zonal wavelengths over that of the truth; the analysis is too "
+            "smooth there, members should not be.",
         ),
         Table(
             "members_means",
