@@ -305,7 +305,7 @@ def test_the_order_of_beginnings_is_a_permutation_that_spreads(number: int) -> N
 def test_the_summary_says_how_independent_members_are() -> None:
     members = Members(shadow_truth(4), 0)
     assert members.truth.apart == 5  # beginnings 0, 32, 16, 8 of 37
-    assert "hold 12 independent stretches of 3 years; no year is in two members" in members.summary(3)
+    assert "hold 12 independent stretches of 3 years; no two members share a year" in members.summary(3)
     assert "hold 1 independent stretch of 30 years; members share years, 5 or" in members.summary(30)
     assert members.about()["starts_in_year_of_control_run"][0] == 36
     assert Members(shadow_truth(1), 0).truth.apart == 37

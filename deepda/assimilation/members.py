@@ -86,9 +86,9 @@ class Members:
         """How independent they are over so many years, in a sentence."""
         apart, room = self.truth.apart, self.truth.stretches(years)
         common = (
-            "no year is in two members"
+            "no two members share a year"
             if years <= apart
-            else f"members share years, {apart} or more years apart"
+            else f"members share years, {apart} or more calendar years apart"
         )
         return (
             f"members: {self.number}, from {len(self.truth.years)} years of the control simulation, "
