@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,9 @@ def write_climate(
     space: StateSpace,
     ocean: ObservedOcean,
     folder: Path,
+    more: Sequence[Section],
 ) -> Path:
-    """Write `report.html` and the pictures and tables in `figures/`."""
+    """Write `report.html`, `more` at its end, and the pictures and tables in `figures/`."""
     first, last = record.years[0], record.years[-1]
     events = {
         year: mean_anomaly(record, space, folder, ocean.synthetic, steps)
@@ -48,7 +49,7 @@ def write_climate(
     return write_report(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
-        [*sections, _uncertainty(record, scores)],
+        [*sections, _uncertainty(record, scores), *more],
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
         f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
         "is compared with were not assimilated. Where there are few observations the analysis stays "

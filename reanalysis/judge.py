@@ -152,12 +152,12 @@ def _layers(anomaly: xr.DataArray, grid: Grid) -> tuple[Maps, Maps]:
 
 
 def fields_of(file: netCDF4.Dataset, place: int) -> dict[str, NDArray[np.float32]]:
-    """FIELDS of a window by name; of members the unperturbed one."""
+    """FIELDS of a window by name."""
     fields = {}
     for name in FIELDS:
         variable = file[name]
         variable.set_auto_mask(False)
-        fields[name] = variable[0, place] if variable.ndim == 5 else variable[place]
+        fields[name] = variable[place]
     return fields
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,14 @@ from reanalysis.scores import FEWEST_YEARS
 
 
 def write(
-    record: Record, scores: dict[str, Any], space: StateSpace, ocean: ObservedOcean, folder: Path
+    record: Record,
+    scores: dict[str, Any],
+    space: StateSpace,
+    ocean: ObservedOcean,
+    folder: Path,
+    more: Sequence[Section],
 ) -> Path:
-    """Write `report.html` and the pictures and tables in `figures/`."""
+    """Write `report.html`, `more` at its end, and the pictures and tables in `figures/`."""
     first, last = record.years[0], record.years[-1]
     sections = [
         _climate(record, scores),
@@ -41,7 +47,7 @@ def write(
     return write_report(
         folder / "report.html",
         f"Analysis of a synthetic ocean, {first}–{last}",
-        [*sections, _uncertainty(record)],
+        [*sections, _uncertainty(record), *more],
         summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
         "simulated ocean, whose truth is known "
         f"({ocean.about.get('source', 'source not stated')}). The network learnt from a control "

@@ -16,12 +16,16 @@ from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
+from deepda.reports.members import members_section
+from deepda.reports.report import Section
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
+from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.climate_report import write_climate
 from reanalysis.judge import read_record, truth_is_known
+from reanalysis.members import member_statistics
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
@@ -86,15 +90,19 @@ def run(
         identity = require_own(folder, identity | {"observations": dict(ocean.about)})
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
+        members = members_of(config, trained)
+        about = {} if members is None else {"members": members.about()}
         keep_identity(folder, identity)
         folder.keep_settings(config)
+        if members is not None:
+            folder.progress.note(members.summary(len(years)))
         reanalysis = Reanalysis(
             analyser.to(device_of(config)),
             replace(space, climatology=ocean.climatology),
             ocean,
-            Members(chosen.members, config.seed),
+            members,
             output,
-            attributes_of(identity, lag, ocean),
+            attributes_of(identity, lag, ocean) | about,
             digest(identity),
             lag,
             part_of(config),
@@ -151,7 +159,7 @@ def _cycle_baseline(
     years: range,
     progress: Progress,
 ) -> None:
-    """The same reanalysis by another method, in a folder of its own: one member, no smoother."""
+    """The same reanalysis by another method, in a folder of its own: no members, no smoother."""
     folder = RunFolder(reanalysis.folder / BASELINE, progress)
     folder.path.mkdir(exist_ok=True)
     title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
@@ -161,13 +169,27 @@ def _cycle_baseline(
     other = replace(
         reanalysis,
         analyser=baseline,
-        members=replace(reanalysis.members, number=1),
+        members=None,
         folder=folder.path,
         attributes=dict(reanalysis.attributes) | title,
         identity=digest(mine),
         lag=None,
     )
     other.run(years, progress)
+
+
+def members_of(config: Config, trained: FinishedRun) -> Members | None:
+    """The members of the settings, from the control simulation of the trained run; None for none.
+
+    Raises:
+        MembersError, ControlError: that simulation is not there, or does not serve.
+    """
+    chosen = config.reanalysis
+    if not chosen.members:
+        return None
+    return Members(
+        open_shadow_truth(trained.folder, trained.space, chosen.members, chosen.start), config.seed
+    )
 
 
 def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
@@ -242,11 +264,12 @@ def _judged(
             if against_truth
             else scores_against_references(record, known, path)
         )
+        sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
     with clock.stage("report"):
         page = (
-            write(record, scores, space, ocean, path)
+            write(record, scores, space, ocean, path, sections)
             if against_truth
-            else write_climate(record, known, scores, space, ocean, path)
+            else write_climate(record, known, scores, space, ocean, path, sections)
         )
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
@@ -259,3 +282,18 @@ def _judged(
         )
     folder.progress.note(f"report: {page}")
     return scores
+
+
+def _members_judged(
+    reanalysis: Reanalysis, years: range, scores: dict[str, Any] | None, progress: Progress
+) -> list[Section]:
+    """The section of the members, if there are any; their scores join `scores`, None without truth."""
+    if reanalysis.members is None:
+        return []
+    space, ocean, folder = reanalysis.space, reanalysis.ocean, reanalysis.folder
+    found = member_statistics(space, ocean, folder, years, progress)
+    if scores is not None:
+        scores["members"] = found.scores()
+    return [
+        members_section(found, None if scores is None else scores["members"], space.climatology.per_year)
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,6 +138,21 @@ def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> Non
     after = osse.twin.run.run(settings(), finished)
     assert after["rmse"] == before["rmse"]
     assert (finished / "checkpoint" / "weights.safetensors").read_bytes() == weights
+
+
+def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    weights = (run / "checkpoint" / "weights.safetensors").read_bytes()
+    before = json.loads((run / "scores.json").read_text())["rmse"]["analysis"]["all"]
+    scores = osse.twin.run.run(settings("osse.members=2"), run)
+    assert (run / "checkpoint" / "weights.safetensors").read_bytes() == weights
+    assert scores["rmse"]["analysis"]["all"] == pytest.approx(before, rel=1e-3)
+    assert scores["members"]["number"] == 2 and scores["members"]["spread_over_error"]["all"] > 0.3
+    with xr.open_dataset(run / "analysis.nc") as file:
+        assert file["thetao_members"].dims == ("realization", "time", "depth", "lat", "lon")
+        assert json.loads(file.attrs["members"])["number"] == 2
+    assert (run / "figures" / "members_by_depth.png").exists()
 
 
 def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path) -> None:

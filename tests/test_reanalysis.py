@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +23,12 @@ from conftest import toy_grid
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
-from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
+from deepda.control.prepared import PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
 from deepda.networks.build import ControlStatistics, build_generator
@@ -36,6 +37,7 @@ from deepda.observations.errors import window_rng
 from deepda.observations.synthetic import observe
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.shadows import MembersError
 from deepda.settings.compose import dump, load_config
 from deepda.settings.schema import Config, ConfigError
 from osse.twin.historical_twin import HistoryError, twin_of_history
@@ -136,7 +138,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = load_config("osse", words)
     (folder / "config.yaml").write_text(dump(config))
     save_checkpoint(folder / "checkpoint", network(config, toy_space()), toy_space(), {})
+    write_control(folder, toy_space())
     return folder
+
+
+def write_control(folder: Path, space: StateSpace, years: int = 9) -> None:
+    """The control simulation of a run: departures from its climatology that persist for some months."""
+    rng = np.random.default_rng(8)
+    departure = np.zeros(space.grid.shape)
+    with PreparedWriter(folder / "control.nc", space.grid, (1, years), MONTHS, {}) as out:
+        for step in range(years * MONTHS):
+            departure = 0.9 * departure + 0.4 * space.scale * rng.standard_normal(space.grid.shape)
+            out.write(step, (space.climatology.mean[step % MONTHS] + departure)[None].astype(np.float32))
 
 
 def network(config: Config, space: StateSpace, seed: int = 5) -> torch.nn.Module:
@@ -179,12 +192,12 @@ def finished(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("members", [0, 3])
 def test_a_killed_reanalysis_ends_with_the_same_bytes(
     trained: Path, finished: Path, tmp_path: Path, members: int
 ) -> None:
     word, whole = f"reanalysis.members={members}", finished
-    if members > 1:
+    if members:
         whole = tmp_path / "whole"
         reanalyse(trained, whole, ToyOcean(toy_space()), word)
     for breaks in ("1998-05", "2000-06"):  # in the first year, and in the third of the second attempt
@@ -268,7 +281,7 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
 
 
 def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
-    estimate = Members(1, 0).first_guess(StandStill(toy_space().grid))
+    estimate = StandStill(toy_space().grid).first_guess(1)
     for year in (1998, 1999):
         (tmp_path / f"twin_thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
@@ -284,7 +297,7 @@ def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
     ("word", "name", "message"),
     [
         ("seed=9", "toy", "seed=1 there, 9 asked for"),
-        ("reanalysis.members=2", "toy", "reanalysis.members=1 there, 2 asked for"),
+        ("reanalysis.members=2", "toy", "reanalysis.members=0 there, 2 asked for"),
         ("seed=1", "others", "'source': 'toy'"),
     ],
 )
@@ -367,12 +380,21 @@ def test_the_compliance_checker_finds_no_error(finished: Path) -> None:
     assert [result.msgs for result in checked if result.value[0] < result.value[1]] == []
 
 
-def test_the_truth_is_followed_and_the_report_is_written(trained: Path, tmp_path: Path) -> None:
-    scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), values=400, known=True))
+def test_the_truth_is_followed_members_are_verified_and_the_report_is_written(
+    trained: Path, tmp_path: Path
+) -> None:
+    ocean = ToyOcean(toy_space(), values=400, known=True)
+    scores = reanalyse(trained, tmp_path, ocean, "reanalysis.members=2")
     assert scores["rmse"]["analysis"]["all"] < 0.4 * scores["rmse"]["climatology"]["all"]
     assert json.loads((tmp_path / "scores.json").read_text())["rmse"] == scores["rmse"]
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert (tmp_path / "figures" / "nino34.png").exists()
+    members = json.loads((tmp_path / "scores.json").read_text())["members"]
+    assert members["number"] == 2 and members["spread_over_error"]["all"] > 0
+    assert "Niño 3.4" in members["spread_over_error"]["of_means"]
+    assert "shadow twin" in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "figures" / "members_level_1.png").exists()
+    assert "members: 2, from 5 years of the control simulation" in (tmp_path / "log.txt").read_text()
 
 
 def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Path) -> None:
@@ -383,19 +405,46 @@ def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Pat
         assert np.nanmax(abs(error)) < 1e-3
 
 
-def test_member_nought_is_the_analysis_and_the_others_depart_from_it(
-    trained: Path, finished: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def ensemble(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a reanalysis of one year with three members."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    reanalyse(trained, folder, ToyOcean(toy_space()), "reanalysis.members=3", "reanalysis.end=1998")
+    return folder
+
+
+def test_members_stand_beside_the_analysis_which_they_do_not_change(
+    finished: Path, ensemble: Path
 ) -> None:
-    reanalyse(trained, tmp_path, ToyOcean(toy_space()), "reanalysis.members=3")
     with (
-        xr.open_dataset(tmp_path / "twin_thetao_2000.nc") as many,
-        xr.open_dataset(finished / "twin_thetao_2000.nc") as one,
+        xr.open_dataset(ensemble / "twin_thetao_1998.nc") as many,
+        xr.open_dataset(finished / "twin_thetao_1998.nc") as one,
     ):
-        assert many["thetao"].dims == ("realization", "time", "depth", "lat", "lon")
-        assert float(abs(many["thetao"][0] - one["thetao"]).max()) < 2e-3  # batches round otherwise
-        apart = (many["thetao"][1:] - many["thetao"][0]).std(("time", "depth", "lat", "lon"))
-        assert (apart > 0.02).all() and (apart < one["thetao_stddev"].mean() * 2).all()
-        assert float(abs(many["thetao"][1] - many["thetao"][2]).max()) > 0.02
+        assert many["thetao"].dims == one["thetao"].dims == ("time", "depth", "lat", "lon")
+        assert float(abs(many["thetao"] - one["thetao"]).max()) < 2e-3  # batches round otherwise
+        assert many["thetao_members"].dims == ("realization", *one["thetao"].dims)
+        assert list(many["realization"].values) == [1, 2, 3]
+        assert "none of them" in many["realization"].long_name
+        apart = (many["thetao_members"] - many["thetao"]).std(("time", "depth", "lat", "lon"))
+        assert (apart > 0.02).all()
+        different = many["thetao_members"][0] - many["thetao_members"][1]
+        assert float(abs(different).max()) > 0.02
+        assert json.loads(many.attrs["members"])["number"] == 3
+        assert "thetao_members" not in one and "members" not in one.attrs
+
+
+def test_members_without_the_control_simulation_are_refused_before_anything_is_made(
+    trained: Path, tmp_path: Path
+) -> None:
+    run_alone, output = tmp_path / "run", tmp_path / "out"
+    shutil.copytree(trained, run_alone)
+    (run_alone / "control.nc").unlink()
+    output.mkdir()
+    with pytest.raises(MembersError, match=r"no .*control\.nc.*; put the file back, .*or leave out"):
+        reanalyse(run_alone, output, ToyOcean(toy_space()), "reanalysis.members=3")
+    assert [path.name for path in output.iterdir()] == ["log.txt"]
+    reanalyse(run_alone, output, ToyOcean(toy_space()), "reanalysis.end=1998")
+    assert checksums(output)
 
 
 class StandStill:
@@ -413,41 +462,6 @@ class StandStill:
 
     def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         return background
-
-
-def test_members_see_observations_with_their_stated_error() -> None:
-    shape = (4, 30, 40)
-    precision = torch.full((1, *shape), 25.0)
-    precision[:, 0] = 0
-    seen = Observations(torch.ones(1, *shape), precision, torch.tensor([3]), 73)
-    day = np.datetime64("1999-01-06", "s")
-    once, again = (Members(4, 1).perturbed(seen, day) for _ in range(2))
-    other = Members(4, 1).perturbed(seen, day + np.timedelta64(5, "D"))
-    assert torch.equal(once.value, again.value) and not torch.equal(once.value, other.value)
-    assert torch.equal(once.value[0], seen.value[0]) and torch.equal(
-        once.value[:, 0], once.value[:1, 0].expand(4, -1, -1)
-    )
-    assert (once.value[1:, 1:].std() - 0.2).abs() < 0.003
-    assert abs(np.corrcoef(once.value[1, 1:].ravel(), once.value[2, 1:].ravel())[0, 1]) < 0.06
-    assert Members(1, 1).perturbed(seen, day) is seen
-
-
-def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None:
-    grid = Grid(
-        np.linspace(-90, 90, 31),
-        np.linspace(0, 360, 61),
-        np.linspace(0, 500, 9),
-        np.ones((8, 30, 60), bool),
-    )
-    guess = Members(12, 2).first_guess(StandStill(grid))
-    assert float(guess.mean[0].abs().max()) == 0
-    assert abs(float(guess.mean[1:].std()) - 0.5) < 0.03
-    assert torch.equal(guess.mean[:3], Members(3, 2).first_guess(StandStill(grid)).mean)
-    step = guess.mean[1:] - guess.mean[1:].roll(1, dims=3)
-    # 6 degrees apart in noise that a Gaussian of 10 degrees has smoothed; across the date line too
-    alike = 0.5 * np.sqrt(2 * (1 - np.exp(-(6**2) / (4 * 10**2))))
-    assert float(step.std()) == pytest.approx(alike, rel=0.1)
-    assert float(step[..., 0].std()) == pytest.approx(alike, rel=0.2)
 
 
 def test_the_next_item_is_made_while_this_one_is_used() -> None:
