@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
+from deepda.base.files import checksum
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
@@ -19,9 +20,11 @@ from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
-from deepda.settings.schema import Config, IngestedObservations
+from deepda.settings.schema import ESTIMATED, Config, IngestedObservations
 from reanalysis.climate import read_climate
 from reanalysis.climate_report import BASELINE, climate_scores, write_climate
+from reanalysis.error_sizes import NAME as ERROR_SIZES
+from reanalysis.error_sizes import estimated_sizes, with_sizes
 from reanalysis.judge import judge
 from reanalysis.references import read_references
 from reanalysis.report import write
@@ -89,9 +92,16 @@ def run(
             return folder.scores() or {}
         keep_identity(folder, identity)
         folder.keep_settings(config)
+        analyser, space = analyser.to(device_of(config)), replace(space, climatology=ocean.climatology)
+        if chosen.error_sizes == ESTIMATED:
+            with clock.stage("error sizes"):
+                sizes = estimated_sizes(output, analyser, space, ocean, years, folder.progress)
+            space, ocean = with_sizes(space, ocean, sizes)
+            identity = require_own(folder, identity | {"sizes": checksum(output / ERROR_SIZES)})
+            keep_identity(folder, identity)
         reanalysis = Reanalysis(
-            analyser.to(device_of(config)),
-            replace(space, climatology=ocean.climatology),
+            analyser,
+            space,
             ocean,
             Members(chosen.members, config.seed),
             output,

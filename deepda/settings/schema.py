@@ -19,6 +19,8 @@ from deepda.settings.requirements import (
     require_order,
 )
 
+ASSUMED, ESTIMATED = "assumed", "estimated"  # sizes of errors
+
 
 @dataclass
 class DataConfig:
@@ -236,7 +238,7 @@ class OsseConfig:
 class ReanalysisConfig:
     """Which years are analysed, with which trained run; warming of the twin in K per decade.
 
-    The last four have a value here because settings that runs of earlier versions wrote lack them.
+    The last five have a value here because settings that runs of earlier versions wrote lack them.
     """
 
     start: int
@@ -248,8 +250,10 @@ class ReanalysisConfig:
     lag: float = 90.0
     months: int = 12
     references: str | None = None
+    error_sizes: str = ASSUMED
 
     def __post_init__(self) -> None:
+        require_one_of("reanalysis.error_sizes", self.error_sizes, (ASSUMED, ESTIMATED))
         require_order("reanalysis.start", self.start, "end", self.end)
         require_at_least("reanalysis.members", self.members, 1)
         require_at_least("reanalysis.lag", self.lag, 0)
