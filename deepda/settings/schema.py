@@ -17,6 +17,7 @@ from deepda.settings.requirements import (
     require_fraction,
     require_one_of,
     require_order,
+    require_period,
 )
 
 ASSUMED, ESTIMATED = "assumed", "estimated"  # sizes of errors
@@ -115,7 +116,10 @@ class RandomObservations(ObservationsConfig):
 
 @dataclass
 class IngestedObservations(ObservationsConfig):
-    """Real observations: the folder of `deepda observations ingest`, and what they are compared with."""
+    """Real observations: the folder of `deepda observations ingest`, and what they are compared with.
+
+    The last one has a value here because settings that runs of earlier versions wrote lack it.
+    """
 
     folder: str
     climatology: list[str]
@@ -123,8 +127,11 @@ class IngestedObservations(ObservationsConfig):
     greylist: str | None
     representativeness: float
     withheld: float
+    period: list[int] | None = None
 
     def __post_init__(self) -> None:
+        if self.period is not None:
+            require_period("observations.period", self.period)
         if not self.climatology:
             raise ConfigError(
                 "observations.climatology is empty, expected a monthly climatology of the observed "
