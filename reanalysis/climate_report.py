@@ -16,6 +16,7 @@ from deepda.figures import Panel, counts_by_year, index_series, map_panels, sect
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
 from reanalysis.climate import Climate, compare, numbers
+from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER
 from reanalysis.restart import ReanalysisError
 
@@ -81,7 +82,7 @@ def write_climate(
     return write_report(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
-        [*sections, _uncertainty(climate, scores)],
+        [*sections, _uncertainty(climate, scores), *error_sizes_sections(folder)],
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
         f"but the observations ({about.get('source', 'source not told')}). The series that it is "
         "compared with were not assimilated. Where there are few observations the analysis stays near "

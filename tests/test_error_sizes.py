@@ -19,6 +19,7 @@ from deepda.observations.table import PLATFORMS
 from deepda.settings.compose import load_config
 from deepda.settings.schema import ConfigError
 from reanalysis.error_sizes import NAME
+from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.ingested_ocean import open_archive
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
@@ -171,6 +172,19 @@ def test_a_twin_whose_stated_errors_are_half_the_true_ones_departs_as_expected_a
     before, after = (np.abs(np.log(part["expected_over_found"])).max() for part in made["passes"])
     assert after < min(0.1, before)
     assert made["years"] == [2000] and made["passes"][0]["values"]["argo"] > 1000
+
+
+def test_the_page_has_the_sizes_that_were_used(tmp_path: Path) -> None:
+    assert error_sizes_sections(tmp_path) == []  # assumed ones have no section
+    sizes, sums = estimated(Ring(2.0, 0.5), windows=10, passes=1)
+    part = {"values": sums.values(), "expected_over_found": sums.expected_over_found()}
+    held = {**sizes.as_json(), "years": [1999, 2000], "depth_m": [5.0], "passes": [part, part]}
+    (tmp_path / NAME).write_text(json.dumps(held))
+    (section,) = error_sizes_sections(tmp_path)
+    (table,) = section.blocks
+    row = table.rows["5 m"]
+    assert row["background"] == pytest.approx(np.exp(np.log(sizes.background[0]).mean()))
+    assert "argo" in row and "xbt" not in row and "1999–2000" in section.text
 
 
 def test_a_run_goes_on_with_the_sizes_that_it_began_with(
