@@ -15,6 +15,7 @@ from deepda.assimilation.state import StateSpace
 from deepda.figures import Panel, index_series, map_panels, section, series
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, Table, write_report
+from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.judge import mean_anomaly
 from reanalysis.record import Maps, Record, levels_shown
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
@@ -49,7 +50,7 @@ def write_climate(
     return write_report(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
-        [*sections, _uncertainty(record, scores), *more],
+        [*sections, _uncertainty(record, scores), *error_sizes_sections(folder), *more],
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
         f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
         "is compared with were not assimilated. Where there are few observations the analysis stays "

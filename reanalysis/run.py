@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
+from deepda.base.files import checksum
 from deepda.base.info import versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
@@ -22,8 +23,10 @@ from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import CONFIG_FILE, saved_config
-from deepda.settings.schema import Config, IngestedObservations
+from deepda.settings.schema import ESTIMATED, Config, IngestedObservations
 from reanalysis.climate_report import write_climate
+from reanalysis.error_sizes import NAME as ERROR_SIZES
+from reanalysis.error_sizes import estimated_sizes, with_sizes
 from reanalysis.judge import read_record, truth_is_known
 from reanalysis.members import member_statistics
 from reanalysis.references import read_references
@@ -96,9 +99,16 @@ def run(
         folder.keep_settings(config)
         if members is not None:
             folder.progress.note(members.summary(len(years)))
+        analyser, space = analyser.to(device_of(config)), replace(space, climatology=ocean.climatology)
+        if chosen.error_sizes == ESTIMATED:
+            with clock.stage("error sizes"):
+                sizes = estimated_sizes(output, analyser, space, ocean, years, folder.progress)
+            space, ocean = with_sizes(space, ocean, sizes)
+            identity = require_own(folder, identity | {"sizes": checksum(output / ERROR_SIZES)})
+            keep_identity(folder, identity)
         reanalysis = Reanalysis(
-            analyser.to(device_of(config)),
-            replace(space, climatology=ocean.climatology),
+            analyser,
+            space,
             ocean,
             members,
             output,
