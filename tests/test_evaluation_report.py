@@ -190,6 +190,45 @@ def test_tables_beside_the_page_hold_the_numbers(report: Path) -> None:
     assert not list(report.glob(".levels-*"))
 
 
+def test_anomalies_that_are_too_small_or_biased_fail_by_the_thresholds_of_the_truth(
+    tmp_path: Path,
+) -> None:
+    grid, span = ocean("flat"), windows(*YEARS, 12)
+    truth = write(tmp_path / "truth.nc", grid, span, fields(grid, span, 1))
+    base, anomaly = _split(truth, span)
+    told = {"small": base + 0.3 * anomaly, "same": base + anomaly, "warm": base + anomaly + 1.0}
+    scores = {}
+    for name, values in told.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        evaluate([write(folder / "a.nc", grid, span, values)], folder, [truth])
+        scores[name] = {
+            table: _scores(folder / f"figures/{table}.csv")
+            for table in ("heatwaves", "heatwaves_by_reference")
+        }
+    by_own, by_truth = (
+        [scores[name][table] for name in told] for table in ("heatwaves", "heatwaves_by_reference")
+    )
+    assert min(row["critical success index"] for row in by_own) > 0.95
+    small, same, warm = by_truth
+    assert small["probability of detection"] < 0.2
+    assert same["critical success index"] > 0.95
+    assert warm["probability of detection"] > 0.99 and warm["false-alarm ratio"] > 0.5
+
+
+def _split(truth: Path, span: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """Seasonal cycle and anomaly, (time, depth, lat, lon)."""
+    values = xr.open_dataset(truth)["thetao"].load()
+    cycle = cycle_of(harmonics(values, 12), span.season, 12).values
+    return cycle, values.values - cycle
+
+
+def _scores(table: Path) -> dict[str, float]:
+    with table.open() as file:
+        rows = {row.pop("level and basin"): row for row in csv.DictReader(file)}
+    return {name: float(value) for name, value in rows["surface, global"].items()}
+
+
 def test_a_product_alone_is_told_of_without_a_reference(report: Path, tmp_path: Path) -> None:
     page = evaluate([report / "truth.nc"], tmp_path).read_text(encoding="utf-8")
     assert "Agreement with the reference" not in page and "Modes of climate" in page

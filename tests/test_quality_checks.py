@@ -138,6 +138,21 @@ def test_cold_water_is_not_of_the_red_sea_nor_of_the_mediterranean() -> None:
     assert not ranges.regional_range(cast(8.0, DEPTH, lat=atlantic[0], lon=atlantic[1])).any()
 
 
+@pytest.mark.parametrize(
+    ("lat", "lon", "sea", "none"),
+    [(45.5, 13.5, 4.5, 2.0), (44.0, 14.0, 7.0, 2.5), (29.0, 33.0, 16.0, 12.0), (27.5, 34.3, 20.8, 13.0)],
+)
+def test_winter_in_the_northern_adriatic_and_red_sea_is_no_error(
+    lat: float, lon: float, sea: float, none: float
+) -> None:
+    assert found(ranges.regional_range(cast(np.array([sea, none, 40.2]), 5.0, lat=lat, lon=lon))) == [1, 2]
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(41.0, 12.0), (38.0, 16.5), (40.0, 25.0), (39.0, 20.0)])
+def test_water_colder_than_the_mediterranean_beside_the_adriatic_is_one(lat: float, lon: float) -> None:
+    assert ranges.regional_range(cast(np.array([6.0]), 5.0, lat=lat, lon=lon)).all()
+
+
 def test_regional_ranges_are_of_in_situ_temperature() -> None:
     table = cast(21.35, np.array([2500.0]), lat=20.0, lon=38.0, salinity=40.6)  # in situ 21.8
     assert not ranges.regional_range(table).any()

@@ -20,10 +20,14 @@ ENVELOPE = (
     (300.0, -2.0, 29.0), (1100.0, -2.0, 27.0), (3000.0, -1.5, 18.0), (5500.0, -1.5, 7.0),
     (np.inf, -1.5, 4.0),
 )  # fmt: skip
-# Corners (lat, lon) and range (degC, in situ). Red Sea and Mediterranean: Argo, test 7; the others:
-# EuroGOOS DATA-MEQ (2010, doi 10.13155/36230), real-time test 7.
+# Corners (lat, lon) and range (degC, in situ); the first region that holds a place counts. Red Sea and
+# Mediterranean: Argo, test 7, for floats in deep water. Two shelf seas are colder in winter than that: the
+# gulfs of Suez and Aqaba (some 15 degC) and the northern Adriatic (4 degC in February 2012, Mihanovic et al.
+# 2013, doi 10.5194/os-9-561-2013). The others: EuroGOOS DATA-MEQ (2010, doi 10.13155/36230), test 7.
 REGIONS: dict[str, tuple[tuple[tuple[float, float], ...], float, float]] = {
+    "northern_red_sea": (((25, 31), (25, 38), (30.5, 36), (30.5, 31)), 14.0, 40.0),
     "red_sea": (((10, 40), (20, 50), (30, 30)), 21.7, 40.0),
+    "adriatic": (((40, 18.5), (42, 20), (46, 16), (46, 11.5), (43, 11.5)), 3.0, 40.0),
     "mediterranean": (((30, -6), (30, 40), (40, 35), (42, 20), (50, 15), (40, 5)), 10.0, 40.0),
     "north_west_shelves": (((50, -20), (50, 10), (60, 10), (60, -20)), -2.0, 24.0),
     "south_west_shelves": (((25, -30), (25, 0), (50, 0), (50, -30)), -2.0, 30.0),
@@ -50,11 +54,12 @@ def regional_range(table: pd.DataFrame) -> Rows:
     """In-situ temperature outside the range of its region (REGIONS). Argo and EuroGOOS test 7."""
     lat = table["lat"].to_numpy(float)
     lon = np.mod(table["lon"].to_numpy(float) + 180.0, 360.0) - 180.0
-    bad = np.zeros(len(table), bool)
+    bad, elsewhere = np.zeros(len(table), bool), np.ones(len(table), bool)
     for corners, low, high in REGIONS.values():
-        rows = np.flatnonzero(_inside(lat, lon, corners))
+        rows = np.flatnonzero(elsewhere & _inside(lat, lon, corners))
         value = in_situ(table.iloc[rows])
-        bad[rows] |= (value < low) | (value > high)
+        bad[rows] = (value < low) | (value > high)
+        elsewhere[rows] = False
     return bad
 
 
