@@ -36,7 +36,8 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
     monkeypatch.setattr("deepda.commands.observations.show", lambda folder: 0)
     made = {}
     for name, functions in {
-        "osse.twin.run": ("run", "score"),
+        "osse.twin.run": ("run",),
+        "osse.twin.fraternal": ("score",),
         "osse.twin.historical_twin": ("twin_of_history",),
         "osse.known_answer.run": ("run",),
         "osse.experiments.data_denial": ("run",),
@@ -145,7 +146,7 @@ def test_a_trained_run_is_scored_on_another_truth(drivers: dict[str, Recorder], 
     for name in ("b.nc", "a.nc"):
         (tmp_path / name).touch()
     assert main(["osse", "run", "--run", str(run), "--truth", "b.nc", "a.nc", "device=cpu"]) == 0
-    [(scored, truth, output, config, _)] = drivers["osse.twin.run"].calls
+    [(scored, truth, output, config, _)] = drivers["osse.twin.fraternal"].calls
     assert (scored, truth, output) == (run, [Path("b.nc"), Path("a.nc")], Path("runs/scored"))
     assert (config.generator.kind, config.device) == ("ham2024", "cpu")
 

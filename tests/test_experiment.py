@@ -17,6 +17,7 @@ from conftest import MeasuredErrors, toy_grid
 from test_background_errors import training_data
 from test_state import space_on
 
+import osse.twin.fraternal
 import osse.twin.run
 from deepda.base.progress import Progress
 from deepda.control.prepare import ControlError
@@ -160,7 +161,7 @@ def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path
     with Progress() as progress:
         other = write_embedded(tmp_path / "other.nc", config, 3, 77, 0.0, 1, progress)
     (tmp_path / "scored").mkdir()
-    scores = osse.twin.run.score(finished, [other], tmp_path / "scored", config)
+    scores = osse.twin.fraternal.score(finished, [other], tmp_path / "scored", config)
     mine = json.loads((finished / "scores.json").read_text())
     assert set(scores["rmse"]) == set(mine["rmse"])
     assert scores["rmse"]["climatology"]["all"] != mine["rmse"]["climatology"]["all"]
@@ -175,14 +176,14 @@ def test_a_prepared_truth_of_other_files_is_not_scored_again(tmp_path: Path) -> 
             write_embedded(tmp_path / f"{seed}.nc", config, 1, seed, 0.0, 1, progress) for seed in (7, 8)
         )
         (tmp_path / "scored").mkdir()
-        first = osse.twin.run.prepared_truth([one], config, tmp_path / "scored", progress)
+        first = osse.twin.fraternal.prepared_truth([one], config, tmp_path / "scored", progress)
         made = first.stat().st_mtime_ns
-        again = osse.twin.run.prepared_truth([one], config, tmp_path / "scored", progress)
+        again = osse.twin.fraternal.prepared_truth([one], config, tmp_path / "scored", progress)
         assert again == first and again.stat().st_mtime_ns == made
         with pytest.raises(ControlError, match=r"was made from 7\.nc, expected 8\.nc .*--output"):
-            osse.twin.run.prepared_truth([other], config, tmp_path / "scored", progress)
+            osse.twin.fraternal.prepared_truth([other], config, tmp_path / "scored", progress)
         with pytest.raises(ControlError, match="built-in synthetic ocean, expected 8"):
-            osse.twin.run.prepared_truth([other], config, run_of_its_own(tmp_path, one), progress)
+            osse.twin.fraternal.prepared_truth([other], config, run_of_its_own(tmp_path, one), progress)
 
 
 def run_of_its_own(folder: Path, control: Path) -> Path:
@@ -191,7 +192,9 @@ def run_of_its_own(folder: Path, control: Path) -> Path:
     return control.rename(folder / "own" / "control.nc").parent
 
 
-def test_a_truth_with_another_coast_is_refused(finished: Path, tmp_path: Path) -> None:
+def test_a_truth_with_another_coast_is_scored_where_both_have_water(
+    finished: Path, tmp_path: Path
+) -> None:
     config = settings()
     with Progress() as progress:
         path = write_embedded(tmp_path / "other.nc", config, 3, 77, 0.0, 1, progress)
@@ -203,8 +206,12 @@ def test_a_truth_with_another_coast_is_refused(finished: Path, tmp_path: Path) -
     changed["ocean"][tuple(wet)] = 0
     changed.to_netcdf(tmp_path / "dry.nc")
     (tmp_path / "scored").mkdir()
-    with pytest.raises(ControlError, match="are land in"):
-        osse.twin.run.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", config)
+    scores = osse.twin.fraternal.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", config)
+    cells = scores["ocean_cells"]
+    assert cells["shared"] == cells["truth"] == cells["run"] - 1
+    analysis = xr.open_dataset(tmp_path / "scored" / "analysis.nc")["thetao"]
+    assert not np.isfinite(analysis.values[(slice(None), *wet)]).any()
+    assert int(np.isfinite(analysis.values[0]).sum()) == cells["shared"]
 
 
 def test_training_validation_and_test_years_do_not_overlap(finished: Path) -> None:

@@ -145,7 +145,10 @@ def test_cold_water_is_not_of_the_red_sea_nor_of_the_mediterranean() -> None:
 def test_winter_in_the_northern_adriatic_and_red_sea_is_no_error(
     lat: float, lon: float, sea: float, none: float
 ) -> None:
-    assert found(ranges.regional_range(cast(np.array([sea, none, 40.2]), 5.0, lat=lat, lon=lon))) == [1, 2]
+    assert found(ranges.regional_range(cast(np.array([sea, none, 40.2]), 5.0, lat=lat, lon=lon))) == [
+        1,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(("lat", "lon"), [(41.0, 12.0), (38.0, 16.5), (40.0, 25.0), (39.0, 20.0)])

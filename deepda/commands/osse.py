@@ -42,12 +42,14 @@ def _osse_run(arguments: Namespace) -> None:
     config = load_config("osse", overrides, run)
     files = matching_files(truth)
     output = require_writable(Path(config.output))
-    import osse.twin.run
-
     if run is None:
+        import osse.twin.run
+
         osse.twin.run.run(config, output)
     else:
-        osse.twin.run.score(run, files, output, config)
+        import osse.twin.fraternal
+
+        osse.twin.fraternal.score(run, files, output, config)
 
 
 OSSE_RUN = Command(

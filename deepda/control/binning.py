@@ -77,7 +77,7 @@ def step_positions(
     if longest > LONGEST:
         raise ControlError(
             f"a step of the input lasts {longest:.1f} of the {per_year} windows a year, "
-            "expected at most one; give output of a higher frequency, or per_year=12"
+            "expected at most one; give output of a higher frequency, or train with per_year=12"
         )
     if np.any(steps[1:, 0] < steps[:-1, 1] - 1e-3):
         first = int(np.argmax(steps[1:, 0] < steps[:-1, 1] - 1e-3))

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from deepda.assimilation.state import StateSpace
-from deepda.base.files import checksum
 from deepda.base.progress import Clock, Progress
-from deepda.climatology.seasonal import Climatology as SeasonalClimatology
-from deepda.control.prepare import ControlError, open_prepared, prepare_control
-from deepda.geometry.regrid import grid_edges
-from deepda.geometry.windows import windows
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
 from deepda.runs.error_samples import save_error_samples
@@ -28,9 +19,9 @@ from deepda.training.trainer import LEARNING, STATE, Recipe
 from osse.twin.control_years import Control
 from osse.twin.evaluation import evaluate
 from osse.twin.members import members_of
-from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
+from osse.twin.optimal_interpolation import tuned_interpolation
 from osse.twin.training import TwinTraining, twin_training
-from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network
+from osse.twin.twin import Twin, twin_of
 
 
 def run(config: Config, output: Path) -> dict[str, Any]:
@@ -108,81 +99,9 @@ def _trains(key: str) -> bool:
     return _section(key) not in FREE and key != "osse.members"
 
 
-def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[str, Any]:
-    """Score a trained run, without training, on a truth from other files (a fraternal twin).
-
-    The truth is remapped to the run's grid and its anomalies are taken from its own climatology; the
-    baselines are the run's own. Cells that are water in the run but not in the truth are refused.
-
-    Raises:
-        DeepDAError: a run or files that cannot be used.
-    """
-    clock = Clock()
-    with run_folder(output) as folder:
-        folder.keep_settings(config)
-        progress = folder.progress
-        analyser, space = load_analyser(run / "checkpoint", config.generator)
-        with clock.stage("control"):
-            other = _another_truth(truth, config, space, output, progress)
-        with clock.stage("baselines"):
-            oi = tuned_interpolation_of(run, config, output / "cache", progress)
-        members = members_of(config, run, space)
-        return evaluate(other, analyser, oi, config, output, clock, progress, {"run": str(run)}, members)
-
-
-def prepared_truth(paths: list[Path], config: Config, output: Path, progress: Progress) -> Path:
-    """The truth on the grid of the run, as a prepared file; made unless `output` holds it.
-
-    Raises:
-        ControlError: files that cannot be used, or `output` holds the prepared file of others.
-    """
-    path = output / "control.nc"
-    if not path.exists():
-        edges = grid_edges(vars(config.grid))
-        return prepare_control(paths, edges, path, per_year=config.per_year, progress=progress)
-    with xr.open_dataset(path, decode_times=False) as file:
-        sources = json.loads(file.attrs.get("source_sha256", "[]"))
-        names = json.loads(file.attrs.get("source_files", "[]"))
-    if sorted(sources) != sorted(checksum(file) for file in paths):
-        raise ControlError(
-            f"{path} was made from {', '.join(names) or 'the built-in synthetic ocean'}, expected "
-            f"{', '.join(file.name for file in paths)} with the content it has now; choose another "
-            "--output, or remove that folder"
-        )
-    return path
-
-
-def _another_truth(
-    paths: list[Path], config: Config, space: StateSpace, output: Path, progress: Progress
-) -> Twin:
-    """A twin of other files: the last test years play it, the climatology is that of all its years."""
-    grid, thetao = open_prepared(prepared_truth(paths, config, output, progress))
-    dry = space.grid.ocean & ~grid.ocean
-    if dry.any():
-        raise ControlError(
-            f"{int(dry.sum())} of {int(space.grid.ocean.sum())} ocean cells of the run are land in "
-            f"{paths[0]}, expected water wherever the run has it; train a run with this coastline"
-        )
-    values = np.where(space.grid.ocean, thetao.values, np.nan)
-    climatology = SeasonalClimatology.fit(values, thetao["season"].values, config.per_year)
-    own = StateSpace(space.grid, climatology, space.scale)
-    steps = min(config.osse.test_years * config.per_year, thetao.sizes["time"])
-    truth = thetao.isel(time=slice(-steps, None)).copy(data=values[-steps:])
-    return _twin(config, own, truth)
-
-
 def twin_of_test_years(config: Config, control: Control, space: StateSpace) -> Twin:
     """The twin that a run is scored on: its last years, which training never saw."""
-    return _twin(config, space, control.thetao[control.test].load())
-
-
-def _twin(config: Config, space: StateSpace, truth: xr.DataArray) -> Twin:
-    """A truth that plays the calendar years from `osse.label_year` on."""
-    years = truth.sizes["time"] // config.per_year
-    first = config.osse.label_year
-    network, errors = draw_network(config, space.grid, config.seed + NETWORK_OF_TEST)
-    span = windows(first, first + years - 1, config.per_year)
-    return Twin(space, truth, span, network, errors, config.seed)
+    return twin_of(config, space, control.thetao[control.test].load())
 
 
 def _train(

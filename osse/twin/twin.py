@@ -23,7 +23,7 @@ from deepda.assimilation.superobs import SuperObs, superobs
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
-from deepda.geometry.windows import Windows
+from deepda.geometry.windows import Windows, windows
 from deepda.observations.errors import ERRORS, ErrorModel, window_rng
 from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
 from deepda.observations.table import compact
@@ -79,6 +79,15 @@ class Twin:
         if members is not None:
             seen = members.observed(seen, self.windows.start[step])
         return seen.to(device)
+
+
+def twin_of(config: Config, space: StateSpace, truth: xr.DataArray) -> Twin:
+    """A truth (time, depth, lat, lon) degC that plays the calendar years from `osse.label_year` on."""
+    years = truth.sizes["time"] // config.per_year
+    first = config.osse.label_year
+    network, errors = draw_network(config, space.grid, config.seed + NETWORK_OF_TEST)
+    span = windows(first, first + years - 1, config.per_year)
+    return Twin(space, truth, span, network, errors, config.seed)
 
 
 def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, Mapping[str, ErrorModel]]:
