@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import xarray as xr
 
 from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
 from deepda.evaluation.records import Record
-from deepda.evaluation.seasonal import cycle_of
+from deepda.evaluation.seasonal import harmonic_basis
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import PENTADS
@@ -137,7 +138,7 @@ def _in_band(found: Findings, place: int, rows: slice, one: Record, normal: Reco
     if one is not normal:
         level = found.frame.levels[place]
         apart = (one.cycle - normal.cycle).isel(depth=level, lat=rows, drop=True)
-        band = band + cycle_of(apart, season, per_year).values
+        band = band + np.tensordot(harmonic_basis(season, per_year).T, apart.values, 1)
     return in_heatwave(band, threshold, season)
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from deepda.base.errors import DeepDAError
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.geometry.windows import PENTADS, windows
+from deepda.observations.drawn_errors import INDEPENDENT, DrawnErrors
 from deepda.observations.errors import ERRORS, ErrorModel
 from deepda.observations.table import cells
 
@@ -41,19 +42,21 @@ def observe(
     places: pd.DataFrame,
     rng: np.random.Generator,
     errors: Mapping[str, ErrorModel] = ERRORS,
+    drawn: DrawnErrors = INDEPENDENT,
 ) -> pd.DataFrame:
     """Observe the truth of one window at given places.
 
     The value is that of the cell that holds the place, without interpolation: the truth of a cell
-    is its mean, and what a place differs from it is the representativeness error. The errors of
-    all rows are independent and Gaussian.
+    is its mean, and what a place differs from it is the representativeness error. Errors are
+    Gaussian; as `drawn` has it they are independent, or not quite what `errors` states.
 
     Args:
         truth: (depth, lat, lon) degC; not read where nothing is observed.
         grid: of the truth.
         places: rows of time, lat, lon, depth, platform_type (and whatever else, which is kept).
         rng: of this window, for instance `window_rng`.
-        errors: by platform type.
+        errors: by platform type; they stand in the table.
+        drawn: how the errors that values really have depart from these.
 
     Returns:
         The observation table (`deepda.observations.table`): the places with `temperature` (degC)
@@ -69,7 +72,7 @@ def observe(
     value = np.asarray(truth).ravel()[cell].astype(float)
     _refuse(~np.isfinite(value), places, "have no finite truth", "check the land mask of the truth")
     error = _errors_of(places, errors)
-    noisy = value + error * rng.standard_normal(error.size)
+    noisy = value + drawn.draw(places, error, rng)
     return places.assign(temperature=noisy.astype(np.float32), error=error.astype(np.float32))
 
 

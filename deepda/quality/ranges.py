@@ -21,9 +21,10 @@ ENVELOPE = (
     (np.inf, -1.5, 4.0),
 )  # fmt: skip
 # Corners (lat, lon) and range (degC, in situ); the first region that holds a place counts. Red Sea and
-# Mediterranean: Argo, test 7, for floats in deep water. Two shelf seas are colder in winter than that: the
-# gulfs of Suez and Aqaba (some 15 degC) and the northern Adriatic (4 degC in February 2012, Mihanovic et al.
-# 2013, doi 10.5194/os-9-561-2013). The others: EuroGOOS DATA-MEQ (2010, doi 10.13155/36230), test 7.
+# Mediterranean: Argo, test 7, for floats in deep water. Shelf seas are colder in winter than that: the
+# gulfs of Suez and Aqaba (some 15 degC) and the northern Adriatic (4 degC in February 2012, Mihanovic
+# et al. 2013, doi 10.5194/os-9-561-2013). The others: EuroGOOS DATA-MEQ (2010, doi 10.13155/36230),
+# real-time test 7.
 REGIONS: dict[str, tuple[tuple[tuple[float, float], ...], float, float]] = {
     "northern_red_sea": (((25, 31), (25, 38), (30.5, 36), (30.5, 31)), 14.0, 40.0),
     "red_sea": (((10, 40), (20, 50), (30, 30)), 21.7, 40.0),

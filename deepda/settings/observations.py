@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deepda.settings.requirements import (
     ConfigError,
     require_above_zero,
+    require_at_least,
     require_fraction,
+    require_one_of,
     require_order,
     require_period,
 )
+
+SYNTHETIC = ("satellite", "argo", "xbt", "ctd", "mooring")  # platform types of the twin
+
+
+@dataclass(kw_only=True)
+class DrawnErrorsConfig:
+    """How the errors of a twin depart from those that the analysis takes them for.
+
+    All have a value here because settings that runs of earlier versions wrote lack them.
+    """
+
+    cast_share: float = 0.0
+    track_share: float = 0.0
+    scene_share: float = 0.0
+    biased: list[str] = field(default_factory=list)
+    bias: float = 0.0
+    error_factor: float = 1.0
+    climatology_error: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("cast_share", "track_share", "scene_share"):
+            require_fraction(f"observations.{name}", getattr(self, name))
+        if self.cast_share + self.track_share > 1:
+            raise ConfigError(
+                f"observations.cast_share and track_share sum to {self.cast_share + self.track_share:g}"
+                ", expected at most 1, the whole error variance; lower one of them"
+            )
+        for platform in self.biased:
+            require_one_of("observations.biased", platform, SYNTHETIC)
+        if bool(self.biased) != bool(self.bias):
+            raise ConfigError(
+                f"observations.bias is {self.bias:g} K and observations.biased names {len(self.biased)} "
+                "platforms, expected both or neither; write observations.biased=[xbt] "
+                "observations.bias=0.1"
+            )
+        require_above_zero("observations.error_factor", self.error_factor)
+        require_at_least("observations.climatology_error", self.climatology_error, 0)
 
 
 @dataclass
@@ -21,7 +60,7 @@ class ObservationsConfig:
 
 
 @dataclass
-class HistoricalObservations(ObservationsConfig):
+class HistoricalObservations(DrawnErrorsConfig, ObservationsConfig):
     """The observing system as it grew."""
 
     first_year: int
@@ -29,12 +68,13 @@ class HistoricalObservations(ObservationsConfig):
     size: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_order("observations.first_year", self.first_year, "last_year", self.last_year)
         require_above_zero("observations.size", self.size)
 
 
 @dataclass
-class RandomObservations(ObservationsConfig):
+class RandomObservations(DrawnErrorsConfig, ObservationsConfig):
     """Cells drawn at random; errors are standard deviations in K."""
 
     surface: float
@@ -43,6 +83,7 @@ class RandomObservations(ObservationsConfig):
     profile_error: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_fraction("observations.surface", self.surface)
         require_fraction("observations.columns", self.columns)
         require_above_zero("observations.surface_error", self.surface_error)

@@ -26,7 +26,8 @@ from deepda.geometry.windows import Windows, windows
 from deepda.settings.schema import Config, EmbeddedControl
 from osse.observing.platforms import FIRST_YEAR, LAST_YEAR
 from osse.ocean.simulate import write_control
-from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network
+from osse.twin.observed_climatology import observed_climatology
+from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network, drawn_errors
 
 TRUTH_OF_HISTORY = 2_000  # added to the seed: history is another realisation than what was learnt from
 REFERENCE_YEARS = range(1981, 2011)  # of the climatology, where the run's own is of another ocean
@@ -53,6 +54,7 @@ class TwinOfHistory:
         self._space, self._thetao, self._seed = space, thetao, config.seed
         self._windows = windows(FIRST_YEAR, LAST_YEAR, config.per_year)
         self._network, self._errors = draw_network(config, space.grid, config.seed + NETWORK_OF_TEST)
+        self._drawn = drawn_errors(config)
         self._held: tuple[int, Twin] | None = None
         self.years = range(FIRST_YEAR, LAST_YEAR + 1)
         self.climatology = space.climatology
@@ -101,7 +103,7 @@ class TwinOfHistory:
         whole = slice(year * self._windows.per_year, (year + 1) * self._windows.per_year)
         span: Windows = windows(self.years[year], self.years[year], self._windows.per_year)
         truth = self._thetao[whole].load()
-        return Twin(self._space, truth, span, self._network, self._errors, self._seed)
+        return Twin(self._space, truth, span, self._network, self._errors, self._seed, self._drawn)
 
 
 def twin_of_history(
@@ -130,7 +132,7 @@ def twin_of_history(
     if not isinstance(config.control, EmbeddedControl):
         mean = _mean_year(thetao, config.per_year)
         space = StateSpace(space.grid, Climatology(mean, space.climatology.stddev), space.scale)
-    return TwinOfHistory(config, space, thetao)
+    return TwinOfHistory(config, observed_climatology(config, space), thetao)
 
 
 def truth_seed(config: Config) -> int:

@@ -24,13 +24,16 @@ from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows
+from deepda.observations.drawn_errors import INDEPENDENT, DrawnErrors
 from deepda.observations.errors import ERRORS, ErrorModel, window_rng
 from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
 from deepda.observations.table import compact
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
+from deepda.settings.observations import DrawnErrorsConfig
 from deepda.settings.schema import Config, ConfigError, HistoricalObservations, RandomObservations
 from osse.observing.observing_system import ObservingSystem, PlaceNetwork, RandomNetwork
+from osse.twin.observed_climatology import observed_climatology
 
 NETWORK_OF_TEST = 1_000  # added to the seed: training must not know the network that it is tested on
 
@@ -44,8 +47,9 @@ class Twin:
         truth: (time, depth, lat, lon) degC.
         windows: the calendar windows that the truth plays.
         network: places and times of the observations.
-        errors: by platform.
+        errors: by platform, as the analysis is given them.
         seed: of the errors.
+        drawn: how the errors depart from these.
     """
 
     space: StateSpace
@@ -54,6 +58,7 @@ class Twin:
     network: PlaceNetwork
     errors: Mapping[str, ErrorModel]
     seed: int
+    drawn: DrawnErrors
 
     def table(self, step: int) -> pd.DataFrame:
         """The observation table of a window; the same whenever it is asked for."""
@@ -61,7 +66,7 @@ class Twin:
         places = self.network.places(start, end)
         places = places[in_ocean(self.space.grid, places)]
         rng = window_rng(self.seed, "observation errors", start)
-        return observe(self.truth[step].values, self.space.grid, places, rng, self.errors)
+        return observe(self.truth[step].values, self.space.grid, places, rng, self.errors, self.drawn)
 
     @cached_property
     def found(self) -> list[SuperObs]:
@@ -87,7 +92,24 @@ def twin_of(config: Config, space: StateSpace, truth: xr.DataArray) -> Twin:
     first = config.osse.label_year
     network, errors = draw_network(config, space.grid, config.seed + NETWORK_OF_TEST)
     span = windows(first, first + years - 1, config.per_year)
-    return Twin(space, truth, span, network, errors, config.seed)
+    space = observed_climatology(config, space)
+    return Twin(space, truth, span, network, errors, config.seed, drawn_errors(config))
+
+
+def drawn_errors(config: Config) -> DrawnErrors:
+    """How the errors of the test depart from those that the analysis is given."""
+    chosen = config.observations
+    if not isinstance(chosen, DrawnErrorsConfig):
+        return INDEPENDENT
+    return DrawnErrors(
+        config.seed,
+        chosen.cast_share,
+        chosen.track_share,
+        chosen.scene_share,
+        tuple(chosen.biased),
+        chosen.bias,
+        chosen.error_factor,
+    )
 
 
 def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, Mapping[str, ErrorModel]]:
