@@ -40,6 +40,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "osse.twin.fraternal": ("score",),
         "osse.twin.historical_twin": ("twin_of_history",),
         "osse.known_answer.run": ("run",),
+        "osse.known_answer.several": ("run_seeds",),
         "osse.experiments.data_denial": ("run",),
         "osse.experiments.blind_zone": ("run",),
         "osse.twin.optimal_interpolation": ("tuned_interpolation_of",),
@@ -177,6 +178,8 @@ def test_a_control_is_prepared_on_the_named_grid(drivers: dict[str, Recorder]) -
 def test_the_known_answer_takes_its_three_flags(drivers: dict[str, Recorder]) -> None:
     main(["osse", "known-answer", "--seed", "3", "--minutes", "0.5", "--output", "known"])
     assert drivers["osse.known_answer.run"].calls == [(3, 0.5, Path("known"), {})]
+    main(["osse", "known-answer", "--seeds", "3", "5", "--minutes", "0.5", "--output", "known"])
+    assert drivers["osse.known_answer.several"].calls == [([3, 5], 0.5, Path("known"), {})]
 
 
 def test_settings_are_printed_as_they_would_be_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,6 +223,7 @@ def test_bf16_is_read_from_the_flags_of_the_processor(tmp_path: Path, cpuinfo: s
         ("osse run --output occupied/deeper", "cannot write to occupied/deeper"),
         ("osse known-answer --minutes 0", "expected a number above 0"),
         ("osse known-answer --seed -3", "expected 0 or more"),
+        ("osse known-answer --seeds 3 3", "expected several different ones"),
         ("control prepare missing.nc --output a.nc", "nothing is called missing.nc"),
         ("control prepare missing.nc", "--output"),
         ("config check device=abacus", "device is abacus"),

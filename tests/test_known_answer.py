@@ -26,7 +26,10 @@ from osse.known_answer.scores import (
 )
 
 SMALL = Size(control=3, validation=1, spinup=1, test=1, shape=(2, 8, 12))
-NAMES = ("kalman", "deepda", "oi", "ham2024", "persistence", "climatology")
+NAMES = (
+    *("kalman", "enkf50", "enkf100", "static_oi"),
+    *("deepda", "oi", "ham2024", "persistence", "climatology"),
+)
 
 
 @pytest.fixture(scope="module")

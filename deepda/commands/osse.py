@@ -131,6 +131,7 @@ examples:
 
 def _declare_known_answer(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="geometry, masks and noise (1)")
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="N", help="several; their mean as well")
     parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="of training (10)")
     parser.add_argument("--output", metavar="DIR", default="runs/known-answer", help="(%(default)s)")
 
@@ -142,12 +143,23 @@ def _known_answer(arguments: Namespace) -> None:
         raise UsageError(
             f"--minutes is {arguments.minutes:g}, expected a number above 0; try --minutes 10"
         )
-    if arguments.seed < 0:
-        raise UsageError(f"--seed is {arguments.seed}, expected 0 or more; try --seed 1")
+    seeds = arguments.seeds or [arguments.seed]
+    if min(seeds) < 0:
+        raise UsageError(f"--seed is {min(seeds)}, expected 0 or more; try --seed 1")
+    if arguments.seeds and (len(set(seeds)) < len(seeds) or len(seeds) < 2):
+        raise UsageError(
+            f"--seeds {' '.join(map(str, seeds))} found, expected several different ones; "
+            "try --seeds 0 1 2"
+        )
     output = require_writable(Path(arguments.output))
-    import osse.known_answer.run
+    if arguments.seeds:
+        import osse.known_answer.several
 
-    osse.known_answer.run.run(arguments.seed, arguments.minutes, output)
+        osse.known_answer.several.run_seeds(seeds, arguments.minutes, output)
+    else:
+        import osse.known_answer.run
+
+        osse.known_answer.run.run(arguments.seed, arguments.minutes, output)
 
 
 KNOWN_ANSWER = Command(
@@ -156,11 +168,14 @@ KNOWN_ANSWER = Command(
     _known_answer,
     _declare_known_answer,
     """\
-On a small linear ocean whose best possible analysis is known. Writes
-scores.json and the fields to check it.
+On a small linear ocean whose best possible analysis is known. Beside the
+exact filter stand localised ensemble Kalman filters of 50 and 100 members and
+optimal interpolation, both with the true dynamics. Writes scores.json and the
+fields to check it; of several seeds summary.json with means and intervals.
 
-example:
-  deepda osse known-answer --seed 3 --minutes 10 --output runs/known-3""",
+examples:
+  deepda osse known-answer --seed 3 --minutes 10 --output runs/known-3
+  deepda osse known-answer --seeds 0 1 2 --minutes 2""",
 )
 
 

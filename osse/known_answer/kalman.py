@@ -73,6 +73,11 @@ class Update:
             self.forecast.mean + self._whitened.T @ self._misfit, self.forecast.covariance - reduction
         )
 
+    def mean_and_variance(self) -> tuple[Floats, Floats]:
+        """Mean (n) K and variance (n) K2 of the analysis, without its covariance."""
+        mean = self.forecast.mean + self._whitened.T @ self._misfit
+        return mean, self.forecast.covariance.diagonal() - (self._whitened**2).sum(axis=0)
+
     def adjoint(self, later: Gaussian) -> Gaussian:
         """Backward step of Bierman (1973, Automatica 9, 503-511) across the analysis.
 
@@ -128,7 +133,7 @@ def kalman_filter(ocean: LinearOcean, value: NDArray, error: NDArray) -> Iterato
         ValueError: arrays that do not fit the grid, an error that is not positive, an observation on
             land or without a finite value.
     """
-    for update in _cycle(ocean, climate(ocean), observed_windows(ocean, value, error)):
+    for update in cycle_exactly(ocean, climate(ocean), observed_windows(ocean, value, error)):
         known = (update.forecast, update.analysis)
         yield KalmanStep(
             *(ocean.to_field(part) for each in known for part in (each.mean, each.covariance.diagonal()))
@@ -144,11 +149,17 @@ def rts_smoother(ocean: LinearOcean, value: NDArray, error: NDArray) -> Smoothed
     """
     windows = observed_windows(ocean, value, error)
     stretch = ceil(sqrt(len(windows)))
-    kept = [u.forecast for i, u in enumerate(_cycle(ocean, climate(ocean), windows)) if i % stretch == 0]
+    kept = [
+        u.forecast
+        for i, u in enumerate(cycle_exactly(ocean, climate(ocean), windows))
+        if i % stretch == 0
+    ]
     later = Gaussian(np.zeros(ocean.size), np.zeros((ocean.size, ocean.size)))
     mean, variance = np.zeros((2, len(windows), ocean.size))
     for start in reversed(range(0, len(windows), stretch)):
-        forecasts = [u.forecast for u in _cycle(ocean, kept.pop(), windows[start : start + stretch])]
+        forecasts = [
+            u.forecast for u in cycle_exactly(ocean, kept.pop(), windows[start : start + stretch])
+        ]
         while forecasts:
             step = start + len(forecasts) - 1
             known = forecasts.pop()
@@ -182,7 +193,8 @@ def _window(value: Floats, error: Floats) -> Window:
     return Window(cells, value[cells].astype(float), error[cells].astype(float) ** 2)
 
 
-def _cycle(ocean: LinearOcean, known: Gaussian, windows: Iterable[Window]) -> Iterator[Update]:
+def cycle_exactly(ocean: LinearOcean, known: Gaussian, windows: Iterable[Window]) -> Iterator[Update]:
+    """Yield the analysis step of each window, the first from the forecast `known`."""
     for window in windows:
         update = Update(known, window)
         yield update

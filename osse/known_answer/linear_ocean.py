@@ -105,13 +105,21 @@ class LinearOcean:
         step_matrix = self.transition.astype(np.float32)
         states = np.empty((steps, self.size, batch), np.float32)
         at_once = max(1, SAMPLES_AT_ONCE // batch)
-        state = _colour(self._climate_root, rng, 1, batch)[:, 0]
+        state = self.draw_climate(rng, batch)
         for step in range(steps):
             states[step] = state
             if step % at_once == 0:
                 noise = _colour(self._noise_root, rng, at_once, batch)
             state = step_matrix @ state + noise[:, step % at_once]
         return self.to_field(states.transpose(2, 0, 1))
+
+    def draw_climate(self, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+        """(n, count) K: independent states of the climate."""
+        return _colour(self._climate_root, rng, 1, count)[:, 0]
+
+    def draw_noise(self, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+        """(n, count) K: independent noise of one window."""
+        return _colour(self._noise_root, rng, 1, count)[:, 0]
 
     @cached_property
     def _climate_root(self) -> NDArray[np.float32]:

@@ -47,6 +47,14 @@ from osse.known_answer.scores import (
     volume_mean,
     write_fields,
 )
+from osse.known_answer.true_dynamics import (
+    MEMBERS,
+    EnsembleFilter,
+    StaticInterpolation,
+    analyses_of,
+    tuned_ensemble_filter,
+    tuned_static_interpolation,
+)
 from osse.twin.control_years import learn
 
 CONTROL, TEST, VALIDATION = (2, 3), (3, 4, 5), (6, 7)  # random streams; the ocean and network have 0, 1
@@ -134,6 +142,8 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         truth = ocean.simulate(PENTADS * (size.spinup + size.test), _rng(seed, TEST[0]))[0]
         test = observed(space, truth, network, seed, TEST[1:], PENTADS * size.spinup)
         analyses, costs = {"kalman": exact(ocean, test, progress)}, {}
+        for name, baseline, cost in with_true_dynamics(ocean, validation, seed, progress):
+            analyses[name], costs[name] = analyses_of(baseline, test), cost
         for name, method in methods(training, validation, network, minutes, seed, progress):
             analyses[name], costs[name] = analyse(method.analyser, test), method.cost
         scores = judge(test, analyses, costs)
@@ -223,6 +233,16 @@ def methods(
     yield "ham2024", trained(HAM, HAM_ADVERSARIAL)
     yield "persistence", Method(baselines.Persistence(ocean))
     yield "climatology", Method(baselines.Climatology(ocean))
+
+
+def with_true_dynamics(
+    ocean: LinearOcean, validation: Case, seed: int, progress: Progress
+) -> Iterator[tuple[str, EnsembleFilter | StaticInterpolation, dict[str, float]]]:
+    """Yield (name, method, cost) of the baselines that know the ocean's equations, tuned one by one."""
+    for members in MEMBERS:
+        progress.note(f"tuning the localised ensemble Kalman filter of {members} members")
+        yield f"enkf{members}", *tuned_ensemble_filter(ocean, validation, members, seed)
+    yield "static_oi", *tuned_static_interpolation(ocean, validation)
 
 
 def interpolation(anomalies: NDArray[np.float32], validation: Case) -> Method:
