@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
-from deepda.assimilation.baselines import gaspari_cohn
+from deepda.assimilation.localisation import gaspari_cohn
 from deepda.geometry.sphere import EARTH_RADIUS
 from osse.known_answer.kalman import Gaussian, Update, Window, climate, cycle_exactly, observed_windows
 from osse.known_answer.linear_ocean import Floats, LinearOcean, positions
