@@ -26,10 +26,9 @@ from deepda.settings.compose import dump
 from deepda.settings.schema import Config
 from osse.twin.increments import INCREMENTS, across_land, single_observations
 from osse.twin.members import member_statistics
-from osse.twin.scores import scores_of
+from osse.twin.scores import BASELINES, gain_words, scores_of
 from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
 
-BASELINES = ("climatology", "persistence", "oi")
 TRUTH = "Twin experiment of DeepDA: the truth, a simulated ocean"
 
 
@@ -113,6 +112,5 @@ def _headline(scores: dict[str, Any], output: Path, progress: Progress) -> None:
     rmse = {name: value["all"] for name, value in scores["rmse"].items()}
     for name, value in rmse.items():
         progress.note(f"  {name:<13} {value:.4f} K")
-    gain = 1 - rmse["analysis"] / rmse["oi"]
-    progress.note(f"the analysis error is {abs(gain):.0%} {'below' if gain > 0 else 'ABOVE'} that of oi")
+    progress.note(f"the analysis error is {gain_words(scores['gain'])}")
     progress.note(f"report: {output / 'report.html'}; scores: {output / 'scores.json'}")

@@ -27,7 +27,7 @@ from deepda.figures import (
 from deepda.reports.report import Picture, Section, Table, score_rows, write_report
 from deepda.verification import nino34, ocean_weights, rmse
 from osse.twin.increments import INCREMENTS
-from osse.twin.scores import anomaly_of, open_fields, spectrum_of
+from osse.twin.scores import anomaly_of, gain_words, open_fields, spectrum_of
 
 SUBSURFACE = 150.0  # m, near the thermocline
 
@@ -63,6 +63,7 @@ def write(
         "analysis error": f"{rmse_all['analysis']:.3f} K",
         "optimal interpolation": f"{rmse_all['oi']:.3f} K",
         "climatology": f"{rmse_all['climatology']:.3f} K",
+        "analysis error is": gain_words(scores["gain"]),
         "spread / error": f"{scores['reliability']['spread_skill']['all']:.2f}",
     }
     return write_report(

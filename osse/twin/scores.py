@@ -30,9 +30,11 @@ from deepda.verification import (
     weighted_mean,
     zonal_spectrum,
 )
+from deepda.verification.bootstrap import CONFIDENCE, gain_over
 
 OBSERVED = "observations"  # superobservations, scored as a method
-METHODS = ("analysis", "background", "climatology", "persistence", "oi", OBSERVED)
+BASELINES = ("climatology", "persistence", "oi")
+METHODS = ("analysis", "background", *BASELINES, OBSERVED)
 SEGMENT = 16  # cells of a zonal stretch for spectra: 64 degrees on a 4-degree grid
 
 
@@ -85,6 +87,7 @@ def scores_of(
         "scored_windows": count - spinup,
         "scored_from": str(truth["time"].values[0]),
         "scored_to": str(truth["time"].values[-1]),
+        "gain": gain_of(sums, space.climatology.per_year),
         "reliability": reliability(after, sums, space.grid)
         | {"desroziers": consistency(after, observed, stated[spinup:])},
         "spectral_ratio": spectra(after, space),
@@ -116,6 +119,41 @@ def sums_of(fields: Mapping[str, xr.DataArray], grid: Grid) -> dict[str, xr.Data
             one.add(time, values)
         sums[name] = one.result()
     return sums
+
+
+def gain_of(sums: Mapping[str, xr.Dataset], per_year: int) -> dict[str, Any]:
+    """Gain of the analysis over the best baseline, with its interval.
+
+    Args:
+        sums: of the analysis and the baselines, see `sums_of`.
+        per_year: windows a year; blocks of the bootstrap are a season long.
+
+    Returns:
+        `baseline` (its name), `gain`, `low` and `high` (parts of its error), `confidence`,
+        `block_windows`; `low` and `high` are None where all windows are no more than a season.
+    """
+    best = min((name for name in BASELINES if name in sums), key=lambda name: _rmse(sums[name])["all"])
+    square, other = (_by_window(sums[name]) for name in ("analysis", best))
+    block = max(1, per_year // 4)
+    about = {"baseline": best, "confidence": CONFIDENCE, "block_windows": block}
+    if len(square) <= block:
+        gain = 1 - float(np.sqrt(square.sum() / other.sum()))
+        return about | {"gain": gain, "low": None, "high": None}
+    return about | gain_over(square, other, block)._asdict()
+
+
+def gain_words(gain: Mapping[str, Any]) -> str:
+    """The gain over the best baseline, as the terminal and the page say it."""
+    size, side = abs(gain["gain"]), "below" if gain["gain"] > 0 else "ABOVE"
+    known = gain["low"] is not None
+    interval = f" (95 % interval {gain['low']:.1%} to {gain['high']:.1%})" if known else ""
+    return f"{size:.1%} {side} that of the best baseline, {gain['baseline']}{interval}"
+
+
+def _by_window(sums: xr.Dataset) -> np.ndarray:
+    """(time) K2, volume-weighted mean square error over the ocean."""
+    whole = sums.sel(region="global").sum("depth")
+    return np.asarray(whole["square"] / whole["weight"])
 
 
 def _rmse(sums: xr.Dataset) -> dict[str, Any]:
