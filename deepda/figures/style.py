@@ -84,6 +84,8 @@ METHODS: Mapping[str, tuple[str, str, str]] = {
     "deepda": (LIGHT.blue, "-", "o"),
     "background": (LIGHT.sky, "--", "o"),
     "oi": (LIGHT.orange, "-", "s"),
+    "forecast_oi": (LIGHT.orange, "--", "s"),
+    "own_error_oi": (LIGHT.orange, ":", "s"),
     "ham2024": (LIGHT.purple, "-", "^"),
     "observations": (LIGHT.vermilion, ":", "x"),
     "persistence": (LIGHT.green, "-.", "v"),
@@ -91,6 +93,8 @@ METHODS: Mapping[str, tuple[str, str, str]] = {
 }
 NAMES: Mapping[str, str] = {
     "oi": "optimal interpolation",
+    "forecast_oi": "with the best forecast",
+    "own_error_oi": "with its own errors",
     "ham2024": "Ham et al. 2024",
     "kalman": "Kalman filter (exact)",
     "deepda": "DeepDA",

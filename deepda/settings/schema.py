@@ -5,7 +5,7 @@ Where variants have different fields (control, observations, generator), `kind` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deepda.settings.observations import HistoricalObservations as HistoricalObservations
@@ -171,9 +171,17 @@ class OsseConfig:
     test_years: int
     label_year: int
     spinup: int
-    members: int = 0  # runs of earlier versions lack it
+    members: int = 0  # runs of earlier versions lack it, and the next
+    baselines: list[str] = field(default_factory=lambda: ["oi"])
 
     def __post_init__(self) -> None:
+        for name in self.baselines:
+            require_one_of("osse.baselines", name, ("oi", "forecast_oi", "own_error_oi"))
+        if "oi" not in self.baselines:
+            raise ConfigError(
+                f"osse.baselines is {self.baselines}, expected oi among them, which the others start "
+                "from; write osse.baselines=[oi,forecast_oi]"
+            )
         for name in ("train_years", "validation_years", "test_years"):
             years = getattr(self, name)
             if years is not None:

@@ -8,17 +8,25 @@ differences (Parrish and Derber 1992; Hamill and Snyder 2000); here the truth of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import tee
 from math import ceil
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations, cycle, inferred, require_physical
+from deepda.assimilation.cycle import (
+    Analyser,
+    Observations,
+    StateEstimate,
+    cycle,
+    inferred,
+    require_physical,
+)
 from deepda.base.progress import Progress
-from deepda.networks.trainable import CovarianceForm
 from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
 
 SAMPLES_OF_STRETCH = 40  # at most; neighbours are alike, other stretches are independent
@@ -28,8 +36,25 @@ STREAM = 1_000_000  # of random numbers, and the next ones: not those of the tra
 LEAST_SPREAD = 1e-3  # on land
 
 
+class Sampled(Analyser, Protocol):
+    """An analyser whose background errors can be sampled in units of a spread."""
+
+    @property
+    def ocean(self) -> Tensor:
+        """(L, Y, X) true, or one, where there is water."""
+        ...
+
+    def modelled_spread(self, background: StateEstimate) -> Tensor:
+        """(B, L, Y, X) that errors are divided by."""
+        ...
+
+    def training_accuracy(self) -> AbstractContextManager[None]:
+        """Inside the block systems are solved only as far as sampling needs."""
+        ...
+
+
 def sample_background_errors(
-    analyser: CovarianceForm, data: TrainingData, seed: int, number: int, progress: Progress
+    analyser: Sampled, data: TrainingData, seed: int, number: int, progress: Progress
 ) -> NDArray[np.float16]:
     """Cycle through stretches of the training years, and keep errors of the backgrounds.
 
@@ -69,9 +94,7 @@ def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Ite
     ]
 
 
-def _errors(
-    analyser: CovarianceForm, streams: list[Iterator[Window]], per_year: int
-) -> Iterator[Tensor]:
+def _errors(analyser: Sampled, streams: list[Iterator[Window]], per_year: int) -> Iterator[Tensor]:
     """(stream, L, Y, X) background errors over their spread, window by window."""
     with torch.inference_mode():
         first = analyser.first_guess(len(streams))

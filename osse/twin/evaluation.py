@@ -24,9 +24,10 @@ from deepda.reports.members import members_section
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
+from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.increments import INCREMENTS, across_land, single_observations
 from osse.twin.members import member_statistics
-from osse.twin.scores import BASELINES, gain_words, scores_of
+from osse.twin.scores import gain_words, scores_of
 from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
 
 TRUTH = "Twin experiment of DeepDA: the truth, a simulated ocean"
@@ -35,7 +36,7 @@ TRUTH = "Twin experiment of DeepDA: the truth, a simulated ocean"
 def evaluate(
     twin: Twin,
     analyser: TrainableAnalyser,
-    oi: OptimalInterpolation,
+    tuned: Mapping[str, OptimalInterpolation | ForecastInterpolation],
     config: Config,
     output: Path,
     clock: Clock,
@@ -43,7 +44,16 @@ def evaluate(
     more: Mapping[str, Any],
     members: Members | None,
 ) -> dict[str, Any]:
-    """Cycle the analyser and the baselines through a twin; write fields, scores and report."""
+    """Cycle the analyser and the baselines through a twin; write fields, scores and report.
+
+    Args:
+        twin: whose truth it is.
+        analyser: trained.
+        tuned: baselines by name, optimal interpolation (`oi`) among them.
+        config, output, clock, progress: of the run.
+        more: kept in the scores as it is.
+        members: None for none.
+    """
     about = {
         "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
         **SYNTHETIC,
@@ -53,7 +63,7 @@ def evaluate(
         if (output / "checkpoint" / MODEL).exists()
         else "of another run",
     }
-    oi = oi.to(device_of(config))
+    device = device_of(config)
     if members is not None:
         about["members"] = json.dumps(members.about())
         progress.note(members.summary(len(twin.windows) // config.per_year))
@@ -71,12 +81,12 @@ def evaluate(
         methods: dict[str, Analyser] = {
             "climatology": Climatology(ocean),
             "persistence": Persistence(ocean),
-            "oi": oi,
+            **{name: baseline.to(device) for name, baseline in tuned.items()},
         }
-        for name in BASELINES:
+        for name, method in methods.items():
             path = output / "baselines" / f"{name}.nc"
             title = f"Cycling the baseline {name}"
-            milliseconds[name] = analyse(twin, methods[name], path, about, progress, title, full=False)
+            milliseconds[name] = analyse(twin, method, path, about, progress, title, full=False)
     with clock.stage("score"):
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
     sections = []
@@ -85,7 +95,7 @@ def evaluate(
             found = member_statistics(twin, output, config.osse.spinup, progress)
             scores["members"] = found.scores()
             sections.append(members_section(found, scores["members"], config.per_year))
-    both: dict[str, Analyser] = {"analysis": analyser, "oi": oi}
+    both: dict[str, Analyser] = {"analysis": analyser, "oi": methods["oi"]}
     with clock.stage("increments"):
         write_whole(output / INCREMENTS, single_observations(both, twin.space).to_netcdf)
     scores |= {

@@ -20,6 +20,7 @@ from deepda.runs.folder import run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.schema import Config
 from osse.twin.evaluation import evaluate
+from osse.twin.fair_baselines import saved_baselines
 from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation_of
 from osse.twin.twin import Twin, twin_of
@@ -54,7 +55,9 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         with clock.stage("baselines"):
             oi = tuned_interpolation_of(run, config, output / "cache", progress)
         members = members_of(config, run, space)
-        return evaluate(twin, analyser, oi, config, output, clock, progress, about, members)
+        fair = saved_baselines(config.osse.baselines, oi, space.grid, run / "checkpoint")
+        tuned = {"oi": oi, **fair}
+        return evaluate(twin, analyser, tuned, config, output, clock, progress, about, members)
 
 
 def prepared_truth(paths: list[Path], config: Config, output: Path, progress: Progress) -> Path:

@@ -45,14 +45,7 @@ def tuned_interpolation(
         progress.note(f"optimal interpolation: {path} is there and is used again")
         return load_interpolation(anomalies, grid, folder)
     progress.note("tuning optimal interpolation on the validation years (a minute or two)")
-    cpu = torch.device("cpu")
-
-    def windows() -> Iterator[tuple[Observations, Tensor]]:
-        for step, truth in enumerate(years.truth[:TUNING_WINDOWS]):
-            yield years.observations(step, cpu), truth[None]
-
-    scale, spinup = torch.from_numpy(years.space.scale), min(TUNING_WINDOWS, len(years.truth)) // 2
-    tuned = tune(anomalies, grid, Validation(windows, scale, spinup), CANDIDATES)
+    tuned = tune(anomalies, grid, validation_of(years), CANDIDATES)
     best = min(tuned.trials, key=lambda trial: trial.rmse)
     progress.note(
         f"best of {len(tuned.trials)} trials: {best.rmse:.4f} K with radius {best.radius_km:g} km, "
@@ -66,6 +59,18 @@ def tuned_interpolation(
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda partial: save_file(tensors, partial, metadata=reach))
     return tuned.analyser
+
+
+def validation_of(years: ValidationYears) -> Validation:
+    """The windows that baselines are tuned on, on the CPU."""
+    cpu = torch.device("cpu")
+
+    def windows() -> Iterator[tuple[Observations, Tensor]]:
+        for step, truth in enumerate(years.truth[:TUNING_WINDOWS]):
+            yield years.observations(step, cpu), truth[None]
+
+    scale, spinup = torch.from_numpy(years.space.scale), min(TUNING_WINDOWS, len(years.truth)) // 2
+    return Validation(windows, scale, spinup)
 
 
 def tuned_interpolation_of(

@@ -18,6 +18,7 @@ from deepda.settings.schema import Config
 from deepda.training.trainer import LEARNING, STATE, Recipe
 from osse.twin.control_years import Control
 from osse.twin.evaluation import evaluate
+from osse.twin.fair_baselines import tuned_baselines
 from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation
 from osse.twin.training import TwinTraining, twin_training
@@ -46,10 +47,27 @@ def run(config: Config, output: Path) -> dict[str, Any]:
                 oi = tuned_interpolation(
                     training.years, training.anomalies, output / "checkpoint", progress
                 )
+            with clock.stage("tune other baselines"):
+                fair = tuned_baselines(
+                    config.osse.baselines,
+                    oi,
+                    training.baseline_years(config),
+                    config.seed,
+                    output / "checkpoint",
+                    progress,
+                )
             twin = twin_of_test_years(config, training.control, training.space)
         members = members_of(config, output, training.space)
         return evaluate(
-            twin, trained, oi, config, output, clock, progress, {"history": history}, members
+            twin,
+            trained,
+            {"oi": oi, **fair},
+            config,
+            output,
+            clock,
+            progress,
+            {"history": history},
+            members,
         )
 
 
@@ -95,8 +113,8 @@ def _section(key: str) -> str:
 
 
 def _trains(key: str) -> bool:
-    """Whether weights may depend on a setting; members are made of them afterwards."""
-    return _section(key) not in FREE and key != "osse.members"
+    """Whether weights may depend on a setting; members and baselines come afterwards."""
+    return _section(key) not in FREE and key not in ("osse.members", "osse.baselines")
 
 
 def twin_of_test_years(config: Config, control: Control, space: StateSpace) -> Twin:

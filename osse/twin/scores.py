@@ -31,9 +31,10 @@ from deepda.verification import (
     zonal_spectrum,
 )
 from deepda.verification.bootstrap import CONFIDENCE, gain_over
+from osse.twin.fair_baselines import FORECAST, OWN
 
 OBSERVED = "observations"  # superobservations, scored as a method
-BASELINES = ("climatology", "persistence", "oi")
+BASELINES = ("climatology", "persistence", "oi", FORECAST, OWN)
 METHODS = ("analysis", "background", *BASELINES, OBSERVED)
 SEGMENT = 16  # cells of a zonal stretch for spectra: 64 degrees on a 4-degree grid
 

@@ -17,6 +17,8 @@ from deepda.settings.schema import Config
 from deepda.training.setup import TrainingSetup
 from deepda.training.stretches import TrainingData
 from osse.twin.control_years import Control, learn, prepare, share_out, training_anomalies
+from osse.twin.fair_baselines import Years
+from osse.twin.optimal_interpolation import validation_of
 from osse.twin.twin import training_network, validation_network
 from osse.twin.validation_years import ValidationYears
 
@@ -40,7 +42,7 @@ class TwinTraining:
 
     def setup(self, config: Config) -> TrainingSetup:
         """The training of the configured generator."""
-        statistics, space = self._statistics_of(number_of_patterns(config.generator)), self.space
+        statistics, space = self.statistics_of(number_of_patterns(config.generator)), self.space
 
         def build() -> Generator:
             made = build_generator(config.generator, space, statistics, config.seed)
@@ -57,7 +59,14 @@ class TwinTraining:
         )
         return TrainingSetup(build, data, self.years, space.grid)
 
-    def _statistics_of(self, patterns: int) -> ControlStatistics:
+    def baseline_years(self, config: Config) -> Years:
+        """What the baselines are fitted and chosen on."""
+        setup = self.setup(config)
+        transition = self.statistics_of(number_of_patterns(config.generator)).transition
+        return Years(self.space.grid, setup.data, transition, validation_of(self.years))
+
+    def statistics_of(self, patterns: int) -> ControlStatistics:
+        """What a generator takes from the training years before it is trained, fitted once."""
         if patterns not in self._statistics:
             self._statistics[patterns] = learn(self.anomalies, self.space, patterns)
         return self._statistics[patterns]

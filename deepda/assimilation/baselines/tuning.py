@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.assimilation.baselines.optimal_interpolation import OptimalInterpolation
-from deepda.assimilation.cycle import Observations, cycle, require_physical
+from deepda.assimilation.cycle import Analyser, Observations, cycle, require_physical
 from deepda.geometry.grid import Grid
 
 GROUP_BOUNDS = (25.0, 200.0)  # m: mixed layer, thermocline, below
@@ -93,7 +93,16 @@ def tune(
     return _Search(anomalies, grid, validation, candidates or Candidates()).run()
 
 
-def mean_square_error(analyser: OptimalInterpolation, validation: Validation, batch: int) -> Tensor:
+class Masked(Analyser, Protocol):
+    """An analyser that says where its water is."""
+
+    @property
+    def ocean(self) -> Tensor:
+        """(L, Y, X) bool."""
+        ...
+
+
+def mean_square_error(analyser: Masked, validation: Validation, batch: int) -> Tensor:
     """(B, L, Y, X) of the analyses after the spin-up, cycled from climatology; standardised.
 
     Raises:

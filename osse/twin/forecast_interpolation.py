@@ -1,0 +1,94 @@
+"""Optimal interpolation with a better forecast and a variance carried in each cell; no gradients.
+
+With D the carried spread, C a correlation and a factor for each layer, the background-error covariance
+is that of `OptimalInterpolation`, or D C D with C that of the method's own background errors over D.
+
+Units of the climatological standard deviation; shape suffixes as in `deepda.assimilation.cycle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from deepda.assimilation.baselines import OptimalInterpolation
+from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.training.background_errors import LEAST_SPREAD
+from osse.twin.forecasts import LinearForecast
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastInterpolation:
+    """A baseline with everything that needs no gradient training.
+
+    The spread of a cell relaxes to climatology with the noise of the forecast, and shrinks by the
+    observations of the cell itself. The memory is the analysis before the last.
+
+    Attributes:
+        interpolation: gain; its covariance is of errors over the carried spread if `carried`.
+        model: forecast.
+        carried: whether the gain reads the carried spread.
+    """
+
+    interpolation: OptimalInterpolation
+    model: LinearForecast
+    carried: bool
+
+    @property
+    def ocean(self) -> Tensor:
+        """(L, Y, X) bool, true where there is water."""
+        return self.interpolation.ocean
+
+    def with_inflation(self, inflation: Tensor) -> ForecastInterpolation:
+        """The same with other factors, see `OptimalInterpolation.with_inflation`."""
+        return replace(self, interpolation=self.interpolation.with_inflation(inflation))
+
+    def to(self, device: torch.device) -> ForecastInterpolation:
+        """The same, moved to another device."""
+        return ForecastInterpolation(self.interpolation.to(device), self.model.to(device), self.carried)
+
+    def first_guess(self, batch: int) -> StateEstimate:
+        """Climatology with its spread."""
+        estimate = self.interpolation.first_guess(batch)
+        return replace(estimate, memory=estimate.mean)
+
+    def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
+        """The forecast of the mean; the variance keeps what the noise leaves."""
+        noise = self.model.noise
+        spread = ((1 - noise) * analysis.spread.square() + noise).sqrt().where(self.ocean, 0.0)
+        return StateEstimate(self.model.advance(analysis.mean, analysis.memory), spread, analysis.mean)
+
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
+        """The linear analysis for the covariance."""
+        scale = self._scale(background)
+        scaled = StateEstimate(background.mean / scale, background.spread, background.memory)
+        seen = replace(
+            observations,
+            value=observations.value / scale,
+            precision=observations.precision * scale.square(),
+        )
+        mean = scale * self.interpolation.analyse(scaled, seen).mean
+        share = 1 + observations.precision * background.spread.square()
+        return StateEstimate(mean, background.spread / share.sqrt(), background.memory)
+
+    def _scale(self, background: StateEstimate) -> Tensor:
+        """(B, L, Y, X) D, one on land and where the covariance is static."""
+        ones = torch.ones_like(background.mean)
+        return (
+            torch.where(self.ocean, background.spread.clamp(min=LEAST_SPREAD), ones)
+            if self.carried
+            else ones
+        )
+
+    def modelled_spread(self, background: StateEstimate) -> Tensor:
+        """(B, L, Y, X) the carried spread, which sampled errors are divided by."""
+        return background.spread
+
+    @contextmanager
+    def training_accuracy(self) -> Iterator[None]:
+        """Nothing to change: the solver keeps its tolerance."""
+        yield

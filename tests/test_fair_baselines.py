@@ -1,0 +1,169 @@
+"""Baselines with all that needs no gradient training: closed forms, choices by error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import toy_grid
+from numpy.typing import NDArray
+from test_background_errors import training_data
+from test_baselines import DEPTH_SCALE, RADIUS, observe, ocean_history
+
+from deepda.assimilation.baselines import OptimalInterpolation, Validation
+from deepda.assimilation.cycle import StateEstimate, cycle
+from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
+from deepda.networks.transition import NEIGHBOURS, Transition
+from osse.twin.fair_baselines import FORECAST, OWN, Years, load, mixed, tuned_baselines
+from osse.twin.forecast_interpolation import ForecastInterpolation
+from osse.twin.forecasts import LinearForecast, fit_forecasts
+
+SEASON = torch.zeros(1, dtype=torch.long)
+
+
+@pytest.fixture
+def grid() -> Grid:
+    return toy_grid(np.random.default_rng(0))
+
+
+def red(grid: Grid, steps: int, damping: float, seed: int = 0) -> NDArray[np.float32]:
+    """(time, L, Y, X) first-order autoregressive anomalies of variance one, each cell for itself."""
+    rng = np.random.default_rng(seed)
+    series = rng.standard_normal((steps, *grid.shape))
+    for step in range(1, steps):
+        series[step] = damping * series[step - 1] + np.sqrt(1 - damping**2) * series[step]
+    return np.where(grid.ocean, series, 0).astype(np.float32)
+
+
+def blank(grid: Grid) -> Transition:
+    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
+    return Transition(weight, torch.ones(grid.shape) * torch.from_numpy(grid.ocean))
+
+
+def still(grid: Grid, noise: float = 0.36) -> LinearForecast:
+    """Persistence of 0.8 with the noise that keeps the variance at one."""
+    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
+    weight[0] = 0.8 * torch.from_numpy(grid.ocean)
+    return LinearForecast("still", weight, torch.zeros(grid.shape), torch.full(grid.shape, noise))
+
+
+def interpolation(grid: Grid) -> OptimalInterpolation:
+    history = ocean_history(grid, np.random.default_rng(7))
+    return OptimalInterpolation.fit(history, grid, RADIUS, DEPTH_SCALE, 0.3)
+
+
+def test_forecasts_have_the_factors_and_errors_of_their_closed_forms(grid: Grid) -> None:
+    """Of x' = 0.8 x + w the mean of two has the factor 0.8 (1 + 0.8) / (1 + 0.8)."""
+    damped, mean, _ = fit_forecasts(red(grid, 400, 0.8), grid.ocean, blank(grid))
+    wet = torch.from_numpy(grid.ocean)
+    assert float(damped.weight[0][wet].mean()) == pytest.approx(0.8, abs=0.01)
+    assert float(damped.noise[wet].mean()) == pytest.approx(0.36, abs=0.02)
+    assert float(2 * mean.older[wet].mean()) == pytest.approx(0.8, abs=0.01)
+    assert float(mean.noise[wet].mean()) == pytest.approx(1 - 0.8**2 * 0.9, abs=0.02)
+    assert damped.noise[~wet].abs().max() == 0
+
+
+def test_the_mean_of_the_last_two_reads_both_analyses(grid: Grid) -> None:
+    _, mean, _ = fit_forecasts(red(grid, 60, 0.8), grid.ocean, blank(grid))
+    analyser = ForecastInterpolation(interpolation(grid), mean, carried=False)
+    ocean = torch.from_numpy(grid.ocean)
+    windows = [observe(torch.randn(1, *grid.shape), ocean, seed) for seed in range(3)]
+    steps = list(cycle(analyser, analyser.first_guess(1), windows))
+    both = mean.older * (steps[1].analysis.mean + steps[0].analysis.mean)
+    torch.testing.assert_close(steps[2].background.mean, both)
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_without_observations_an_analysis_is_its_background_and_the_spread_is_that_of_climate(
+    grid: Grid, carried: bool
+) -> None:
+    analyser = ForecastInterpolation(interpolation(grid), still(grid), carried)
+    ocean = torch.from_numpy(grid.ocean)
+    blind = observe(torch.zeros(1, *grid.shape), ocean, 0, share=0.0)
+    guess = StateEstimate(
+        torch.randn(1, *grid.shape) * ocean, 0.5 * ocean[None], torch.zeros(1, *grid.shape)
+    )
+    after = analyser.analyse(guess, blind)
+    torch.testing.assert_close(after.mean, guess.mean)
+    torch.testing.assert_close(after.spread, guess.spread)
+    for _ in range(40):
+        guess = analyser.forecast(guess, SEASON)
+    torch.testing.assert_close(guess.spread[0][ocean], torch.ones(int(ocean.sum())), atol=1e-3, rtol=0)
+
+
+def test_the_carried_spread_scales_the_covariance_on_both_sides(grid: Grid) -> None:
+    """x + D C D h' (h D C D h' + R)^-1 (y - h x), in dense algebra."""
+    oi, ocean = interpolation(grid), torch.from_numpy(grid.ocean)
+    analyser = ForecastInterpolation(oi, still(grid), carried=True)
+    spread = (0.2 + torch.rand(1, *grid.shape)) * ocean
+    background = StateEstimate(torch.randn(1, *grid.shape) * ocean, spread, torch.zeros(1, *grid.shape))
+    window = observe(torch.randn(1, *grid.shape), ocean, 3)
+    found = analyser.analyse(background, window)
+    size = int(ocean.sum())
+    unit = torch.zeros(size, *grid.shape)
+    unit[:, ocean] = torch.eye(size)
+    scale = spread[0][ocean]
+    covariance = 0.3 * scale[:, None] * oi.covariance.product(unit)[:, ocean] * scale
+    seen = window.seen[0][ocean]
+    innovation = (window.value[0][ocean] - background.mean[0][ocean])[seen]
+    whole = covariance[seen][:, seen] + torch.diag(1 / window.precision[0][ocean][seen])
+    expected = background.mean[0][ocean] + covariance[:, seen] @ torch.linalg.solve(whole, innovation)
+    torch.testing.assert_close(found.mean[0][ocean], expected, atol=5e-3, rtol=0)
+    own = spread[0].square() / (1 + window.precision[0] * spread[0].square())
+    torch.testing.assert_close(found.spread[0].square(), own, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_a_mixed_covariance_has_its_shares(share: float) -> None:
+    rng = np.random.default_rng(0)
+    errors, control = 2 * rng.standard_normal((30, 1, 2, 2)), rng.standard_normal((20, 1, 2, 2)) + 5
+    fields = mixed(errors.astype(np.float32), control.astype(np.float32), share).reshape(-1, 4)
+    expected = share * np.cov(errors.reshape(-1, 4).T) + (1 - share) * np.cov(control.reshape(-1, 4).T)
+    np.testing.assert_allclose(np.cov(fields.T), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def years(grid: Grid) -> Years:
+    data, ocean = training_data(grid, windows=60), torch.from_numpy(grid.ocean)
+    truth = torch.from_numpy(data.anomalies[-24:])
+
+    def windows():  # type: ignore[no-untyped-def]
+        for step in range(24):
+            yield observe(truth[step][None], ocean, step), truth[step][None]
+
+    return Years(grid, data, blank(grid), Validation(windows, torch.ones(grid.shape), 8))
+
+
+def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tmp_path: Path) -> None:
+    """Random walks are forecast by persistence; the blank regression forecasts nothing."""
+    oi = interpolation(grid)
+    with Progress(log=tmp_path / "log.txt") as progress:
+        made = tuned_baselines([FORECAST], oi, years, 0, tmp_path, progress)
+    assert list(made) == [FORECAST] and made[FORECAST].model.name != "regression"
+    blind = ForecastInterpolation(
+        oi, fit_forecasts(years.data.anomalies, grid.ocean, blank(grid))[2], False
+    )
+    assert years.best(made[FORECAST], oi.inflation)[0] < years.best(blind, oi.inflation)[0]
+
+
+def test_what_was_tuned_is_used_again_and_gives_the_same_analysis(
+    grid: Grid, years: Years, tmp_path: Path
+) -> None:
+    oi = interpolation(grid)
+    with Progress(log=tmp_path / "log.txt") as progress:
+        first = tuned_baselines(["oi", FORECAST, OWN], oi, years, 0, tmp_path, progress)
+        noted = (tmp_path / "log.txt").read_text()
+        again = tuned_baselines(["oi", FORECAST, OWN], oi, years, 0, tmp_path, progress)
+    assert list(first) == [FORECAST, OWN]
+    assert OWN in noted and (tmp_path / "log.txt").read_text() == noted
+    assert first[OWN].carried and not first[FORECAST].carried
+    window = observe(torch.randn(1, *grid.shape), torch.from_numpy(grid.ocean), 5)
+    for name, made in first.items():
+        for other in (again[name], load(oi, grid, tmp_path, name)):
+            guess = made.first_guess(1)
+            torch.testing.assert_close(
+                other.analyse(guess, window).mean, made.analyse(guess, window).mean
+            )
