@@ -29,6 +29,7 @@ from deepda.settings.compose import load_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.setup import TrainingSetup
 from osse.twin.control_years import share_out, write_embedded
+from osse.twin.scores import BASELINES
 
 pytestmark = pytest.mark.slow  # the whole experiment, once for the file
 
@@ -40,6 +41,7 @@ COARSE = [
     "generator.hidden=8",
     "generator.levels=1",
     "training.updates=6",
+    "osse.baselines=[oi,forecast_oi,own_error_oi]",
 ]
 
 
@@ -55,7 +57,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-FIELDS = ["truth", "analysis", "baselines/climatology", "baselines/persistence", "baselines/oi"]
+FIELDS = [
+    *("truth", "analysis", "baselines/climatology", "baselines/persistence", "baselines/oi"),
+    *("baselines/forecast_oi", "baselines/own_error_oi"),
+]
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -90,7 +95,10 @@ def test_scores_are_those_of_the_files(finished: Path) -> None:
         expected = np.sqrt((weight * square).sum() / (weight.sum() * len(kept)))
         assert scores["rmse"][name]["all"] == pytest.approx(float(expected), rel=1e-4)
         assert len(scores["rmse"][name]["by_depth"]) == 4
-    assert {"background", "observations"} <= set(scores["rmse"])
+    assert {"background", "observations", "forecast_oi", "own_error_oi"} <= set(scores["rmse"])
+    best = min(scores["rmse"][name]["all"] for name in BASELINES)
+    assert scores["gain"]["gain"] == pytest.approx(1 - scores["rmse"]["analysis"]["all"] / best)
+    assert scores["gain"]["low"] < scores["gain"]["gain"] < scores["gain"]["high"]
     assert scores["wall_seconds"]["train"] > 0 and scores["peak_rss_gib"] > 0
     assert {"deepda", "torch"} <= set(scores["versions"])
 

@@ -22,7 +22,7 @@ def isotherm_depth(thetao: xr.DataArray) -> xr.DataArray:
         _crossing,
         thetao,
         input_core_dims=[["depth"]],
-        kwargs={"depth": depth},
+        kwargs={"depth": depth, "celsius": ISOTHERM},
     )
     return found.assign_attrs(units="m", positive="down")
 
