@@ -22,7 +22,6 @@ import torch
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser, Nothing, Result, cycle, filtered, run_cycle
-from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import write_whole
@@ -156,10 +155,9 @@ def _departures(
 
 
 def _rows(space: StateSpace, ocean: ObservedOcean, span: Windows) -> Iterator[WindowOfRows]:
-    alone = Members(1, 0)
     for start, end, season in span:
         table = ocean.table(start, end)
-        yield WindowOfRows(table, start, end, torch.tensor([season]), space, alone)
+        yield WindowOfRows(table, start, end, torch.tensor([season]), space, None)
 
 
 @dataclass(eq=False)
