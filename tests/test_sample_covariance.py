@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.assimilation import sample_covariance, sample_matrix, sample_operator
-from deepda.assimilation.localisation import CovarianceError, Localisation, gaspari_cohn
+from deepda.assimilation.localisation import REACH, CovarianceError, Localisation, gaspari_cohn
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.sample_matrix import SampleMatrix
 from deepda.assimilation.sample_operator import SampleOperator
@@ -176,7 +176,7 @@ def test_the_horizontal_correlation_is_near_gaspari_and_cohns_and_ends_at_the_re
     found = correlation(localisation)
     expected = gaspari_cohn(distance / 3500)
     assert np.linalg.norm(found - expected) < 0.045 * np.linalg.norm(expected)
-    assert not found[distance > 1.06 * 3500].any()
+    assert not found[distance > 2 * REACH * 3500].any()
     assert np.count_nonzero(localisation.weight, axis=1).mean() < 11
 
 
