@@ -15,9 +15,10 @@ from deepda.assimilation.state import StateSpace
 from deepda.figures import Panel, index_series, map_panels, section, series
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, Table, write_report
+from deepda.verification.thermocline import levels_shown
 from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.judge import mean_anomaly
-from reanalysis.record import Maps, Record, levels_shown
+from reanalysis.record import Maps, Record
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
 from reanalysis.report_errors import influence_picture, observed_picture
 

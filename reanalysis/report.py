@@ -23,10 +23,11 @@ from deepda.figures import (
 )
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
+from deepda.verification.climate import FEWEST_YEARS
+from deepda.verification.thermocline import levels_shown
 from reanalysis.judge import mean_anomaly
-from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth, levels_shown
+from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth
 from reanalysis.report_errors import errors_section, influence_picture
-from reanalysis.scores import FEWEST_YEARS
 
 
 def write(

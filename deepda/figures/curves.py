@@ -22,7 +22,7 @@ TOLERANCE = 0.1  # of spread over error that counts as right
 
 
 def rmse_by_depth(scores: Mapping[str, Any]) -> Figure:
-    """Error by depth of all methods, from the dict that `verification.score_table` gives."""
+    """Error by depth of all methods, from what stands in `scores.json`."""
     profiles = {name: score["by_depth"] for name, score in scores["rmse"].items()}
     return profile_curves(profiles, scores["depth_m"], "root mean square error (K)")
 

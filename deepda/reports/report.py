@@ -89,7 +89,7 @@ class Section:
 
 
 def score_rows(scores: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
-    """Rows for a Table, by depth and over all, from the dict of `verification.score_table`."""
+    """Rows for a Table, by depth and over all, from what stands in `scores.json`."""
     rmse = scores["rmse"]
     rows: dict[str, dict[str, Value]] = {
         "all depths": {NAMES.get(name, name): score["all"] for name, score in rmse.items()}

@@ -15,6 +15,7 @@ from deepda.verification.scores import REGIONS, region_weights, weighted_mean
 RHO = 1026.0  # kg m-3, reference density of NEMO (and so of ORAS5, GLORYS, C-GLORS)
 SPECIFIC_HEAT = 3991.867957  # J kg-1 K-1, TEOS-10 (IOC et al. 2010, eq. 3.3.3)
 DAYS_PER_YEAR = 365.2425
+FEWEST_YEARS = 5  # that a trend is shown for
 SECONDS_PER_DECADE = 10 * DAYS_PER_YEAR * 86400.0
 
 

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture, Section, Table, Value, write_report
+from deepda.verification.thermocline import levels_shown
 from osse.experiments.charts import depth_panels, growth_scatter
 from osse.experiments.denied_platforms import CONTROL
 
-DEEP = 150.0  # m, near the thermocline
 SHORT = {"tropical Pacific": "tPac", "North Pacific": "NPac", "tropical Atlantic": "tAtl",
          "North Atlantic": "NAtl", "Indian Ocean": "Ind", "Southern Ocean": "SOc"}  # fmt: skip
 NAMES = {"analysis": "analysis", "oi": "optimal interpolation"}
@@ -178,7 +177,7 @@ def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     rmse = maps["rmse"].sel(analyser="analysis")
     shown = [name for name in rmse["without"].values.tolist() if name not in (CONTROL, "everything")]
     blocks = []
-    for level in sorted({0, int(np.abs(grid.depth - DEEP).argmin())}):
+    for level in sorted(set(levels_shown(grid))):
         error = {name: rmse.sel(without=name).values[level] for name in (CONTROL, *shown)}
         growth = {name: error[name] - error[CONTROL] for name in shown}
         panels = [Panel(error[CONTROL], "rmse", "Error with all data")]

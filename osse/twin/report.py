@@ -26,10 +26,9 @@ from deepda.figures import (
 )
 from deepda.reports.report import Picture, Section, Table, score_rows, write_report
 from deepda.verification import nino34, ocean_weights, rmse
+from deepda.verification.thermocline import SUBSURFACE, levels_shown
 from osse.twin.increments import INCREMENTS
 from osse.twin.scores import anomaly_of, open_fields, spectrum_of
-
-SUBSURFACE = 150.0  # m, near the thermocline
 
 
 def write(
@@ -118,7 +117,7 @@ def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str,
 
 def _maps(fields: dict[str, xr.DataArray], space: StateSpace, observed: np.ndarray) -> Section:
     grid, last = space.grid, -1
-    deep = int(np.abs(grid.depth - SUBSURFACE).argmin())
+    deep = levels_shown(grid)[1]
     truth, analysis = (anomaly_of(fields[name], space).isel(time=last) for name in ("truth", "analysis"))
     blocks = []
     for level in (0, deep):
@@ -185,7 +184,7 @@ def _variability(fields: dict[str, xr.DataArray], space: StateSpace) -> Section:
 def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:
     trusted = scores["reliability"]
     ratio = xr.DataArray(trusted["spread_skill"]["by_depth"], {"depth": space.grid.depth}, ("depth",))
-    deep = int(np.abs(space.grid.depth - SUBSURFACE).argmin())
+    deep = levels_shown(space.grid)[1]
     spread = fields["stddev"].isel(time=-1).values[deep]
     share = fields["influence"].isel(time=-1).values[0]
     regions, ratios = trusted["spread_skill"]["by_region"], trusted["desroziers"]
