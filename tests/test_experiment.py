@@ -118,6 +118,20 @@ def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: P
     assert (finished / "log.txt").read_text().count("with the sampled background-error covariance") == 1
 
 
+def test_the_log_tells_of_every_long_stage(finished: Path) -> None:
+    log = (finished / "log.txt").read_text()
+    for stage in (
+        "Reading the training years",
+        "fitting the local forecast",
+        "Training",
+        "Cycling through the validation years",
+        "Sampling the background-error covariance",
+        "Cycling candidates of optimal interpolation",
+        "Cycling the baseline oi",
+    ):
+        assert stage in log
+
+
 def test_without_background_errors_the_generator_is_calibrated_all_the_same(tmp_path: Path) -> None:
     grid = replace(toy_grid(np.random.default_rng(0)), lon_edges=np.linspace(0, 360, 15))
     space = space_on(grid)

@@ -298,6 +298,20 @@ def test_gradients_are_finite_differences(what: str) -> None:
     assert torch.autograd.gradcheck(products[what], field)
 
 
+def test_what_was_first_used_in_inference_mode_passes_gradients_later(
+    grid: Grid, covariance: SampleCovariance, dense: Tensor
+) -> None:
+    """What a product needs is worked out at the first one, whoever asks for it."""
+    seen, field = masks(grid, (0.3,)), fields(grid, 8, batch=1)
+    with torch.inference_mode():
+        covariance.product(field)
+    field.requires_grad_()
+    image = covariance.product(field) + covariance.between(seen).everywhere(field)
+    found = torch.autograd.grad(image.square().sum() / 2, field)[0]
+    both = dense + torch.where(seen.flatten()[None], dense, 0.0)
+    assert_close(found, (both.T @ both @ field.detach().flatten()).view(field.shape))
+
+
 def test_the_dtype_of_the_field_is_kept(grid: Grid, covariance: SampleCovariance) -> None:
     field = fields(grid, 1).double()
     found = covariance.product(field)

@@ -33,6 +33,8 @@ def sample_background_errors(
 ) -> NDArray[np.float16]:
     """Cycle through stretches of the training years, and keep errors of the backgrounds.
 
+    On a CPU one stretch after the other: in a batch each solve takes the steps of the slowest of them.
+
     Args:
         analyser: trained.
         data: truth and networks; its drifts are left out.
@@ -41,7 +43,8 @@ def sample_background_errors(
         progress: shows the windows.
 
     Returns:
-        (number, L, Y, X) background minus truth over the modelled spread, zero on land.
+        (number, L, Y, X) background minus truth over the modelled spread, zero on land; window by
+        window, each of all stretches.
 
     Raises:
         DivergenceError: an analysis ran away.
@@ -50,14 +53,20 @@ def sample_background_errors(
     each = max(1, min(SAMPLES_OF_STRETCH, number, (len(data.anomalies) - spinup) // EVERY))
     steps = spinup + EVERY * each
     streams = _streams(data, seed, ceil(number / each), min(steps, len(data.anomalies)))
+    together = 1 if analyser.ocean.device.type == "cpu" else len(streams)
+    batches = [streams[first : first + together] for first in range(0, len(streams), together)]
+    errors = (error for batch in batches for error in _errors(analyser, batch, data.per_year))
+    tracked = progress.track(
+        errors, "Sampling the background-error covariance", total=steps * len(batches)
+    )
     found: list[NDArray[np.float16]] = []
     with analyser.training_accuracy():
-        errors = _errors(analyser, streams, data.per_year)
-        stage = "Sampling the background-error covariance"
-        for step, error in enumerate(progress.track(errors, stage, total=steps)):
+        for place, error in enumerate(tracked):
+            step = place % steps
             if step >= spinup and (step - spinup) % EVERY == 0:
                 found.append(error.half().cpu().numpy())
-    return np.concatenate(found)[:number]
+    by_batch = np.stack(found).reshape(len(batches), each, together, *data.scale.shape)
+    return by_batch.swapaxes(0, 1).reshape(-1, *data.scale.shape)[:number]
 
 
 def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Iterator[Window]]:

@@ -44,12 +44,13 @@ def tuned_interpolation(
     if path.exists():
         progress.note(f"optimal interpolation: {path} is there and is used again")
         return load_interpolation(anomalies, grid, folder)
-    progress.note("tuning optimal interpolation on the validation years (a minute or two)")
+    progress.note("tuning optimal interpolation on the validation years")
     cpu = torch.device("cpu")
 
     def windows() -> Iterator[tuple[Observations, Tensor]]:
-        for step, truth in enumerate(years.truth[:TUNING_WINDOWS]):
-            yield years.observations(step, cpu), truth[None]
+        steps = range(min(TUNING_WINDOWS, len(years.truth)))
+        for step in progress.track(steps, "Cycling candidates of optimal interpolation"):
+            yield years.observations(step, cpu), years.truth[step : step + 1]
 
     scale, spinup = torch.from_numpy(years.space.scale), min(TUNING_WINDOWS, len(years.truth)) // 2
     tuned = tune(anomalies, grid, Validation(windows, scale, spinup), CANDIDATES)

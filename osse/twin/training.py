@@ -31,11 +31,17 @@ class TwinTraining:
     """
 
     def __init__(
-        self, config: Config, control: Control, space: StateSpace, anomalies: NDArray[np.float32]
+        self,
+        config: Config,
+        control: Control,
+        space: StateSpace,
+        anomalies: NDArray[np.float32],
+        progress: Progress,
     ) -> None:
         self.control, self.space, self.anomalies = control, space, anomalies
+        self._progress = progress
         network = validation_network(config, space.grid)
-        self.years = ValidationYears(control, space, network, config.seed)
+        self.years = ValidationYears(control, space, network, config.seed, progress)
         self._statistics: dict[int, ControlStatistics] = {}
 
     def setup(self, config: Config) -> TrainingSetup:
@@ -59,6 +65,7 @@ class TwinTraining:
 
     def _statistics_of(self, patterns: int) -> ControlStatistics:
         if patterns not in self._statistics:
+            self._progress.note("fitting the local forecast and the patterns of the training years")
             self._statistics[patterns] = learn(self.anomalies, self.space, patterns)
         return self._statistics[patterns]
 
@@ -78,4 +85,4 @@ def twin_training(
         with clock.stage("read"):
             anomalies_of = training_anomalies(control, output / "cache", progress)
             space, anomalies = opened.enter_context(anomalies_of)
-        yield TwinTraining(config, control, space, anomalies)
+        yield TwinTraining(config, control, space, anomalies, progress)
