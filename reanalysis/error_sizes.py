@@ -25,7 +25,6 @@ import torch
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser, Nothing, Result, cycle, filtered, run_cycle
-from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import write_whole
@@ -164,9 +163,8 @@ def _departures(
 def _rows(
     space: StateSpace, ocean: ObservedOcean, span: Windows, window: type[WindowOfRows]
 ) -> Iterator[WindowOfRows]:
-    alone = Members(1, 0)
     for start, end, season in span:
-        yield window(ocean.table(start, end), start, end, torch.tensor([season]), space, alone)
+        yield window(ocean.table(start, end), start, end, torch.tensor([season]), space, None)
 
 
 @dataclass(eq=False)

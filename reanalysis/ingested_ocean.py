@@ -153,7 +153,7 @@ class IngestedOcean:
         return values.assign(temperature=moved, shift=shift.astype(np.float32))
 
     def truth(self, start: np.datetime64, end: np.datetime64) -> None:
-        """Nobody knows it."""
+        """None: the truth of the real ocean is unknown."""
         return None
 
 
@@ -161,7 +161,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
     """The ingested folder of the settings, on the grid of a trained run.
 
     Anomalies are taken from the observed climatology. What quality control holds for usual, and what
-    a single place tells of its cell, follows from the variability of the control run (`space.scale`).
+    a single place says of its cell, follows from the variability of the control run (`space.scale`).
 
     Raises:
         ConfigError: the settings name synthetic observations, or files that are not there.

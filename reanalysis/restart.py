@@ -28,8 +28,8 @@ FIELDS = ("mean", "spread", "memory")
 # Neither where results go nor how far they go changes a single number of what is written.
 FREE = (
     *("command", "output", "data.root", "reanalysis.end", "reanalysis.months", "reanalysis.run"),
-    "reanalysis.references",
-    # What these hold is told by ObservedOcean.about, which is part of the identity.
+    *("reanalysis.references", "osse.members"),
+    # What these hold is in ObservedOcean.about, which is part of the identity.
     *("observations.folder", "observations.greylist"),
     *("observations.climatology", "observations.surface_climatology"),
 )

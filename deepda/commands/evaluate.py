@@ -30,21 +30,18 @@ def _declare(parser: ArgumentParser) -> None:
 def _evaluate(arguments: Namespace) -> None:
     output = require_writable(Path(arguments.output))
     import deepda.evaluation
-    from deepda.base.progress import Progress
 
     feedback = None if arguments.observations is None else Path(arguments.observations)
-    with Progress() as progress:
-        report = deepda.evaluation.evaluate(
-            arguments.analysis,
-            output,
-            arguments.reference,
-            baselines=_baselines(arguments.baseline),
-            observations=feedback,
-            remap=arguments.remap,
-            variable=arguments.variable,
-            stamps=arguments.stamps,
-            progress=progress,
-        )
+    report = deepda.evaluation.evaluate(
+        arguments.analysis,
+        output,
+        arguments.reference,
+        baselines=_baselines(arguments.baseline),
+        observations=feedback,
+        remap=arguments.remap,
+        variable=arguments.variable,
+        stamps=arguments.stamps,
+    )
     print(report)
 
 

@@ -32,19 +32,16 @@ def _explain(arguments: Namespace) -> None:
         raise UsageError(f"--windows is {arguments.windows}, expected 0 or more; try --windows 4")
     output = require_writable(Path(arguments.output))
     import deepda.explain
-    from deepda.base.progress import Progress
 
     place = deepda.explain.Place(arguments.lat, arguments.lon, arguments.depth)
-    with Progress(output / "log.txt") as progress:
-        page = deepda.explain.explain(
-            arguments.run,
-            output,
-            arguments.target,
-            window=arguments.window,
-            place=place,
-            number=arguments.windows,
-            progress=progress,
-        )
+    page = deepda.explain.explain(
+        arguments.run,
+        output,
+        arguments.target,
+        window=arguments.window,
+        place=place,
+        number=arguments.windows,
+    )
     print(page)
 
 

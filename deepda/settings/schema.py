@@ -171,6 +171,7 @@ class OsseConfig:
     test_years: int
     label_year: int
     spinup: int
+    members: int = 0  # runs of earlier versions lack it
 
     def __post_init__(self) -> None:
         for name in ("train_years", "validation_years", "test_years"):
@@ -178,6 +179,7 @@ class OsseConfig:
             if years is not None:
                 require_at_least(f"osse.{name}", years, 1)
         require_at_least("osse.spinup", self.spinup, 0)
+        require_at_least("osse.members", self.members, 0)
 
 
 @dataclass
@@ -201,7 +203,7 @@ class ReanalysisConfig:
     def __post_init__(self) -> None:
         require_one_of("reanalysis.error_sizes", self.error_sizes, (ASSUMED, ESTIMATED))
         require_order("reanalysis.start", self.start, "end", self.end)
-        require_at_least("reanalysis.members", self.members, 1)
+        require_at_least("reanalysis.members", self.members, 0)
         require_at_least("reanalysis.lag", self.lag, 0)
         if not 1 <= self.months <= 12:
             raise ConfigError(

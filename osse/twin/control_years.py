@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,14 @@ from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.control.prepare import open_prepared, prepare_control
+from deepda.control.shares import shares_of
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
 from deepda.networks.patterns import leading_patterns
 from deepda.networks.statics import ControlStatistics
 from deepda.networks.transition import Transition
 from deepda.settings.files import matching_files
-from deepda.settings.schema import Config, ConfigError, EmbeddedControl, FilesControl
+from deepda.settings.schema import Config, EmbeddedControl, FilesControl
 from osse.ocean.simulate import ocean_mask, write_control
 
 
@@ -113,17 +113,10 @@ def share_out(path: Path, config: Config) -> Control:
         ConfigError: it has fewer years than are wanted.
     """
     grid, thetao = open_prepared(path)
-    osse, per_year = config.osse, config.per_year
-    available = thetao.sizes["time"] // per_year
-    held_out = osse.validation_years + osse.test_years
-    train = available - held_out if osse.train_years is None else osse.train_years
-    if train < 1 or train + held_out > available:
-        raise ConfigError(
-            f"the control simulation has {available} years, expected at least "
-            f"{max(train, 1) + held_out} (train, validation, test); lower osse.*_years"
-        )
-    edges = np.cumsum([available - held_out - train, train, osse.validation_years, osse.test_years])
-    parts = [slice(int(a) * per_year, int(b) * per_year) for a, b in pairwise(edges)]
+    per_year = config.per_year
+    shares = shares_of(thetao.sizes["time"] // per_year, config.osse)
+    used = (shares.train, shares.validation, shares.test)
+    parts = [slice(years.start * per_year, years.stop * per_year) for years in used]
     return Control(grid, thetao, *parts)
 
 

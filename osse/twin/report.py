@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ SUBSURFACE = 150.0  # m, near the thermocline
 
 
 def write(
-    space: StateSpace, scores: dict[str, Any], superobservations: np.ndarray, output: Path
+    space: StateSpace,
+    scores: dict[str, Any],
+    superobservations: np.ndarray,
+    output: Path,
+    more: Sequence[Section],
 ) -> Path:
     """`report.html` and the figures beside it, from the files of a run.
 
@@ -41,6 +46,7 @@ def write(
         scores: as in `scores.json`.
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
         output: folder of the run.
+        more: sections that follow the uncertainty.
     """
     fields = open_fields(output)
     sections = [
@@ -48,6 +54,7 @@ def write(
         _maps(fields, space, superobservations),
         _variability(fields, space),
         _uncertainty(fields, space, scores),
+        *more,
         _increments(space, scores, output / INCREMENTS),
         _learning(scores),
     ]
@@ -241,7 +248,7 @@ def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Sectio
                 f"increment_{place.lower().replace(' ', '_')}",
                 map_panels(panels, space.grid, level=level, columns=2),
                 f"{place}: what one observation 1 K above climatology does at {depth:.0f} m. The shape "
-                "is that of the error of a background which knows nothing but climatology.",
+                "is that of the error of a background that is climatology.",
                 wide=True,
             )
         )
