@@ -96,13 +96,25 @@ class WindowOfRows:
         """
         space, season = self.space, int(self.season)
         mean, spread = space.celsius(background.mean[0], season), space.kelvin(background.spread[0])
-        table = check_window(self.table, space.grid, mean, spread)
+        return self.of(check_window(self.table, space.grid, mean, spread), background.mean.device)
+
+    def of(self, table: pd.DataFrame, device: torch.device) -> CheckedObservations:
+        """Superobservations of the rows of `table` that may be used, on a device."""
+        space, season = self.space, int(self.season)
         made = superobs(usable(table), space.grid, season, space.climatology)
         seen = space.observations(made, season)
         if self.members is not None:
             seen = self.members.observed(seen, self.start)
-        found = CheckedObservations.of(seen, table, self.start, self.end, space)
-        return found.to(background.mean.device)
+        return CheckedObservations.of(seen, table, self.start, self.end, space).to(device)
+
+
+@dataclass(frozen=True, eq=False)
+class UncheckedWindow(WindowOfRows):
+    """All rows are used that came through quality control, whatever the background says."""
+
+    def checked(self, background: StateEstimate) -> CheckedObservations:
+        """The rows as superobservations."""
+        return self.of(self.table, background.mean.device)
 
 
 def _described(row: pd.Series) -> str:
