@@ -19,7 +19,7 @@ from deepda.base.errors import DeepDAError
 from deepda.base.files import checksum, digest_of, write_whole
 from deepda.runs.checkpoint import WEIGHTS
 from deepda.runs.folder import RunFolder, flat_settings, read_json
-from deepda.settings.compose import CONFIG_FILE
+from deepda.settings.compose import CONFIG_FILE, present_values
 from deepda.settings.schema import Config
 
 IDENTITY = "reanalysis.json"
@@ -66,7 +66,8 @@ def require_own(folder: RunFolder, identity: Mapping[str, Any]) -> dict[str, Any
     Raises:
         ConfigError: the folder holds a reanalysis of other settings.
     """
-    held = read_json(folder.path / IDENTITY)
+    found = read_json(folder.path / IDENTITY)
+    held = None if found is None else present_values(found)
     wanted = json.loads(json.dumps(identity))  # as it would be read back
     folder.require_same(held or {}, wanted)
     return (held or {}) | wanted

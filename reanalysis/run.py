@@ -16,7 +16,8 @@ from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
-from deepda.runs.finished import FinishedRun
+from deepda.runs.checkpoint import WEIGHTS
+from deepda.runs.finished import CHECKPOINT, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
@@ -74,6 +75,7 @@ def run(
     """
     clock, chosen = Clock(), config.reanalysis
     trained, years = FinishedRun(Path(chosen.run)), range(chosen.start, chosen.end + 1)
+    trained.require(f"{CHECKPOINT}/{WEIGHTS}")
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained.checkpoint))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepda.base.errors import UsageError
-from deepda.base.files import require_writable
+from deepda.base.files import output_folder
 from deepda.commands.console import Command
 
 
@@ -28,12 +28,11 @@ def _declare(parser: ArgumentParser) -> None:
 
 
 def _evaluate(arguments: Namespace) -> None:
-    output = require_writable(Path(arguments.output))
     import deepda.evaluation
     from deepda.base.progress import Progress
 
     feedback = None if arguments.observations is None else Path(arguments.observations)
-    with Progress() as progress:
+    with output_folder(Path(arguments.output)) as output, Progress() as progress:
         report = deepda.evaluation.evaluate(
             arguments.analysis,
             output,

@@ -62,6 +62,10 @@ class EmbeddedControl(ControlConfig):
     def __post_init__(self) -> None:
         require_at_least("control.years", self.years, 3)
         require_at_least("control.seed", self.seed, 0)
+        if not abs(self.warming) <= 10:
+            raise ConfigError(
+                f"control.warming is {self.warming:g}, expected -10 to 10 K per decade; write less"
+            )
 
 
 @dataclass
@@ -84,7 +88,7 @@ class ObservationsConfig:
 
 @dataclass
 class HistoricalObservations(ObservationsConfig):
-    """The observing system as it grew."""
+    """Synthetic observations where and when platforms were in history."""
 
     first_year: int
     last_year: int
@@ -304,7 +308,7 @@ class Config:
 VARIANTS: dict[str, dict[str, type]] = {
     "control": {"embedded": EmbeddedControl, "files": FilesControl},
     "observations": {
-        "historical": HistoricalObservations,
+        "synthetic": HistoricalObservations,
         "random": RandomObservations,
         "ingested": IngestedObservations,
     },

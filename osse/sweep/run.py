@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from deepda.base.files import require_writable, write_whole
+from deepda.base.files import output_folder, write_whole
 from deepda.base.progress import Clock, Progress
 from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
@@ -52,10 +52,13 @@ def sweep(
     compose = composer(on, seed)
     space, fixed = read_space(words, compose)
     require_usable(on, fixed)
-    require_writable(output)
     search = Search(on, seed, minutes, space, tuple(fixed))
-    require_same_search(search, output)
-    with Progress(log=output / "log.txt") as progress, ExitStack() as opened:
+    with (
+        output_folder(output),
+        Progress(log=output / "log.txt") as progress,
+        ExitStack() as opened,
+    ):
+        require_same_search(search, output)
         for key, distribution in space.items():
             progress.note(describe(key, distribution))
         if on == KNOWN_ANSWER:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
+from deepda.control.described import years_of
 from deepda.control.prepare import open_prepared, prepare_control
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
@@ -76,6 +77,23 @@ def prepare(config: Config, output: Path, progress: Progress) -> Path:
     return write_embedded(path, config, control.years, control.seed, control.warming, 1, progress)
 
 
+def require_control(config: Config, output: Path) -> None:
+    """Refuse a control simulation that `prepare` and `share_out` would refuse.
+
+    Of files only headers and single steps are read; nothing where `output` holds it already.
+
+    Raises:
+        ControlError, OceanError, GridError, ConfigError: the control simulation cannot be had.
+    """
+    if (output / "control.nc").exists():
+        return
+    if isinstance(config.control, FilesControl):
+        first, last = years_of(matching_files(config.control.paths), config.per_year)
+        _require_enough_years(last - first + 1, config)
+    else:
+        embedded_grid(config)
+
+
 def write_embedded(
     path: Path,
     config: Config,
@@ -100,10 +118,15 @@ def write_embedded(
 
 def embedded_grid(config: Config) -> Grid:
     """The configured grid with the real coastlines of the embedded ocean."""
+    grid = grid_of_water(config)
+    return grid.with_ocean(ocean_mask(grid))
+
+
+def grid_of_water(config: Config) -> Grid:
+    """The configured grid without land."""
     edges = grid_edges(vars(config.grid))
     shape = tuple(len(edges[name]) - 1 for name in ("depth_edges", "lat_edges", "lon_edges"))
-    grid = Grid(**edges, ocean=np.ones(shape, bool))
-    return grid.with_ocean(ocean_mask(grid))
+    return Grid(**edges, ocean=np.ones(shape, bool))
 
 
 def share_out(path: Path, config: Config) -> Control:
@@ -115,6 +138,20 @@ def share_out(path: Path, config: Config) -> Control:
     grid, thetao = open_prepared(path)
     osse, per_year = config.osse, config.per_year
     available = thetao.sizes["time"] // per_year
+    train = _require_enough_years(available, config)
+    held_out = osse.validation_years + osse.test_years
+    edges = np.cumsum([available - held_out - train, train, osse.validation_years, osse.test_years])
+    parts = [slice(int(a) * per_year, int(b) * per_year) for a, b in pairwise(edges)]
+    return Control(grid, thetao, *parts)
+
+
+def _require_enough_years(available: int, config: Config) -> int:
+    """The number of training years.
+
+    Raises:
+        ConfigError: fewer years are there than are wanted.
+    """
+    osse = config.osse
     held_out = osse.validation_years + osse.test_years
     train = available - held_out if osse.train_years is None else osse.train_years
     if train < 1 or train + held_out > available:
@@ -122,9 +159,7 @@ def share_out(path: Path, config: Config) -> Control:
             f"the control simulation has {available} years, expected at least "
             f"{max(train, 1) + held_out} (train, validation, test); lower osse.*_years"
         )
-    edges = np.cumsum([available - held_out - train, train, osse.validation_years, osse.test_years])
-    parts = [slice(int(a) * per_year, int(b) * per_year) for a, b in pairwise(edges)]
-    return Control(grid, thetao, *parts)
+    return train
 
 
 @contextmanager
