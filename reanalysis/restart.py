@@ -23,6 +23,7 @@ from deepda.settings.compose import CONFIG_FILE, present_values
 from deepda.settings.schema import Config
 
 IDENTITY = "reanalysis.json"
+PROVENANCE = "provenance"  # attributes of the files; those of the command that began the reanalysis
 KEPT = 2  # restart files: should the last one be lost, only a year is made anew
 FIELDS = ("mean", "spread", "memory")
 # Neither where results go nor how far they go changes a single number of what is written.
@@ -80,8 +81,9 @@ def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:
 
 
 def digest(identity: Mapping[str, Any]) -> str:
-    """SHA-256 of an identity."""
-    return digest_of([json.dumps(identity, sort_keys=True)])
+    """SHA-256 of an identity; when and by which command it was begun does not count."""
+    kept = {key: value for key, value in identity.items() if key != PROVENANCE}
+    return digest_of([json.dumps(kept, sort_keys=True)])
 
 
 def year_file(folder: Path, year: int, synthetic: bool) -> Path:

@@ -10,12 +10,13 @@ from typing import Any, Protocol
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
-from deepda.base.info import versions
+from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
+from deepda.output.climatology import CLIMATOLOGY, write_climatology
 from deepda.runs.checkpoint import WEIGHTS
 from deepda.runs.finished import CHECKPOINT, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
@@ -27,6 +28,7 @@ from reanalysis.judge import judge
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
+    PROVENANCE,
     ReanalysisError,
     digest,
     identity_of,
@@ -87,6 +89,7 @@ def run(
             ocean = open_ocean(config, space, output, folder.progress)
         require_years(years, ocean.years)
         identity = require_own(folder, identity | {"observations": dict(ocean.about)})
+        identity.setdefault(PROVENANCE, provenance(config.institution, config.licence))
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
         keep_identity(folder, identity)
@@ -104,6 +107,9 @@ def run(
         )
         if ocean.synthetic:
             folder.progress.note(SYNTHETIC)
+        write_climatology(
+            output / CLIMATOLOGY, space.grid, ocean.climatology.mean, reanalysis.attributes
+        )
         with clock.stage("cycle"):
             reanalysis.run(years, folder.progress)
         first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
@@ -199,17 +205,18 @@ def part_of(config: Config) -> int | None:
 
 
 def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:
-    """Global attributes of every file; no clock among them: the same run gives the same bytes.
+    """Global attributes of every file, the same after an interruption.
 
     Args:
-        identity: settings, weights and observations.
+        identity: settings, weights, observations and provenance.
         lag: windows after a year that its analyses learn from; None is no smoother.
         ocean: whose observations they are.
     """
-    apart = ("weights", "observations")
+    apart = ("weights", "observations", PROVENANCE)
     edition = {"edition": ocean.edition} if ocean.edition else {}
     return {
         **(SYNTHETIC_ATTRIBUTES if ocean.synthetic else REAL_ATTRIBUTES),
+        **identity[PROVENANCE],
         "source": f"DeepDA {versions()['deepda']}, trained on a control simulation, cycled with "
         f"{'synthetic' if ocean.synthetic else 'real'} observations",
         "id": digest(identity)[:16],

@@ -14,7 +14,7 @@ import osse.twin.report
 from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
-from deepda.base.info import versions
+from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
@@ -44,6 +44,7 @@ def evaluate(
         "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
         **SYNTHETIC,
         "source": f"DeepDA {versions()['deepda']}",
+        **provenance(config.institution, config.licence),
         "config": dump(config),
         "checkpoint": (output / "checkpoint" / MODEL).read_text()
         if (output / "checkpoint" / MODEL).exists()
