@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +71,18 @@ def write_climate(
     climate: Climate,
     references: dict[str, xr.DataArray],
     scores: dict[str, Any],
-    about: dict[str, Any],
+    source: str,
+    about: Mapping[str, str],
     folder: Path,
 ) -> Path:
-    """Write `report.html` and the pictures and tables in `figures/`."""
+    """Write `report.html` and the pictures and tables in `figures/`.
+
+    Args:
+        climate, references, scores: what is shown.
+        source: of the observations.
+        about: what was run.
+        folder: of the reanalysis.
+    """
     first, last = climate.years[0], climate.years[-1]
     sections = [_input(climate, scores), _series(climate, references, scores)]
     sections += [_events(climate)] if climate.events else []
@@ -82,8 +90,9 @@ def write_climate(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
         [*sections, _uncertainty(climate, scores)],
+        about=about,
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
-        f"but the observations ({about.get('source', 'source not told')}). The series that it is "
+        f"but the observations ({source}). The series that it is "
         "compared with were not assimilated. Where there are few observations the analysis stays near "
         "the climatology, and says so in its stated error.",
         facts=_facts(scores),

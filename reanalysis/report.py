@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,12 @@ from reanalysis.scores import FEWEST_YEARS
 
 
 def write(
-    record: Record, scores: dict[str, Any], space: StateSpace, ocean: ObservedOcean, folder: Path
+    record: Record,
+    scores: dict[str, Any],
+    space: StateSpace,
+    ocean: ObservedOcean,
+    about: Mapping[str, str],
+    folder: Path,
 ) -> Path:
     """Write `report.html` and the pictures and tables in `figures/`."""
     first, last = record.years[0], record.years[-1]
@@ -42,6 +48,8 @@ def write(
         folder / "report.html",
         f"Analysis of a synthetic ocean, {first}–{last}",
         [*sections, _uncertainty(record)],
+        about=about,
+        headline=_headline(scores),
         summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
         "simulated ocean, whose truth is known "
         f"({ocean.about.get('source', 'source not told')}). The network learnt from a control "
@@ -50,6 +58,15 @@ def write(
         footer=f"deepda reanalysis --start {first} --end {last}; settings in config.yaml, numbers in "
         "scores.json.",
         beside=folder / "figures",
+    )
+
+
+def _headline(scores: dict[str, Any]) -> str:
+    analysis, climatology = (scores["rmse"][name]["all"] for name in ("analysis", "climatology"))
+    gain = 1 - analysis / climatology
+    return (
+        f"The error of the analysis is {analysis:.3f} K, {abs(gain):.1%} "
+        f"{'below' if gain >= 0 else 'above'} that of climatology ({climatology:.3f} K)."
     )
 
 

@@ -17,6 +17,7 @@ from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
+from deepda.reports.about import what_was_run
 from deepda.runs.checkpoint import WEIGHTS
 from deepda.runs.finished import CHECKPOINT, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
@@ -121,7 +122,7 @@ def run(
                 cache = output / BASELINE
                 baseline = open_baseline(Path(chosen.run), config, cache, folder.progress)
                 _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
-        return _judged(reanalysis, years, chosen.references, clock, folder)
+        return _judged(reanalysis, years, config, clock, folder)
 
 
 def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
@@ -231,7 +232,7 @@ def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcea
 
 
 def _judged(
-    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, folder: RunFolder
+    reanalysis: Reanalysis, years: range, config: Config, clock: Clock, folder: RunFolder
 ) -> dict[str, Any]:
     """Scores and report of whole years: against the truth, or against references where none is known."""
     if reanalysis.part is not None:
@@ -242,10 +243,11 @@ def _judged(
     with clock.stage("judge"):
         record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, folder.progress)
     if record is None:
-        return _judged_without_truth(reanalysis, years, references, clock, folder)
+        return _judged_without_truth(reanalysis, years, config, clock, folder)
     scores = scores_of(record)
+    about = what_was_run(config, f"{years[0]}-{years[-1]}")
     with clock.stage("report"):
-        write(record, scores, reanalysis.space, reanalysis.ocean, reanalysis.folder)
+        write(record, scores, reanalysis.space, reanalysis.ocean, about, reanalysis.folder)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     scores["versions"] = versions()
@@ -258,10 +260,12 @@ def _judged(
 
 
 def _judged_without_truth(
-    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, folder: RunFolder
+    reanalysis: Reanalysis, years: range, config: Config, clock: Clock, folder: RunFolder
 ) -> dict[str, Any]:
     """Scores and report of an ocean whose truth is unknown, if feedback was written."""
-    path = reanalysis.folder
+    path, references = reanalysis.folder, config.reanalysis.references
+    source = str(reanalysis.ocean.about.get("source", "source not told"))
+    about = what_was_run(config, f"{years[0]}-{years[-1]}")
     if not reanalysis.ocean.fallible:
         folder.progress.note("the truth is not known: no scores, no report")
         return {}
@@ -270,7 +274,7 @@ def _judged_without_truth(
         climate = read_climate(reanalysis.space, path, years, folder.progress)
         scores = climate_scores(climate, known, path)
     with clock.stage("report"):
-        page = write_climate(climate, known, scores, dict(reanalysis.ocean.about), path)
+        page = write_climate(climate, known, scores, source, about, path)
     scores["wall_seconds"] = clock.seconds
     scores["versions"] = versions()
     folder.keep_scores(scores)

@@ -23,6 +23,7 @@ from deepda.explain.section_sanity import sanity_of, sanity_section
 from deepda.explain.section_targets import account_table, target_section
 from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target
+from deepda.reports.about import what_was_run
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.settings.compose import saved_config
 
@@ -74,6 +75,7 @@ def explain(
         Path(output) / PAGE,
         f"Why {Path(folder).name} says so, {finished.stamp(step)}",
         sections,
+        about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
         summary=_summary(finished, step),
         facts=_facts(studies),
         footer="Made by deepda explain. Saliencies are of the analysis, not of the ocean.",

@@ -18,6 +18,7 @@ from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
+from deepda.reports.about import what_was_run
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
@@ -85,7 +86,9 @@ def evaluate(
         "versions": versions(),
     }
     with clock.stage("report"):
-        osse.twin.report.write(twin.space, scores, observed, output)
+        span = twin.windows
+        years = f"{span.year[0]}-{span.year[-1]}, as the observing system was then"
+        osse.twin.report.write(twin.space, scores, observed, what_was_run(config, years), output)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     text = json.dumps(scores, indent=1) + "\n"
