@@ -15,7 +15,7 @@ a room imports only rooms above it in this list:
     control         a model's output -> one prepared file on our grid and windows
     climatology     the seasonal cycle, the model's own or an observed one, and anomalies from it
     quality         named checks, layers of a profile, observation errors, withheld platforms
-    assimilation    superobservations, state, the cycle, smoother, covariance, baselines: no learning
+    assimilation    superobservations, state, the cycle, smoother, members, covariance, baselines
     networks        generators, discriminator, partial convolution: tensors only
     training        training in the cycle, sampling of background errors
     output          CF NetCDF files

@@ -62,7 +62,7 @@ def _declare_reanalysis(parser: ArgumentParser) -> None:
     parser.add_argument("--continue", dest="product", metavar="DIR", help="add to this reanalysis")
     parser.add_argument("--run", metavar="DIR", help="folder of the trained run (runs/osse)")
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
-    parser.add_argument("--members", type=int, metavar="N", help="ensemble members (1)")
+    parser.add_argument("--members", type=int, metavar="N", help="members beside the analysis (0)")
 
 
 def _reanalysis(arguments: Namespace) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 import xarray as xr
+from numpy.typing import NDArray
 
-from deepda.feedback import read_feedback, withheld_scores
-from deepda.feedback.departures import departures
-from deepda.figures import Panel, counts_by_year, index_series, map_panels, section, series
+from deepda.assimilation.observed_ocean import ObservedOcean
+from deepda.assimilation.state import StateSpace
+from deepda.figures import Panel, index_series, map_panels, section, series
+from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, Table, write_report
-from deepda.verification import trend
-from reanalysis.climate import Climate, compare, numbers
-from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER
-from reanalysis.restart import ReanalysisError
+from reanalysis.error_sizes_report import error_sizes_sections
+from reanalysis.judge import mean_anomaly
+from reanalysis.record import Maps, Record, levels_shown
+from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
+from reanalysis.report_errors import influence_picture, observed_picture
 
 LABELS = {
     NINO34: "Niño 3.4 (K)",
@@ -25,76 +27,36 @@ LABELS = {
     UPPER: "mean of 0-100 m (K)",
     DEEP: "mean of 0-700 m (K)",
 }
-NEEDED = ("temperature", "depth", "platform_type", "platform_id", "withheld", "reason", "climatology",
-          "background", "analysis")  # fmt: skip
-PLACE = ("time", "lat", "lon")  # with depth and temperature: whose row it is
-BASELINE = "oi"  # folder and column of optimal interpolation
-
-
-def climate_scores(
-    climate: Climate, references: dict[str, xr.DataArray], folder: Path
-) -> dict[str, Any]:
-    """What stands in `scores.json`: each series, beside its reference where there is one."""
-    scores: dict[str, Any] = {"years": list(climate.years), "series": {}}
-    for key, values in climate.series.items():
-        line = climate.over_time(values)
-        found = compare(line, references[key]) if key in references else None
-        told = (
-            {} if found is None else {k: v for k, v in found.items() if not isinstance(v, xr.DataArray)}
-        )
-        whole = {"trend": numbers(trend(line))} if line.size >= 36 else {}
-        scores["series"][key] = {"reference": NAMES[key] if found else None, **whole, **told}
-    scores["withheld"] = _withheld(folder)
-    scores["rows"] = _balance(folder)
-    return scores
-
-
-def _withheld(folder: Path) -> list[dict[Hashable, Any]]:
-    """Scores at withheld rows; optimal interpolation's too where it was cycled in its own folder."""
-    names = ["climatology", "background", "analysis"]
-    table = read_feedback(folder, [*NEEDED, *PLACE], pc.field("withheld"))
-    if (folder / BASELINE).exists():
-        names.insert(1, BASELINE)
-        other = read_feedback(folder / BASELINE, [*NEEDED, *PLACE], pc.field("withheld"))
-        same = [*PLACE, "depth", "temperature"]
-        if len(other) != len(table) or not other[same].equals(table[same]):
-            raise ReanalysisError(
-                f"{folder / BASELINE} tells of other observations than {folder}; remove that folder and "
-                "give the same command again"
-            )
-        # What it refused itself it is not judged by.
-        table[BASELINE] = other["analysis"].where(other["reason"].astype(str) == "")
-    return withheld_scores(table, names).to_dict("records")
+EVENTS = (1982, 1997, 2015)  # El Niño: December of these years to the February after it
 
 
 def write_climate(
-    climate: Climate,
+    record: Record,
     references: dict[str, xr.DataArray],
     scores: dict[str, Any],
-    source: str,
+    space: StateSpace,
+    ocean: ObservedOcean,
     about: Mapping[str, str],
     folder: Path,
+    more: Sequence[Section],
 ) -> Path:
-    """Write `report.html` and the pictures and tables in `figures/`.
-
-    Args:
-        climate, references, scores: what is shown.
-        source: of the observations.
-        about: what was run.
-        folder: of the reanalysis.
-    """
-    first, last = climate.years[0], climate.years[-1]
-    sections = [_input(climate, scores), _series(climate, references, scores)]
-    sections += [_events(climate)] if climate.events else []
+    """Write `report.html`, `more` at its end, and the pictures and tables in `figures/`."""
+    first, last = record.years[0], record.years[-1]
+    events = {
+        year: mean_anomaly(record, space, folder, ocean.synthetic, steps)
+        for year, steps in winters(record).items()
+    }
+    sections = [_input(record, scores), _series(record, references, scores)]
+    sections += [_events(record, events)] if events else []
     return write_report(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
-        [*sections, _uncertainty(climate, scores)],
+        [*sections, _uncertainty(record, scores), *error_sizes_sections(folder), *more],
         about=about,
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
-        f"but the observations ({source}). The series that it is "
-        "compared with were not assimilated. Where there are few observations the analysis stays near "
-        "the climatology, and says so in its stated error.",
+        f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
+        "is compared with were not assimilated. Where there are few observations the analysis stays "
+        "near the climatology, and says so in its stated error.",
         facts=_facts(scores),
         footer="Settings in config.yaml, numbers in scores.json, every observation in feedback/ "
         "(`deepda observations feedback`).",
@@ -102,9 +64,15 @@ def write_climate(
     )
 
 
-def _balance(folder: Path) -> dict[str, int]:
-    found = departures(folder)
-    return {**found.states, **{f"rejected: {name}": n for name, n in found.rows.items() if name}}
+def winters(record: Record) -> dict[int, NDArray[np.intp]]:
+    """EVENTS of the record to their windows, whose middle lies in December to February."""
+    months = record.windows.middle.astype("datetime64[M]").astype(int)
+    first = {year: (year - 1970) * MONTHS + 11 for year in EVENTS}
+    return {
+        year: np.flatnonzero((months >= december) & (months <= december + 2))
+        for year, december in first.items()
+        if year in record.years and year + 1 in record.years
+    }
 
 
 def _facts(scores: dict[str, Any]) -> dict[str, str]:
@@ -116,30 +84,18 @@ def _facts(scores: dict[str, Any]) -> dict[str, str]:
     return facts
 
 
-def _input(climate: Climate, scores: dict[str, Any]) -> Section:
-    lines = {name: climate.over_years(count) for name, count in sorted(climate.used.items())}
+def _input(record: Record, scores: dict[str, Any]) -> Section:
     rows = {name: {"rows": count} for name, count in scores["rows"].items()}
-    return Section(
-        "What was observed?",
-        [
-            Picture(
-                "observations",
-                counts_by_year(lines, "values used a year"),
-                "Values used by platform type and year, on a logarithmic scale. A year without a mark "
-                "has none of that kind: what is known then is climatology and memory.",
-                wide=True,
-            ),
-            Table("rows", rows, "What became of the observations: all rows are here.", corner="state"),
-        ],
-    )
+    table = Table("rows", rows, "What became of the observations: all rows are here.", corner="state")
+    return Section("What was observed?", [observed_picture(record), table])
 
 
-def _series(climate: Climate, references: dict[str, xr.DataArray], scores: dict[str, Any]) -> Section:
+def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[str, Any]) -> Section:
     blocks: list[Picture | Table] = []
-    for key, values in climate.series.items():
-        line = climate.over_time(values)
+    lines = compared_series(record)
+    for key, line in lines.items():
         found = compare(line, references[key]) if key in references else None
-        blocks.append(_picture(key, line, found, climate))
+        blocks.append(_picture(key, line, found, record))
     rows = {}
     for key, score in scores["series"].items():
         own = score.get("trend_analysis", score.get("trend", {}))
@@ -161,12 +117,12 @@ def _series(climate: Climate, references: dict[str, xr.DataArray], scores: dict[
             corner="series",
         )
     )
-    missing = [LABELS[key] for key in climate.series if key not in references]
+    missing = [LABELS[key] for key in lines if key not in references]
     text = f"No reference was given for: {', '.join(missing)}." if missing else ""
     return Section("Does it follow the climate?", blocks, text)
 
 
-def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, climate: Climate) -> Picture:
+def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, record: Record) -> Picture:
     if found is None:
         return Picture(key, series({"analysis": line}, LABELS[key]), "No reference.", wide=True)
     lines = {NAMES[key]: found["reference"], "analysis": found["analysis"]}
@@ -174,7 +130,7 @@ def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, climate
     caption += "their own mean season of the years that both have."
     if key != NINO34:
         return Picture(key, series(lines, LABELS[key]), caption, wide=True)
-    monthly = climate.over_time(climate.nino34_stddev).resample(time="MS").mean()
+    monthly = record.over_time(record.nino34_stddev).resample(time="MS").mean()
     stddev = monthly.reindex(time=found["analysis"]["time"], method="nearest")
     return Picture(
         key,
@@ -184,12 +140,12 @@ def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, climate
     )
 
 
-def _events(climate: Climate) -> Section:
-    grid, level = climate.grid, climate.level
+def _events(record: Record, events: dict[int, Maps]) -> Section:
+    grid, level = record.grid, levels_shown(record.grid)[1]
     near = int(np.argmin(np.abs(grid.lat)))
     blocks: list[Picture | Table] = []
     for name, place in (("surface", 0), ("subsurface", level)):
-        fields = {year: event[place] for year, event in climate.events.items()}
+        fields = {year: event[place] for year, event in events.items()}
         most = _most(fields.values(), grid.ocean[place])
         panels = [
             Panel(
@@ -208,8 +164,8 @@ def _events(climate: Climate) -> Section:
                 wide=True,
             )
         )
-    most = _most((event[:, near] for event in climate.events.values()), grid.ocean[:, near])
-    for year, event in climate.events.items():
+    most = _most((event[:, near] for event in events.values()), grid.ocean[:, near])
+    for year, event in events.items():
         title = f"{year}/{(year + 1) % 100:02d}, equator"
         figure = section(
             event, grid, "anomaly", lat=float(grid.lat[near]), title=title, limits=(-most, most)
@@ -223,35 +179,31 @@ def _events(climate: Climate) -> Section:
     )
 
 
-def _most(fields: Any, ocean: np.ndarray) -> float:
+def _most(fields: Iterable[Maps], ocean: NDArray[np.bool_]) -> float:
     return float(max(np.nanpercentile(np.abs(np.where(ocean, f, np.nan)), 99.5) for f in fields))
 
 
-def _uncertainty(climate: Climate, scores: dict[str, Any]) -> Section:
-    grid = climate.grid
-    levels = sorted({0, climate.level, grid.depth.size - 1})
-    spread, influence = climate.yearly(climate.spread), climate.yearly(climate.influence)
+def _uncertainty(record: Record, scores: dict[str, Any]) -> Section:
+    grid, shown = record.grid, levels_shown(record.grid)[1]
+    levels = sorted({0, shown, grid.depth.size - 1})
+    spread = record.yearly(np.sqrt(record.variance))
     names = {level: f"{grid.depth[level]:.0f} m" for level in levels}
-    most = _most(climate.spread_maps.values(), grid.ocean[climate.level])
-    panels = [Panel(f, "stddev", str(year), (0.0, most)) for year, f in climate.spread_maps.items()]
+    maps = {year: both[1] for year, both in record.spread_maps.items()}
+    most = _most(maps.values(), grid.ocean[shown])
+    panels = [Panel(field, "stddev", str(year), (0.0, most)) for year, field in maps.items()]
     blocks: list[Picture | Table] = [
         Picture(
             "spread_by_year",
-            series({names[k]: climate.over_years(spread[:, k] / spread[0, k]) for k in levels},
+            series({names[k]: record.over_years(spread[:, k] / spread[0, k]) for k in levels},
                    "stated error over that of the first year"),
             "Stated error by year and depth, relative to the first year: it shrinks where data arrive.",
             wide=True,
         ),
-        Picture(
-            "influence_by_year",
-            series({names[k]: climate.over_years(influence[:, k]) for k in levels}, "influence (1)"),
-            "Share of the background's error variance that the observations of a window remove.",
-            wide=True,
-        ),
+        influence_picture(record),
         Picture(
             "spread_maps",
-            map_panels(panels, grid, level=climate.level),
-            f"Stated error at {grid.depth[climate.level]:.0f} m.",
+            map_panels(panels, grid, level=shown),
+            f"Stated error at {grid.depth[shown]:.0f} m.",
             wide=True,
         ),
     ]  # fmt: skip

@@ -10,29 +10,33 @@ Every ingested row of a window is in its table: as itself with a reason, or behi
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.assimilation.state import StateSpace
-from deepda.base.files import checksum
+from deepda.base.files import checksum, digest_of
 from deepda.base.progress import Progress
+from deepda.climatology.common_period import Correction, YearlyAnomalies, kept_correction
 from deepda.climatology.files import read_months, read_surface
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
-from deepda.feedback.window import with_rejected, withhold
-from deepda.geometry.grid import Grid
-from deepda.geometry.windows import season_of
+from deepda.feedback.window import usable, with_rejected, withhold
+from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.geometry.windows import season_of, windows
 from deepda.observations.argo import read_greylist
 from deepda.observations.ingested import read_ingested
 from deepda.observations.manifest import NAME as MANIFEST
 from deepda.observations.manifest import IngestError
 from deepda.observations.parts import OBSERVATIONS
+from deepda.observations.table import cells
 from deepda.quality import Context, screen_in, to_layers
 from deepda.quality.casts import cast_numbers
 from deepda.quality.errors import representativeness_from_climatology, with_errors
@@ -75,12 +79,51 @@ class IngestedOcean:
     ) -> None:
         assert context.climatology is not None
         self._folder, self._context, self._withheld = folder, context, withheld
-        self._normal = normal
-        self._representativeness = representativeness
+        self._normal, self._representativeness = normal, representativeness
         self.years = years_of(folder)
         self.climatology: Climatology = context.climatology
         self.about = about
         self.edition = checksum(folder / MANIFEST)
+
+    def moved_to(self, period: list[int], per_year: int, folder: Path, progress: Progress) -> Self:
+        """The same, the climatology moved to the mean of a period (`deepda.climatology.common_period`).
+
+        Withheld values have no part in it. The error of the climatology joins representativeness. Values
+        depart from the climatology of their place as before: the correction is one of cells.
+
+        Args:
+            period: first and last year.
+            per_year: windows.
+            folder: that keeps the correction, so that it is worked out once.
+        """
+        years = range(period[0], period[1] + 1)
+        about = {**self.about, "climatology_period": list(period)}
+        found = kept_correction(
+            folder,
+            digest_of([self.edition, json.dumps(about, sort_keys=True), str(self._withheld)]),
+            lambda: self._lacking(years, per_year, progress),
+        )
+        mean = (self.climatology.mean + found.offset).astype(np.float32)
+        context = replace(self._context, climatology=replace(self.climatology, mean=mean))
+        errors = np.hypot(self._representativeness, found.error)
+        return type(self)(self._folder, context, self._normal, errors, self._withheld, about)
+
+    def _lacking(self, years: range, per_year: int, progress: Progress) -> Correction:
+        """What the climatology lacks of the mean of the years, by the values that may be used."""
+        grid, first, last = (
+            self._context.grid,
+            max(years[0], self.years[0]),
+            min(years[-1], self.years[-1]),
+        )
+        sums, span = YearlyAnomalies(grid, years), windows(first, last, per_year)
+        stream = progress.track(span, f"Moving the climatology to {years[0]}-{years[-1]}", len(span))
+        for start, end, season in stream:
+            rows = usable(self.table(start, end))
+            cell = cells(rows, grid)
+            normal = np.where(cell == OUTSIDE, np.nan, self.climatology.mean[season].ravel()[cell])
+            year = int(start.astype("datetime64[Y]").astype(int)) + 1970
+            sums.add(year, cell, rows["temperature"].to_numpy(float) - normal)
+        return sums.correction()
 
     def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
         """All rows of the window [start, end): values in layers, and rejected rows with their reason.
@@ -110,7 +153,7 @@ class IngestedOcean:
         return values.assign(temperature=moved, shift=shift.astype(np.float32))
 
     def truth(self, start: np.datetime64, end: np.datetime64) -> None:
-        """Nobody knows it."""
+        """None: the truth of the real ocean is unknown."""
         return None
 
 
@@ -118,7 +161,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
     """The ingested folder of the settings, on the grid of a trained run.
 
     Anomalies are taken from the observed climatology. What quality control holds for usual, and what
-    a single place tells of its cell, follows from the variability of the control run (`space.scale`).
+    a single place says of its cell, follows from the variability of the control run (`space.scale`).
 
     Raises:
         ConfigError: the settings name synthetic observations, or files that are not there.
@@ -153,7 +196,9 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
         },
     )
     progress.note(f"observations: {chosen.folder}, years {ocean.years[0]}-{ocean.years[-1]}")
-    return ocean
+    if chosen.period is None:
+        return ocean
+    return ocean.moved_to(chosen.period, config.per_year, folder, progress)
 
 
 def years_of(folder: Path) -> range:

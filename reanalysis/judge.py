@@ -1,238 +1,203 @@
-"""The finished files against the truth, window by window: no more than one window is in memory.
+"""The finished files, window by window, beside the truth where it is known: one window is in memory.
 
 What is judged is what stands in the files, so that a resumed reanalysis has the same scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import netCDF4
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
+from deepda.feedback import feedback_files
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows
-from deepda.verification import REGIONS, heat_content, ocean_weights, region_weights
-from deepda.verification.climate import RHO, SPECIFIC_HEAT
+from deepda.verification import REGIONS, WindowSums, heat_content, mean_of, moments, region_weights
+from reanalysis.record import (
+    ANALYSIS,
+    TRUTH,
+    Array,
+    ClimateSeries,
+    Maps,
+    Record,
+    heat_depth,
+    levels_shown,
+)
 from reanalysis.restart import year_file
 
-HEAT_DEPTH = 700.0  # m, or the bottom of a shallower grid
-SUBSURFACE = 150.0  # m, near the thermocline
-ZETTA = 1e21
-SAMPLED = 4  # windows a year whose observations are counted
+WHOLE, NINO34 = "global", "Niño 3.4"
+FIELDS = ("thetao", "thetao_stddev", "thetao_observation_influence")
+COUNTED_WINDOWS = 4  # a year, whose synthetic observations are counted
+OF_SERIES = {TRUTH: "true", ANALYSIS: "own"}  # names among the moments
 
 
-@dataclass(eq=False)
-class Series:
-    """Numbers of the truth or of the analysis, by window and by year.
-
-    Attributes:
-        layer: (window, depth) K, mean anomaly of each layer.
-        nino34: (window) K.
-        surface: (year, lat, lon) K, annual mean anomaly.
-        upper: (year, lat, lon) K, annual mean anomaly of the water above HEAT_DEPTH.
-    """
-
-    layer: NDArray[np.float64]
-    nino34: NDArray[np.float64]
-    surface: NDArray[np.float32]
-    upper: NDArray[np.float32]
-
-    @classmethod
-    def empty(cls, windows: int, years: int, shape: tuple[int, int, int]) -> Series:
-        maps = (years, *shape[1:])
-        return cls(
-            np.zeros((windows, shape[0])),
-            np.zeros(windows),
-            np.zeros(maps, np.float32),
-            np.zeros(maps, np.float32),
-        )
+def truth_is_known(ocean: ObservedOcean, year: int, per_year: int) -> bool:
+    """Whether there is a truth to compare the analyses of a year with."""
+    span = windows(year, year, per_year)
+    return ocean.truth(span.start[0], span.end[0]) is not None
 
 
-@dataclass(eq=False)
-class Record:
-    """All that scores and report need.
-
-    Attributes:
-        grid, windows, years: what was analysed.
-        truth, analysis: their numbers.
-        square_error: by method, (window, depth) K2, volume-weighted mean.
-        variance: (window, depth) K2, mean of the squared `thetao_stddev`.
-        influence: (window, depth) 0..1, volume-weighted mean.
-        nino34_stddev: (window) K, of the box mean if its errors are alike.
-        spread_maps, influence_maps: year to (surface and SUBSURFACE level, lat, lon), annual means of
-            the first and the last year.
-        values: platform type to (year) number of observed values a window.
-    """
-
-    grid: Grid
-    windows: Windows
-    years: range
-    truth: Series
-    analysis: Series
-    square_error: dict[str, NDArray[np.float64]]
-    variance: NDArray[np.float64]
-    influence: NDArray[np.float64]
-    nino34_stddev: NDArray[np.float64]
-    spread_maps: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    influence_maps: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-
-    @property
-    def levels(self) -> tuple[int, int]:
-        """Levels that maps are shown of: the surface, and the one nearest to SUBSURFACE."""
-        return 0, int(np.argmin(np.abs(self.grid.depth - SUBSURFACE)))
-
-    @property
-    def heat_depth(self) -> float:
-        """m, down to which heat is counted."""
-        return min(HEAT_DEPTH, float(self.grid.depth_edges[-1]))
-
-    def over_time(self, values: NDArray[Any]) -> xr.DataArray:
-        """(window) values with their times."""
-        return xr.DataArray(values, {"time": self.windows.middle.astype("datetime64[ns]")}, ("time",))
-
-    def over_years(self, values: NDArray[Any], *dims: str) -> xr.DataArray:
-        """(year, ...) values with the middle of the years as times."""
-        middle = [np.datetime64(f"{year}-07-02", "ns") for year in self.years]
-        return xr.DataArray(values, {"time": middle}, ("time", *dims))
-
-    def heat(self, series: Series) -> xr.DataArray:
-        """(time) heat content anomaly of the water above `heat_depth`, ZJ."""
-        inside = np.clip(self.heat_depth - self.grid.depth_edges[:-1], 0, self.grid.thickness)
-        volume = self.grid.volume.sum((1, 2)) * inside / self.grid.thickness
-        return self.over_time(series.layer @ volume * (RHO * SPECIFIC_HEAT / ZETTA))
-
-    def yearly(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(window, ...) to (year, ...): means."""
-        return values.reshape(len(self.years), self.windows.per_year, *values.shape[1:]).mean(1)
-
-
-def judge(
+def read_record(
     space: StateSpace, ocean: ObservedOcean, folder: Path, years: range, progress: Progress
-) -> Record | None:
-    """Read the finished years of a folder beside the truth; None where the truth is not known.
+) -> Record:
+    """Read the finished years of a folder.
 
     Args:
         space: climatology that anomalies are taken from.
-        ocean: whose truth it is.
+        ocean: whose analyses they are.
         folder: of the files.
         years: all of them finished.
+
+    Raises:
+        VerificationError: a file has holes in the ocean.
     """
     span = windows(years[0], years[-1], space.climatology.per_year)
-    if ocean.truth(span.start[0], span.end[0]) is None:
-        return None
-    record = _empty(space.grid, span, years)
-    reader = _Reader(space, record)
-    for year in progress.track(years, "Comparing with the truth", total=len(years)):
-        reader.read_year(year, ocean, folder)
-    return record
+    reader = _Reader(space, ocean, folder, span)
+    for year in progress.track(years, "Reading the analyses", total=len(years)):
+        reader.read_year(year, mapped=year in (years[0], years[len(years) // 2], years[-1]))
+    record = reader.record(years)
+    count = values_used(folder, years) if ocean.fallible else values_observed(ocean, span, years)
+    return replace(record, used=count)
 
 
 class _Reader:
-    """Fills a record year by year."""
+    """Adds years up to a record."""
 
-    def __init__(self, space: StateSpace, record: Record) -> None:
-        grid = space.grid
-        self.space, self.record = space, record
-        volume = ocean_weights(grid).values
-        self.weights = volume / np.maximum(volume.sum((1, 2), keepdims=True), 1)
-        box = region_weights(grid, REGIONS["Niño 3.4"]).values[0]
-        self.nino34 = box / box.sum()
-        shape = (len(record.levels), *grid.shape[1:])
-        self.spread, self.influence = np.zeros(shape), np.zeros(shape)
+    def __init__(self, space: StateSpace, ocean: ObservedOcean, folder: Path, span: Windows) -> None:
+        self.space, self.ocean, self.folder, self.span = space, ocean, folder, span
+        boxes = [region_weights(space.grid, REGIONS[name]) for name in (WHOLE, NINO34)]
+        self.weights = xr.concat(boxes, "region").assign_coords(region=[WHOLE, NINO34])
+        self.sums: list[xr.Dataset] = []
+        self.annual: dict[str, list[tuple[Maps, Maps]]] = {}
+        self.spread_maps: dict[int, Maps] = {}
+        self.influence_maps: dict[int, Maps] = {}
 
-    def read_year(self, year: int, ocean: ObservedOcean, folder: Path) -> None:
-        record, span = self.record, self.record.windows
-        order = record.years.index(year)
-        sums = np.zeros((2, *self.space.grid.shape))
-        self.spread[:], self.influence[:] = 0, 0
-        steps = span.of_year(year)
-        with netCDF4.Dataset(year_file(folder, year, ocean.synthetic)) as file:
-            for place, step in enumerate(steps):
-                truth = ocean.truth(span.start[step], span.end[step])
-                assert truth is not None
-                sums += self._read_window(int(step), truth, fields_of(file, place))
-        for series, total in zip((record.truth, record.analysis), sums / len(steps), strict=True):
-            series.surface[order] = total[0]
-            series.upper[order] = _upper_mean(total, self.space.grid, record.heat_depth)
-        if year in (record.years[0], record.years[-1]):
-            record.spread_maps[year] = (self.spread / len(steps)).astype(np.float32)
-            record.influence_maps[year] = (self.influence / len(steps)).astype(np.float32)
-        self._count(order, steps, ocean)
+    def read_year(self, year: int, mapped: bool) -> None:
+        """Count a year in; keep maps of its spread and influence where it is one of those mapped."""
+        known = truth_is_known(self.ocean, year, self.span.per_year)
+        names = [OF_SERIES[name] for name in (TRUTH, ANALYSIS) if known or name == ANALYSIS]
+        sums = WindowSums(self.weights, mapped=[*names, "stddev", "influence"])
+        with netCDF4.Dataset(year_file(self.folder, year, self.ocean.synthetic)) as file:
+            for place, step in enumerate(self.span.of_year(year)):
+                sums.add(self.span.middle[step], self._values(int(step), fields_of(file, place)))
+        found = sums.result()
+        for name in names:
+            self.annual.setdefault(name, []).append(_layers(found[f"{name}_map"], self.space.grid))
+        if mapped:
+            levels = list(levels_shown(self.space.grid))
+            self.spread_maps[year] = found["stddev_map"].values[levels].astype(np.float32)
+            self.influence_maps[year] = found["influence_map"].values[levels].astype(np.float32)
+        self.sums.append(found.drop_dims(("lat", "lon")))
 
-    def _read_window(
-        self, step: int, truth: NDArray[np.float32], fields: Mapping[str, NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
-        """Note the numbers of a window; returns the anomalies of truth and analysis, zero on land."""
-        record, ocean = self.record, self.space.grid.ocean
-        normal = self.space.climatology.mean[record.windows.season[step]]
-        both = np.stack([truth, fields["thetao"]]) - normal
-        both = np.where(ocean, both, np.float32(0))
-        stddev = np.where(ocean, fields["thetao_stddev"], np.float32(0))
-        share = np.where(ocean, fields["thetao_observation_influence"], np.float32(0))
-        for series, anomaly in zip((record.truth, record.analysis), both, strict=True):
-            series.layer[step] = self._mean(anomaly)
-            series.nino34[step] = (self.nino34 * anomaly[0]).sum()
-        record.nino34_stddev[step] = (self.nino34 * stddev[0]).sum()
-        record.square_error["analysis"][step] = self._mean((both[1] - both[0]) ** 2)
-        record.square_error["climatology"][step] = self._mean(both[0] ** 2)
-        record.variance[step] = self._mean(stddev**2)
-        record.influence[step] = self._mean(share)
-        self.spread += stddev[list(record.levels)]
-        self.influence += share[list(record.levels)]
-        return both
+    def _values(
+        self, step: int, fields: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.floating]]:
+        """What is averaged of a window: (depth, lat, lon) each."""
+        normal = self.space.climatology.mean[self.span.season[step]]
+        analysis, stddev, share = (fields[name] for name in FIELDS)
+        truth = self.ocean.truth(self.span.start[step], self.span.end[step])
+        anomaly = analysis - normal
+        of_anomaly = {"own": anomaly} if truth is None else moments(anomaly, truth - normal)
+        return {**of_anomaly, "stddev": stddev, "variance": stddev**2, "influence": share}
 
-    def _mean(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(depth) volume-weighted mean."""
-        return np.einsum("lyx,lyx->l", self.weights, values)
+    def record(self, years: range) -> Record:
+        """The record of all years; nothing is counted yet of what was observed."""
+        sums = xr.concat(self.sums, "time")
 
-    def _count(self, order: int, steps: NDArray[np.intp], ocean: ObservedOcean) -> None:
-        record = self.record
-        for step in steps[:: max(1, len(steps) // SAMPLED)][:SAMPLED]:
-            table = ocean.table(record.windows.start[step], record.windows.end[step])
-            for platform, count in table["platform_type"].value_counts().items():
-                if count:
-                    row = record.values.setdefault(str(platform), np.zeros(len(record.years)))
-                    row[order] += count / SAMPLED
+        def layers(name: str, region: str = WHOLE) -> Array:
+            """(window, depth) means; zero in a layer without water."""
+            mean = mean_of(sums, name, ("time", "depth")).sel(region=region).fillna(0.0)
+            return mean.transpose("time", "depth").values
+
+        series = {
+            name: ClimateSeries(
+                layers(key),
+                layers(key, NINO34)[:, 0],
+                *(np.stack(maps) for maps in zip(*self.annual[key], strict=True)),
+            )
+            for name, key in OF_SERIES.items()
+            if key in self.annual
+        }
+        squares = {ANALYSIS: "square", "climatology": "true_square"} if TRUTH in series else {}
+        return Record(
+            self.space.grid,
+            self.span,
+            years,
+            series,
+            {name: layers(square) for name, square in squares.items()},
+            layers("variance"),
+            layers("influence"),
+            layers("stddev", NINO34)[:, 0],
+            self.spread_maps,
+            self.influence_maps,
+        )
 
 
-def _empty(grid: Grid, span: Windows, years: range) -> Record:
-    by_depth = (len(span), grid.shape[0])
-    return Record(
-        grid,
-        span,
-        years,
-        Series.empty(len(span), len(years), grid.shape),
-        Series.empty(len(span), len(years), grid.shape),
-        {"analysis": np.zeros(by_depth), "climatology": np.zeros(by_depth)},
-        np.zeros(by_depth),
-        np.zeros(by_depth),
-        np.zeros(len(span)),
-    )
+def _layers(anomaly: xr.DataArray, grid: Grid) -> tuple[Maps, Maps]:
+    """(lat, lon) K, anomaly at the surface and mean of the water above `heat_depth`; NaN on land."""
+    bottom = heat_depth(grid)
+    both = xr.concat([anomaly, xr.ones_like(anomaly)], "which")
+    heat, capacity = heat_content(both, grid, bottom, min(float(grid.depth_edges[0]), bottom)).values
+    return anomaly.values[0].astype(np.float32), (heat / capacity).astype(np.float32)
 
 
 def fields_of(file: netCDF4.Dataset, place: int) -> dict[str, NDArray[np.float32]]:
-    """The fields of a window; of members the unperturbed one."""
+    """FIELDS of a window by name."""
     fields = {}
-    for name in ("thetao", "thetao_stddev", "thetao_observation_influence"):
+    for name in FIELDS:
         variable = file[name]
         variable.set_auto_mask(False)
-        fields[name] = variable[0, place] if variable.ndim == 5 else variable[place]
+        fields[name] = variable[place]
     return fields
 
 
-def _upper_mean(anomaly: NDArray[np.float64], grid: Grid, bottom: float) -> NDArray[np.float64]:
-    """(lat, lon) K, mean anomaly of the water above `bottom`; NaN on land."""
-    dims = ("depth", "lat", "lon")
-    both = xr.DataArray(np.stack([anomaly, np.ones_like(anomaly)]), dims=("which", *dims))
-    heat, capacity = heat_content(both, grid, bottom, min(float(grid.depth_edges[0]), bottom)).values
-    return np.asarray(heat / capacity)
+def mean_anomaly(
+    record: Record, space: StateSpace, folder: Path, synthetic: bool, steps: Iterable[int]
+) -> Maps:
+    """(depth, lat, lon) K, of the analyses of some windows; NaN on land."""
+    anomalies = []
+    for step in steps:
+        year, season = int(record.windows.year[step]), int(record.windows.season[step])
+        with netCDF4.Dataset(year_file(folder, year, synthetic)) as file:
+            anomalies.append(fields_of(file, season)["thetao"] - space.climatology.mean[season])
+    return np.mean(anomalies, axis=0)
+
+
+def values_used(folder: Path, years: range) -> dict[str, Array]:
+    """Values used by platform type and (year), from the feedback."""
+    used: dict[str, Array] = {}
+    for path in feedback_files(folder):
+        year = int(path.parts[-3].removeprefix("year="))
+        if year not in years:
+            continue
+        table = pq.read_table(path, columns=["platform_type", "used"], partitioning=None)
+        kinds = pc.value_counts(table.filter(table["used"])["platform_type"].cast("string"))
+        for item in kinds.to_pylist():
+            row = used.setdefault(item["values"], np.zeros(len(years)))
+            row[years.index(year)] += item["counts"]
+    return used
+
+
+def values_observed(ocean: ObservedOcean, span: Windows, years: range) -> dict[str, Array]:
+    """Values by platform type and (year), from COUNTED_WINDOWS of each year: all of them are used."""
+    used: dict[str, Array] = {}
+    for order, year in enumerate(years):
+        steps = span.of_year(year)
+        counted = steps[:: max(1, len(steps) // COUNTED_WINDOWS)][:COUNTED_WINDOWS]
+        for step in counted:
+            table = ocean.table(span.start[step], span.end[step])
+            for platform, count in table["platform_type"].value_counts().items():
+                if count:
+                    row = used.setdefault(str(platform), np.zeros(len(years)))
+                    row[order] += count * len(steps) / len(counted)
+    return used

@@ -1,4 +1,4 @@
-"""Series of the observed climate that others made: judges of a reanalysis, never its input.
+"""Series of the observed climate that others made: a reanalysis is compared with them, never fed.
 
     nino34.long.data                  Niño 3.4 from HadISST, monthly degC (NOAA PSL; Rayner et al. 2003,
                                       doi 10.1029/2002JD002670)
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,13 @@ import xarray as xr
 
 from deepda.base.errors import DeepDAError
 from deepda.geometry.windows import MONTHS
+from deepda.verification import trend
+from reanalysis.record import ANALYSIS, Record
 
 MISSING = -90.0  # values below are fillers (-99.99)
+FEWEST_YEARS_SHARED = 3
 NINO34, SURFACE, UPPER, DEEP = "nino34", "surface", "upper_100m", "upper_700m"
+BOTTOMS = {UPPER: 100.0, DEEP: 700.0}  # m, down to which the means go
 NAMES = {NINO34: "HadISST", SURFACE: "HadSST4", UPPER: "NCEI", DEEP: "NCEI"}
 
 
@@ -92,3 +97,53 @@ def _monthly(months: np.ndarray, value: np.ndarray) -> xr.DataArray:
     kept = np.isfinite(value)
     middle = months[kept].astype("datetime64[M]").astype("datetime64[ns]") + np.timedelta64(15, "D")
     return xr.DataArray(value[kept], {"time": middle}, ("time",))
+
+
+def compared_series(record: Record) -> dict[str, xr.DataArray]:
+    """(time) K of the analysis by the key of its reference, as deep as the grid reaches."""
+    series = record.series[ANALYSIS]
+    surface = {NINO34: series.nino34, SURFACE: series.layer[:, 0]}
+    means = {
+        key: record.mean_above(series, depth)
+        for key, depth in BOTTOMS.items()
+        if depth <= record.grid.depth_edges[-1]
+    }
+    return {key: record.over_time(values) for key, values in surface.items()} | means
+
+
+def compare(series: xr.DataArray, reference: xr.DataArray) -> dict[str, Any] | None:
+    """A series of windows beside a reference of months or years, in the years that both have.
+
+    Returns:
+        Both as anomalies from their own mean season (`analysis`, `reference`: (time) of the reference),
+        `correlation`, `rmse_K` and both trends; None where they share fewer than three years.
+    """
+    yearly = reference["time"].dt.year.to_index().is_unique
+    step = "YS" if yearly else "MS"
+    mean = series.resample(time=step).mean()
+    mean, wanted = (_by(field, yearly) for field in (mean, reference))
+    mean, wanted = xr.align(mean, wanted, join="inner")
+    if mean.size < FEWEST_YEARS_SHARED * (1 if yearly else MONTHS):
+        return None
+    if not yearly:
+        mean, wanted = (_anomaly(field) for field in (mean, wanted))
+    mean, wanted = mean - mean.mean(), wanted - wanted.mean()
+    return {
+        "analysis": mean,
+        "reference": wanted,
+        "correlation": float(np.corrcoef(mean, wanted)[0, 1]),
+        "rmse_K": float(np.sqrt(((mean - wanted) ** 2).mean())),
+        "trend_analysis": trend(mean).numbers(),
+        "trend_reference": trend(wanted).numbers(),
+    }
+
+
+def _by(field: xr.DataArray, yearly: bool) -> xr.DataArray:
+    """The same values at the first of their month or year: stamps of two origins meet."""
+    kind = "datetime64[Y]" if yearly else "datetime64[M]"
+    return field.assign_coords(time=field["time"].values.astype(kind).astype("datetime64[ns]"))
+
+
+def _anomaly(field: xr.DataArray) -> xr.DataArray:
+    months = field.groupby("time.month")
+    return (months - months.mean()).drop_vars("month")

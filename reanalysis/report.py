@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from deepda.figures import (
 )
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
-from reanalysis.judge import Record
-from reanalysis.report_errors import errors_section
-from reanalysis.restart import year_file
+from reanalysis.judge import mean_anomaly
+from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth, levels_shown
+from reanalysis.report_errors import errors_section, influence_picture
 from reanalysis.scores import FEWEST_YEARS
 
 
@@ -36,8 +36,9 @@ def write(
     ocean: ObservedOcean,
     about: Mapping[str, str],
     folder: Path,
+    more: Sequence[Section],
 ) -> Path:
-    """Write `report.html` and the pictures and tables in `figures/`."""
+    """Write `report.html`, `more` at its end, and the pictures and tables in `figures/`."""
     first, last = record.years[0], record.years[-1]
     sections = [
         _climate(record, scores),
@@ -47,12 +48,12 @@ def write(
     return write_report(
         folder / "report.html",
         f"Analysis of a synthetic ocean, {first}–{last}",
-        [*sections, _uncertainty(record)],
+        [*sections, _uncertainty(record), *more],
         about=about,
         headline=_headline(scores),
         summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
         "simulated ocean, whose truth is known "
-        f"({ocean.about.get('source', 'source not told')}). The network learnt from a control "
+        f"({ocean.about.get('source', 'source not stated')}). The network learnt from a control "
         "simulation alone and saw nothing of this ocean but the observations.",
         facts=_facts(scores),
         footer=f"deepda reanalysis --start {first} --end {last}; settings in config.yaml, numbers in "
@@ -89,7 +90,8 @@ def _with_error(number: dict[str, float | None], unit: str) -> str:
 
 
 def _climate(record: Record, scores: dict[str, Any]) -> Section:
-    truth, analysis = record.truth, record.analysis
+    truth, analysis = (record.series[name] for name in (TRUTH, ANALYSIS))
+    depth = heat_depth(record.grid)
     blocks: list[Picture | Table] = [
         Picture(
             "nino34",
@@ -112,7 +114,7 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
                 },
                 "sea surface anomaly (K)",
             ),
-            "Global mean sea surface temperature, anomaly from the climatology that the network knows. "
+            "Global mean sea surface temperature, anomaly from the climatology of the training years. "
             "The warming leads out of what it was trained on; the analysis should follow.",
             wide=True,
         ),
@@ -125,7 +127,7 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
                 },
                 "heat content (ZJ)",
             ),
-            f"Heat content of the upper {record.heat_depth:.0f} m, anomaly. Before floats there is "
+            f"Heat content of the upper {depth:.0f} m, anomaly. Before floats there is "
             "little below the surface to see it by: the analysis may lag in the first decades, and "
             "should catch up in the last.",
             wide=True,
@@ -134,13 +136,11 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
     if len(record.years) >= FEWEST_YEARS:
         blocks += [
             _trend_maps(record, "surface", "sea surface", truth.surface, analysis.surface),
-            _trend_maps(
-                record, "upper", f"upper {record.heat_depth:.0f} m", truth.upper, analysis.upper
-            ),
+            _trend_maps(record, "upper", f"upper {depth:.0f} m", truth.upper, analysis.upper),
             _trend_table(scores),
             _trends_by_depth(record, scores),
         ]
-    below = sorted({record.levels[1], record.grid.depth.size - 1})
+    below = sorted({levels_shown(record.grid)[1], record.grid.depth.size - 1})
     blocks += [_series_of_layer(record, level) for level in below]
     return Section("Does it follow the climate?", blocks)
 
@@ -174,10 +174,7 @@ def _trend_maps(
 
 def _series_of_layer(record: Record, level: int) -> Picture:
     depth = f"{record.grid.depth[level]:.0f} m"
-    lines = {
-        "truth": _monthly(record, record.truth.layer[:, level]),
-        "analysis": _monthly(record, record.analysis.layer[:, level]),
-    }
+    lines = {name: _monthly(record, one.layer[:, level]) for name, one in record.series.items()}
     return Picture(
         f"series_level_{level + 1}",
         series(lines, f"mean anomaly at {depth} (K)"),
@@ -221,12 +218,15 @@ def _trend_table(scores: dict[str, Any]) -> Table:
 
 def _event(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path) -> Section:
     """The warmest window of Niño 3.4 in the truth, detrended, so that the last year has no lead."""
-    index = record.truth.nino34
+    index = record.series[TRUTH].nino34
     later = slice(record.windows.per_year if len(record.years) > 1 else 0, None)
     line = np.polyval(np.polyfit(np.arange(index.size), index, 1), np.arange(index.size))
     step = int(np.argmax((index - line)[later])) + (later.start or 0)
-    truth, analysis = _anomalies(step, record, space, ocean, folder)
-    level, grid = record.levels[1], record.grid
+    truth = ocean.truth(record.windows.start[step], record.windows.end[step])
+    assert truth is not None
+    truth = truth - space.climatology.mean[record.windows.season[step]]
+    analysis = mean_anomaly(record, space, folder, ocean.synthetic, [step])
+    level, grid = levels_shown(record.grid)[1], record.grid
     day = str(record.windows.middle[step].astype("datetime64[D]"))
     panels = truth_analysis_error(truth[0], analysis[0], grid)
     below = truth_analysis_error(truth[level], analysis[level], grid, level=level)
@@ -262,34 +262,16 @@ def _event(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path
     return Section("A warm event", blocks, f"The strongest El Niño of these years, window of {day}.")
 
 
-def _anomalies(
-    step: int, record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(depth, lat, lon) K of truth and analysis in one window; NaN on land."""
-    span = record.windows
-    truth = ocean.truth(span.start[step], span.end[step])
-    assert truth is not None
-    with xr.open_dataset(year_file(folder, int(span.year[step]), ocean.synthetic)) as file:
-        found = file["thetao"].isel(time=int(span.season[step]))
-        analysis = (found.isel(realization=0) if "realization" in found.dims else found).values
-    normal = space.climatology.mean[span.season[step]]
-    return truth - normal, analysis - normal
-
-
 def _uncertainty(record: Record) -> Section:
-    surface, below = record.levels
-    grid = record.grid
+    surface, below = levels_shown(record.grid)
+    grid, years = record.grid, sorted({record.years[0], record.years[-1]})
     names = {surface: "surface", below: f"{grid.depth[below]:.0f} m"}
     blocks: list[Picture | Table] = []
-    for place, level in enumerate(record.levels):
+    for place, level in enumerate(levels_shown(record.grid)):
         for maps, kind in ((record.spread_maps, "stddev"), (record.influence_maps, "influence")):
-            most = max(
-                float(np.nanpercentile(np.where(grid.ocean[level], field[place], np.nan), 99))
-                for field in maps.values()
-            )
+            most = max(float(np.nanpercentile(maps[year][place], 99)) for year in years)
             panels = [
-                Panel(field[place], kind, f"{year}, {names[level]}", (0.0, most))
-                for year, field in maps.items()
+                Panel(maps[year][place], kind, f"{year}, {names[level]}", (0.0, most)) for year in years
             ]
             what = "Stated error" if kind == "stddev" else "Influence of the observations"
             blocks.append(
@@ -305,16 +287,5 @@ def _uncertainty(record: Record) -> Section:
                     wide=True,
                 )
             )
-    lines = {
-        f"{grid.depth[level]:.0f} m": record.over_years(record.yearly(record.influence)[:, level])
-        for level in sorted({surface, below, grid.depth.size - 1})
-    }
-    blocks.append(
-        Picture(
-            "influence_by_year",
-            series(lines, "influence of a window (1)"),
-            "Mean influence of one window's observations by depth: the growth of the observing system.",
-            wide=True,
-        )
-    )
+    blocks.append(influence_picture(record))
     return Section("How sure is it, and why?", blocks)

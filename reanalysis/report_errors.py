@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from deepda.figures import profile_curves, series
+from deepda.figures import counts_by_year, profile_curves, series
 from deepda.reports.report import Picture, Section, Table
-from reanalysis.judge import Record
+from reanalysis.record import Record, levels_shown
 
 
 def errors_section(record: Record, scores: dict[str, Any]) -> Section:
@@ -34,7 +34,7 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
             profile_curves(profiles, depth, "root mean square error (K)"),
             "Error by depth, without the first year; the decades show what floats add at depth.",
         ),
-        _observed(record),
+        observed_picture(record),
         _depth_table(scores),
     ]
     return Section("How large is the error?", blocks)
@@ -50,13 +50,32 @@ def _decades(years: range) -> dict[str, slice]:
     }
 
 
-def _observed(record: Record) -> Picture:
-    lines = {name: record.over_years(count) for name, count in sorted(record.values.items())}
+def observed_picture(record: Record) -> Picture:
+    """How many values of each platform type were used in each year."""
+    lines = {name: record.over_years(count) for name, count in sorted(record.used.items())}
     return Picture(
         "observations",
-        series(lines, "values a window"),
-        "Observed values a window by platform: satellites throughout, then moorings, expendable probes, "
-        "and floats from 2000 on.",
+        counts_by_year(lines, "values used a year"),
+        "Values used by platform type and year, on a logarithmic scale. A year without a mark has none "
+        "of that kind: the analysis rests on climatology and earlier windows there.",
+        wide=True,
+    )
+
+
+def influence_picture(record: Record) -> Picture:
+    """What the observations of a window add, by year and depth."""
+    grid = record.grid
+    influence = record.yearly(record.influence)
+    lines = {
+        f"{grid.depth[level]:.0f} m": record.over_years(influence[:, level])
+        for level in sorted({*levels_shown(grid), grid.depth.size - 1})
+    }
+    return Picture(
+        "influence_by_year",
+        series(lines, "influence of a window (1)"),
+        "Mean share of the background's error variance that the observations of one window remove, by "
+        "depth: the growth of the observing system.",
+        wide=True,
     )
 
 

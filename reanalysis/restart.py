@@ -18,6 +18,7 @@ from deepda.assimilation.cycle import StateEstimate
 from deepda.base.errors import DeepDAError
 from deepda.base.files import checksum, digest_of, write_whole
 from deepda.runs.checkpoint import WEIGHTS
+from deepda.runs.finished import CHECKPOINT, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, read_json
 from deepda.settings.compose import CONFIG_FILE, present_values
 from deepda.settings.schema import Config
@@ -29,8 +30,8 @@ FIELDS = ("mean", "spread", "memory")
 # Neither where results go nor how far they go changes a single number of what is written.
 FREE = (
     *("command", "output", "data.root", "reanalysis.end", "reanalysis.months", "reanalysis.run"),
-    "reanalysis.references",
-    # What these hold is told by ObservedOcean.about, which is part of the identity.
+    *("reanalysis.references", "osse.members"),
+    # What these hold is in ObservedOcean.about, which is part of the identity.
     *("observations.folder", "observations.greylist"),
     *("observations.climatology", "observations.surface_climatology"),
 )
@@ -40,10 +41,15 @@ class ReanalysisError(DeepDAError, ValueError):
     """A reanalysis that cannot be made, or cannot be made here."""
 
 
-def identity_of(config: Config, checkpoint: Path) -> dict[str, Any]:
-    """Every setting (dotted key) that a number may depend on, and the checksum of the weights."""
+def identity_of(config: Config, trained: FinishedRun) -> dict[str, Any]:
+    """Every setting (dotted key) that a number may depend on, and the checksum of the weights.
+
+    Raises:
+        CheckpointError: the run has no weights.
+    """
+    trained.require(f"{CHECKPOINT}/{WEIGHTS}")
     kept = {key: value for key, value in flat_settings(config).items() if key not in FREE}
-    return kept | {"weights": checksum(checkpoint / WEIGHTS)}
+    return kept | {"weights": checksum(trained.checkpoint / WEIGHTS)}
 
 
 def require_free(folder: RunFolder) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
+from deepda.base.files import checksum
 from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
@@ -18,14 +19,18 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
 from deepda.reports.about import what_was_run
-from deepda.runs.checkpoint import WEIGHTS
-from deepda.runs.finished import CHECKPOINT, FinishedRun
+from deepda.reports.members import members_section
+from deepda.reports.report import Section
+from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
+from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import CONFIG_FILE, saved_config
-from deepda.settings.schema import Config, IngestedObservations
-from reanalysis.climate import read_climate
-from reanalysis.climate_report import BASELINE, climate_scores, write_climate
-from reanalysis.judge import judge
+from deepda.settings.schema import ESTIMATED, Config, IngestedObservations
+from reanalysis.climate_report import write_climate
+from reanalysis.error_sizes import NAME as ERROR_SIZES
+from reanalysis.error_sizes import estimated_sizes, with_sizes
+from reanalysis.judge import read_record, truth_is_known
+from reanalysis.members import member_statistics
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
@@ -38,7 +43,7 @@ from reanalysis.restart import (
     require_own,
     year_file,
 )
-from reanalysis.scores import scores_of
+from reanalysis.scores import BASELINE, scores_against_references, scores_against_truth
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
@@ -78,10 +83,9 @@ def run(
     """
     clock, chosen = Clock(), config.reanalysis
     trained, years = FinishedRun(Path(chosen.run)), range(chosen.start, chosen.end + 1)
-    trained.require(f"{CHECKPOINT}/{WEIGHTS}")
     with run_folder(output) as folder:
         require_free(folder)
-        identity = require_own(folder, identity_of(config, trained.checkpoint))
+        identity = require_own(folder, identity_of(config, trained))
         if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
         analyser, space = trained.analyser, trained.space
@@ -93,24 +97,34 @@ def run(
         identity.setdefault(PROVENANCE, provenance(config.institution, config.licence))
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
+        members = members_of(config, trained)
+        about = {} if members is None else {"members": members.about()}
         keep_identity(folder, identity)
         folder.keep_settings(config)
+        if members is not None:
+            folder.progress.note(members.summary(len(years)))
+        analyser, space = analyser.to(device_of(config)), replace(space, climatology=ocean.climatology)
+        if chosen.error_sizes == ESTIMATED:
+            with clock.stage("error sizes"):
+                sizes = estimated_sizes(output, analyser, space, ocean, years, folder.progress)
+            space, ocean = with_sizes(space, ocean, sizes)
+            identity = require_own(folder, identity | {"sizes": checksum(output / ERROR_SIZES)})
+            keep_identity(folder, identity)
         reanalysis = Reanalysis(
-            analyser.to(device_of(config)),
-            replace(space, climatology=ocean.climatology),
+            analyser,
+            space,
             ocean,
-            Members(chosen.members, config.seed),
+            members,
             output,
-            attributes_of(identity, lag, ocean),
+            attributes_of(identity, lag, ocean) | about,
             digest(identity),
             lag,
             part_of(config),
         )
         if ocean.synthetic:
             folder.progress.note(SYNTHETIC)
-        write_climatology(
-            output / CLIMATOLOGY, space.grid, ocean.climatology.mean, reanalysis.attributes
-        )
+        mean, made = space.climatology.mean, reanalysis.attributes
+        write_climatology(output / CLIMATOLOGY, space.grid, mean, made)
         with clock.stage("cycle"):
             reanalysis.run(years, folder.progress)
         first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
@@ -161,7 +175,7 @@ def _cycle_baseline(
     years: range,
     progress: Progress,
 ) -> None:
-    """The same reanalysis by another method, in a folder of its own: one member, no smoother."""
+    """The same reanalysis by another method, in a folder of its own: no members, no smoother."""
     folder = RunFolder(reanalysis.folder / BASELINE, progress)
     folder.path.mkdir(exist_ok=True)
     title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
@@ -171,13 +185,27 @@ def _cycle_baseline(
     other = replace(
         reanalysis,
         analyser=baseline,
-        members=replace(reanalysis.members, number=1),
+        members=None,
         folder=folder.path,
         attributes=dict(reanalysis.attributes) | title,
         identity=digest(mine),
         lag=None,
     )
     other.run(years, progress)
+
+
+def members_of(config: Config, trained: FinishedRun) -> Members | None:
+    """The members of the settings, from the control simulation of the trained run; None for none.
+
+    Raises:
+        MembersError, ControlError: that simulation is not there, or does not serve.
+    """
+    chosen = config.reanalysis
+    if not chosen.members:
+        return None
+    return Members(
+        open_shadow_truth(trained.folder, trained.space, chosen.members, chosen.start), config.seed
+    )
 
 
 def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
@@ -240,43 +268,51 @@ def _judged(
     if not years:
         folder.progress.note("no year is whole yet: no scores, no report")
         return {}
+    space, ocean, path = reanalysis.space, reanalysis.ocean, reanalysis.folder
+    against_truth = truth_is_known(ocean, years[0], space.climatology.per_year)
+    if not (against_truth or ocean.fallible):
+        folder.progress.note("the truth is not known: no scores, no report")
+        return {}
     with clock.stage("judge"):
-        record = judge(reanalysis.space, reanalysis.ocean, reanalysis.folder, years, folder.progress)
-    if record is None:
-        return _judged_without_truth(reanalysis, years, config, clock, folder)
-    scores = scores_of(record)
+        record = read_record(space, ocean, path, years, folder.progress)
+        given = config.reanalysis.references
+        known = {} if given is None or against_truth else read_references(Path(given))
+        scores = (
+            scores_against_truth(record)
+            if against_truth
+            else scores_against_references(record, known, path)
+        )
+        sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
     about = what_was_run(config, f"{years[0]}-{years[-1]}")
     with clock.stage("report"):
-        write(record, scores, reanalysis.space, reanalysis.ocean, about, reanalysis.folder)
+        page = (
+            write(record, scores, space, ocean, about, path, sections)
+            if against_truth
+            else write_climate(record, known, scores, space, ocean, about, path, sections)
+        )
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     scores["versions"] = versions()
     folder.keep_scores(scores)
-    rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
-    sentence = f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
-    folder.progress.note(sentence)
-    folder.progress.note(f"report: {reanalysis.folder / 'report.html'}")
-    return scores
-
-
-def _judged_without_truth(
-    reanalysis: Reanalysis, years: range, config: Config, clock: Clock, folder: RunFolder
-) -> dict[str, Any]:
-    """Scores and report of an ocean whose truth is unknown, if feedback was written."""
-    path, references = reanalysis.folder, config.reanalysis.references
-    source = str(reanalysis.ocean.about.get("source", "source not told"))
-    about = what_was_run(config, f"{years[0]}-{years[-1]}")
-    if not reanalysis.ocean.fallible:
-        folder.progress.note("the truth is not known: no scores, no report")
-        return {}
-    with clock.stage("judge"):
-        known = {} if references is None else read_references(Path(references))
-        climate = read_climate(reanalysis.space, path, years, folder.progress)
-        scores = climate_scores(climate, known, path)
-    with clock.stage("report"):
-        page = write_climate(climate, known, scores, source, about, path)
-    scores["wall_seconds"] = clock.seconds
-    scores["versions"] = versions()
-    folder.keep_scores(scores)
+    if against_truth:
+        rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
+        folder.progress.note(
+            f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
+        )
     folder.progress.note(f"report: {page}")
     return scores
+
+
+def _members_judged(
+    reanalysis: Reanalysis, years: range, scores: dict[str, Any] | None, progress: Progress
+) -> list[Section]:
+    """The section of the members, if there are any; their scores join `scores`, None without truth."""
+    if reanalysis.members is None:
+        return []
+    space, ocean, folder = reanalysis.space, reanalysis.ocean, reanalysis.folder
+    found = member_statistics(space, ocean, folder, years, progress)
+    if scores is not None:
+        scores["members"] = found.scores()
+    return [
+        members_section(found, None if scores is None else scores["members"], space.climatology.per_year)
+    ]

@@ -1,24 +1,33 @@
-"""What stands in `scores.json` of a reanalysis whose truth is known: errors, and trends by period."""
+"""What stands in `scores.json`: against the truth, or against references and withheld observations."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.feedback import read_feedback, withheld_scores
+from deepda.feedback.departures import departures
 from deepda.verification import trend
-from reanalysis.climate import numbers
-from reanalysis.judge import Record, Series
+from reanalysis.record import ANALYSIS, TRUTH, ClimateSeries, Record, heat_depth
+from reanalysis.references import NAMES, compare, compared_series
+from reanalysis.restart import ReanalysisError
 
 FIRST_FLOATS = 2000  # the first year with Argo floats
 MANY_FLOATS = 2005  # from here on they are everywhere
 FEWEST_YEARS = 5  # that a trend is worth anything over
+FEWEST_WINDOWS = 36  # that a trend of a whole series is given for
+BASELINE = "oi"  # folder and column of optimal interpolation
+ROW = ("time", "lat", "lon", "depth", "temperature")  # what makes a row the same one
 
 
-def scores_of(record: Record) -> dict[str, Any]:
-    """What stands in `scores.json`: errors in K, trends per decade with their 95 % half width.
+def scores_against_truth(record: Record) -> dict[str, Any]:
+    """Errors in K, trends per decade with their 95 % half width.
 
     The first year is spin-up from climatology and is left out of `all` and `by_depth`, if there is
     another one; `by_year` has it.
@@ -36,7 +45,7 @@ def scores_of(record: Record) -> dict[str, Any]:
             "by_year_and_depth": np.sqrt(yearly).tolist(),
         }
 
-    truth, analysis = record.truth.nino34, record.analysis.nino34
+    truth, analysis = (record.series[name].nino34 for name in (TRUTH, ANALYSIS))
     return {
         "years": list(record.years),
         "depth_m": record.grid.depth.tolist(),
@@ -63,15 +72,12 @@ def trends_of(record: Record) -> dict[str, Any]:
     """
     whole = _both(record, np.ones(len(record.windows), bool))
     return whole | {
-        "heat_content_down_to_m": record.heat_depth,
+        "heat_content_down_to_m": heat_depth(record.grid),
         "by_period": {
             name: _as_numbers(_both(record, np.isin(record.windows.year, list(years))))
             for name, years in periods_of(record.years).items()
         },
-        "by_depth": {
-            name: _slopes(record, part)
-            for name, part in (("truth", record.truth), ("analysis", record.analysis))
-        },
+        "by_depth": {name: _slopes(record, part) for name, part in record.series.items()},
     }
 
 
@@ -89,26 +95,66 @@ def periods_of(years: range) -> dict[str, range]:
 
 
 def _both(record: Record, chosen: NDArray[np.bool_]) -> dict[str, dict[str, dict[str, float | None]]]:
-    def of(part: Series) -> dict[str, dict[str, float | None]]:
-        return {
-            "sea_surface_K": numbers(trend(record.over_time(part.layer[:, 0])[chosen])),
-            "heat_content_ZJ": numbers(trend(record.heat(part)[chosen])),
+    return {
+        name: {
+            "sea_surface_K": trend(record.over_time(part.layer[:, 0])[chosen]).numbers(),
+            "heat_content_ZJ": trend(record.heat(part)[chosen]).numbers(),
         }
-
-    return {"truth": of(record.truth), "analysis": of(record.analysis)}
+        for name, part in record.series.items()
+    }
 
 
 def _as_numbers(found: dict[str, Any]) -> dict[str, Any]:
-    truth, analysis = (found[name]["heat_content_ZJ"] for name in ("truth", "analysis"))
+    truth, analysis = (found[name]["heat_content_ZJ"] for name in (TRUTH, ANALYSIS))
     half = analysis["half_width"]
     inside = None if half is None else abs(analysis["slope"] - truth["slope"]) <= half
     return found | {"truth_inside": inside}
 
 
-def _slopes(record: Record, part: Series) -> list[float]:
+def _slopes(record: Record, part: ClimateSeries) -> list[float]:
     """(depth) K per decade; without interval, so a line through two years is one too."""
     yearly = record.over_years(record.yearly(part.layer), "depth")
     if len(record.years) < FEWEST_YEARS:
         return []
     slopes: xr.DataArray = trend(yearly).slope
     return [float(value) for value in slopes.values]
+
+
+def scores_against_references(
+    record: Record, references: dict[str, xr.DataArray], folder: Path
+) -> dict[str, Any]:
+    """Each series beside its reference where there is one, errors at withheld rows, all rows by state.
+
+    Raises:
+        ReanalysisError: the baseline in the folder assimilated other observations.
+    """
+    scores: dict[str, Any] = {"years": list(record.years), "series": {}}
+    for key, line in compared_series(record).items():
+        found = compare(line, references[key]) if key in references else None
+        compared = {k: v for k, v in (found or {}).items() if not isinstance(v, xr.DataArray)}
+        whole = {"trend": trend(line).numbers()} if line.size >= FEWEST_WINDOWS else {}
+        scores["series"][key] = {"reference": NAMES[key] if found else None, **whole, **compared}
+    return scores | {"withheld": _withheld(folder), "rows": _rows(folder)}
+
+
+def _withheld(folder: Path) -> list[dict[Hashable, Any]]:
+    """Scores at withheld rows; optimal interpolation's too where it was cycled in its own folder."""
+    names = ["climatology", "background", "analysis"]
+    columns = [*ROW, "platform_type", "platform_id", "withheld", "reason", *names]
+    table = read_feedback(folder, columns, pc.field("withheld"))
+    if (folder / BASELINE).exists():
+        names.insert(1, BASELINE)
+        other = read_feedback(folder / BASELINE, columns, pc.field("withheld"))
+        if len(other) != len(table) or not other[[*ROW]].equals(table[[*ROW]]):
+            raise ReanalysisError(
+                f"{folder / BASELINE} holds feedback of other observations than {folder}, expected the "
+                "same; remove that folder and give the same command again"
+            )
+        # Rows that the baseline itself rejected do not count for anybody.
+        table[BASELINE] = other["analysis"].where(other["reason"].astype(str) == "")
+    return withheld_scores(table, names).to_dict("records")
+
+
+def _rows(folder: Path) -> dict[str, int]:
+    found = departures(folder)
+    return {**found.states, **{f"rejected: {name}": n for name, n in found.rows.items() if name}}

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
 
 from deepda.assimilation.cycle import (
     LIMIT,
@@ -30,7 +29,7 @@ from deepda.assimilation.cycle import (
     Writer,
     run_cycle,
 )
-from deepda.assimilation.members import Members
+from deepda.assimilation.members import Members, batch_of
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
@@ -38,7 +37,6 @@ from deepda.base.progress import Progress
 from deepda.feedback import FeedbackWriter, Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import Windows, windows
-from deepda.networks.dropout import combined, thinned
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
 from reanalysis.passes import Filter, Pass, Smoother, checked_windows
@@ -59,8 +57,7 @@ class Reanalysis:
         analyser: on its device; a `Smoothable` one if there is a lag.
         space: grid and scale of the run, climatology of the observations.
         ocean: whose observations are analysed.
-        members: of the ensemble. Where the generator has dropout, each member but the first is analysed
-            by a network thinned for it, which depends on its number alone.
+        members: analysed by their shadow twins in the same batch; None for none.
         folder: of the files.
         attributes: of each file.
         identity: of the reanalysis, kept in restart files.
@@ -71,7 +68,7 @@ class Reanalysis:
     analyser: Analyser
     space: StateSpace
     ocean: ObservedOcean
-    members: Members
+    members: Members | None
     folder: Path
     attributes: Mapping[str, Any]
     identity: str
@@ -93,7 +90,7 @@ class Reanalysis:
         observed = observed.first(sum(map(len, spans)) + (self.lag or 0))
         limit = self.space.limit.to(estimate.mean.device) if self.ocean.fallible else LIMIT
         device, title = estimate.mean.device, f"Analysing {first}-{years[-1]}"
-        with torch.inference_mode(), self._thinned(), ThreadPoolExecutor(1) as pool:
+        with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
             made = ahead(pool, lambda window: self._window(*window), observed)
             stream = progress.track((window.to(device) for window in made), title, len(observed))
             way = self._pass(stream, len(observed), estimate)
@@ -109,7 +106,7 @@ class Reanalysis:
 
     def _start(self, years: range, progress: Progress) -> tuple[int, StateEstimate]:
         """The first year to be made, and the estimate at the end of the one before."""
-        estimate = self.members.first_guess(self.analyser)
+        estimate = self.analyser.first_guess(batch_of(self.members))
         finished = last_finished(self.folder, years, self.identity, self.ocean.synthetic)
         if finished is None:
             return years[0], estimate
@@ -122,13 +119,14 @@ class Reanalysis:
         return whole if self.part is None or year < years[-1] else whole.first(self.part)
 
     def _window(self, start: np.datetime64, end: np.datetime64, season: int) -> Raw:
-        """A window of rows yet to be checked, or of superobservations for all members."""
+        """A window of rows yet to be checked, or of superobservations for the whole batch."""
         table = self.ocean.table(start, end)
         if self.ocean.fallible:
             when = torch.tensor([season])
             return WindowOfRows(table, start, end, when, self.space, self.members)
         found = superobs(table, self.space.grid, season, self.space.climatology)
-        return self.members.perturbed(self.space.observations(found, season), start)
+        observations = self.space.observations(found, season)
+        return observations if self.members is None else self.members.observed(observations, start)
 
     def _pass(self, stream: Iterator[Raw], total: int, estimate: StateEstimate) -> Pass:
         if self.lag is None:
@@ -144,20 +142,13 @@ class Reanalysis:
             self.space.grid,
             span,
             variables=VARIABLES,
-            members=self.members.number if self.members.number > 1 else 0,
+            members=batch_of(self.members) - 1,
             attributes=self.attributes,
         )
         rows = FeedbackWriter(self.folder, OTHERS) if self.ocean.fallible else nullcontext()
         with in_background(file) as fields, rows as parts:
-            results = ResultWriter(fields, VARIABLES, self.space, span.season)
+            results = ResultWriter(fields, VARIABLES, self.space, span, self.members)
             yield results if parts is None else RowWriter(parts, self.space, results)
-
-    def _thinned(self) -> AbstractContextManager[None]:
-        """Inside it, each member but the first is analysed by a network with its own dropout masks."""
-        number, seed = self.members.number, self.members.seed
-        if number == 1 or not isinstance(self.analyser, nn.Module):
-            return nullcontext()
-        return thinned(self.analyser, [None, *(combined(seed, member) for member in range(1, number))])
 
 
 class RowWriter:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser
 from deepda.geometry.grid import Grid
+from deepda.networks.trainable import CycleErrors
 
 settings.register_profile("repeatable", derandomize=True)  # the same cases each time
 settings.load_profile("repeatable")
@@ -22,19 +23,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: idle threa
 
 @dataclass(frozen=True)
 class MeasuredErrors:
-    """Errors on validation years that are given, not measured: see `ValidationErrors`."""
+    """Errors on validation years that are given, not measured: see `Validation`."""
 
-    ratio: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    over_spread: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
     stddev: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
 
-    def rmse(self, analyser: Analyser) -> float:
-        return float(self.stddev.mean())
-
-    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
-        return self.ratio
-
-    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
-        return self.stddev
+    def errors(self, analyser: Analyser) -> CycleErrors:
+        return CycleErrors(float(self.stddev.mean()), self.stddev, self.over_spread)
 
 
 @pytest.fixture(scope="session")

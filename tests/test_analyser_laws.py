@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.assimilation.baselines import optimal_interpolation as baseline
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
-from deepda.assimilation.local_covariance import LocalCovariance
+from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.superobs import superobs
 from deepda.climatology.seasonal import Climatology as SeasonalCycle
 from deepda.geometry.grid import Grid
@@ -69,7 +69,7 @@ def with_error_samples(grid: Grid) -> InnovationAnalyser:
     """The default generator with the covariance of errors that hang together."""
     made, rng = innovation(grid), np.random.default_rng(5)
     errors = rng.standard_normal((30, 4)) @ rng.standard_normal((4, grid.ocean.size)) / 2
-    made.use_error_samples(LocalCovariance.fit(errors.reshape(30, *grid.shape), grid, 4000.0, 200.0))
+    made.use_error_samples(SampleCovariance.fit(errors.reshape(30, *grid.shape), grid, 4000.0, 200.0))
     return made
 
 

@@ -12,8 +12,10 @@ from safetensors.torch import load_file, save_file
 from test_run import folder
 
 from deepda import load_run
+from deepda.assimilation.samples import Samples
 from deepda.base.errors import CheckpointError
-from deepda.runs.checkpoint import ERRORS_FILE, MODEL, SPACE, WEIGHTS, load_space, save_errors
+from deepda.runs.checkpoint import ERRORS_FILE, MODEL, SPACE, WEIGHTS, load_space
+from deepda.runs.error_samples import save_error_samples
 
 __all__ = ["folder"]  # a fixture
 
@@ -43,7 +45,9 @@ def test_a_file_that_is_not_the_recorded_one_is_refused(folder: Path, file: str)
 def test_samples_that_are_recorded_and_missing_are_refused(folder: Path) -> None:
     checkpoint = folder / "checkpoint"
     space = load_space(checkpoint)
-    save_errors(torch.zeros(2, *space.grid.shape).half().numpy(), space.grid, checkpoint)
+    save_error_samples(
+        Samples.of(torch.zeros(2, *space.grid.shape).numpy(), space.grid), space.grid, checkpoint
+    )
     model = json.loads((checkpoint / MODEL).read_text())
     assert model["samples"] is None  # there were none
     (checkpoint / MODEL).write_text(json.dumps({**model, "samples": "0" * 64}))

@@ -14,9 +14,17 @@ from test_reanalysis import toy_space, trained
 from deepda.base.progress import Progress
 from deepda.feedback import read_feedback
 from deepda.figures import counts_by_year
-from reanalysis.climate import compare, read_climate, used_by_year
 from reanalysis.ingested_ocean import open_archive
-from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, read_references
+from reanalysis.judge import read_record, values_used
+from reanalysis.references import (
+    NINO34,
+    SURFACE,
+    UPPER,
+    SeriesError,
+    compare,
+    compared_series,
+    read_references,
+)
 
 __all__ = ["archive", "finished", "trained"]  # fixtures
 PSL = """ 1999 2000
@@ -92,7 +100,8 @@ def test_the_climate_is_that_of_the_files(trained: Path, archive: Path, finished
     space = toy_space()
     ocean = open_archive(settings(trained, archive), space, archive, Progress())
     observed = type(space)(space.grid, ocean.climatology, space.scale)
-    found = read_climate(observed, finished, range(FIRST, LAST + 1), Progress())
+    found = read_record(observed, ocean, finished, range(FIRST, LAST + 1), Progress())
+    lines = compared_series(found)
     with xr.open_mfdataset(sorted(map(str, finished.glob("thetao_*.nc")))) as product:
         top = product["thetao"].isel(depth=0) - np.tile(ocean.climatology.mean[:, 0], (3, 1, 1))
         area = (
@@ -101,14 +110,14 @@ def test_the_climate_is_that_of_the_files(trained: Path, archive: Path, finished
             else product["areacello"]
         )
         expected = top.weighted(area.fillna(0)).mean(("lat", "lon")).values
-    assert np.allclose(found.series[SURFACE], expected, atol=1e-4)
-    assert np.isfinite(found.series[UPPER]).all() and (found.spread > 0).all()
+    assert np.allclose(lines[SURFACE], expected, atol=1e-4)
+    assert np.isfinite(lines[UPPER]).all() and (found.variance > 0).all()
     told = read_feedback(finished)
     counts = told[told["used"]].groupby([told["time"].dt.year, "platform_type"], observed=True).size()
     for platform, row in found.used.items():
         assert row.tolist() == [counts.get((year, platform), 0) for year in found.years]
     assert sum(map(sum, found.used.values())) == told["used"].sum() > 0
-    assert used_by_year(finished, range(1950, 1952)) == {}
+    assert values_used(finished, range(1950, 1952)) == {}
 
 
 def test_the_report_of_real_observations_has_scores_pictures_and_every_row(

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from deepda.assimilation import conjugate_gradients as solver
 from deepda.assimilation.conjugate_gradients import conjugate_gradients
+from deepda.networks import covariance
 from deepda.networks.covariance import Loading, SphericalCorrelation, apply_covariance
 from deepda.networks.gain import Accuracy, solve
 
@@ -156,3 +158,37 @@ def test_gradients_pass_through_the_solver_as_through_the_inverse() -> None:
     exact = torch.autograd.grad((probe * torch.linalg.solve(matrix(), right[0])).sum(), (root, right))
     for one, other in zip(ours, exact, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_the_solution_does_not_depend_on_how_often_it_is_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps beyond the tolerance change nothing; on a GPU there are up to three of them."""
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(2, 30, 30, generator=generator)
+    matrices = root @ root.mT / 30 + torch.eye(30)
+    right, steps = torch.randn(2, 30, generator=generator), []
+
+    def operator(field: Tensor) -> Tensor:
+        steps.append(1)
+        return torch.einsum("bij,bj->bi", matrices, field)
+
+    every = conjugate_gradients(operator, right, 100, 1e-3)
+    number = len(steps)
+    monkeypatch.setattr(solver, "steps_between_tests", lambda device: 4)
+    assert torch.equal(conjugate_gradients(operator, right, 100, 1e-3), every)
+    assert number <= len(steps) - number <= number + 3 and (len(steps) - number) % 4 == 0
+
+
+def test_long_correlations_have_few_waves_and_lose_nothing_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a 2-degree grid; with all waves it is the same to rounding."""
+    lat = torch.linspace(-70, 70, 15)
+    correlation = SphericalCorrelation(lat, 180, [300.0, 4000.0], [1, 1])
+    field = torch.randn(1, 2, 15, 180, generator=torch.Generator().manual_seed(0))
+    short, long = correlation.spectrum()
+    assert len(long) < 15 < 60 < len(short)
+    found = correlation.smooth(field, [short, long])
+    monkeypatch.setattr(covariance, "NEGLIGIBLE", 0.0)
+    whole = correlation.spectrum()
+    assert all(len(spectrum) == 91 for spectrum in whole)
+    torch.testing.assert_close(found, correlation.smooth(field, whole), rtol=0, atol=1e-3)

@@ -45,6 +45,7 @@ class AtMost:
     value: float
     limit: float
     season: Tensor = SEASON
+    shift: None = None
 
     def checked(self, background: StateEstimate) -> Observations:
         value = self.value if float(background.mean) <= self.limit else 0.0

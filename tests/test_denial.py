@@ -31,19 +31,12 @@ from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import dump, load_config
-from deepda.verification import (
-    anomaly_correlation,
-    interval_coverage,
-    ocean_weights,
-    rmse,
-    spread_skill,
-)
-from osse.experiments.data_denial import told_of_control
+from deepda.verification import rmse
+from osse.experiments.data_denial import control_against_run
 from osse.experiments.data_denial_report import lines
 from osse.experiments.denied_platforms import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
 from osse.experiments.finished_run import Trained, kept_observations, opened, tables
 from osse.experiments.regions import sea_weights
-from osse.experiments.running_scores import Tally, correlation_of, coverage_of, rmse_of, spread_of
 from osse.twin.optimal_interpolation import FILE
 from osse.twin.twin import analyse
 
@@ -228,10 +221,11 @@ def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied
 
 
 def test_a_run_scored_by_another_version_is_told(tmp_path: Path) -> None:
-    assert "no scores" in told_of_control(tmp_path, 0.05)
+    assert "no scores" in control_against_run(tmp_path, 0.05)
     (tmp_path / "scores.json").write_text(json.dumps({"rmse": {"analysis": {"all": 0.05}}}))
-    assert told_of_control(tmp_path, 0.05001) == "control 0.05001 K, as the run was scored"
-    assert told_of_control(tmp_path, 0.048).endswith("scored 0.05000 K: by another version of DeepDA")
+    assert control_against_run(tmp_path, 0.05001) == "control 0.05001 K, as the run was scored"
+    other = control_against_run(tmp_path, 0.048)
+    assert other.endswith("scored 0.05000 K: by another version of DeepDA")
 
 
 def test_rows_are_counted(denied: Path, observed: list[pd.DataFrame]) -> None:
@@ -299,33 +293,6 @@ def test_a_run_without_its_opponent_is_refused(run: Path, tmp_path: Path) -> Non
         opened(tmp_path / "run", tmp_path, progress),
     ):
         pass
-
-
-def test_the_sums_give_the_scores_of_verification(grid: Grid) -> None:
-    rng, steps = np.random.default_rng(3), 5
-    own, true = rng.normal(0.2, 1, (2, steps, *grid.shape))
-    spread = rng.uniform(0.5, 1.5, own.shape)
-    true[:, ~grid.ocean] = own[:, ~grid.ocean] = np.nan
-    times = np.datetime64("2001-01-01", "s") + np.arange(steps) * np.timedelta64(5, "D")
-    tally = Tally(grid, sea_weights(grid), spread=True)
-    for step in range(steps):
-        tally.add(times[step], own[step], true[step], spread[step])
-    sums = tally.sums()
-    coords = {"time": times, "depth": grid.depth, "lat": grid.lat, "lon": grid.lon}
-    mine, truth, stddev = (xr.DataArray(f, coords, tuple(coords)) for f in (own, true, spread))
-    weights, keep = ocean_weights(grid), ("depth",)
-    error = mine - truth
-    pairs = [
-        (rmse_of(sums), rmse(mine, truth, weights, keep)),
-        (rmse_of(sums, ()), rmse(mine, truth, weights)),
-        (rmse_of(sums, ("time",)), rmse(mine, truth, weights, ("time",))),
-        (spread_of(sums) / rmse_of(sums), spread_skill(stddev, error, weights, keep)),
-        (correlation_of(sums), anomaly_correlation(mine, truth, weights, keep)),
-        (coverage_of(sums), interval_coverage(error, stddev, weights, keep=keep)),
-    ]
-    for found, expected in pairs:
-        np.testing.assert_allclose(found.sel(region="global").squeeze(), expected, rtol=1e-9)
-    np.testing.assert_allclose(sums["square_map"], (error**2).mean("time"), rtol=1e-9)
 
 
 def test_seas_do_not_overlap(grid: Grid) -> None:

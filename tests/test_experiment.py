@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from test_background_errors import training_data
 from test_state import space_on
 
 import osse.twin.run
-from deepda.assimilation import local_covariance
 from deepda.base.progress import Progress
 from deepda.control.prepare import ControlError
 from deepda.networks.build import build_generator
 from deepda.networks.statics import ControlStatistics
-from deepda.runs.checkpoint import load_errors, load_space
+from deepda.runs.checkpoint import load_space
+from deepda.runs.error_samples import load_error_samples
 from deepda.settings.compose import load_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.setup import TrainingSetup
@@ -112,18 +112,13 @@ def test_the_report_and_its_figures_are_there(finished: Path) -> None:
 def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: Path) -> None:
     checkpoint, asked = finished / "checkpoint", settings().training.error_samples
     grid = load_space(checkpoint).grid
-    errors = load_errors(checkpoint, grid)
-    assert errors is not None and errors.shape == (asked, *grid.shape)
-    assert 0.2 < np.sqrt(np.mean(errors[:, grid.ocean].astype(float) ** 2)) < 5  # over their spread
+    samples = load_error_samples(checkpoint, grid)
+    assert samples is not None and samples.codes.shape == (grid.ocean.sum(), asked)
+    assert 0.2 < float(samples.variance().mean()) ** 0.5 < 5  # over their spread
     assert (finished / "log.txt").read_text().count("with the sampled background-error covariance") == 1
 
 
-@pytest.mark.parametrize(("asked", "room", "said"), [(0, 2**31, ""), (9, 1000, "are sampled: .* GiB")])
-def test_without_background_errors_the_generator_is_calibrated_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, room: int, said: str
-) -> None:
-    """Where none are asked for, or their covariance has no room."""
-    monkeypatch.setattr(local_covariance, "LARGEST", room)
+def test_without_background_errors_the_generator_is_calibrated_all_the_same(tmp_path: Path) -> None:
     grid = replace(toy_grid(np.random.default_rng(0)), lon_edges=np.linspace(0, 360, 15))
     space = space_on(grid)
     config = load_config("osse", ["generator.hidden=0", "generator.patterns=0"])
@@ -131,8 +126,8 @@ def test_without_background_errors_the_generator_is_calibrated_all_the_same(
     measured = MeasuredErrors(np.full(grid.shape[0], 1.5))
     setup = TrainingSetup(lambda: made, training_data(grid), measured, grid)
     with Progress(log=tmp_path / "log.txt") as progress:
-        assert setup.complete(made.analyser, asked, 1, progress) is None
-    assert re.search(said, (tmp_path / "log.txt").read_text())
+        assert setup.complete(made.analyser, 0, 1, progress).samples is None
+    assert not (tmp_path / "log.txt").read_text()
     calibration = made.analyser.state_dict()["calibration"]
     torch.testing.assert_close(calibration, torch.full_like(calibration, 1.5**2))
 
@@ -143,6 +138,21 @@ def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> Non
     after = osse.twin.run.run(settings(), finished)
     assert after["rmse"] == before["rmse"]
     assert (finished / "checkpoint" / "weights.safetensors").read_bytes() == weights
+
+
+def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    weights = (run / "checkpoint" / "weights.safetensors").read_bytes()
+    before = json.loads((run / "scores.json").read_text())["rmse"]["analysis"]["all"]
+    scores = osse.twin.run.run(settings("osse.members=2"), run)
+    assert (run / "checkpoint" / "weights.safetensors").read_bytes() == weights
+    assert scores["rmse"]["analysis"]["all"] == pytest.approx(before, rel=1e-3)
+    assert scores["members"]["number"] == 2 and scores["members"]["spread_over_error"]["all"] > 0.3
+    with xr.open_dataset(run / "analysis.nc") as file:
+        assert file["thetao_members"].dims == ("realization", "time", "depth", "lat", "lon")
+        assert json.loads(file.attrs["members"])["number"] == 2
+    assert (run / "figures" / "members_by_depth.png").exists()
 
 
 def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path) -> None:

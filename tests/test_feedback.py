@@ -137,15 +137,15 @@ def test_used_rows_are_those_that_superobservations_were_made_of(
     assert {"no_background", "on_land", "outside_grid", "spike", ""} == set(out["reason"].unique())
 
 
-def test_a_belief_becomes_degrees_and_kelvin_of_the_member_asked_for(
+def test_an_estimate_becomes_degrees_and_kelvin_of_the_unperturbed_member(
     grid: Grid, rng: np.random.Generator
 ) -> None:
     space = StateSpace(grid, climatology_of(grid, rng), np.full(grid.shape, 2.0, np.float32))
     mean = torch.from_numpy(rng.normal(size=(2, *grid.shape)).astype(np.float32))
     spread = torch.full((2, *grid.shape), 0.25)
     estimate = StateEstimate(mean, spread, mean[:, :0])
-    fields = Fields.of(space, 4, estimate, StateEstimate(mean + 1, spread, mean[:, :0]), member=1)
-    expected = space.climatology.mean[4] + 2 * mean[1].numpy()
+    fields = Fields.of(space, 4, estimate, StateEstimate(mean + 1, spread, mean[:, :0]))
+    expected = space.climatology.mean[4] + 2 * mean[0].numpy()
     np.testing.assert_allclose(fields.background, np.where(grid.ocean, expected, np.nan), rtol=1e-6)
     np.testing.assert_allclose((fields.analysis - fields.background)[grid.ocean], 2.0, atol=1e-5)
     np.testing.assert_array_equal(fields.spread[grid.ocean], 0.5)

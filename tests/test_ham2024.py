@@ -121,7 +121,7 @@ def test_observations_and_background_both_reach_the_analysis(ocean: Tensor) -> N
 
 def test_sample_without_observation_gets_its_background_back(ocean: Tensor) -> None:
     analyser = Ham2024Analyser(ocean, torch.ones(ocean.shape))
-    analyser.calibrate(MeasuredErrors(stddev=np.full(ocean.shape, 0.25)))
+    analyser.calibrate(MeasuredErrors(stddev=np.full(ocean.shape, 0.25)).errors(analyser))
     mean, value, mask = random_fields(ocean)
     spread = torch.full_like(mean, 0.7) * ocean
     background = dataclasses.replace(analyser.first_guess(2), mean=mean, spread=spread)
@@ -152,7 +152,7 @@ def test_first_guess_is_climatology_with_its_spread(ocean: Tensor) -> None:
 
 def test_the_measured_error_is_saved_with_the_weights(ocean: Tensor) -> None:
     analyser = Ham2024Analyser(ocean, torch.ones(ocean.shape))
-    analyser.calibrate(MeasuredErrors(stddev=np.full(ocean.shape, 0.25)))
+    analyser.calibrate(MeasuredErrors(stddev=np.full(ocean.shape, 0.25)).errors(analyser))
     other = Ham2024Analyser(ocean, torch.ones(ocean.shape))
     other.load_state_dict(analyser.state_dict())
     assert torch.equal(other.error_stddev, 0.25 * ocean)

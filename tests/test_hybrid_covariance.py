@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from dense_covariances import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from numpy.typing import NDArray
 from test_analyser_laws import analysed, background_of, drawn, innovation
 from test_analyser_laws import member as member_of
-from test_baselines import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, StateEstimate
-from deepda.assimilation.local_covariance import LocalCovariance
+from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.geometry.grid import Grid
 from deepda.networks.background_covariance import SAMPLED_SHARE
 from deepda.networks.innovation import InnovationAnalyser
@@ -42,7 +42,7 @@ def exact(grid: Grid, hidden: int = 0) -> InnovationAnalyser:
 
 def with_samples(grid: Grid, errors: NDArray[np.float32], hidden: int = 0) -> InnovationAnalyser:
     made = exact(grid, hidden)
-    made.use_error_samples(LocalCovariance.fit(errors, grid, RADIUS, DEPTH_SCALE))
+    made.use_error_samples(SampleCovariance.fit(errors, grid, RADIUS, DEPTH_SCALE))
     return made
 
 
@@ -200,7 +200,7 @@ def test_remembering_takes_effect_at_once_and_other_errors_give_another_analysis
     analyses = [analysed(made, background, observations)]
     for samples in (errors, errors[::-1], np.roll(errors, 1, axis=2)):
         wet = np.where(grid.ocean, np.nan_to_num(samples), 0)
-        made.use_error_samples(LocalCovariance.fit(wet, grid, RADIUS, DEPTH_SCALE))
+        made.use_error_samples(SampleCovariance.fit(wet, grid, RADIUS, DEPTH_SCALE))
         analyses.append(analysed(made, background, observations))
     plain, one, reversed_in_time, other = (analysis.mean for analysis in analyses)
     size = (plain - background.mean).norm()

@@ -241,7 +241,7 @@ def test_calibration_scales_a_small_spread_fully_and_that_of_climatology_not() -
     first, background = made.first_guess(1), believed(made, 6, batch=1)
     before = made.analyse(background, observed(made, 6, batch=1))
     small = made._spread(1e-4 * first.memory)
-    made.calibrate(MeasuredErrors(np.array([2.0, 0.5, 1.0, 1.5])))
+    made.calibrate(MeasuredErrors(np.array([2.0, 0.5, 1.0, 1.5])).errors(made))
     factor = torch.tensor([2.0, 0.5, 1.0, 1.5])[:, None, None]
     torch.testing.assert_close(made.first_guess(1).spread, first.spread, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(made._spread(1e-4 * first.memory), factor * small, atol=1e-3, rtol=0.02)

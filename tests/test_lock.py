@@ -14,6 +14,7 @@ import pytest
 
 from deepda.base.errors import UsageError
 from deepda.base.lock import exclusive
+from deepda.cli import main
 
 HOLD = """
 import sys, time
@@ -93,3 +94,35 @@ def test_a_file_in_place_of_the_folder_is_refused_in_one_sentence(tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"cannot lock .*file"), exclusive(tmp_path / "file"):
         pass
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep"],
+        ["osse", "known-answer"],
+        ["osse", "deny"],
+        ["osse", "blind-zone"],
+        ["explain", "no-run"],
+        ["evaluate", "nothing.nc"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_refuses_a_folder_that_another_one_writes(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with exclusive(tmp_path):
+        assert main([*words, "--output", str(tmp_path)]) == 2
+        assert [path.name for path in tmp_path.iterdir()] == [".deepda-lock"]
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.strip().splitlines()) == 1
+    assert "is being written by process" in said.err and "--output" in said.err
+
+
+@pytest.mark.parametrize("words", [["explain", "no-run"], ["evaluate", "nothing.nc"]], ids=" ".join)
+def test_a_command_leaves_a_free_folder_unlocked(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--output", str(tmp_path)]) == 2
+    assert "being written" not in capsys.readouterr().err
+    assert not (tmp_path / ".deepda-lock").exists()

@@ -116,7 +116,7 @@ def test_the_cf_checker_has_nothing_to_say(tmp_path: Path, members: int) -> None
     ) as out:
         for step in range(12):
             field = place_in_value(grid, step)
-            out.write(step, np.stack([field] * members) if members else field, field / 64)
+            out.write(step, field, field / 64, members=np.stack([field] * members) if members else None)
     assert complaints(tmp_path / "a.nc", "cf:1.11") == {"3": [], "2": [], "1": []}
     assert complaints(tmp_path / "a.nc", "acdd:1.3")["3"] == []
 

@@ -104,18 +104,20 @@ def test_an_anomaly_is_one_subtraction_without_us(tmp_path: Path) -> None:
         assert "six days, with 29 February" in file["window_of_year"].attrs["long_name"]
 
 
-def test_members_keep_their_dimension(tmp_path: Path, grid: Grid) -> None:
+def test_members_have_their_anomalies(tmp_path: Path, grid: Grid) -> None:
     year = windows(2008, 2008, 12)
     with AnalysisWriter(tmp_path / "thetao_2008.nc", grid, year, members=3) as out:
         for step in range(12):
             field = place_in_value(grid, step)
-            out.write(step, np.stack([field, field + 1, field + 2]), field / 64)
+            three = np.stack([field, field + 1, field + 2])
+            out.write(step, field, field / 64, members=three)
     mean = np.stack([place_in_value(grid, step) for step in range(12)])
     write_climatology(tmp_path / CLIMATOLOGY, grid, mean, {"title": "a toy"})
     with open_reanalysis(tmp_path) as opened:
-        assert opened["anomaly"].dims == ("realization", "time", "depth", "lat", "lon")
-        np.testing.assert_array_equal(opened["anomaly"].values[:, 5, grid.ocean].T[0], [0, 1, 2])
-        assert opened["thetao_stddev"].dims == ("time", "depth", "lat", "lon")
+        assert opened["anomaly_members"].dims == ("realization", "time", "depth", "lat", "lon")
+        values = opened["anomaly_members"].values[:, 5, grid.ocean]
+        np.testing.assert_array_equal(values, np.arange(3.0)[:, None] + np.zeros(values.shape[1]))
+        assert not opened["anomaly"].values[:, grid.ocean].any()
 
 
 def test_what_is_no_whole_product_is_refused(tmp_path: Path, grid: Grid) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 from test_reanalysis import checksums, toy_space, trained
 
 from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import PeriodError
+from deepda.assimilation.state import StateSpace
 from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.cli import main
@@ -27,6 +30,7 @@ from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import season_of, windows, windows_of_months
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError
+from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
 from reanalysis.ingested_ocean import NO_LAYER, IngestedOcean, open_archive
@@ -255,8 +259,8 @@ class Plain:
         return background
 
 
-def test_a_value_far_from_the_background_is_rejected_before_its_use() -> None:
-    space = toy_space()
+def ships(space: StateSpace) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """Eight rows of one window, the last two withheld, the third and the last wild; and their cells."""
     z, y, x = np.argwhere(space.grid.ocean)[::40][:8].T
     table = pd.DataFrame(
         {"time": np.datetime64("1999-02-03", "s"), "lat": space.grid.lat[y], "lon": space.grid.lon[x],
@@ -265,15 +269,53 @@ def test_a_value_far_from_the_background_is_rejected_before_its_use() -> None:
          "withheld": [False] * 6 + [True] * 2}
     )  # fmt: skip
     table.loc[[2, 7], "temperature"] += 40 * space.scale.max()
+    return table, np.stack([z, y, x])
+
+
+def test_a_value_far_from_the_background_is_rejected_before_its_use() -> None:
+    space = toy_space()
+    table, (z, y, x) = ships(space)
     plain = Plain(space.grid.shape)
     ends = np.datetime64("1999-02-01", "s"), np.datetime64("1999-03-01", "s")
-    window = WindowOfRows(table, *ends, torch.tensor([1]), space, Members(1, 0))
+    window = WindowOfRows(table, *ends, torch.tensor([1]), space, None)
     [step] = cycle(plain, plain.first_guess(1), [window])
     used = step.observations
     assert isinstance(used, CheckedObservations) and used.start == ends[0]
     assert used.table["reason"].tolist() == ["", "", "background_level", "", "", "", "", ""]
     assert used is plain.seen[0] and int(used.seen.sum()) == 5
     assert not used.seen[0, z[2], y[2], x[2]] and not used.seen[0, z[6], y[6], x[6]]
+
+
+def test_shadow_twins_are_observed_where_the_rows_passed_the_check_of_the_analysis(
+    trained: Path,
+) -> None:
+    space, start = toy_space(), np.datetime64("1999-02-01", "s")
+    table, _ = ships(space)
+    members = Members(open_shadow_truth(trained, space, 2, 1998), seed=1)
+    window = WindowOfRows(
+        table, start, np.datetime64("1999-03-01", "s"), torch.tensor([1]), space, members
+    )
+    batch = Plain(space.grid.shape).first_guess(3)
+    far = replace(batch, mean=torch.cat([batch.mean[:1], batch.mean[1:] + 100]))
+    found, without = window.checked(far), replace(window, members=None).checked(far)
+    assert int(found.seen[0].sum()) == 5
+    assert torch.equal(found.precision, without.precision.expand(3, -1, -1, -1))
+    assert torch.equal(found.value[0], without.value[0])
+    truth = torch.stack([members.truth.window(member, start) for member in (1, 2)])
+    errors = (found.value[1:] - truth)[found.seen[1:]] * found.precision[1:][found.seen[1:]].sqrt()
+    assert 0.4 < float(errors.std()) < 1.8  # ten draws of one
+    assert float(found.value[1:][~found.seen[1:]].abs().max()) == 0
+
+
+def test_members_of_real_observations_are_written_and_pictured(
+    trained: Path, archive: Path, tmp_path: Path
+) -> None:
+    scores = reanalyse(trained, archive, tmp_path, "reanalysis.members=2", f"reanalysis.end={FIRST}")
+    with xr.open_dataset(tmp_path / f"thetao_{FIRST}.nc") as file:
+        assert file["thetao_members"].sizes["realization"] == 2
+        assert file["thetao_stddev"].comment.startswith("stated by the network")
+    assert "members" not in scores  # the truth is not known
+    assert (tmp_path / "figures" / "members_level_1.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +23,12 @@ from conftest import toy_grid
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
-from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.errors import UsageError
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
+from deepda.control.prepared import PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
 from deepda.networks.build import ControlStatistics, build_generator
@@ -36,13 +37,15 @@ from deepda.observations.errors import window_rng
 from deepda.observations.synthetic import observe
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.shadows import MembersError
 from deepda.settings.compose import dump, load_config
 from deepda.settings.schema import Config, ConfigError
 from osse.twin.historical_twin import HistoryError, twin_of_history
-from reanalysis.judge import Record, Series, judge
+from reanalysis.judge import read_record, truth_is_known
+from reanalysis.record import ANALYSIS, TRUTH, ClimateSeries, Record, heat_depth
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
 from reanalysis.run import run
-from reanalysis.scores import periods_of, scores_of, trends_of
+from reanalysis.scores import periods_of, scores_against_truth, trends_of
 from reanalysis.years import VARIABLES, ahead
 
 MONTHS = 12
@@ -135,7 +138,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = load_config("osse", words)
     (folder / "config.yaml").write_text(dump(config))
     save_checkpoint(folder / "checkpoint", network(config, toy_space()), toy_space(), {})
+    write_control(folder, toy_space())
     return folder
+
+
+def write_control(folder: Path, space: StateSpace, years: int = 9) -> None:
+    """The control simulation of a run: departures from its climatology that persist for some months."""
+    rng = np.random.default_rng(8)
+    departure = np.zeros(space.grid.shape)
+    with PreparedWriter(folder / "control.nc", space.grid, (1, years), MONTHS, {}) as out:
+        for step in range(years * MONTHS):
+            departure = 0.9 * departure + 0.4 * space.scale * rng.standard_normal(space.grid.shape)
+            out.write(step, (space.climatology.mean[step % MONTHS] + departure)[None].astype(np.float32))
 
 
 def network(config: Config, space: StateSpace, seed: int = 5) -> torch.nn.Module:
@@ -178,12 +192,12 @@ def finished(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("members", [0, 3])
 def test_a_killed_reanalysis_ends_with_the_same_bytes(
     trained: Path, finished: Path, tmp_path: Path, members: int
 ) -> None:
     word, whole = f"reanalysis.members={members}", finished
-    if members > 1:
+    if members:
         whole = tmp_path / "whole"
         reanalyse(trained, whole, ToyOcean(toy_space()), word)
     for breaks in ("1998-05", "2000-06"):  # in the first year, and in the third of the second attempt
@@ -267,7 +281,7 @@ def test_only_the_last_two_restarts_are_kept_and_a_broken_one_costs_a_year(
 
 
 def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
-    estimate = Members(1, 0).first_guess(StandStill(toy_space().grid))
+    estimate = StandStill(toy_space().grid).first_guess(1)
     for year in (1998, 1999):
         (tmp_path / f"twin_thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
@@ -283,7 +297,7 @@ def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
     ("word", "name", "message"),
     [
         ("seed=9", "toy", "seed=1 there, 9 asked for"),
-        ("reanalysis.members=2", "toy", "reanalysis.members=1 there, 2 asked for"),
+        ("reanalysis.members=2", "toy", "reanalysis.members=0 there, 2 asked for"),
         ("seed=1", "others", "'source': 'toy'"),
     ],
 )
@@ -366,12 +380,21 @@ def test_the_compliance_checker_finds_no_error(finished: Path) -> None:
     assert [result.msgs for result in checked if result.value[0] < result.value[1]] == []
 
 
-def test_the_truth_is_followed_and_the_report_is_written(trained: Path, tmp_path: Path) -> None:
-    scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), values=400, known=True))
+def test_the_truth_is_followed_members_are_verified_and_the_report_is_written(
+    trained: Path, tmp_path: Path
+) -> None:
+    ocean = ToyOcean(toy_space(), values=400, known=True)
+    scores = reanalyse(trained, tmp_path, ocean, "reanalysis.members=2")
     assert scores["rmse"]["analysis"]["all"] < 0.4 * scores["rmse"]["climatology"]["all"]
     assert json.loads((tmp_path / "scores.json").read_text())["rmse"] == scores["rmse"]
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert (tmp_path / "figures" / "nino34.png").exists()
+    members = json.loads((tmp_path / "scores.json").read_text())["members"]
+    assert members["number"] == 2 and members["spread_over_error"]["all"] > 0
+    assert "Niño 3.4" in members["spread_over_error"]["of_means"]
+    assert "shadow twin" in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "figures" / "members_level_1.png").exists()
+    assert "members: 2, from 5 years of the control simulation" in (tmp_path / "log.txt").read_text()
 
 
 def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Path) -> None:
@@ -382,19 +405,46 @@ def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Pat
         assert np.nanmax(abs(error)) < 1e-3
 
 
-def test_member_nought_is_the_analysis_and_the_others_depart_from_it(
-    trained: Path, finished: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def ensemble(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a reanalysis of one year with three members."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    reanalyse(trained, folder, ToyOcean(toy_space()), "reanalysis.members=3", "reanalysis.end=1998")
+    return folder
+
+
+def test_members_stand_beside_the_analysis_which_they_do_not_change(
+    finished: Path, ensemble: Path
 ) -> None:
-    reanalyse(trained, tmp_path, ToyOcean(toy_space()), "reanalysis.members=3")
     with (
-        xr.open_dataset(tmp_path / "twin_thetao_2000.nc") as many,
-        xr.open_dataset(finished / "twin_thetao_2000.nc") as one,
+        xr.open_dataset(ensemble / "twin_thetao_1998.nc") as many,
+        xr.open_dataset(finished / "twin_thetao_1998.nc") as one,
     ):
-        assert many["thetao"].dims == ("realization", "time", "depth", "lat", "lon")
-        assert float(abs(many["thetao"][0] - one["thetao"]).max()) < 2e-3  # batches round otherwise
-        apart = (many["thetao"][1:] - many["thetao"][0]).std(("time", "depth", "lat", "lon"))
-        assert (apart > 0.02).all() and (apart < one["thetao_stddev"].mean() * 2).all()
-        assert float(abs(many["thetao"][1] - many["thetao"][2]).max()) > 0.02
+        assert many["thetao"].dims == one["thetao"].dims == ("time", "depth", "lat", "lon")
+        assert float(abs(many["thetao"] - one["thetao"]).max()) < 2e-3  # batches round otherwise
+        assert many["thetao_members"].dims == ("realization", *one["thetao"].dims)
+        assert list(many["realization"].values) == [1, 2, 3]
+        assert "none of them" in many["realization"].long_name
+        apart = (many["thetao_members"] - many["thetao"]).std(("time", "depth", "lat", "lon"))
+        assert (apart > 0.02).all()
+        different = many["thetao_members"][0] - many["thetao_members"][1]
+        assert float(abs(different).max()) > 0.02
+        assert json.loads(many.attrs["members"])["number"] == 3
+        assert "thetao_members" not in one and "members" not in one.attrs
+
+
+def test_members_without_the_control_simulation_are_refused_before_anything_is_made(
+    trained: Path, tmp_path: Path
+) -> None:
+    run_alone, output = tmp_path / "run", tmp_path / "out"
+    shutil.copytree(trained, run_alone)
+    (run_alone / "control.nc").unlink()
+    output.mkdir()
+    with pytest.raises(MembersError, match=r"no .*control\.nc.*; put the file back, .*or leave out"):
+        reanalyse(run_alone, output, ToyOcean(toy_space()), "reanalysis.members=3")
+    assert [path.name for path in output.iterdir()] == ["log.txt"]
+    reanalyse(run_alone, output, ToyOcean(toy_space()), "reanalysis.end=1998")
+    assert checksums(output)
 
 
 class StandStill:
@@ -412,41 +462,6 @@ class StandStill:
 
     def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         return background
-
-
-def test_members_see_observations_with_their_stated_error() -> None:
-    shape = (4, 30, 40)
-    precision = torch.full((1, *shape), 25.0)
-    precision[:, 0] = 0
-    seen = Observations(torch.ones(1, *shape), precision, torch.tensor([3]), 73)
-    day = np.datetime64("1999-01-06", "s")
-    once, again = (Members(4, 1).perturbed(seen, day) for _ in range(2))
-    other = Members(4, 1).perturbed(seen, day + np.timedelta64(5, "D"))
-    assert torch.equal(once.value, again.value) and not torch.equal(once.value, other.value)
-    assert torch.equal(once.value[0], seen.value[0]) and torch.equal(
-        once.value[:, 0], once.value[:1, 0].expand(4, -1, -1)
-    )
-    assert (once.value[1:, 1:].std() - 0.2).abs() < 0.003
-    assert abs(np.corrcoef(once.value[1, 1:].ravel(), once.value[2, 1:].ravel())[0, 1]) < 0.06
-    assert Members(1, 1).perturbed(seen, day) is seen
-
-
-def test_members_start_from_guesses_as_far_apart_as_they_are_uncertain() -> None:
-    grid = Grid(
-        np.linspace(-90, 90, 31),
-        np.linspace(0, 360, 61),
-        np.linspace(0, 500, 9),
-        np.ones((8, 30, 60), bool),
-    )
-    guess = Members(12, 2).first_guess(StandStill(grid))
-    assert float(guess.mean[0].abs().max()) == 0
-    assert abs(float(guess.mean[1:].std()) - 0.5) < 0.03
-    assert torch.equal(guess.mean[:3], Members(3, 2).first_guess(StandStill(grid)).mean)
-    step = guess.mean[1:] - guess.mean[1:].roll(1, dims=3)
-    # 6 degrees apart in noise that a Gaussian of 10 degrees has smoothed; across the date line too
-    alike = 0.5 * np.sqrt(2 * (1 - np.exp(-(6**2) / (4 * 10**2))))
-    assert float(step.std()) == pytest.approx(alike, rel=0.1)
-    assert float(step[..., 0].std()) == pytest.approx(alike, rel=0.2)
 
 
 def test_the_next_item_is_made_while_this_one_is_used() -> None:
@@ -480,9 +495,8 @@ def test_scores_are_those_worked_out_by_hand(tmp_path: Path) -> None:
     ocean = ToyOcean(space, known=True)
     bias = np.array([0.5, -0.25, 0.125, 1.0])
     biased_files(tmp_path, space, ocean, bias)
-    record = judge(space, ocean, tmp_path, YEARS, Progress())
-    assert record is not None
-    scores = scores_of(record)
+    record = read_record(space, ocean, tmp_path, YEARS, Progress())
+    scores = scores_against_truth(record)
     volume = space.grid.volume.sum((1, 2))
     analysis, climatology = scores["rmse"]["analysis"], scores["rmse"]["climatology"]
     np.testing.assert_allclose(analysis["by_depth"], abs(bias), atol=1e-3)
@@ -494,23 +508,22 @@ def test_scores_are_those_worked_out_by_hand(tmp_path: Path) -> None:
     assert scores["spinup_windows"] == MONTHS and scores["nino34"]["rmse_K"] == pytest.approx(
         0.5, abs=1e-3
     )
-    np.testing.assert_allclose(record.values["argo"], 150)
+    np.testing.assert_allclose(record.used["argo"], 150 * MONTHS)
 
 
 def test_the_trend_of_the_analysis_is_that_of_the_truth(tmp_path: Path) -> None:
     space = toy_space()
     ocean = ToyOcean(space, known=True)
     biased_files(tmp_path, space, ocean, np.zeros(4))
-    record = judge(space, ocean, tmp_path, YEARS, Progress())
-    assert record is not None
-    found = scores_of(record)["trend_per_decade"]
+    record = read_record(space, ocean, tmp_path, YEARS, Progress())
+    found = scores_against_truth(record)["trend_per_decade"]
     # a step of 0.1 K a year in monthly values has a regression slope of 0.1 (1 - 1/n^2)^-1 (1 - 1/9)
     steps = np.repeat([0.8, 0.9, 1.0], MONTHS)
     days = (record.windows.middle - record.windows.middle[0]) / np.timedelta64(1, "D")
     slope = np.polyfit(days / 3652.425, steps, 1)[0]
     assert found["truth"]["sea_surface_K"]["slope"] == pytest.approx(slope, rel=1e-3)
     assert found["analysis"]["sea_surface_K"]["slope"] == pytest.approx(slope, abs=5e-3)
-    depth = record.heat_depth
+    depth = heat_depth(record.grid)
     assert depth == pytest.approx(min(700, space.grid.depth_edges[-1]))
     heat = slope * 1026 * 3991.867957 * space.grid.volume.sum() / 1e21
     assert found["truth"]["heat_content_ZJ"]["slope"] == pytest.approx(heat, rel=1e-3)
@@ -533,14 +546,15 @@ def test_trends_of_periods_and_layers_are_those_of_their_own_years(lag: float, i
     slope = np.arange(1.0, layers + 1)
     rng = np.random.default_rng(0)
 
-    def part(factor: float) -> Series:
-        empty = Series.empty(len(span), len(years), space.grid.shape)
+    def part(factor: float) -> ClimateSeries:
         bent = decades + factor * np.clip(decades - 1, 0, None)  # another trend in the second decade
         noise = 0.01 * rng.standard_normal(len(span))
-        return replace(empty, layer=bent[:, None] * slope + noise[:, None])
+        layer = bent[:, None] * slope + noise[:, None]
+        return ClimateSeries(layer, layer[:, 0], np.empty(0), np.empty(0))
 
     blank = np.zeros((len(span), layers))
-    record = Record(space.grid, span, years, part(0.0), part(lag), {}, blank, blank, blank[:, 0])
+    series = {TRUTH: part(0.0), ANALYSIS: part(lag)}
+    record = Record(space.grid, span, years, series, {}, blank, blank, blank[:, 0])
     found = trends_of(record)
     np.testing.assert_allclose(found["by_depth"]["truth"], slope, rtol=0.01)
     late = found["by_period"]["2005-2014, with many floats"]
@@ -549,9 +563,18 @@ def test_trends_of_periods_and_layers_are_those_of_their_own_years(lag: float, i
     assert late["truth_inside"] is inside
 
 
-def test_no_truth_no_scores(tmp_path: Path) -> None:
+def test_the_record_without_a_truth_has_the_same_climate_as_with_it(tmp_path: Path) -> None:
     space = toy_space()
-    assert judge(space, ToyOcean(space), tmp_path, YEARS, Progress()) is None
+    known, unknown = ToyOcean(space, known=True), ToyOcean(space)
+    biased_files(tmp_path, space, known, np.array([0.5, -0.25, 0.125, 1.0]))
+    assert truth_is_known(known, YEARS[0], MONTHS) and not truth_is_known(unknown, YEARS[0], MONTHS)
+    both, alone = (read_record(space, o, tmp_path, YEARS, Progress()) for o in (known, unknown))
+    assert list(both.series) == [TRUTH, ANALYSIS] and list(alone.series) == [ANALYSIS]
+    for name in ("layer", "nino34", "surface", "upper"):
+        with_truth, without = (getattr(one.series[ANALYSIS], name) for one in (both, alone))
+        np.testing.assert_array_equal(with_truth, without)
+    np.testing.assert_array_equal(both.variance, alone.variance)
+    assert alone.square_error == {}
 
 
 @pytest.fixture(scope="module")

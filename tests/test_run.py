@@ -195,11 +195,8 @@ def test_a_run_without_its_checkpoint_is_refused(folder: Path) -> None:
 
 def recipe(page: Path) -> str:
     """The code of a page that says which test executes it."""
-    found = re.search(
-        rf"<!-- executed by tests/{Path(__file__).name} -->\n```python\n(.*?)```",
-        page.read_text(),
-        re.DOTALL,
-    )
+    mark = f"<!-- executed by tests/{Path(__file__).name} -->"
+    found = re.search(rf"{mark}\n```python\n(.*?)```", page.read_text(), re.DOTALL)
     assert found is not None
     return found[1]
 

@@ -163,7 +163,7 @@ def test_calibration_scales_the_stated_spread_but_changes_no_analysis(
 ) -> None:
     background, window = believed(analyser, ocean), drawn(ocean, 3, batch=2)
     before = analyser.analyse(background, window)
-    analyser.calibrate(MeasuredErrors(np.linspace(1.2, 1.5, ocean.shape[0])))
+    analyser.calibrate(MeasuredErrors(np.linspace(1.2, 1.5, ocean.shape[0])).errors(analyser))
     after = analyser.analyse(background, window)
     assert torch.equal(after.mean, before.mean) and torch.equal(after.memory, before.memory)
     share = before.memory

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import cftime
 import numpy as np
 import pandas as pd
@@ -59,7 +57,7 @@ def test_another_grid_raises_and_says_both_sides(grid: Grid) -> None:
     truth = random_field(grid, np.random.default_rng(0))
     shifted = truth.assign_coords(lon=truth["lon"] + 0.5)
     with pytest.raises(v.VerificationError, match=r"lon is 14 values from .* on one side and 14 values"):
-        v.bias(shifted, truth, v.ocean_weights(grid))
+        v.rmse(shifted, truth, v.ocean_weights(grid))
     with pytest.raises(v.VerificationError, match="depth is in one only"):
         v.require_same_grid(truth, truth.isel(depth=0))
 
@@ -75,7 +73,7 @@ def test_a_hole_in_the_ocean_raises_unless_the_field_is_partial(grid: Grid) -> N
     holed[(2, *water)] = np.nan
     with pytest.raises(v.VerificationError, match="has 1 values that are not finite"):
         v.rmse(holed, truth, v.ocean_weights(grid))
-    assert v.rmse(holed + 2, truth, v.ocean_weights(grid), partial=True) == pytest.approx(2)
+    assert v.weighted_mean(holed - truth + 2, v.ocean_weights(grid), partial=True) == pytest.approx(2)
 
 
 # ----- scores
@@ -99,10 +97,9 @@ def test_rmse_agrees_with_a_loop(grid: Grid) -> None:
     np.testing.assert_allclose(v.rmse(analysis, truth, weights), np.sqrt(total.sum() / volume.sum()))
 
 
-def test_a_constant_error_is_bias_and_rmse_everywhere(grid: Grid) -> None:
+def test_a_constant_error_is_the_rmse_everywhere(grid: Grid) -> None:
     truth = random_field(grid, np.random.default_rng(1))
     weights = v.ocean_weights(grid)
-    assert v.bias(truth - 0.25, truth, weights) == pytest.approx(-0.25)
     for keep in (("depth",), ("time",), ("lat", "lon"), ("time", "depth", "lat")):
         score = v.rmse(truth - 0.25, truth, weights, keep)
         assert set(score.dims) == set(keep)
@@ -116,30 +113,6 @@ def test_land_is_never_read(grid: Grid) -> None:
     for poison in (np.nan, np.inf, 1e30):
         sick = analysis.where(grid.ocean, poison)
         assert float(v.rmse(sick, truth, weights)) == float(v.rmse(analysis, truth, weights))
-        assert float(v.anomaly_correlation(sick, truth, weights)) == float(
-            v.anomaly_correlation(analysis, truth, weights)
-        )
-
-
-def test_correlation_in_time_agrees_with_numpy(grid: Grid) -> None:
-    rng = np.random.default_rng(3)
-    truth = random_field(grid, rng, 20)
-    analysis = truth + 0.5 * random_field(grid, rng, 20) + 3
-    got = v.anomaly_correlation(analysis, truth, v.ocean_weights(grid), ("depth", "lat", "lon"))
-    k, j, i = np.argwhere(grid.ocean)[5]
-    expected = np.corrcoef(analysis[:, k, j, i], truth[:, k, j, i])[0, 1]
-    assert float(got[k, j, i]) == pytest.approx(expected)
-    assert np.isnan(got.values[~grid.ocean]).all()
-
-
-def test_pattern_correlation_agrees_with_weighted_covariance(grid: Grid) -> None:
-    rng = np.random.default_rng(4)
-    truth, weights = random_field(grid, rng, 3), v.ocean_weights(grid)
-    analysis = truth + random_field(grid, rng, 3)
-    got = v.anomaly_correlation(analysis, truth, weights, ("time",))
-    one, other = (field.values[1][grid.ocean] for field in (analysis, truth))
-    matrix = np.cov(one, other, aweights=grid.volume[grid.ocean])
-    assert float(got[1]) == pytest.approx(matrix[0, 1] / np.sqrt(matrix[0, 0] * matrix[1, 1]))
 
 
 def test_a_region_holds_the_area_of_its_box() -> None:
@@ -176,68 +149,7 @@ def test_a_region_without_water_is_refused() -> None:
         v.region_weights(even_grid(), v.Box(70, 80, 0, 10))
 
 
-def test_the_score_table_has_the_layout_of_the_scores_file(grid: Grid) -> None:
-    rng = np.random.default_rng(6)
-    truth = random_field(grid, rng, 10)
-    spoilt = truth + 0.5
-    spoilt[:3] = 99.0  # inside the spin-up
-    seen = (truth + 2.0).where(rng.random(truth.shape) < 0.1)
-    seen[:, -1] = np.nan  # a level without observations
-    table = v.score_table(
-        truth, {"analysis": spoilt, "observations": seen}, v.ocean_weights(grid), spinup=3
-    )
-    table = json.loads(json.dumps(table, allow_nan=False))
-    assert table["rmse"]["analysis"]["all"] == pytest.approx(0.5)
-    np.testing.assert_allclose(table["rmse"]["analysis"]["by_depth"], 0.5)
-    assert table["rmse"]["observations"]["all"] == pytest.approx(2.0)
-    assert table["rmse"]["observations"]["by_depth"][-1] is None
-    assert table["depth_m"] == list(grid.depth)
-    assert (table["spinup_windows"], table["scored_windows"]) == (3, 7)
-    assert table["scored_from"].startswith("2008-01-18T12")
-
-
-def test_the_score_table_refuses_a_hole_and_a_spinup_of_everything(grid: Grid) -> None:
-    truth = random_field(grid, np.random.default_rng(6))
-    weights = v.ocean_weights(grid)
-    with pytest.raises(v.VerificationError, match="oi has 74 values that are not finite"):
-        v.score_table(truth, {"oi": truth.where(truth < 2)}, weights, 0)
-    with pytest.raises(v.VerificationError, match=r"spin-up of 6 windows found, expected 0\.\.5"):
-        v.score_table(truth, {"oi": truth}, weights, 6)
-
-
 # ----- reliability
-
-
-def test_a_right_spread_has_ratio_one_and_twice_the_spread_two(grid: Grid) -> None:
-    rng = np.random.default_rng(7)
-    sd = on_grid(grid, rng.uniform(0.2, 2, grid.shape), 0.0).expand_dims(time=TIMES)
-    error = sd * rng.normal(size=sd.shape)
-    weights = v.ocean_weights(grid)
-    ratio = v.spread_skill(sd, error, weights, ("depth",))
-    np.testing.assert_allclose(ratio, 1, atol=0.05)
-    np.testing.assert_allclose(v.spread_skill(2 * sd, error, weights, ("depth",)), 2 * ratio)
-    np.testing.assert_allclose(v.standardised_error_variance(error, sd, weights), 1, atol=0.03)
-    np.testing.assert_allclose(v.standardised_error_variance(2 * error, sd, weights), 4, atol=0.12)
-    np.testing.assert_allclose(v.interval_coverage(error, sd, weights), [0.5, 0.9], atol=0.02)
-
-
-def test_a_spread_in_the_wrong_place_fails_the_standardised_variance_only() -> None:
-    grid, rng = even_grid(), np.random.default_rng(8)
-    sd = random_field(grid, rng, 20) * 0 + 1
-    true_sd = sd.where(sd["lon"] < 200, 2.0).where(sd["lon"] >= 200, 0.5)
-    error = true_sd * rng.normal(size=sd.shape)
-    weights, flat = v.ocean_weights(grid), sd * np.sqrt((4 + 0.25) / 2)
-    assert v.spread_skill(flat, error, weights) == pytest.approx(1, abs=0.03)
-    assert v.standardised_error_variance(error, 3 - true_sd, weights) > 1.5
-
-
-def test_members_of_the_truths_own_kind_have_ratio_one(grid: Grid) -> None:
-    rng = np.random.default_rng(9)
-    members = on_grid(grid, rng.normal(size=(3, 73, *grid.shape)), realization=range(3), time=TIMES)
-    truth, weights = random_field(grid, rng, 73), v.ocean_weights(grid)
-    error = members.mean("realization") - truth
-    ratio = v.spread_skill(members.std("realization", ddof=1), error, weights, members=3)
-    assert float(ratio) == pytest.approx(1, abs=0.03)
 
 
 @pytest.mark.parametrize(("mean", "sd", "truth"), [(0, 1, 0), (1.5, 0.3, 1.1), (-2, 2, 3)])
@@ -296,10 +208,10 @@ def test_the_pit_histogram_is_flat_for_a_right_and_u_shaped_for_a_small_spread(g
     rng = np.random.default_rng(13)
     error = random_field(grid, rng, 73)
     sd, weights = error * 0 + 1, v.ocean_weights(grid)
-    np.testing.assert_allclose(v.pit_histogram(error, sd, weights, 5), 0.2, atol=0.015)
-    narrow = v.pit_histogram(error, 0.5 * sd, weights, 5)
-    assert min(narrow[0], narrow[-1]) > 0.25
-    assert v.pit_histogram(error - 1, sd, weights, 5)[-1] > 0.4  # analysis too cold: truth above it
+    np.testing.assert_allclose(v.pit_histogram(error, sd, weights), 0.1, atol=0.01)
+    narrow = v.pit_histogram(error, 0.5 * sd, weights)
+    assert min(narrow[0], narrow[-1]) > 0.2
+    assert v.pit_histogram(error - 1, sd, weights)[-1] > 0.3  # analysis too cold: truth above it
 
 
 def test_desroziers_finds_the_errors_of_the_best_analysis() -> None:
@@ -363,9 +275,10 @@ def test_the_spectrum_of_noise_is_flat_and_holds_its_variance() -> None:
 
 
 def test_one_stretch_agrees_with_scipy() -> None:
-    grid = even_grid(4, 48, land=(0, *range(33, 48)))
+    rows = even_grid(4, 48, land=(0, *range(33, 48)))
+    grid = rows.with_ocean(rows.ocean & (rows.lat > 20)[:, None])
     field = random_field(grid, np.random.default_rng(16), 1)
-    got = v.zonal_spectrum(field.where(grid.ocean, np.inf), grid, 20, 60, length=32)
+    got = v.zonal_spectrum(field.where(grid.ocean, np.inf), grid, length=32)
     row = field.values[0, 0, 3, 1:33]
     _, expected = periodogram(row, 1 / 7.5, window="hann", detrend="linear")
     np.testing.assert_allclose(got[0], expected[1:], rtol=1e-9)
@@ -463,11 +376,6 @@ def test_heat_content_of_slabs_adds_up(grid: Grid) -> None:
 def test_heat_content_below_the_grid_is_refused(grid: Grid) -> None:
     with pytest.raises(v.VerificationError, match=r"from 0 to 2000 m was asked for, the grid reaches"):
         v.heat_content(random_field(grid, np.random.default_rng(0)), grid, 2000)
-
-
-def test_a_watt_is_a_joule_a_second() -> None:
-    seconds = (np.datetime64("2010-01-01") - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")
-    assert float(v.to_watts(xr.DataArray(seconds))) == pytest.approx(1, abs=1e-3)
 
 
 def test_nino34_is_the_mean_of_its_box_at_the_surface() -> None:

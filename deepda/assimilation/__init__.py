@@ -1,1 +1,1 @@
-"""The method without learning: superobservations, state, cycle, smoother, covariance, baselines."""
+"""The method without learning: superobservations, state, cycle, smoother, members, baselines."""

@@ -31,8 +31,9 @@ def conjugate_gradients(
     direction = residual
     square = _dot(residual, residual)
     enough = tolerance**2 * square
-    for _ in range(iterations):
-        if tolerance and bool((square <= enough).all()):
+    every = steps_between_tests(right.device)
+    for step in range(iterations):
+        if tolerance and step % every == 0 and bool((square <= enough).all()):
             break
         image = operator(direction)
         length = square / _dot(direction, image).clamp(min=TINY)
@@ -44,6 +45,11 @@ def conjugate_gradients(
         direction = residual + (new / square.clamp(min=TINY)) * direction
         square = new
     return solution
+
+
+def steps_between_tests(device: torch.device) -> int:
+    """Tests whether all samples are solved are seldom where the host would wait for the answer."""
+    return 1 if device.type == "cpu" else 4
 
 
 def _dot(left: Tensor, right: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The cycle: the one loop of the whole system.
 
     for window in windows:
-        background   = analyser.forecast(analysis)
+        background   = analyser.forecast(analysis + window.shift)
         observations = window.checked(background)
         analysis     = analyser.analyse(background, observations)     -> writer, scorer
 
@@ -15,7 +15,7 @@ depth), Y latitude, X longitude, M carried memory channel.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -54,12 +54,15 @@ class Observations:
         precision: (B, L, Y, X) 1 / error variance; zero where nothing was observed.
         season: index of the window within its year, (B) or one for all.
         per_year: number of windows a year.
+        shift: (B, L, Y, X) step of the observed trajectory just before the window, which is added to the
+            analysis before; None where no row has one.
     """
 
     value: Tensor
     precision: Tensor
     season: Tensor
     per_year: int
+    shift: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def seen(self) -> Tensor:
@@ -70,7 +73,8 @@ class Observations:
         """The same on a device."""
         tensors = (self.value, self.precision, self.season)
         value, precision, season = (tensor.to(device) for tensor in tensors)
-        return replace(self, value=value, precision=precision, season=season)
+        shift = None if self.shift is None else self.shift.to(device)
+        return replace(self, value=value, precision=precision, season=season, shift=shift)
 
     def checked(self, background: StateEstimate) -> Observations:
         """The same: what is on the grid already needs no check against the background."""
@@ -87,6 +91,11 @@ class Window(Protocol):
     @property
     def season(self) -> Tensor:
         """Index of the window within its year, (B) or one for all."""
+        ...
+
+    @property
+    def shift(self) -> Tensor | None:
+        """See `Observations`."""
         ...
 
     def checked(self, background: StateEstimate) -> Observations:
@@ -167,10 +176,14 @@ def cycle(analyser: Analyser, analysis: StateEstimate, windows: Iterable[Window]
         windows: consecutive ones.
     """
     for window in windows:
-        background = analyser.forecast(analysis, window.season)
+        background = analyser.forecast(_shifted(analysis, window.shift), window.season)
         observations = window.checked(background)
         analysis = analyser.analyse(background, observations)
         yield Step(background, analysis, observations)
+
+
+def _shifted(analysis: StateEstimate, shift: Tensor | None) -> StateEstimate:
+    return analysis if shift is None else replace(analysis, mean=analysis.mean + shift)
 
 
 def inferred(steps: Iterator[Step]) -> Iterator[Step]:

@@ -29,10 +29,9 @@ def _declare(parser: ArgumentParser) -> None:
 
 def _evaluate(arguments: Namespace) -> None:
     import deepda.evaluation
-    from deepda.base.progress import Progress
 
     feedback = None if arguments.observations is None else Path(arguments.observations)
-    with output_folder(Path(arguments.output)) as output, Progress() as progress:
+    with output_folder(Path(arguments.output)) as output:
         report = deepda.evaluation.evaluate(
             arguments.analysis,
             output,
@@ -42,7 +41,6 @@ def _evaluate(arguments: Namespace) -> None:
             remap=arguments.remap,
             variable=arguments.variable,
             stamps=arguments.stamps,
-            progress=progress,
         )
     print(report)
 

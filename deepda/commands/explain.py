@@ -31,13 +31,9 @@ def _explain(arguments: Namespace) -> None:
     if arguments.windows < 0:
         raise UsageError(f"--windows is {arguments.windows}, expected 0 or more; try --windows 4")
     import deepda.explain
-    from deepda.base.progress import Progress
 
     place = deepda.explain.Place(arguments.lat, arguments.lon, arguments.depth)
-    with (
-        output_folder(Path(arguments.output)) as output,
-        Progress(output / "log.txt") as progress,
-    ):
+    with output_folder(Path(arguments.output)) as output:
         page = deepda.explain.explain(
             arguments.run,
             output,
@@ -45,7 +41,6 @@ def _explain(arguments: Namespace) -> None:
             window=arguments.window,
             place=place,
             number=arguments.windows,
-            progress=progress,
         )
     print(page)
 

@@ -11,6 +11,7 @@ from deepda.commands.console import Command
 if TYPE_CHECKING:
     from deepda.observations.reading import ReadOptions
 
+FALL_RATES = ("hanawa1995", "as_given")  # as `fall_rate.CORRECTIONS`
 KINDS = ("potential", "conservative", "in_situ")  # of temperature, as `reading.KINDS`
 
 
@@ -25,6 +26,10 @@ def _declare_ingest(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--temperature", choices=KINDS, metavar="KIND", help=f"of tables: {', '.join(KINDS)}"
     )
+    parser.add_argument(
+        "--xbt-depths", choices=FALL_RATES, default=FALL_RATES[0], metavar="HOW",
+        help=f"of fall rates that are the maker's: {', '.join(FALL_RATES)} (%(default)s)",
+    )  # fmt: skip
 
 
 def _ingest(arguments: Namespace) -> int:
@@ -59,7 +64,10 @@ def _read_options(arguments: Namespace) -> ReadOptions:
     given = arguments.climatology
     climatology = None if given is None else read_surface_climatology(Path(given))
     return ReadOptions(
-        climatology=climatology, start=arguments.first_month, temperature=arguments.temperature
+        climatology=climatology,
+        start=arguments.first_month,
+        temperature=arguments.temperature,
+        fall_rate=arguments.xbt_depths,
     )
 
 

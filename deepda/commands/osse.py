@@ -179,11 +179,16 @@ example:
 # osse deny
 
 
-def _declare_deny(parser: ArgumentParser) -> None:
+def _declare_experiment(parser: ArgumentParser, output: str) -> None:
+    """What every experiment on a trained run asks for."""
     parser.add_argument(
         "--run", metavar="DIR", default="runs/osse", help="the trained run (%(default)s)"
     )
-    parser.add_argument("--output", metavar="DIR", default="runs/denial", help="(%(default)s)")
+    parser.add_argument("--output", metavar="DIR", default=output, help="(%(default)s)")
+
+
+def _declare_deny(parser: ArgumentParser) -> None:
+    _declare_experiment(parser, "runs/denial")
     parser.add_argument("--without", metavar="A,B,...", help="what to leave out, see below")
 
 
@@ -220,10 +225,7 @@ examples:
 
 
 def _declare_blind_zone(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--run", metavar="DIR", default="runs/osse", help="the trained run (%(default)s)"
-    )
-    parser.add_argument("--output", metavar="DIR", default="runs/blind-zone", help="(%(default)s)")
+    _declare_experiment(parser, "runs/blind-zone")
     parser.add_argument(
         "--below", type=float, metavar="DEPTH", help="m: keep profiles down to here (no profiles at all)"
     )

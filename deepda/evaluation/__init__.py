@@ -7,7 +7,7 @@
     heatwaves    marine heatwaves after Hobday et al. 2016; contingency scores
     records      frame, record of a product, comparison of two
     gather       one walk through the years, window by window: everything that the pages show
-    sections     what is told about it; figures in charts
+    sections     the parts of the page; figures in charts
     page         the walk and the page: `evaluate`
 
 error = analysis - reference everywhere. Nonlinear quantities (isotherms, variances, heatwaves) are

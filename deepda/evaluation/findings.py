@@ -1,4 +1,4 @@
-"""What the sections tell of: the outcome of the walk, and a few things all of them need."""
+"""What the sections show: the outcome of the walk, and a few things all of them need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepda.evaluation.records import Comparison, Frame, Record
 from deepda.feedback.departures import Departures
 from deepda.geometry.windows import MONTHS, windows
 
-FEWEST_TREND = 5  # years that a trend is told of
+FEWEST_TREND = 5  # years that a trend is given for
 
 
 @dataclass(eq=False)

@@ -36,16 +36,17 @@ def gather(
     products: Sequence[Product],
     frame: Frame,
     scratch: Path,
+    progress: Progress,
     *,
     compare: bool,
     rng: np.random.Generator,
-    progress: Progress | None = None,
 ) -> tuple[list[Record], list[Comparison]]:
     """Walk through the years.
 
     Args:
         products: the analysis, others beside it, then the reference if there is one.
         scratch: folder for series of single levels.
+        progress: shows how far it is.
         compare: the last is the reference of all before it.
         rng: breaks ties of ranks.
     """
@@ -53,7 +54,7 @@ def gather(
     blocks = list(frame.axis.blocks(frame.grid.ocean.size))
 
     def walk(what: str) -> Iterator[slice]:
-        return iter(progress.track(blocks, what) if progress else blocks)
+        return progress.track(blocks, what)
 
     cycles = [np.zeros((0,))] * len(products)
     for part in walk("Seasonal cycle"):
@@ -265,14 +266,14 @@ class _ErrorSums:
         self.by_time[part] = np.sqrt(total / np.where(layer > 0, layer, np.nan))
 
     def add_spread(
-        self, part: slice, product: Product, weights: csr_array, told: NDArray, true: NDArray
+        self, part: slice, product: Product, weights: csr_array, own: NDArray, true: NDArray
     ) -> None:
-        """Judge the stated spread; of means over several windows nothing is stated."""
+        """Score the stated spread; of means over several windows nothing is stated."""
         if self.spread is None or self.aggregated:
             return
         stddev = product.windows(weights, part, STDDEV)
         here = self.samples[(self.samples >= part.start) & (self.samples < part.stop)]
-        self.spread.add(told - true, stddev, here - part.start)
+        self.spread.add(own - true, stddev, here - part.start)
         if MEMBERS in product.source.fields and here.size:
             one = slice(int(here[0]), int(here[0]) + 1)
             members = product.windows(weights, one, MEMBERS)[:, 0]
@@ -285,6 +286,6 @@ class _ErrorSums:
             frame.field(self.error / count),
             frame.field(self.square / count),
             frame.field(self.product / count),
-            frame.over_time(self.by_time, slice(None), "depth").assign_coords(depth=frame.grid.depth),
+            frame.over_time(self.by_time, "depth").assign_coords(depth=frame.grid.depth),
             None if judged is None else judged.reliability(),
         )

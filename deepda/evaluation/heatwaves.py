@@ -56,7 +56,7 @@ def in_heatwave(values: xr.DataArray, threshold: xr.DataArray, season: NDArray[n
 
 @dataclass(frozen=True)
 class Contingency:
-    """Weights of the four outcomes of an event that was told or not, and was or was not.
+    """Weights of the four outcomes of an event that was detected or not, and was or was not.
 
     Attributes:
         hits, misses, false_alarms, rejections: sums of weights.
@@ -74,7 +74,7 @@ class Contingency:
 
     @property
     def false_alarm_ratio(self) -> float:
-        """False alarms among events told, 0..1; 0 is best."""
+        """False alarms among events detected, 0..1; 0 is best."""
         return _ratio(self.false_alarms, self.hits + self.false_alarms)
 
     @property
@@ -84,11 +84,11 @@ class Contingency:
 
     @property
     def frequency_bias(self) -> float:
-        """Events told per event, 0..; 1 is right."""
+        """Events detected per event, 0..; 1 is right."""
         return _ratio(self.hits + self.false_alarms, self.hits + self.misses)
 
 
-def contingency(told: xr.DataArray, true: xr.DataArray, weights: xr.DataArray) -> Contingency:
+def contingency(detected: xr.DataArray, true: xr.DataArray, weights: xr.DataArray) -> Contingency:
     """The outcomes of events (..., bool) on both sides, weighted; zero weight does not count."""
     over = [dim for dim in true.dims if dim not in weights.dims]
 
@@ -96,7 +96,10 @@ def contingency(told: xr.DataArray, true: xr.DataArray, weights: xr.DataArray) -
         return float((of.sum(over) * weights).sum())  # counted first: that is fast for booleans
 
     return Contingency(
-        total(told & true), total(~told & true), total(told & ~true), total(~told & ~true)
+        total(detected & true),
+        total(~detected & true),
+        total(detected & ~true),
+        total(~detected & ~true),
     )
 
 

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from deepda.base.errors import EvaluationError
-from deepda.base.progress import Progress
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import gather
@@ -34,6 +33,7 @@ from deepda.evaluation.section_uncertainty import observation_section, reliabili
 from deepda.feedback.departures import departures
 from deepda.reports.about import made_by
 from deepda.reports.report import Section, Table, Value, write_report
+from deepda.runs.folder import run_folder
 
 SEED = 1  # of ties of ranks
 SECTIONS: Sequence[Callable[[Findings], Section | None]] = (
@@ -60,7 +60,6 @@ def evaluate(
     remap: bool = False,
     variable: str | None = None,
     stamps: str | None = None,
-    progress: Progress | None = None,
 ) -> Path:
     """Write `report.html` under `output`, and PNG and CSV files into its folder `figures`.
 
@@ -69,32 +68,33 @@ def evaluate(
         baselines: name to files of other products that are held against the reference too.
         observations: a product's folder with feedback.
         remap: remap a reference on other cells to those of the analysis.
-        variable, stamps: see `open_product`; they are told of foreign files only.
+        variable, stamps: see `open_product`; they describe foreign files only.
 
     Raises:
+        UsageError: another process writes to the output.
         EvaluationError: products that cannot be read or compared. FeedbackError: no feedback.
     """
     if baselines and not reference:
         raise EvaluationError(
             "baselines given without a reference to hold them against; add --reference"
         )
-    others = [*(baselines or {}).items(), *([("reference", reference)] if reference else [])]
-    told = departures(observations) if observations is not None else None
-    first = open_product(analysis, "analysis", variable=variable, stamps=stamps)
-    products = [first, *(_beside(paths, first, remap, variable, stamps) for paths in others)]
-    axis = common_axis(*(product.timeline for product in products))
-    grid, note = shared_mask(products)
-    notes = [*axis.notes, *filter(None, [note]), *(line for one in products for line in one.notes)]
-    frame = Frame.of(grid, axis)
-    rng = np.random.default_rng(SEED)
-    Path(output).mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".levels-", dir=output) as scratch:
-        records, comparisons = gather(
-            products, frame, Path(scratch), compare=bool(reference), rng=rng, progress=progress
-        )
-        found = _findings(frame, products, records, comparisons)
-        found.departures = told
-        return _write(found, notes, Path(output))
+    with run_folder(Path(output)) as folder:
+        others = [*(baselines or {}).items(), *([("reference", reference)] if reference else [])]
+        departed = departures(observations) if observations is not None else None
+        first = open_product(analysis, "analysis", variable=variable, stamps=stamps)
+        products = [first, *(_beside(paths, first, remap, variable, stamps) for paths in others)]
+        axis = common_axis(*(product.timeline for product in products))
+        grid, note = shared_mask(products)
+        notes = [*axis.notes, *filter(None, [note]), *(line for one in products for line in one.notes)]
+        frame = Frame.of(grid, axis)
+        rng = np.random.default_rng(SEED)
+        with TemporaryDirectory(prefix=".levels-", dir=folder.path) as scratch:
+            records, comparisons = gather(
+                products, frame, Path(scratch), folder.progress, compare=bool(reference), rng=rng
+            )
+            found = _findings(frame, products, records, comparisons)
+            found.departures = departed
+            return _write(found, notes, folder.path)
 
 
 def _findings(
@@ -122,7 +122,7 @@ def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
         about=made_by(),
         summary=_summary(found, notes),
         facts=found.facts,
-        footer="Made by deepda evaluate. error = analysis − reference; in K unless told.",
+        footer="Made by deepda evaluate. error = analysis − reference; in K unless stated.",
         beside=output / "figures",
     )
 

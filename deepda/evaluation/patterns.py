@@ -42,7 +42,7 @@ class Modes(NamedTuple):
     share: xr.DataArray
 
 
-def leading_modes(field: xr.DataArray, weights: xr.DataArray, number: int = 3) -> Modes:
+def leading_modes(field: xr.DataArray, weights: xr.DataArray, number: int) -> Modes:
     """Leading EOFs of a field weighted by area; signs are such that a pattern's mean is not negative.
 
     Solved in time (n x n), so that any number of cells will do.

@@ -30,7 +30,7 @@ __all__ = ["EvaluationError", "Product", "open_product", "same_cells"]
 
 NAMES = ("temp", "temperature", "ptemp", "potential_temperature", "to", "water_temp")  # SODA, EN4 ...
 SAME = 1e-3  # degrees and m
-THETAO, STDDEV, MEMBERS = "thetao", "thetao_stddev", "members"
+THETAO, STDDEV, MEMBERS = "thetao", "thetao_stddev", "thetao_members"
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,9 +45,9 @@ class Frame:
         place = {"depth": self.grid.depth, "lat": self.grid.lat, "lon": self.grid.lon}
         return xr.DataArray(values, place, (*lead, "depth", "lat", "lon"))
 
-    def over_time(self, values: NDArray, part: slice = slice(None), *rest: str) -> xr.DataArray:
+    def over_time(self, values: NDArray, *rest: str) -> xr.DataArray:
         """(time, ...) with the stamps of the windows."""
-        return xr.DataArray(values, {"time": self.axis.windows.middle[part]}, ("time", *rest))
+        return xr.DataArray(values, {"time": self.axis.windows.middle}, ("time", *rest))
 
     @property
     def season(self) -> NDArray[np.intp]:
@@ -56,7 +56,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What is known of one product.
+    """What the files of one product hold.
 
     Attributes:
         name: of the product.
@@ -88,7 +88,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What is known of a product against the reference; error = product - reference.
+    """A product against the reference; error = product - reference.
 
     Attributes:
         bias: (depth, lat, lon) K.

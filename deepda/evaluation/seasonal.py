@@ -19,7 +19,7 @@ def harmonic_basis(season: NDArray[np.intp], per_year: int) -> NDArray[np.float6
 def fit_weights(per_year: int, years: int) -> NDArray[np.float64]:
     """(term, time) weights whose sum with the values of whole years is the fit of `harmonic_basis`.
 
-    A straight line is fitted with the cycle of all windows and only the cycle is told: the rise of a
+    A straight line is fitted with the cycle of all windows and only the cycle is kept: the rise of a
     trend within the year would pass for a season, and anomalies would climb in steps every January.
     """
     basis = harmonic_basis(np.arange(per_year), per_year)
@@ -40,12 +40,6 @@ def harmonics(thetao: xr.DataArray, per_year: int) -> xr.DataArray:
     weights = fit_weights(per_year, thetao.sizes["time"] // per_year)
     plain = thetao.drop_vars("time", errors="ignore")
     return xr.dot(xr.DataArray(weights, dims=("term", "time")), plain, dim="time")
-
-
-def cycle_of(terms: xr.DataArray, season: NDArray[np.intp], per_year: int) -> xr.DataArray:
-    """(time, ...) values of the fitted cycle in windows of the year, in its units."""
-    basis = xr.DataArray(harmonic_basis(season, per_year), dims=("term", "time"))
-    return xr.dot(basis, terms, dim="term").transpose("time", ...)
 
 
 def annual_amplitude(terms: xr.DataArray) -> xr.DataArray:

@@ -48,12 +48,12 @@ def modes_section(found: Findings) -> Section:
     for index in SERIES:
         lines = {name: values[index] for name, values in named.items() if index in values}
         if lines:
-            told = (
+            caption = (
                 f"{SEES[index]} Monthly; the lines should lie on each other."
                 if len(lines) > 1
                 else f"{SEES[index]} Monthly."
             )
-            blocks.append(Picture(f"index_{_plain(index)}", over_time(lines, UNITS[index]), told))
+            blocks.append(Picture(f"index_{_plain(index)}", over_time(lines, UNITS[index]), caption))
     blocks.append(_index_table(found, named))
     blocks += _eof_blocks(found, surface, "tropical_pacific", "the tropical Pacific")
     blocks += _eof_blocks(found, surface, "global", "the world's ocean")

@@ -45,15 +45,15 @@ def _mean_maps(found: Findings, level: int) -> Picture:
         Panel(mean, "temperature", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, mean in means.items()
     ]
-    told = f"Mean temperature at {found.at(level)}."
+    caption = f"Mean temperature at {found.at(level)}."
     if found.comparison is not None:
         panels.append(Panel(found.comparison.bias[level], "bias", "Analysis − reference"))
-        told += " The third map is the bias: it should be pale and without basin-wide patches."
+        caption += " The third map is the bias: it should be pale and without basin-wide patches."
     name = "surface" if level == 0 else "below"
     return Picture(
         f"mean_{name}",
         map_panels(panels, found.frame.grid, level=level),
-        told,
+        caption,
         wide=found.reference is not None,
     )
 

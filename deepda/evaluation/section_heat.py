@@ -60,7 +60,7 @@ def heat_section(found: Findings) -> Section:
     text = (
         ""
         if deepest >= 2000
-        else f"The grid ends at {deepest:.0f} m: heat content is told down to there at most. "
+        else f"The grid ends at {deepest:.0f} m: heat content is given down to there at most. "
     )
     if not found.trends:
         text += (

@@ -41,13 +41,13 @@ def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list
             "performance_diagram",
             performance_diagram(tables),
             "Heatwaves of the analysis against those of the reference, by level and basin: up is "
-            "more of them found, right is fewer false alarms, the upper right corner is perfect. "
-            "Curves: critical success index; dashed: as many told as there were (the diagonal), "
+            "more of them detected, right is fewer false alarms, the upper right corner is perfect. "
+            "Curves: critical success index; dashed: as many detected as there were (the diagonal), "
             "or half, or twice.",
         ),
     ]
     if found.baselines:
-        told = {
+        tables_of_products = {
             name: {
                 found.where(level): next(_outcomes(found, level, of[name], of["reference"]))[1]
                 for level, of in events.items()
@@ -57,12 +57,12 @@ def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list
         blocks.append(
             Picture(
                 "performance_of_baselines",
-                performance_diagram(told),
+                performance_diagram(tables_of_products),
                 "The same over the whole ocean for the analysis and the baselines. One that "
                 "never departs from its seasonal cycle has no heatwave and no place here.",
             )
         )
-        tables |= {name: one for name, one in told.items() if name != "analysis"}
+        tables |= {name: one for name, one in tables_of_products.items() if name != "analysis"}
     return [*blocks, _table(tables)]
 
 
@@ -151,13 +151,13 @@ def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Pic
 
 
 def _outcomes(
-    found: Findings, level: int, told: xr.DataArray, true: xr.DataArray
+    found: Findings, level: int, detected: xr.DataArray, true: xr.DataArray
 ) -> Iterator[tuple[str, Contingency]]:
     """Region to outcomes; the whole ocean first."""
     for region in BASINS:
         weights = found.frame.basins.sel(region=region, drop=True).isel(depth=level, drop=True)
         if float(weights.sum()) > 0:
-            yield region, contingency(told, true, weights)
+            yield region, contingency(detected, true, weights)
 
 
 def _table(tables: dict[str, dict[str, Contingency]]) -> Table:

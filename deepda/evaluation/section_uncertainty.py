@@ -15,7 +15,7 @@ TITLES = {"used": "assimilated", "withheld": "withheld from the analysis"}
 
 
 def reliability_section(found: Findings) -> Section | None:
-    """Stated spread against error; None where no spread is stated or nothing known to judge it."""
+    """Stated spread against error; None where no spread is stated or nothing to compare it with."""
     if found.comparison is None or found.comparison.reliability is None:
         return None
     judged = found.comparison.reliability
@@ -31,7 +31,7 @@ def reliability_section(found: Findings) -> Section | None:
             "spread_classes",
             spread_against_error(judged.classes),
             "The difference in classes of stated spread: on the diagonal the spread means what "
-            "it says, and a long line says that it tells good places from bad.",
+            "it says, and a long line says that it separates good places from bad.",
         ),
         Picture(
             "pit",
@@ -113,7 +113,7 @@ def _departure_table(departures: Departures, state: str, grouping: str, names: t
         f"observations_{state}_by_{grouping}",
         rows,
         f"Observation less background (O−B) and less analysis (O−A) by {grouping}, "
-        f"{TITLES[state]}, K. The last column compares the expected with the found size of O−B: 1 "
+        f"{TITLES[state]}, K. The last column compares the expected with the actual size of O−B: 1 "
         "is honest.",
         corner=grouping,
     )
@@ -126,5 +126,5 @@ def _departure_row(sums: Sums) -> dict[str, Value]:
         "rms O−B": sums.rms_background,
         "mean O−A": sums.mean_analysis,
         "rms O−A": sums.rms_analysis,
-        "expected / found": sums.spread_to_rms,
+        "expected / actual": sums.spread_to_rms,
     }

@@ -27,7 +27,7 @@ class Source(Protocol):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """What it can read: `thetao` (degC), perhaps `thetao_stddev` (K) and `members` (degC)."""
+        """What it can read: `thetao` (degC), perhaps `thetao_stddev` (K), `thetao_members` (degC)."""
         ...
 
     def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
@@ -37,7 +37,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class OwnFiles:
-    """Files of DeepDA, in the order of time; of members the first, which is unperturbed.
+    """Files of DeepDA, in the order of time.
 
     A file is open while it is read only: the library keeps some 16 MB a variable for each open one.
     """
@@ -101,18 +101,13 @@ def _head(path: Path) -> _Head:
         _, time, bounds = find_times(dataset, ["time"], str(path))
         if bounds is None:
             raise EvaluationError(f"{path} has no time_bnds, expected a file as DeepDA writes it")
-        members = ["members"] if "realization" in dataset["thetao"].dims else []
-        spread = ["thetao_stddev"] if "thetao_stddev" in dataset else []
-        fields = ("thetao", *members, *spread)
+        fields = ("thetao", *(name for name in ("thetao_members", "thetao_stddev") if name in dataset))
         return _Head(path, Grid.from_dataset(dataset), time, bounds, fields)
 
 
 def _read(path: Path, field: str, part: slice) -> NDArray[np.float32]:
     with xr.open_dataset(path, decode_times=False) as dataset:
-        values = dataset["thetao" if field == "members" else field].isel(time=part)
-        if field == "thetao" and "realization" in values.dims:
-            values = values.isel(realization=0)
-        return np.asarray(values.values)
+        return np.asarray(dataset[field].isel(time=part).values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target
 from deepda.reports.about import what_was_run
 from deepda.reports.report import Picture, Section, Table, write_report
+from deepda.runs.folder import RunFolder, run_folder
 from deepda.settings.compose import saved_config
 
 LAGS = 12  # windows before the one that is explained
@@ -40,7 +41,6 @@ def explain(
     window: str | None = None,
     place: Place | None = None,
     number: int = IMPORTANCE_WINDOWS,
-    progress: Progress | None = None,
 ) -> Path:
     """Write `explain.html` and `explain.nc` under `output`, and PNG and CSV files into `figures`.
 
@@ -51,35 +51,40 @@ def explain(
         place: of the target `point`, and of sections.
         number: of windows that the inputs are left out in, spread over the test years after the
             spin-up; 0 leaves this part out.
-        progress: told of everything that takes time.
 
     Raises:
+        UsageError: another process writes to the output.
         ExplainError: a run, window or target that cannot be explained.
         ConfigError, CheckpointError: no run is there.
     """
-    progress = progress or Progress()
-    finished, place = open_finished(folder), place or Place()
+    with run_folder(Path(output)) as here:
+        return _explained(Path(folder), here, names, window, place or Place(), number)
+
+
+def _explained(
+    folder: Path, output: RunFolder, names: Sequence[str], window: str | None, place: Place, number: int
+) -> Path:
+    finished, progress = open_finished(folder), output.progress
     step = finished.step(window)
     targets = [target(name, finished.space.grid, place) for name in dict.fromkeys(names)]
-    spinup = min(saved_config(Path(folder)).osse.spinup, len(finished.span) - 1)
+    spinup = min(saved_config(folder).osse.spinup, len(finished.span) - 1)
     spread = spread_over(finished, number, spinup)
     own = list(range(max(0, step - LAGS), step + 1))
     cases = cycle_to(finished, {*own, *spread}, progress)
     asked = progress.track(targets, "Explaining the targets")
     studies = [study(finished, [cases[at] for at in own], one, spinup) for one in asked]
     sections = _sections(finished, studies, [cases[at] for at in spread], progress)
-    Path(output).mkdir(parents=True, exist_ok=True)
     fields = _fields(studies, finished)
-    write_whole(Path(output) / FIELDS, lambda path: fields.to_netcdf(path, encoding=_packing(fields)))
+    write_whole(output.path / FIELDS, lambda path: fields.to_netcdf(path, encoding=_packing(fields)))
     return write_report(
-        Path(output) / PAGE,
-        f"Why {Path(folder).name} says so, {finished.stamp(step)}",
+        output.path / PAGE,
+        f"Why {folder.name} says so, {finished.stamp(step)}",
         sections,
         about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
         summary=_summary(finished, step),
         facts=_facts(studies),
         footer="Made by deepda explain. Saliencies are of the analysis, not of the ocean.",
-        beside=Path(output) / "figures",
+        beside=output.path / "figures",
     )
 
 

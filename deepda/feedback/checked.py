@@ -47,7 +47,7 @@ class CheckedObservations(Observations):
     ) -> CheckedObservations:
         """Superobservations with the rows that they come from."""
         about = (seen.value, seen.precision, seen.season, seen.per_year)
-        return cls(*about, table, start, end, space)
+        return cls(*about, table, start, end, space, shift=seen.shift)
 
     def suspects(self, background: StateEstimate) -> str:
         """The used rows furthest from the background, in units of the errors of both."""
@@ -69,7 +69,7 @@ class WindowOfRows:
         start, end: of the window, half-open.
         season: index of the window within its year, (1).
         space: grid, scale, and climatology of the observations.
-        members: that see them.
+        members: whose shadow truths are observed at the same cells; None for none.
     """
 
     table: pd.DataFrame
@@ -77,19 +77,30 @@ class WindowOfRows:
     end: np.datetime64
     season: Tensor
     space: StateSpace
-    members: Members
+    members: Members | None
 
     def to(self, device: torch.device) -> WindowOfRows:
         """The same for an analyser on a device."""
         return replace(self, season=self.season.to(device))
 
+    @property
+    def shift(self) -> Tensor | None:
+        """(B, L, Y, X) see `Observations`."""
+        found = None if self.members is None else self.members.shift(self.start)
+        return None if found is None else found.to(self.season.device)
+
     def checked(self, background: StateEstimate) -> CheckedObservations:
-        """The rows that agree with the background of the first member, as superobservations."""
+        """The rows that agree with the background of the analysis, as superobservations.
+
+        Shadow truths are observed where these are: the check does not judge them.
+        """
         space, season = self.space, int(self.season)
         mean, spread = space.celsius(background.mean[0], season), space.kelvin(background.spread[0])
         table = check_window(self.table, space.grid, mean, spread)
         made = superobs(usable(table), space.grid, season, space.climatology)
-        seen = self.members.perturbed(space.observations(made, season), self.start)
+        seen = space.observations(made, season)
+        if self.members is not None:
+            seen = self.members.observed(seen, self.start)
         found = CheckedObservations.of(seen, table, self.start, self.end, space)
         return found.to(background.mean.device)
 

@@ -23,7 +23,7 @@ from deepda.verification.scores import REGIONS, Box
 
 BANDS = (0.0, 10.0, 50.0, 100.0, 300.0, 700.0, 2000.0)  # m, upper edges of the depth bands; half-open
 BAND_NAMES = (*(f"{top:g}-{bottom:g} m" for top, bottom in pairwise(BANDS)), f"below {BANDS[-1]:g} m")
-KEPT_STATES = ("used", "withheld")  # whose departures are told; rejected rows have reasons
+KEPT_STATES = ("used", "withheld")  # whose departures are summed; rejected rows have reasons
 QUANTITIES = 6
 BATCH = 500_000  # rows
 COLUMNS = ("time", "lat", "lon", "depth", "temperature", "error", "background", "analysis", "spread",
@@ -67,7 +67,7 @@ class Sums:
 
     @property
     def spread_to_rms(self) -> float:
-        """Expected over found departure from the background: 1 is honest, less is overconfident.
+        """Expected over actual departure from the background: 1 is right, less is overconfident.
 
         Expected is the root of the mean of spread^2 + error^2: background and observation err
         independently.
@@ -80,7 +80,7 @@ class Sums:
 
 @dataclass
 class Departures:
-    """What the tables tell.
+    """What the tables show.
 
     Attributes:
         groups: (state, grouping, name) -> sums; regions overlap, everything else adds up to "all".

@@ -1,4 +1,4 @@
-"""Who is nearer to observations that nobody assimilated: scores at withheld rows."""
+"""Errors at observations that were not assimilated: scores at withheld rows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.feedback.departures import BAND_NAMES, band_of
 from deepda.feedback.window import WITHHELD, state_of
 from deepda.observations.table import PLATFORMS
 from deepda.quality.casts import platforms
-from deepda.verification.guards import VerificationError
-
-CANDIDATES = ("climatology", "oi", "background", "analysis")
+from deepda.verification import VerificationError, bias_of, errors, rmse_of, weighted_sums
 
 
-def withheld_scores(table: pd.DataFrame, candidates: Sequence[str] = CANDIDATES) -> pd.DataFrame:
+def withheld_scores(table: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
     """RMSE and bias of each candidate at withheld rows, over all, by depth band and by platform type.
 
-    All candidates are judged at the same rows: those where each of them has a value. The error is
+    All candidates are scored at the same rows: those where each of them has a value. The error is
     candidate - observation and holds that of the observation, so that no candidate reaches zero; all
     carry the same one.
 
@@ -46,16 +45,20 @@ def withheld_scores(table: pd.DataFrame, candidates: Sequence[str] = CANDIDATES)
         )
     rows = table[state_of(table) == WITHHELD]
     observed = rows["temperature"].to_numpy(float)
-    errors = rows[list(candidates)].to_numpy(float) - observed[:, None]
-    there = np.isfinite(errors).all(axis=1)
-    rows, errors = rows[there], errors[there]
+    estimates = rows[list(candidates)].to_numpy(float)
+    there = np.isfinite(estimates).all(axis=1) & np.isfinite(observed)
+    rows, observed, estimates = rows[there], observed[there], estimates[there]
     identity = pd.factorize(rows["platform_id"])[0] if "platform_id" in rows else np.zeros(len(rows))
+    groups = list(_groups(rows))
+    members = np.array([chosen for _, _, chosen in groups], float).reshape(len(groups), len(rows))
+    weights = xr.DataArray(members, {"region": np.arange(len(groups))}, ("region", "row"))
+    sums = [weighted_sums(weights, errors(estimate, observed)) for estimate in estimates.T]
     scores = [
         {"grouping": grouping, "name": name, "candidate": candidate, "count": int(chosen.sum()),
-         "platforms": int(np.unique(identity[chosen]).size), "bias": float(error.mean()),
-         "rmse": float(np.sqrt(np.mean(error**2)))}
-        for grouping, name, chosen in _groups(rows)
-        for candidate, error in zip(candidates, errors[chosen].T, strict=True)
+         "platforms": int(np.unique(identity[chosen]).size), "bias": float(bias_of(one)[group]),
+         "rmse": float(rmse_of(one)[group])}
+        for group, (grouping, name, chosen) in enumerate(groups)
+        for candidate, one in zip(candidates, sums, strict=True)
     ]  # fmt: skip
     names = ["grouping", "name", "candidate", "count", "platforms", "bias", "rmse"]
     return pd.DataFrame(scores, columns=names)

@@ -121,7 +121,7 @@ class FeedbackWriter:
         for name, rows in zip(KINDS, (table[~surface], table[surface]), strict=True):
             final = self.folder / FDBK / fdbk_name(name, *month)
             if rows.empty:
-                final.unlink(missing_ok=True)  # of an earlier run: it would tell of rows no longer there
+                final.unlink(missing_ok=True)  # of an earlier run: it would hold rows no longer there
                 continue
             final.parent.mkdir(parents=True, exist_ok=True)
             written.append((hidden_name(final), final))

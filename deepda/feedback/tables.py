@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
 from deepda.feedback.departures import BAND_NAMES, KEPT_STATES, Departures, Sums, departures
 from deepda.observations.table import PLATFORMS
 from deepda.verification.scores import REGIONS
@@ -38,17 +36,6 @@ def lines(found: Departures) -> list[str]:
     total = sum(found.states.values())
     parts = " + ".join(f"{name} {found.states[name]:,}" for name in ("used", "withheld", "rejected"))
     return [*out, "", f"rows {total:,} = {parts}"]
-
-
-def score_lines(scores: pd.DataFrame) -> list[str]:
-    """Lines within 80 columns of `deepda.feedback.withheld_scores`: RMSE by candidate, K."""
-    candidates = list(dict.fromkeys(scores["candidate"]))
-    out = [f"{'':<12}{'rows':>10}{'platforms':>10}" + "".join(f"{name:>12.11}" for name in candidates)]
-    for (_, name), rows in scores.groupby(["grouping", "name"], sort=False):
-        first, rmse = rows.iloc[0], rows.set_index("candidate")["rmse"]
-        values = "".join(f"{rmse[candidate]:>12.3f}" for candidate in candidates)
-        out.append(f"{name:<12.12}{first['count']:>10,}{first['platforms']:>10,}{values}")
-    return out
 
 
 def _state_lines(found: Departures, state: str) -> list[str]:

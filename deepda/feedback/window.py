@@ -65,13 +65,12 @@ class Fields:
         season: int,
         background: StateEstimate,
         analysis: StateEstimate,
-        member: int = 0,
     ) -> Fields:
-        """The fields of one member of two estimates."""
+        """The fields of two estimates; of several members the unperturbed one."""
         return cls(
-            space.celsius(background.mean[member], season),
-            space.celsius(analysis.mean[member], season),
-            space.kelvin(background.spread[member]),
+            space.celsius(background.mean[0], season),
+            space.celsius(analysis.mean[0], season),
+            space.kelvin(background.spread[0]),
         )
 
 
@@ -89,9 +88,9 @@ def with_rejected(kept: pd.DataFrame, rejected: pd.DataFrame) -> pd.DataFrame:
     return table.assign(reason=_mark(table, {}))
 
 
-def withhold(table: pd.DataFrame, share: float, *, seed: int = 0) -> pd.DataFrame:
+def withhold(table: pd.DataFrame, share: float) -> pd.DataFrame:
     """The table with `withheld`: True for a share of the platforms (`deepda.quality.withholding`)."""
-    return table.assign(withheld=withheld(table, share, seed=seed))
+    return table.assign(withheld=withheld(table, share))
 
 
 def usable(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +110,7 @@ def check_window(
 ) -> pd.DataFrame:
     """Reject rows that contradict the running analysis (`deepda.quality.background`), before their use.
 
-    Only rows that would be used are judged. Withheld rows are not: they are there to judge the
+    Only rows that would be used are checked. Withheld rows are not: they are there to verify the
     background, and would flatter it if it had chosen them.
 
     Args:
@@ -127,8 +126,8 @@ def check_window(
         FieldsError: a field has another shape than the grid.
         ValueError: a row has an error, or a cell a spread, that is negative or not a number.
     """
-    judged = state_of(table) == USED
-    rows = table[judged]
+    checked = state_of(table) == USED
+    rows = table[checked]
     cell = _cells(rows, grid)
     expected = at_cells(cell, grid, background)
     code = background_check(
@@ -138,7 +137,7 @@ def check_window(
         cast_numbers(rows),
         prior_of(platforms(rows)),
     )
-    found = {REASONS[kind]: _scatter(code == kind, judged) for kind in (LEVEL, PROFILE)}
+    found = {REASONS[kind]: _scatter(code == kind, checked) for kind in (LEVEL, PROFILE)}
     return table.assign(reason=_mark(table, found))
 
 

@@ -86,12 +86,14 @@ def index_series(
     stddev: xr.DataArray | None = None,
     *,
     name: str = "truth",
+    label: str = "Niño 3.4 (K)",
 ) -> Figure:
-    """Niño 3.4 (K) of analysis and truth over time, (time) each, with the central band of stddev.
+    """An index of analysis and truth over time, (time) each, with the central band of stddev.
 
     Args:
         truth, analysis, stddev: the lines.
         name: of the truth in the legend, or of what stands in its place.
+        label: of the index, with its unit.
     """
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
@@ -111,7 +113,7 @@ def index_series(
             axes.plot(_times(truth), truth.values, **(look("truth") | {"label": name}))
         axes.plot(_times(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
         _time_axis(axes)
-        axes.set(ylabel="Niño 3.4 (K)")
+        axes.set(ylabel=label)
         _legend(axes, 3)
     return figure
 

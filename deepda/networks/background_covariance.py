@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from deepda.assimilation.conjugate_gradients import Operator
+from deepda.assimilation.sample_covariance import ObservedCovariance, SampleCovariance
 from deepda.networks.covariance import Loading, SphericalCorrelation, apply_covariance
-from deepda.networks.sampled import SampledCovariance
 from deepda.networks.statics import TINY
 
 SAMPLED_SHARE = 0.6  # share of the sampled covariance, once there is one
@@ -42,9 +42,9 @@ class BackgroundCovariance:
     squared: Loading
     scale: Tensor
     correlation: SphericalCorrelation
-    spectrum: Tensor
-    squared_spectrum: Tensor
-    sampled: SampledCovariance | None
+    spectrum: list[Tensor]
+    squared_spectrum: list[Tensor]
+    sampled: SampleCovariance | None
 
     @classmethod
     def of(
@@ -53,7 +53,7 @@ class BackgroundCovariance:
         climate: Tensor,
         correlation: SphericalCorrelation,
         ocean: Tensor,
-        sampled: SampledCovariance | None,
+        sampled: SampleCovariance | None,
     ) -> BackgroundCovariance:
         """The covariance of factors whose climatological variances are `climate` (K, Y, X).
 
@@ -71,8 +71,10 @@ class BackgroundCovariance:
         """(B, L, Y, X) root of the diagonal of F, zero on land."""
         return self.scale * (self.squared.to_layers(variance_BKYX) + TINY).sqrt()
 
-    def product(self, variance_BKYX: Tensor, field_BLYX: Tensor) -> Tensor:
-        """B times a field."""
+    def product(
+        self, variance_BKYX: Tensor, field_BLYX: Tensor, observed: ObservedCovariance | None = None
+    ) -> Tensor:
+        """B times a field; with `observed` a field that vanishes outside of the observed cells."""
         product = self.scale * apply_covariance(
             self.scale * field_BLYX,
             self.loading,
@@ -82,14 +84,15 @@ class BackgroundCovariance:
         if self.sampled is None:
             return product
         spread = self.spread(variance_BKYX)
-        return torch.lerp(product, spread * self.sampled.product(spread * field_BLYX), SAMPLED_SHARE)
+        times = self.sampled.product if observed is None else observed.everywhere
+        return torch.lerp(product, spread * times(spread * field_BLYX), SAMPLED_SHARE)
 
-    def among(self, seen_BLYX: Tensor) -> Operator | None:
-        """Products with the sampled covariance between the observed cells of a window."""
-        return None if self.sampled is None else self.sampled.among(seen_BLYX)
+    def between(self, seen_BLYX: Tensor) -> ObservedCovariance | None:
+        """The sampled covariance of the observed cells of a window; None where there is none."""
+        return None if self.sampled is None else self.sampled.between(seen_BLYX)
 
     def operator(
-        self, variance: Tensor, spread: Tensor, weight: Tensor, among: Operator | None
+        self, variance: Tensor, spread: Tensor, weight: Tensor, observed: ObservedCovariance | None
     ) -> Operator:
         """diag(weight) B diag(weight).
 
@@ -97,17 +100,17 @@ class BackgroundCovariance:
             variance: (B, K, Y, X) of the factors.
             spread: (B, L, Y, X) that follows from it.
             weight: (B, L, Y, X) zero where nothing was observed.
-            among: of the same window.
+            observed: sampled covariance of the same cells.
         """
         amplitude = variance.clamp(min=0).sqrt()
-        share = 0.0 if among is None else SAMPLED_SHARE
+        share = 0.0 if observed is None else SAMPLED_SHARE
         scaled = weight * self.scale * (1 - share) ** 0.5
         shared = weight * spread * share**0.5
         smooth = partial(self.correlation.smooth, spectrum=self.spectrum)
 
         def apply(field: Tensor) -> Tensor:
             image = scaled * apply_covariance(scaled * field, self.loading, amplitude, smooth)
-            return image if among is None else image + shared * among(shared * field)
+            return image if observed is None else image + shared * observed.within(shared * field)
 
         return apply
 
@@ -123,7 +126,7 @@ class BackgroundCovariance:
             self.squared.detach(),
             self.scale.detach(),
             self.correlation,
-            self.spectrum.detach(),
-            self.squared_spectrum.detach(),
+            [matrix.detach() for matrix in self.spectrum],
+            [matrix.detach() for matrix in self.squared_spectrum],
             self.sampled,
         )

@@ -34,6 +34,7 @@ EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave
 
 FLATNESS = 1.3  # first guess: lengths are this much larger along latitude circles than the mean
 NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
+NEGLIGIBLE = 1e-5  # of the largest entry of a spectrum; waves smaller than that are left out
 SHARPNESS = 0.6  # width of a bump, in distances between bumps
 
 
@@ -78,10 +79,11 @@ class SphericalCorrelation(nn.Module):
             twice[-1] = 1.0
         self.register_buffer("to_waves", twice * torch.cos(wave[:, None] * lag), persistent=False)
 
-    def spectrum(self, sharpen: float = 1.0) -> Tensor:
-        """(S, wavenumber, Y, Y) real spectrum in longitude of each correlation.
+    def spectrum(self, sharpen: float = 1.0) -> list[Tensor]:
+        """(wavenumber, Y, Y) real spectrum in longitude of each correlation.
 
-        `sharpen` multiplies the exponent: 2 gives the square of the correlation.
+        Each has as many waves as it is long: what is left out is below NEGLIGIBLE of the largest
+        entry. `sharpen` multiplies the exponent: 2 gives the square of the correlation.
         """
         belt = torch.exp(-((torch.rad2deg(self.phi) / EQUATORIAL_BELT) ** 2))
         slope = torch.cos(self.phi) * torch.exp(self.equatorial[:, None] * belt)
@@ -99,16 +101,22 @@ class SphericalCorrelation(nn.Module):
         )
         meridional = (height[:, :, None] - height[:, None, :]) ** 2
         lagged = torch.exp(-0.5 * sharpen * (chord + meridional[:, None]))
-        return torch.einsum("ml,slyz->smyz", self.to_waves, lagged)
+        spectra = torch.einsum("ml,slyz->smyz", self.to_waves, lagged)
+        size = spectra.detach().abs().amax(dim=(2, 3))
+        wave = torch.arange(1, size.shape[1] + 1, device=size.device)
+        kept = (wave * (size > NEGLIGIBLE * size.amax(dim=1, keepdim=True))).amax(dim=1).tolist()
+        return [spectrum[:waves] for spectrum, waves in zip(spectra, kept, strict=True)]
 
-    def smooth(self, field_BKYX: Tensor, spectrum: Tensor) -> Tensor:
+    def smooth(self, field_BKYX: Tensor, spectrum: Sequence[Tensor]) -> Tensor:
         """Each factor smoothed with the correlation of its scale."""
         waves = torch.view_as_real(torch.fft.rfft(field_BKYX, dim=-1))
         batch, _, lats, number, _ = waves.shape
         mixed = []
         for members, matrix in zip(waves.split(self.factors, dim=1), spectrum, strict=True):
-            columns = matrix @ members.permute(3, 2, 0, 1, 4).reshape(number, lats, -1)
-            mixed.append(columns.reshape(number, lats, batch, -1, 2).permute(2, 3, 1, 0, 4))
+            kept = len(matrix)
+            columns = matrix @ members[..., :kept, :].permute(3, 2, 0, 1, 4).reshape(kept, lats, -1)
+            columns = columns.reshape(kept, lats, batch, -1, 2).permute(2, 3, 1, 0, 4)
+            mixed.append(torch.nn.functional.pad(columns, (0, 0, 0, number - kept)))
         whole = torch.view_as_complex(torch.cat(mixed, dim=1).contiguous())
         return torch.fft.irfft(whole, n=self.longitudes, dim=-1)
 

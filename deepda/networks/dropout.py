@@ -2,8 +2,9 @@
 
 Each mask of dropout leaves a thinned network, a draw from an approximate posterior of the weights (Gal
 and Ghahramani 2016, arXiv:1506.02142). The cycle is a recurrent network, so a draw keeps its masks from
-window to window (Gal and Ghahramani 2016, arXiv:1512.05287): a member is one network, which does not
-change with the date, and a cycle that goes on after an interruption needs nothing but its seed.
+window to window (Gal and Ghahramani 2016, arXiv:1512.05287): it is one network, which does not change
+with the date. Members of a reanalysis use the whole network: the errors of their shadow twins hold what
+its weights do not know.
 """
 
 from __future__ import annotations

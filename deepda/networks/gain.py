@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from deepda.assimilation.conjugate_gradients import Operator, conjugate_gradients
+from deepda.assimilation.sample_covariance import ObservedCovariance
 from deepda.networks.background_covariance import BackgroundCovariance
 
 
@@ -36,6 +37,7 @@ def dual(
     spread: Tensor,
     innovation: Tensor,
     precision: Tensor,
+    observed: ObservedCovariance | None,
     accuracy: Accuracy,
 ) -> Tensor:
     """(B, L, Y, X) R^-1/2 S^-1 R^-1/2 d, zero where nothing was observed; B times it is the increment.
@@ -48,13 +50,13 @@ def dual(
         spread: (B, L, Y, X) that follows from it.
         innovation: (B, L, Y, X) zero where nothing was observed.
         precision: (B, L, Y, X) or (1, L, Y, X) inverse observation error variance, zero on land.
+        observed: sampled covariance of the observed cells.
         accuracy: of the solver.
     """
     equal = (1 + precision * spread.square()).rsqrt()
     weight = equal * precision.sqrt()
-    among = covariance.among(precision.expand_as(innovation) > 0)
-    inner = covariance.operator(variance, spread, weight, among)
-    frozen = covariance.detach().operator(variance.detach(), spread.detach(), weight.detach(), among)
+    inner = covariance.operator(variance, spread, weight, observed)
+    frozen = covariance.detach().operator(variance.detach(), spread.detach(), weight.detach(), observed)
     solution = solve(
         _regularised(equal.square(), inner),
         _regularised(equal.square().detach(), frozen),

@@ -31,7 +31,7 @@ from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.objectives import mean_square
 from deepda.networks.partial_conv import PartialConv3d
 from deepda.networks.sphere import SphereConv3d, SphereConvTranspose3d, wrap_longitude
-from deepda.networks.trainable import TrainableAnalyser, ValidationErrors
+from deepda.networks.trainable import CycleErrors, TrainableAnalyser
 
 CHANNELS = (24, 48, 96)
 BACKGROUND_KERNELS = ((4, 6, 8), (4, 4, 6), (3, 3, 3))
@@ -164,9 +164,9 @@ class Ham2024Analyser(TrainableAnalyser):
         self.register_buffer("error_stddev", prior.clone())
         self.generator = Ham2024(ocean)
 
-    def calibrate(self, validation: ValidationErrors) -> None:
+    def calibrate(self, errors: CycleErrors) -> None:
         """The constant spread of the analysis is its error on validation years."""
-        error = torch.from_numpy(validation.error_stddev(self)).to(self.error_stddev)
+        error = torch.from_numpy(errors.stddev).to(self.error_stddev)
         self.error_stddev.copy_(error.where(self.ocean, 0.0))
 
     def objective(

@@ -25,12 +25,11 @@ import torch
 from torch import Tensor, nn
 
 from deepda.assimilation.cycle import Observations, StateEstimate
-from deepda.assimilation.local_covariance import LocalCovariance
+from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.networks.background_covariance import BackgroundCovariance
 from deepda.networks.correction import Correction, influence, zeroed
 from deepda.networks.covariance import Loading, SphericalCorrelation, vertical_shapes
 from deepda.networks.gain import Accuracy, dual
-from deepda.networks.sampled import SampledCovariance
 from deepda.networks.statics import TINY, ControlStatistics, Statics, time_of_year
 from deepda.networks.trainable import CovarianceForm, InnovationForm
 from deepda.networks.transition import advance
@@ -101,7 +100,7 @@ class InnovationAnalyser(InnovationForm):
             if hidden
             else None
         )
-        self.sampled: SampledCovariance | None = None
+        self.sampled: SampleCovariance | None = None
         self.register_buffer("sampled_variance", torch.ones_like(self.ocean), persistent=False)
         self._structure: Structure | None = None
 
@@ -109,7 +108,7 @@ class InnovationAnalyser(InnovationForm):
         """Itself."""
         return self
 
-    def use_error_samples(self, errors: LocalCovariance) -> None:
+    def use_error_samples(self, errors: SampleCovariance) -> None:
         """Take the covariance of normalised background errors into that of the background.
 
         Its diagonal, how much larger errors are at a place than the factors have it, goes into the
@@ -118,7 +117,7 @@ class InnovationAnalyser(InnovationForm):
         Args:
             errors: of background errors over `modelled_spread`.
         """
-        self.sampled = SampledCovariance(errors)
+        self.sampled = errors.to(self.ocean.device)
         self.sampled_variance = self.sampled.variance(self.ocean.shape).to(self.ocean)
         self.renew()
 
@@ -186,11 +185,11 @@ class InnovationAnalyser(InnovationForm):
         background = replace(background, spread=spread)
         precision = observations.precision * self.ocean
         innovation = torch.where(precision > 0, observations.value - background.mean, 0.0)
-        weights = dual(
-            known.covariance, background.memory, spread, innovation, precision, self._accuracy()
-        )
-        increment = known.covariance.product(background.memory, weights)
-        variance = known.variances.update(known.covariance, background.memory, spread, precision)
+        observed = known.covariance.between(precision > 0)
+        variance, accuracy = background.memory, self._accuracy()
+        weights = dual(known.covariance, variance, spread, innovation, precision, observed, accuracy)
+        increment = known.covariance.product(variance, weights, observed)
+        variance = known.variances.update(known.covariance, variance, spread, precision)
         mean = background.mean + increment
         if self.correction is not None:
             shift, shrink = self.correction(
@@ -260,7 +259,9 @@ class InnovationAnalyser(InnovationForm):
         covariance, precision = self.structure().covariance, precision * self.ocean
         spread = covariance.spread(background.memory)
         seen = torch.where(precision > 0, innovation, 0.0)
-        return dual(covariance, background.memory, spread, seen, precision, self._accuracy())
+        observed = covariance.between(precision > 0)
+        accuracy = self._accuracy()
+        return dual(covariance, background.memory, spread, seen, precision, observed, accuracy)
 
     def look_back(
         self, analysis: StateEstimate, background: StateEstimate, smoothed: StateEstimate

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
@@ -19,26 +20,33 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
-from deepda.assimilation.local_covariance import LocalCovariance
+from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.smoother import Smoothable
 from deepda.networks.objectives import likelihood
 from deepda.networks.statics import ControlStatistics, Statics
 from deepda.networks.transition import Transition, advance_adjoint
 
 
-class ValidationErrors(Protocol):
-    """Errors of an analyser in a cycle through the validation years, which training does not see."""
+@dataclass(frozen=True, eq=False)
+class CycleErrors:
+    """Root mean square errors of the analyses of one cycle through years whose truth is known.
 
-    def rmse(self, analyser: Analyser) -> float:
-        """Root mean square error of the analyses, volume-weighted, K."""
-        ...
+    Attributes:
+        rmse: volume-weighted over all windows and the whole ocean, K.
+        stddev: (L, Y, X) of each cell, in climatological standard deviations.
+        over_spread: (L) over that of the stated spread.
+    """
 
-    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
-        ...
+    rmse: float
+    stddev: NDArray[np.float64]
+    over_spread: NDArray[np.float64]
 
-    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L) root mean square error of the analyses over that of their spread."""
+
+class Validation(Protocol):
+    """The validation years, which training does not see."""
+
+    def errors(self, analyser: Analyser) -> CycleErrors:
+        """Errors of an analyser in one cycle through them."""
         ...
 
 
@@ -79,7 +87,7 @@ class TrainableAnalyser(nn.Module, ABC):
         """Called after each change of the weights: what follows from them is worked out anew."""
 
     @abstractmethod
-    def calibrate(self, validation: ValidationErrors) -> None:
+    def calibrate(self, errors: CycleErrors) -> None:
         """Fit the stated spread to the errors of the validation years; the mean does not change."""
 
     def covariance_form(self) -> CovarianceForm | None:
@@ -100,7 +108,7 @@ class CovarianceForm(Smoothable, Analyser, Protocol):
         """(B, L, Y, X) root of the diagonal of `covariance`, before calibration."""
         ...
 
-    def use_error_samples(self, errors: LocalCovariance) -> None:
+    def use_error_samples(self, errors: SampleCovariance) -> None:
         """Take the covariance of background errors over `modelled_spread` into the gain."""
         ...
 
@@ -134,13 +142,13 @@ class InnovationForm(TrainableAnalyser):
         """Itself."""
         return self
 
-    def calibrate(self, validation: ValidationErrors) -> None:
+    def calibrate(self, errors: CycleErrors) -> None:
         """Correct the stated spread of each layer by the errors of validation years.
 
         Only what is stated changes, not the gain. Towards the spread of climatology, which the control
         simulation gives, the correction fades.
         """
-        ratio = torch.from_numpy(validation.error_over_spread(self))
+        ratio = torch.from_numpy(errors.over_spread)
         self.calibration *= ratio.square().to(self.calibration)[:, None, None]
 
     def retreat(self, sensitivity: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.observations.fall_rate import corrected, needed_by_age, needed_by_codes, sentence
 from deepda.observations.flags import GTSPP
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import GTSPP_TYPES, named
@@ -40,7 +41,11 @@ def read_gtspp(path: Path, options: ReadOptions) -> ReadResult:
         if "temperature" not in file:
             raise file.error("it holds no temperature", "leave it out")
         rows = _rows(file)
-    return finish(rows, path, "gtspp", options)
+        codes = _surface_codes(file)
+    needed = _fall_rate_needed(rows, codes)
+    depth = corrected(rows["depth"].to_numpy(float), np.full(len(rows), needed), options.fall_rate)
+    assumed = sentence(int(needed), options.fall_rate)
+    return finish(rows.assign(depth=depth), path, "gtspp", options, assumed=assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
@@ -69,6 +74,24 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         quality_depth=file.flags(_name(file, "depth_flag"), shape, GTSPP, absent=GOOD),
         quality_temperature=file.flags(_name(file, "temperature_flag"), shape, GTSPP),
     )
+
+
+def _surface_codes(file: NetcdfFile) -> dict[str, str]:
+    """Surface codes by name; empty where the file has none."""
+    if "surfacecodes_pcode" not in file or "surfacecodes_cparm" not in file:
+        return {}
+    count = file.shape("surfacecodes_pcode")[0]
+    names, values = (file.texts(f"surfacecodes_{part}", count) for part in ("pcode", "cparm"))
+    return dict(zip(names.tolist(), values.tolist(), strict=True))
+
+
+def _fall_rate_needed(rows: pd.DataFrame, codes: dict[str, str]) -> bool:
+    """Whether the depths are those of an XBT by the maker's fall rate."""
+    if rows.empty or rows["platform_type"].iloc[0] != "xbt":
+        return False
+    said = needed_by_codes(codes)
+    old = needed_by_age(rows["time"].to_numpy()[:1], rows["depth"].to_numpy(float).max(keepdims=True))
+    return bool(old[0]) if said is None else said
 
 
 def _name(file: NetcdfFile, ours: str) -> str:

@@ -26,6 +26,7 @@ from deepda.base.errors import DeepDAError
 from deepda.base.text import printable
 from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.errors import ERRORS
+from deepda.observations.fall_rate import CORRECTIONS
 from deepda.observations.faults import faults_of_flags, faults_of_place, faults_of_value
 from deepda.observations.qualities import ELEMENTS, GOOD, QUALITIES, QUALITY, UNKNOWN, worst
 from deepda.observations.reasons import Reasons
@@ -69,6 +70,7 @@ class ReadOptions:
         temperature: own tables and CF files: the kind (KINDS) of a temperature whose name and attributes
             leave it open, such as "temperature"; None takes the one of
             `deepda.observations.columns.TEMPERATURES`.
+        fall_rate: one of `deepda.observations.fall_rate.CORRECTIONS`, for depths of XBTs.
         now: observations after this time (and a day) are from the future.
         first_step: gridded products: the time step to begin with; own tables: the row.
         most_values: gridded products: about so many cells at once, in whole time steps; own tables: so
@@ -82,6 +84,7 @@ class ReadOptions:
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     temperature: str | None = None
+    fall_rate: str = CORRECTIONS[0]
     now: np.datetime64 = dataclasses.field(default_factory=lambda: np.datetime64("now", "s"))
     first_step: int = 0
     most_values: int | None = None
@@ -95,6 +98,11 @@ class ReadOptions:
         if self.temperature is not None and self.temperature not in KINDS:
             raise ObservationError(
                 f"the kind of temperature is {self.temperature!r}, expected one of {', '.join(KINDS)}"
+            )
+        if self.fall_rate not in CORRECTIONS:
+            raise ObservationError(
+                f"the correction of XBT depths is {self.fall_rate!r}, expected one of "
+                f"{', '.join(CORRECTIONS)}"
             )
 
 

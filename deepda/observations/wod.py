@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.observations.cf import downwards
+from deepda.observations.fall_rate import corrected, needed_by_age, needed_by_text, sentence
 from deepda.observations.flags import WOD, originator_scheme, qualities
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import WOD_PROBES, named
@@ -28,6 +29,7 @@ from deepda.observations.reading import ReadOptions, ReadResult, finish
 # Country code 99 stands for "unknown", cruise 0 for "no cruise number" (WOD user's manual): casts
 # of one such identifier are not casts of one ship.
 NO_CRUISE = re.compile(r"99.*|..0*")
+Z_FIX = ("needs_z_fix", "need_z_fix")
 MISSING = -1e9  # values that WOD writes for "missing" without declaring it: -1e10, -99999 for codes
 
 
@@ -42,7 +44,11 @@ def read_wod(path: Path, options: ReadOptions) -> ReadResult:
             raise file.error("it holds no Temperature on z", "leave it out")
         ragged = file.shape("wod_unique_cast") != ()
         rows = _rows(file, ragged)
-    return finish(rows, path, "wod", options)
+        needed = _fall_rate_needed(file, rows)
+    in_row = needed[rows["profile"].to_numpy()]
+    depth = corrected(rows["depth"].to_numpy(float), in_row, options.fall_rate)
+    assumed = sentence(int(needed.sum()), options.fall_rate)
+    return finish(rows.assign(depth=depth), path, "wod", options, assumed=assumed)
 
 
 def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
@@ -151,6 +157,23 @@ def _platform_names(file: NetcdfFile, casts: int) -> NDArray[np.str_]:
     number = np.array([f"wod_{value:.0f}" for value in cast])
     one = np.array([NO_CRUISE.fullmatch(text) is None for text in cruise]) & (cruise != "")
     return np.where(one, cruise, np.where(name != "", name, number))
+
+
+def _fall_rate_needed(file: NetcdfFile, rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """(cast) whether its depths are those of an XBT by the maker's fall rate."""
+    casts = file.shape("wod_unique_cast")[0] if file.shape("wod_unique_cast") else 1
+    name = next((name for name in Z_FIX if name in file), Z_FIX[0])
+    cast, depth = rows["profile"].to_numpy(), rows["depth"].to_numpy(float)
+    xbt, deepest = np.zeros(casts, bool), np.zeros(casts)
+    time = np.full(casts, np.datetime64("NaT", "s"))
+    xbt[cast] = (rows["platform_type"] == "xbt").to_numpy()
+    time[cast] = rows["time"].to_numpy()
+    np.fmax.at(deepest, cast, depth)
+    needed = needed_by_age(time, deepest)
+    texts = file.texts(name, casts)
+    for text in np.unique(texts[texts != ""]):
+        needed[texts == text] = needed_by_text(str(text))
+    return needed & xbt
 
 
 def _per_cast(values: NDArray, casts: int, file: NetcdfFile) -> NDArray:

@@ -33,7 +33,7 @@ class Variable:
     Attributes:
         quantum: values are rounded to its multiples, a power of two, so that they compress; in the
             units of the variable and far below what is known of it.
-        per_member: has the dimension `realization` in a file of members.
+        per_member: has the dimension `realization`.
         attributes: CF attributes.
     """
 
@@ -42,10 +42,10 @@ class Variable:
     attributes: Mapping[str, str]
 
 
-VARIABLES: Mapping[str, Variable] = {
+VARIABLES: Mapping[str, Variable] = {  # one of them alone has the standard name of the temperature
     "thetao": Variable(
         2.0**-10,
-        True,
+        False,
         {
             "standard_name": "sea_water_potential_temperature",
             "long_name": "potential temperature",
@@ -55,9 +55,21 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "thetao_background": Variable(
         2.0**-10,
-        True,  # without a standard name: that is the analysis alone
+        False,
         {
             "long_name": "potential temperature forecast, before the observations",
+            "units": "degC",
+            "units_metadata": "temperature: on_scale",
+        },
+    ),
+    "thetao_members": Variable(
+        2.0**-10,
+        True,
+        {
+            "long_name": "potential temperature, members",
+            "comment": "each is thetao and a draw of its error, as likely as any other; the error of a "
+            "mean over cells or windows is the spread of the same mean of the members about that of "
+            "thetao; the mean over N members has an error of its own, 1 / sqrt(N) of the spread",
             "units": "degC",
             "units_metadata": "temperature: on_scale",
         },
@@ -70,6 +82,8 @@ VARIABLES: Mapping[str, Variable] = {
             "long_name": "standard deviation of the error of the potential temperature",
             "units": "K",
             "units_metadata": "temperature: difference",
+            "comment": "stated by the network, of one cell and window; not of a mean over several, for "
+            "which the spread of members is to be taken",
         },
     ),
     "thetao_observation_influence": Variable(
@@ -99,7 +113,7 @@ class Header:
     Attributes:
         grid, windows: the coordinates.
         variables: names out of VARIABLES.
-        members: size of `realization`, 0 for none.
+        members: size of `realization` of `thetao_members`, 0 for none.
         attributes: global attributes; they win over the derived ones, mappings become JSON.
     """
 
@@ -116,10 +130,16 @@ class Header:
             file.createDimension("realization", self.members)
             member = {
                 "standard_name": "realization",
-                "long_name": "member of the ensemble",
+                "long_name": "number of the member; the analysis itself is none of them",
                 "units": "1",
             }
-            _put(file, "realization", ("realization",), np.arange(self.members, dtype=np.int32), member)
+            _put(
+                file,
+                "realization",
+                ("realization",),
+                np.arange(1, self.members + 1, dtype=np.int32),
+                member,
+            )
         file.createDimension("time", len(self.windows))
         for name, size in zip(("depth", "lat", "lon"), self.grid.shape, strict=True):
             file.createDimension(name, size)
@@ -138,7 +158,7 @@ class Header:
     def _declare(self, file: netCDF4.Dataset, name: str) -> None:
         together = self.windows_at_once
         cells = tile(together, *self.grid.shape[1:])
-        lead = ("realization",) if self.members and VARIABLES[name].per_member else ()
+        lead = ("realization",) if VARIABLES[name].per_member else ()
         variable = file.createVariable(
             name,
             "f4",

@@ -45,8 +45,8 @@ class AnalysisWriter:
         path: final name; folders are made. Until success only a hidden file stands beside it.
         grid: geometry; land of its mask becomes the fill value.
         windows: the windows of the file, each to be written once.
-        variables: names out of VARIABLES, `thetao` among them.
-        members: size of `realization`; 0 for a file without that dimension.
+        variables: names out of VARIABLES, `thetao` among them; `thetao_members` follows from `members`.
+        members: size of `realization` of `thetao_members`; 0 for a file without.
         attributes: global attributes (title, date_created, config, checksums ...); mappings are
             kept as JSON with sorted keys.
 
@@ -69,7 +69,8 @@ class AnalysisWriter:
         if unknown:
             raise FieldError(f"unknown variable {unknown[0]}, expected some of {', '.join(VARIABLES)}")
         self.path = Path(path)
-        self.header = Header(grid, windows, tuple(variables), members, dict(attributes or {}))
+        written = (*variables, *(["thetao_members"] if members else []))
+        self.header = Header(grid, windows, written, members, dict(attributes or {}))
         self.grid, self.windows = grid, windows
         self._part = hidden_name(self.path)
         self._written = np.zeros(len(windows), bool)
@@ -96,15 +97,17 @@ class AnalysisWriter:
         stddev: ArrayLike | None = None,
         influence: ArrayLike | None = None,
         background: ArrayLike | None = None,
+        members: ArrayLike | None = None,
     ) -> None:
         """Write one window.
 
         Args:
             step: position of the window in the file's windows, from 0.
-            thetao: ([realization,] depth, lat, lon) degC; anything on land.
+            thetao: (depth, lat, lon) degC; anything on land.
             stddev: (depth, lat, lon) K.
             influence: (depth, lat, lon) 0..1.
-            background: ([realization,] depth, lat, lon) degC.
+            background: (depth, lat, lon) degC.
+            members: (realization, depth, lat, lon) degC.
 
         Raises:
             FieldError: other variables than the file was opened for, a wrong shape, a value in the
@@ -115,6 +118,7 @@ class AnalysisWriter:
             "thetao_background": background,
             "thetao_stddev": stddev,
             "thetao_observation_influence": influence,
+            "thetao_members": members,
         }
         given = {name: np.asarray(field) for name, field in fields.items() if field is not None}
         self._require(step, given)
@@ -168,8 +172,8 @@ class AnalysisWriter:
         if not 0 <= step < len(self.windows):
             raise FieldError(f"window {step} found, expected one of 0..{len(self.windows) - 1}")
         for name, field in given.items():
-            members = self.header.members if VARIABLES[name].per_member else 0
-            expected = (members,) * bool(members) + self.grid.shape
+            lead = (self.header.members,) if VARIABLES[name].per_member else ()
+            expected = lead + self.grid.shape
             if field.shape != expected:
                 raise FieldError(f"{name} has shape {field.shape}, expected {expected}")
             bad = int((~np.isfinite(field) & self.grid.ocean).sum())

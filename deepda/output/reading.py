@@ -30,9 +30,10 @@ def open_reanalysis(folder: str | Path) -> xr.Dataset:
         folder: of `deepda reanalysis`.
 
     Returns:
-        The variables of the files (time, depth, lat, lon), those of members with `realization`
-        before time, and beside them
-        `anomaly`: thetao minus the climatology of its window of the year, K, dims as thetao;
+        The variables of the files (time, depth, lat, lon), `thetao_members` with `realization` before
+        time where there are members, and beside them
+        `anomaly`: thetao minus the climatology of its window of the year, K;
+        `anomaly_members`: the same of `thetao_members`;
         `volume`: (depth, lat, lon) m3 of water, and `areacello` (lat, lon) m2, to weight with.
 
     Raises:
@@ -66,6 +67,10 @@ def _with_anomaly(file: Path, normal: xr.Dataset) -> xr.Dataset:
             "one product of one version; make it again"
         )
     mean = normal["thetao"].isel({WINDOW_OF_YEAR: year[WINDOW_OF_YEAR].values - 1})
-    anomaly = year["thetao"] - mean.rename({WINDOW_OF_YEAR: "time"}).drop_vars("time").variable
-    about = {"long_name": "anomaly of the potential temperature", "units": "K"}
-    return year.assign(anomaly=anomaly.transpose(*year["thetao"].dims).assign_attrs(about))
+    mean = mean.rename({WINDOW_OF_YEAR: "time"}).variable
+    for name in ("thetao", "thetao_members"):
+        if name in year:
+            anomaly = (year[name] - mean).transpose(*year[name].dims)
+            what = f"anomaly of: {year[name].attrs['long_name']}"
+            year[name.replace("thetao", "anomaly")] = anomaly.assign_attrs(long_name=what, units="K")
+    return year

@@ -1,4 +1,4 @@
-"""The results of a cycle as fields of an analysis file: units, land, and which member is written."""
+"""The results of a cycle as fields of an analysis file: units, land, and the members."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Result, StateEstimate
+from deepda.assimilation.members import Members
 from deepda.assimilation.state import StateSpace
+from deepda.geometry.windows import Windows
 from deepda.networks.correction import influence
 from deepda.output.netcdf import BackgroundWriter
 
@@ -23,8 +25,8 @@ def field_of(
 ) -> NDArray[np.float32]:
     """A variable of an analysis file, NaN on land.
 
-    Temperatures are ([realization,] depth, lat, lon) degC, with `realization` where there are several
-    members; standard deviation (K) and influence (0..1) are those of the first member.
+    (depth, lat, lon) of the first row of a batch, which is the analysis: temperatures in degC, standard
+    deviation in K, influence 0..1.
     """
     if name == "thetao_stddev":
         return space.kelvin(estimate.spread[0])
@@ -32,7 +34,7 @@ def field_of(
         share = influence(background.spread[0], estimate.spread[0]).cpu().numpy()
         return np.where(space.grid.ocean, share, np.float32(np.nan))
     mean = estimate.mean if name == "thetao" else background.mean
-    return space.celsius(mean if len(mean) > 1 else mean[0], season)
+    return space.celsius(mean[0], season)
 
 
 class ResultWriter:
@@ -40,9 +42,10 @@ class ResultWriter:
 
     Args:
         file: open, of the variables.
-        variables: names of `deepda.output.cf.VARIABLES`.
+        variables: names in ARGUMENTS.
         space: of the estimates.
-        season: (window) of the windows of the file.
+        span: windows of the file.
+        members: written as `thetao_members`; None for none.
     """
 
     def __init__(
@@ -50,9 +53,11 @@ class ResultWriter:
         file: BackgroundWriter,
         variables: tuple[str, ...],
         space: StateSpace,
-        season: NDArray[np.intp],
+        span: Windows,
+        members: Members | None = None,
     ) -> None:
-        self._file, self._variables, self._space, self._season = file, variables, space, season
+        self._file, self._variables, self._space = file, variables, space
+        self._span, self._members = span, members
 
     def write(self, result: Result) -> None:
         """Write one window.
@@ -60,9 +65,12 @@ class ResultWriter:
         Raises:
             OutputError, FieldError: see `AnalysisWriter.write`.
         """
-        season, background = int(self._season[result.place]), result.step.background
+        season, background = int(self._span.season[result.place]), result.step.background
         fields = {
             ARGUMENTS[name]: field_of(name, self._space, season, background, result.estimate)
             for name in self._variables
         }
+        if self._members is not None:
+            members = self._members.of(result.estimate, self._span.start[result.place])
+            fields["members"] = self._space.celsius(members, season)
         self._file.write(result.place, **fields)

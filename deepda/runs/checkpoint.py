@@ -2,7 +2,7 @@
 
 checkpoint/weights.safetensors   parameters and buffers of the analyser
 checkpoint/model.json            what kind it is, for which grid, and the checksum of its weights
-checkpoint/background_errors.safetensors   what its errors were in training (default generator)
+checkpoint/background_errors.safetensors   see `error_samples`
 checkpoint/space.safetensors     climatology and scale of the anomalies
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -27,7 +27,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid, GridError
 
 WEIGHTS, MODEL, SPACE = "weights.safetensors", "model.json", "space.safetensors"
-ERRORS_FILE, ERRORS_TENSOR = "background_errors.safetensors", "errors"
+ERRORS_FILE = "background_errors.safetensors"  # see `error_samples`
 RECORDED = {"weights": WEIGHTS, "space": SPACE, "samples": ERRORS_FILE}  # checksums in model.json
 
 
@@ -208,33 +208,3 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is broken ({error}); restore it or train again") from error
-
-
-def save_errors(errors: NDArray[np.float16], grid: Grid, folder: Path) -> None:
-    """Write the samples (N, L, Y, X) beside the weights, water cells only."""
-    tensors = {ERRORS_TENSOR: torch.from_numpy(np.ascontiguousarray(errors[:, grid.ocean]))}
-    folder.mkdir(parents=True, exist_ok=True)
-    about = {"grid": grid.checksum}
-    write_whole(folder / ERRORS_FILE, lambda partial: save_file(tensors, partial, metadata=about))
-
-
-def load_errors(folder: Path, grid: Grid) -> NDArray[np.float16] | None:
-    """The samples (N, L, Y, X) of a checkpoint, zero on land; None if it was trained without.
-
-    Raises:
-        CheckpointError: broken, or of another grid.
-    """
-    path = folder / ERRORS_FILE
-    if not path.exists():
-        return None
-    tensors = read_tensors(path)
-    with safe_open(path, "pt") as file:
-        of = (file.metadata() or {}).get("grid")
-    if of != grid.checksum or ERRORS_TENSOR not in tensors:
-        raise CheckpointError(
-            f"{path} holds {sorted(tensors)} of grid {of}, expected {ERRORS_TENSOR} of grid "
-            f"{grid.checksum}; restore the file that was written with its weights, or train again"
-        )
-    errors = np.zeros((len(tensors[ERRORS_TENSOR]), *grid.shape), np.float16)
-    errors[:, grid.ocean] = tensors[ERRORS_TENSOR].numpy()
-    return errors

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepda.assimilation.local_covariance import covariance_of
+from deepda.assimilation.sample_covariance import background_error_covariance
 from deepda.assimilation.state import StateSpace
 from deepda.networks.build import build_generator
 from deepda.networks.statics import ControlStatistics
 from deepda.networks.trainable import TrainableAnalyser
-from deepda.runs.checkpoint import load_errors, load_model, load_space, load_weights, shapes_of
+from deepda.runs.checkpoint import load_model, load_space, load_weights, shapes_of
+from deepda.runs.error_samples import load_error_samples
 from deepda.settings.schema import GeneratorConfig
 
 
@@ -24,8 +25,8 @@ def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[Trainabl
     patterns = shapes_of(checkpoint).get("patterns", (0,))[0]
     analyser = build_generator(settings, space, ControlStatistics.none(space, patterns), seed=0).analyser
     load_weights(checkpoint, analyser)
-    errors = load_errors(checkpoint, space.grid)
+    errors = load_error_samples(checkpoint, space.grid)
     form = analyser.covariance_form()
     if errors is not None and form is not None:
-        form.use_error_samples(covariance_of(errors, space.grid))
+        form.use_error_samples(background_error_covariance(errors, space.grid))
     return analyser.requires_grad_(False), space

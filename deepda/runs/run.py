@@ -26,7 +26,6 @@ from deepda.assimilation.cycle import (
     filtered,
     run_cycle,
 )
-from deepda.assimilation.members import Members
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.info import provenance, versions
@@ -136,7 +135,7 @@ class Run:
         if quality_control:
             rows = _screened(rows, self.space, end)
             when = torch.tensor([season])
-            return WindowOfRows(rows, start, end, when, self.space, Members(1, 0))
+            return WindowOfRows(rows, start, end, when, self.space, None)
         found = superobs(rows, self.space.grid, season, self.space.climatology)
         seen = self.space.observations(found, season)
         return CheckedObservations.of(seen, rows, start, end, self.space)

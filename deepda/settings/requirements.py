@@ -60,3 +60,11 @@ def require_order(first: str, start: int, last: str, end: int) -> None:
         raise ConfigError(
             f"{first} is {start} but {last} is {end}, expected {last} not before the start; swap them"
         )
+
+
+def require_period(name: str, years: Sequence[int]) -> None:
+    if len(years) != 2 or years[1] - years[0] < 4:
+        raise ConfigError(
+            f"{name} is {list(years)}, expected [first, last] year of five years or more; write "
+            f"{name}=[1981,2010]"
+        )

@@ -8,16 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from deepda.settings.observations import HistoricalObservations as HistoricalObservations
+from deepda.settings.observations import IngestedObservations as IngestedObservations
+from deepda.settings.observations import ObservationsConfig as ObservationsConfig
+from deepda.settings.observations import RandomObservations as RandomObservations
 from deepda.settings.requirements import (
     ConfigError,
     require_above_zero,
     require_at_least,
     require_dropout,
     require_edges,
-    require_fraction,
     require_one_of,
     require_order,
 )
+
+ASSUMED, ESTIMATED = "assumed", "estimated"  # sizes of errors
 
 
 @dataclass
@@ -76,63 +81,6 @@ class FilesControl(ControlConfig):
     def __post_init__(self) -> None:
         if not self.paths:
             raise ConfigError("control.paths is empty; write control.paths=[FILE,...]")
-
-
-@dataclass
-class ObservationsConfig:
-    """The synthetic observing system of the twin experiment."""
-
-    kind: str
-
-
-@dataclass
-class HistoricalObservations(ObservationsConfig):
-    """Synthetic observations where and when platforms were in history."""
-
-    first_year: int
-    last_year: int
-    size: float
-
-    def __post_init__(self) -> None:
-        require_order("observations.first_year", self.first_year, "last_year", self.last_year)
-        require_above_zero("observations.size", self.size)
-
-
-@dataclass
-class RandomObservations(ObservationsConfig):
-    """Cells drawn at random; errors are standard deviations in K."""
-
-    surface: float
-    columns: float
-    surface_error: float
-    profile_error: float
-
-    def __post_init__(self) -> None:
-        require_fraction("observations.surface", self.surface)
-        require_fraction("observations.columns", self.columns)
-        require_above_zero("observations.surface_error", self.surface_error)
-        require_above_zero("observations.profile_error", self.profile_error)
-
-
-@dataclass
-class IngestedObservations(ObservationsConfig):
-    """Real observations: the folder of `deepda observations ingest`, and what they are compared with."""
-
-    folder: str
-    climatology: list[str]
-    surface_climatology: str | None
-    greylist: str | None
-    representativeness: float
-    withheld: float
-
-    def __post_init__(self) -> None:
-        if not self.climatology:
-            raise ConfigError(
-                "observations.climatology is empty, expected a monthly climatology of the observed "
-                "ocean; write observations.climatology=[PATH,...]"
-            )
-        require_above_zero("observations.representativeness", self.representativeness)
-        require_fraction("observations.withheld", self.withheld)
 
 
 @dataclass
@@ -226,6 +174,7 @@ class OsseConfig:
     test_years: int
     label_year: int
     spinup: int
+    members: int = 0  # runs of earlier versions lack it
 
     def __post_init__(self) -> None:
         for name in ("train_years", "validation_years", "test_years"):
@@ -233,13 +182,14 @@ class OsseConfig:
             if years is not None:
                 require_at_least(f"osse.{name}", years, 1)
         require_at_least("osse.spinup", self.spinup, 0)
+        require_at_least("osse.members", self.members, 0)
 
 
 @dataclass
 class ReanalysisConfig:
     """Which years are analysed, with which trained run; warming of the twin in K per decade.
 
-    The last four have a value here because settings that runs of earlier versions wrote lack them.
+    The last five have a value here because settings that runs of earlier versions wrote lack them.
     """
 
     start: int
@@ -251,10 +201,12 @@ class ReanalysisConfig:
     lag: float = 90.0
     months: int = 12
     references: str | None = None
+    error_sizes: str = ASSUMED
 
     def __post_init__(self) -> None:
+        require_one_of("reanalysis.error_sizes", self.error_sizes, (ASSUMED, ESTIMATED))
         require_order("reanalysis.start", self.start, "end", self.end)
-        require_at_least("reanalysis.members", self.members, 1)
+        require_at_least("reanalysis.members", self.members, 0)
         require_at_least("reanalysis.lag", self.lag, 0)
         if not 1 <= self.months <= 12:
             said = f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"

@@ -8,6 +8,7 @@ differences (Parrish and Derber 1992; Hamill and Snyder 2000); here the truth of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import tee
 from math import ceil
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations, require_physical
+from deepda.assimilation.cycle import Observations, cycle, inferred, require_physical
 from deepda.base.progress import Progress
 from deepda.networks.trainable import CovarianceForm
 from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
@@ -72,17 +73,22 @@ def _errors(
     analyser: CovarianceForm, streams: list[Iterator[Window]], per_year: int
 ) -> Iterator[Tensor]:
     """(stream, L, Y, X) background errors over their spread, window by window."""
-    device = analyser.ocean.device
     with torch.inference_mode():
-        analysis = analyser.first_guess(len(streams))
+        first = analyser.first_guess(len(streams))
+    batches, again = tee(_batches(streams, per_year, analyser.ocean.device))
+    steps = inferred(cycle(analyser, first, (observed for _, observed in again)))
+    for (truth, _), step in zip(batches, steps, strict=True):
+        with torch.inference_mode():
+            require_physical(step.analysis)
+            spread = analyser.modelled_spread(step.background).clamp(min=LEAST_SPREAD)
+            yield (step.background.mean - truth) / spread * analyser.ocean
+
+
+def _batches(
+    streams: list[Iterator[Window]], per_year: int, device: torch.device
+) -> Iterator[tuple[Tensor, Observations]]:
+    """Truth (stream, L, Y, X) and observations of all streams, window by window."""
     for windows in zip(*streams, strict=True):
         fields = [torch.from_numpy(np.stack(field)).to(device) for field in zip(*windows, strict=True)]
         truth, value, precision, season = fields
-        observed = Observations(value, precision, season, per_year)
-        with torch.inference_mode():
-            background = analyser.forecast(analysis, observed.season)
-            analysis = analyser.analyse(background, observed)
-            require_physical(analysis)
-            spread = analyser.modelled_spread(background).clamp(min=LEAST_SPREAD)
-            error = (background.mean - truth) / spread * analyser.ocean
-        yield error
+        yield truth, Observations(value, precision, season, per_year)

@@ -12,21 +12,34 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from deepda.assimilation.local_covariance import CovarianceError, covariance_of, require_sample_room
+from deepda.assimilation.sample_covariance import background_error_covariance
+from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.build import Generator
-from deepda.networks.trainable import TrainableAnalyser, ValidationErrors
+from deepda.networks.trainable import CycleErrors, TrainableAnalyser, Validation
 from deepda.training.background_errors import sample_background_errors
 from deepda.training.stretches import TrainingData
 from deepda.training.trainer import History, Recipe, Trainer, Watch
 
 VALIDATIONS = 5  # in a training whose length is chosen by time
 TRIAL_UPDATES = 10  # timed, to know how many updates the minutes hold
+
+
+class Completed(NamedTuple):
+    """What follows the training by gradients.
+
+    Attributes:
+        samples: of the background errors; None where there are none.
+        rmse: of the completed analyser on the validation years, K.
+    """
+
+    samples: Samples | None
+    rmse: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +49,13 @@ class TrainingSetup:
     Attributes:
         build: makes the untrained generator, on the device that it is trained on.
         data: the control simulation and the observing network.
-        validation: errors of an analyser on the validation years.
+        validation: the validation years.
         grid: of the analyses.
     """
 
     build: Callable[[], Generator]
     data: TrainingData
-    validation: ValidationErrors
+    validation: Validation
     grid: Grid
 
     def train(
@@ -73,7 +86,7 @@ class TrainingSetup:
             generator.discriminator if recipe.adversarial_weight else None,
             self.data,
             recipe,
-            lambda: self.validation.rmse(analyser),
+            lambda: self.validation.errors(analyser).rmse,
             folder,
             watch,
         ).run(progress)
@@ -81,7 +94,7 @@ class TrainingSetup:
 
     def complete(
         self, analyser: TrainableAnalyser, samples: int, seed: int, progress: Progress
-    ) -> NDArray[np.float16] | None:
+    ) -> Completed:
         """Sample the background errors of a trained analyser, where it uses them, and calibrate it.
 
         Args:
@@ -89,35 +102,24 @@ class TrainingSetup:
             samples: how many; 0 for none.
             seed: of the observing networks and the observation errors.
             progress: shows how far it is.
-
-        Returns:
-            The samples (N, L, Y, X); None where there are none, or their covariance has no room.
         """
-        errors = self._sample(analyser, samples, seed, progress)
-        analyser.calibrate(self.validation)
-        return errors
-
-    def _sample(
-        self, analyser: TrainableAnalyser, samples: int, seed: int, progress: Progress
-    ) -> NDArray[np.float16] | None:
-        form = analyser.covariance_form()
-        if form is None or not samples:
-            return None
-        try:
-            require_sample_room(self.grid)
-        except CovarianceError as reason:
-            progress.note(f"no background errors are sampled: {reason}")
-            return None
-        errors = sample_background_errors(form, self.data, seed, samples, progress)
-        form.use_error_samples(covariance_of(errors, self.grid))
-        rmse = self.validation.rmse(analyser)
-        progress.note(f"with the sampled background-error covariance: validation RMSE {rmse:.5f} K")
-        return errors
+        form, sampled = analyser.covariance_form(), None
+        if form is not None and samples:
+            fields = sample_background_errors(form, self.data, seed, samples, progress)
+            sampled = Samples.of(fields, self.grid)
+            form.use_error_samples(background_error_covariance(sampled, self.grid))
+        errors = self.validation.errors(analyser)
+        if sampled is not None:
+            progress.note(
+                f"with the sampled background-error covariance: validation RMSE {errors.rmse:.5f} K"
+            )
+        analyser.calibrate(errors)
+        return Completed(sampled, errors.rmse)
 
     def affordable(self, recipe: Recipe, seconds: float) -> int:
         """How many updates some seconds hold, validations counted in; at least one."""
         start = time.perf_counter()
-        self.validation.rmse(self.build().analyser)
+        self.validation.errors(self.build().analyser)
         validations = (VALIDATIONS + 1) * (time.perf_counter() - start)
         first = self._lasts(replace(recipe, updates=1))  # draws all stretches
         update = (self._lasts(replace(recipe, updates=TRIAL_UPDATES + 1)) - first) / TRIAL_UPDATES
@@ -135,11 +137,5 @@ class TrainingSetup:
 class _Unmeasured:
     """Errors that nobody asks for."""
 
-    def rmse(self, analyser: object) -> float:
-        return 0.0
-
-    def error_stddev(self, analyser: object) -> NDArray[np.float64]:
-        raise NotImplementedError
-
-    def error_over_spread(self, analyser: object) -> NDArray[np.float64]:
-        raise NotImplementedError
+    def errors(self, analyser: object) -> CycleErrors:
+        return CycleErrors(0.0, np.zeros(0), np.zeros(0))

@@ -1,8 +1,9 @@
-"""Is the analysis right, and does it know how right it is? Pure functions, no files.
+"""Is the analysis right, and is its stated error right? Pure functions, no files.
 
 guards       require_...: the same times, the same grid, or an error that says both sides
-scores       bias, RMSE, anomaly correlation, regions as weights, the score table of a run
-reliability  spread against skill, CRPS, coverage, ranks, Desroziers statistics
+scores       regions as weights, weighted means, RMSE
+window_sums  the scorer: sums over windows or rows, and the bias, error, spread that follow from them
+reliability  CRPS, ranks, probability integral transform, Desroziers statistics
 spectra      zonal power spectra on unbroken stretches of ocean
 climate      trends with autocorrelation, heat content, Niño 3.4
 
@@ -15,7 +16,6 @@ from deepda.verification.climate import (
     Trend,
     heat_content,
     nino34,
-    to_watts,
     trend,
 )
 from deepda.verification.guards import (
@@ -29,24 +29,32 @@ from deepda.verification.reliability import (
     crps_ensemble,
     crps_gaussian,
     desroziers,
-    interval_coverage,
     pit_histogram,
     rank_histogram,
-    spread_skill,
-    standardised_error_variance,
 )
 from deepda.verification.scores import (
     REGIONS,
     Box,
-    anomaly_correlation,
-    bias,
     ocean_weights,
     region_weights,
     rmse,
-    score_table,
     weighted_mean,
 )
 from deepda.verification.spectra import zonal_spectrum
+from deepda.verification.window_sums import (
+    WindowSums,
+    bias_of,
+    correlation_of,
+    coverage_of,
+    errors,
+    mean_of,
+    moments,
+    rmse_of,
+    spread_moments,
+    spread_of,
+    spread_over_error,
+    weighted_sums,
+)
 
 __all__ = [
     "REGIONS",
@@ -54,13 +62,17 @@ __all__ = [
     "Desroziers",
     "Trend",
     "VerificationError",
-    "anomaly_correlation",
-    "bias",
+    "WindowSums",
+    "bias_of",
+    "correlation_of",
+    "coverage_of",
     "crps_ensemble",
     "crps_gaussian",
     "desroziers",
+    "errors",
     "heat_content",
-    "interval_coverage",
+    "mean_of",
+    "moments",
     "nino34",
     "ocean_weights",
     "pit_histogram",
@@ -70,11 +82,12 @@ __all__ = [
     "require_same_grid",
     "require_same_times",
     "rmse",
-    "score_table",
-    "spread_skill",
-    "standardised_error_variance",
-    "to_watts",
+    "rmse_of",
+    "spread_moments",
+    "spread_of",
+    "spread_over_error",
     "trend",
     "weighted_mean",
+    "weighted_sums",
     "zonal_spectrum",
 ]

@@ -34,6 +34,11 @@ class Trend(NamedTuple):
     effective_size: xr.DataArray
     half_width: xr.DataArray
 
+    def numbers(self) -> dict[str, float | None]:
+        """Slope and half width of a single series as JSON holds them: None without an interval."""
+        half = float(self.half_width)
+        return {"slope": float(self.slope), "half_width": half if np.isfinite(half) else None}
+
 
 def trend(series: xr.DataArray) -> Trend:
     """Least-squares trend per decade with the effective sample size of Santer et al. 2000.
@@ -84,11 +89,6 @@ def heat_content(thetao: xr.DataArray, grid: Grid, bottom: float, top: float = 0
     layers = xr.DataArray(thickness, dims=("depth", "lat", "lon"))
     total = xr.dot(thetao.where(layers > 0, 0.0), layers, dim="depth") * (RHO * SPECIFIC_HEAT)
     return total.where(layers.sum("depth") > 0).assign_attrs(units="J m-2")
-
-
-def to_watts(per_decade: xr.DataArray) -> xr.DataArray:
-    """Trend of a heat content, J m-2 per decade, as a heat flux, W m-2."""
-    return (per_decade / SECONDS_PER_DECADE).assign_attrs(units="W m-2")
 
 
 def nino34(anomaly: xr.DataArray, grid: Grid) -> xr.DataArray:

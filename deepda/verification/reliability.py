@@ -1,74 +1,20 @@
 """Does the stated uncertainty match the error that was made?
 
-A field of standard deviations or an ensemble is judged; `members` have the dimension `realization`.
+For a field of standard deviations or an ensemble; `members` have the dimension `realization`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from deepda.verification.guards import VerificationError, require_same_grid
-from deepda.verification.scores import weighted_mean
 
-
-def spread_skill(
-    stddev: xr.DataArray,
-    error: xr.DataArray,
-    weights: xr.DataArray,
-    keep: Collection[Hashable] = (),
-    members: int | None = None,
-) -> xr.DataArray:
-    """Root mean square of the spread over that of the error, dimensionless; 1 is right.
-
-    Below 1 the analysis is overconfident.
-
-    Args:
-        stddev, error: K, same dimensions; error = analysis - truth.
-        weights: see `ocean_weights`.
-        keep: dimensions of the result.
-        members: size of the ensemble that `stddev` (with n - 1) comes from; the error of its mean is
-            larger than the spread by (n + 1) / n in variance (Fortin et al. 2014, J. Hydrometeorol.
-            15). None for a stated spread.
-    """
-    require_same_grid(stddev, error)
-    finite = 1.0 if members is None else (members + 1) / members
-    spread = weighted_mean(stddev**2, weights, keep) * finite
-    return (spread / weighted_mean(error**2, weights, keep)) ** 0.5
-
-
-def standardised_error_variance(
-    error: xr.DataArray, stddev: xr.DataArray, weights: xr.DataArray, keep: Collection[Hashable] = ()
-) -> xr.DataArray:
-    """Mean of (error / stddev)^2, dimensionless; 1 is right, > 1 overconfident somewhere.
-
-    Stricter than `spread_skill`: the spread must be right place by place. A stddev of zero in the
-    ocean is refused.
-    """
-    require_same_grid(stddev, error)
-    return weighted_mean((error / stddev) ** 2, weights, keep)
-
-
-def interval_coverage(
-    error: xr.DataArray,
-    stddev: xr.DataArray,
-    weights: xr.DataArray,
-    levels: Sequence[float] = (0.5, 0.9),
-    keep: Collection[Hashable] = (),
-) -> xr.DataArray:
-    """(level, ...keep) share of truths inside the central Gaussian intervals, 0..1; right is `level`."""
-    require_same_grid(stddev, error)
-    standardised = error / stddev
-    shares = []
-    for level in levels:
-        inside = (abs(standardised) <= ndtri(0.5 + level / 2)).astype(float)
-        shares.append(weighted_mean(inside.where(np.isfinite(standardised)), weights, keep))
-    return xr.concat(shares, xr.DataArray(list(levels), dims="level", name="level"))
+PIT_BINS = 10
 
 
 def crps_gaussian(mean: xr.DataArray, stddev: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
@@ -86,7 +32,7 @@ def crps_gaussian(mean: xr.DataArray, stddev: xr.DataArray, truth: xr.DataArray)
 def crps_ensemble(members: xr.DataArray, truth: xr.DataArray, fair: bool = True) -> xr.DataArray:
     """Continuous ranked probability score of an ensemble, in the units of the input.
 
-    `fair` judges the distribution that the members are drawn from (Ferro 2014, Q. J. R. Meteorol.
+    `fair` scores the distribution that the members are drawn from (Ferro 2014, Q. J. R. Meteorol.
     Soc. 140), otherwise the members themselves as a step function.
     """
     size = members.sizes["realization"]
@@ -118,22 +64,22 @@ def rank_histogram(
 
 
 def pit_histogram(
-    error: xr.DataArray, stddev: xr.DataArray, weights: xr.DataArray, bins: int = 10
+    error: xr.DataArray, stddev: xr.DataArray, weights: xr.DataArray
 ) -> NDArray[np.float64]:
-    """(bins) share of truths in each quantile bin of a Gaussian analysis; 1 / bins each is right.
+    """(PIT_BINS) share of truths in each quantile bin of a Gaussian analysis; all alike is right.
 
     The probability integral transform: the rank histogram of a stated spread, weighted.
     """
     quantile = xr.apply_ufunc(ndtr, -error / stddev)  # truth - mean = -error
     shares = weights.broadcast_like(quantile).transpose(*quantile.dims).values
     used = (shares > 0) & np.isfinite(quantile.values)
-    counts, _ = np.histogram(quantile.values[used], bins, (0.0, 1.0), weights=shares[used])
+    counts, _ = np.histogram(quantile.values[used], PIT_BINS, (0.0, 1.0), weights=shares[used])
     return counts / counts.sum()
 
 
 @dataclass(frozen=True)
 class Desroziers:
-    """Error variances that the departures themselves tell, K2 (Desroziers et al. 2005).
+    """Error variances estimated from the departures themselves, K2 (Desroziers et al. 2005).
 
     Attributes:
         observation: of the observations, eq. 3: mean of (O-A)(O-B).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -80,88 +80,18 @@ def weighted_mean(
     return total / weight.where(weight > 0)
 
 
-def bias(
-    analysis: xr.DataArray, truth: xr.DataArray, weights: xr.DataArray, keep: Collection[Hashable] = ()
-) -> xr.DataArray:
-    """Mean of analysis - truth, in their units (K for degC); see `weighted_mean`."""
-    return weighted_mean(_error(analysis, truth), weights, keep)
-
-
 def rmse(
     analysis: xr.DataArray,
     truth: xr.DataArray,
     weights: xr.DataArray,
     keep: Collection[Hashable] = (),
-    partial: bool = False,
 ) -> xr.DataArray:
     """Root of the mean square of analysis - truth, in their units (K for degC).
 
     `keep=("depth",)` gives it by depth, `("time",)` as a series, `("lat", "lon")` as a map; see
     `weighted_mean` for the rest. The mean goes over squares, the root is last.
     """
-    return weighted_mean(_error(analysis, truth) ** 2, weights, keep, partial) ** 0.5
-
-
-def anomaly_correlation(
-    analysis: xr.DataArray, truth: xr.DataArray, weights: xr.DataArray, keep: Collection[Hashable] = ()
-) -> xr.DataArray:
-    """Weighted Pearson correlation, dimensionless, over all dimensions but `keep`.
-
-    Both sides are anomalies from a seasonal cycle, else the season alone gives 0.99. Pattern
-    correlation with `keep=("time", "depth")`, correlation in time with `keep=("lat", "lon")`.
-    NaN where one side does not vary.
-    """
-    require_same_grid(analysis, truth)
-    require_same_times(analysis, truth)
-    one = analysis - weighted_mean(analysis, weights, keep)
-    other = truth - weighted_mean(truth, weights, keep)
-    power = weighted_mean(one**2, weights, keep) * weighted_mean(other**2, weights, keep)
-    return weighted_mean(one * other, weights, keep) / power.where(power > 0) ** 0.5
-
-
-def score_table(
-    truth: xr.DataArray,
-    candidates: Mapping[str, xr.DataArray],
-    weights: xr.DataArray,
-    spinup: int,
-    partial: Collection[str] = ("observations",),
-) -> dict[str, Any]:
-    """RMSE of each candidate in K over the ocean, as it stands in `scores.json`.
-
-    Args:
-        truth: (time, depth, lat, lon) degC.
-        candidates: name to (time, depth, lat, lon) degC, at the same times and places.
-        weights: (depth, lat, lon), see `ocean_weights`.
-        spinup: so many first windows do not count.
-        partial: names of candidates that have values in some cells only (superobservations); they
-            are scored where they have any. A level without any is None.
-
-    Raises:
-        VerificationError: nothing left after spin-up, other times or places, missing values.
-    """
-    count = truth.sizes["time"]
-    if not 0 <= spinup < count:
-        raise VerificationError(
-            f"a spin-up of {spinup} windows found, expected 0..{count - 1} of {count}"
-        )
-    kept = truth.isel(time=slice(spinup, None))
-    scores = {}
-    for name, candidate in candidates.items():
-        require_same_times(candidate, truth)
-        square = _error(candidate.isel(time=slice(spinup, None)), kept) ** 2
-        total, weight = _sums(square, weights, ("depth",), name in partial, name)
-        levels = np.sqrt(total.values / np.where(weight.values > 0, weight.values, np.nan))
-        everything = np.sqrt(float(total.sum()) / float(weight.sum())) if weight.sum() > 0 else np.nan
-        scores[name] = {"all": _number(everything), "by_depth": [_number(level) for level in levels]}
-    return {
-        "rmse": scores,
-        "rmse_unit": "K",
-        "depth_m": [float(depth) for depth in truth["depth"].values],
-        "spinup_windows": spinup,
-        "scored_windows": count - spinup,
-        "scored_from": str(kept["time"].values[0]),
-        "scored_to": str(kept["time"].values[-1]),
-    }
+    return weighted_mean(_error(analysis, truth) ** 2, weights, keep) ** 0.5
 
 
 def _error(analysis: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
@@ -176,20 +106,15 @@ def _sums(
     weights: xr.DataArray,
     keep: Collection[Hashable],
     partial: bool,
-    what: str = "the field",
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Sum of weight x field and sum of weight over all dimensions but `keep`."""
     require_same_grid(field.isel({dim: 0 for dim in field.dims if dim not in weights.dims}), weights)
     over = [dim for dim in field.dims if dim not in keep]
     there = np.isfinite(field)
     if not partial:
-        require_finite(field, weights, what)
+        require_finite(field, weights, "the field")
     total = xr.dot(field.where(there, 0.0), weights, dim=over)
     return total, xr.dot(there.astype(weights.dtype), weights, dim=over)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _overlap(edges: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -11,22 +11,21 @@ from scipy.signal.windows import hann
 from deepda.geometry.grid import Grid
 from deepda.verification.guards import VerificationError
 
+FARTHEST = 60.0  # degrees from the equator: rows whose centre lies further are not used
 
-def zonal_spectrum(
-    field: xr.DataArray, grid: Grid, south: float = -60.0, north: float = 60.0, length: int = 32
-) -> xr.DataArray:
+
+def zonal_spectrum(field: xr.DataArray, grid: Grid, length: int) -> xr.DataArray:
     """(depth, wavenumber) power spectral density, (units of the field)^2 per (cycle per degree).
 
-    Stretches of `length` neighbouring ocean cells, each overlapping the next by half, are detrended,
-    tapered (Hann) and transformed; their periodograms are averaged over times and stretches, each
-    latitude weighted by the area of its cells. Which stretches are used depends on the mask only,
-    so that spectra of truth and analysis compare. Scaled so that the sum over wavenumbers times
-    their distance is the variance, less what the mean and trend of a stretch hold.
+    Stretches of `length` neighbouring ocean cells between 60 S and 60 N, each overlapping the next by
+    half, are detrended, tapered (Hann) and transformed; their periodograms are averaged over times
+    and stretches, each latitude weighted by the area of its cells. Which stretches are used depends on
+    the mask only, so that spectra of truth and analysis compare. Scaled so that the sum over
+    wavenumbers times their distance is the variance, less what the mean and trend of a stretch hold.
 
     Args:
         field: (time, depth, lat, lon) anomalies.
         grid: its cells; longitudes must be uniform.
-        south, north: degrees; rows whose centre lies between them are used.
         length: cells a stretch.
 
     Raises:
@@ -38,7 +37,7 @@ def zonal_spectrum(
             f"cells are {widths.min():g} to {widths.max():g} degrees wide, expected one width; "
             "remap first"
         )
-    rows = np.flatnonzero((grid.lat >= south) & (grid.lat <= north))
+    rows = np.flatnonzero(np.abs(grid.lat) <= FARTHEST)
     values = field.transpose("time", "depth", "lat", "lon").values
     levels = [
         _level_spectrum(values[:, level], grid, level, rows, length) for level in range(grid.shape[0])

@@ -6,9 +6,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+ISOTHERM = 20.0  # degC, amid the thermocline of the tropics
 
-def isotherm_depth(thetao: xr.DataArray, celsius: float = 20.0) -> xr.DataArray:
-    """(...) depth, m down, where water first gets colder than `celsius`, linear between levels.
+
+def isotherm_depth(thetao: xr.DataArray) -> xr.DataArray:
+    """(...) depth, m down, where water first gets colder than ISOTHERM, linear between levels.
 
     NaN where the uppermost level is colder already, or no level is.
 
@@ -20,7 +22,7 @@ def isotherm_depth(thetao: xr.DataArray, celsius: float = 20.0) -> xr.DataArray:
         _crossing,
         thetao,
         input_core_dims=[["depth"]],
-        kwargs={"depth": depth, "celsius": celsius},
+        kwargs={"depth": depth},
     )
     return found.assign_attrs(units="m", positive="down")
 

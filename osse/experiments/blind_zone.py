@@ -26,6 +26,7 @@ from deepda.base.progress import Progress
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
 from deepda.runs.folder import run_folder
+from deepda.verification import WindowSums, moments, spread_moments
 from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
 from osse.experiments.downward_extrapolation import (
     Regression,
@@ -44,9 +45,9 @@ from osse.experiments.finished_run import (
     true_anomaly,
 )
 from osse.experiments.regions import sea_weights
-from osse.experiments.running_scores import Tally
 
 PARTS = (1, 4, 12)  # of the year, for the regression to choose from
+MAPPED = ("square", "variance")  # the latter of methods that state a spread
 DROPOUT = ("dropout", "dropout_and_spread")
 PASSES, EVERY = 20, 6  # thinned networks a window, and how many windows apart
 
@@ -90,7 +91,7 @@ def run(folder: Path, output: Path, below: float | None = None) -> dict[str, Any
             **_about(trained, below, last),
             "rows": {"kept": rows, "denied": sum(map(len, windows)) - rows},
             "regression": {"mean_square_by_parts_of_the_year": tried, "parts": len(regression.slope)},
-            "dropout": _dropout_told(trained, "dropout" in sums),
+            "dropout": _about_dropout(trained, "dropout" in sums),
             **scores_of(sums, last),
         }
         text = json.dumps(scores, indent=1) + "\n"
@@ -187,15 +188,14 @@ def _cycle(
     """Sums of all methods after spin-up, by name."""
     grid, scale = trained.twin.space.grid, trained.twin.space.scale
     weights = sea_weights(grid)
-    tallies = {name: Tally(grid, weights, name in STATED) for name in METHODS}
-    if dropouts(trained.analyser):  # type: ignore[arg-type]
-        tallies |= {name: Tally(grid, weights, True) for name in DROPOUT}
+    names = (*METHODS, *(DROPOUT if dropouts(trained.analyser) else ()))  # type: ignore[arg-type]
+    sums = {name: WindowSums(weights, mapped=MAPPED if name in STATED else MAPPED[:1]) for name in names}
     continued = Continued(last, grid.ocean, scale, regression)
-    scorer = BlindZoneScorer(trained, continued, tallies)
+    scorer = BlindZoneScorer(trained, continued, sums)
     score_cycle(trained.analyser, windows, scorer, progress, "Cycling")
-    oi = TwinScorer(trained.twin, trained.spinup, tallies["oi"])
+    oi = TwinScorer(trained.twin, trained.spinup, sums["oi"])
     score_cycle(trained.oi, windows, oi, progress, "Cycling optimal interpolation")
-    return {name: tally.sums() for name, tally in tallies.items()}
+    return {name: one.result() for name, one in sums.items()}
 
 
 class BlindZoneScorer:
@@ -204,12 +204,12 @@ class BlindZoneScorer:
     Args:
         trained: of the analyses.
         continued: the other ways.
-        tallies: by method; those of DROPOUT where the generator has dropout.
+        sums: by method; those of DROPOUT where the generator has dropout.
     """
 
-    def __init__(self, trained: Trained, continued: Continued, tallies: Mapping[str, Tally]) -> None:
-        self._trained, self._continued, self._tallies = trained, continued, tallies
-        self._analysis = TwinScorer(trained.twin, trained.spinup, tallies["analysis"])
+    def __init__(self, trained: Trained, continued: Continued, sums: Mapping[str, WindowSums]) -> None:
+        self._trained, self._continued, self._sums = trained, continued, sums
+        self._analysis = TwinScorer(trained.twin, trained.spinup, sums["analysis"])
 
     def add(self, result: Result) -> None:
         """Count a window, unless it belongs to the spin-up."""
@@ -221,8 +221,8 @@ class BlindZoneScorer:
         time, true = twin.windows.middle[result.place], true_anomaly(twin, result.place)
         own = kelvin(twin.space, result.estimate)
         for name, field in self._continued.fields(own, result.step.observations).items():
-            self._tallies[name].add(time, field, true)
-        if DROPOUT[0] in self._tallies and number % EVERY == 0:
+            self._sums[name].add(time, moments(field, true))
+        if DROPOUT[0] in self._sums and number % EVERY == 0:
             self._add_thinned(result, true)
 
     def _add_thinned(self, result: Result, true: NDArray[np.floating]) -> None:
@@ -231,14 +231,16 @@ class BlindZoneScorer:
         background, _, observed = result.step
         seed = trained.config.seed + result.place
         mean, scatter = monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
-        own, time = mean[0].numpy() * space.scale, trained.twin.windows.middle[result.place]
-        both = (scatter.square() + result.estimate.spread.square()).sqrt()
+        time = trained.twin.windows.middle[result.place]
+        both = moments(mean[0].numpy() * space.scale, true)
+        carried = (scatter.square() + result.estimate.spread.square()).sqrt()
         floor = 1e-6  # K: a cell that no pass changes states no error at all
-        for name, spread in zip(DROPOUT, (scatter, both), strict=True):
-            self._tallies[name].add(time, own, true, np.maximum(space.kelvin(spread[0]), floor))
+        for name, spread in zip(DROPOUT, (scatter, carried), strict=True):
+            stddev = np.maximum(space.kelvin(spread[0]), floor)
+            self._sums[name].add(time, both | spread_moments(both["error"], stddev))
 
 
-def _dropout_told(trained: Trained, done: bool) -> dict[str, Any]:
+def _about_dropout(trained: Trained, done: bool) -> dict[str, Any]:
     if done:
         return {"passes": PASSES, "every_windows": EVERY}
     return {"skipped": f"the generator of {trained.folder} has no dropout (generator.dropout=0)"}

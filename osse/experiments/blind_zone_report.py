@@ -1,8 +1,8 @@
-"""What the blind-zone experiment found: a page, and a table for the terminal."""
+"""The results of the blind-zone experiment: a page, and a table for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ COLUMNS = {
 SHOWN = tuple(name for name in TITLES if name in COLUMNS)
 SEAS = ("tropical Pacific", "North Pacific", "tropical Atlantic", "North Atlantic", "Indian Ocean",
         "Southern Ocean")  # fmt: skip
-MAPPED = (50.0, 150.0, 300.0)  # m
+MAPPED_DEPTHS = (50.0, 150.0, 300.0)  # m
 OVER = "error over that of climatology (1)"
 CAPTIONS = {
     "ratio": "Error over that of climatology. The lines: half of the variance is still explained "
@@ -43,8 +43,8 @@ CAPTIONS = {
     "'bottom' where it stays below.",
     "sea": "The same by sea.",
     "seas": "Error over that of climatology in the whole blind zone.",
-    "quarter": "The analysis by quarter of the year: what the surface tells of the water below changes "
-    "with the depth of mixing.",
+    "quarter": "The analysis by quarter of the year: what the surface implies for the water below "
+    "changes with the depth of mixing.",
     "coverage": "Share of truths in the stated central intervals: honest on the line of the interval, "
     "overconfident left of it.",
     "spread": "Stated spread over error; 1 is honest.",
@@ -120,9 +120,9 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
     )
 
 
-def _curves(tree: Mapping[str, Any], region: str, names: Sequence[str] = SHOWN) -> dict[str, Any]:
+def _curves(tree: Mapping[str, Any], region: str) -> dict[str, Any]:
     """Values by depth of some methods in a region, without regions that have no water."""
-    curves = {TITLES[name]: tree[name][region]["by_depth"] for name in names}
+    curves = {TITLES[name]: tree[name][region]["by_depth"] for name in SHOWN}
     return curves if any(value is not None for curve in curves.values() for value in curve) else {}
 
 
@@ -207,7 +207,7 @@ def _seasons(scores: Mapping[str, Any]) -> Section:
 
 def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     blocks = []
-    for level in sorted({int(np.abs(grid.depth - depth).argmin()) for depth in MAPPED}):
+    for level in sorted({int(np.abs(grid.depth - depth).argmin()) for depth in MAPPED_DEPTHS}):
         reference = maps["rmse"].sel(analyser="climatology").values[level]
         panels = []
         for name in ("analysis", "regression"):
@@ -244,12 +244,13 @@ def _intervals(scores: Mapping[str, Any]) -> Section:
         }
         for level, depth in enumerate(scores["depth_m"])
     }
-    told = scores["dropout"]
+    dropout = scores["dropout"]
     text = (
-        f"Monte-Carlo dropout: left out, since {told['skipped']}."
-        if "skipped" in told
-        else f"Monte-Carlo dropout: {told['passes']} thinned networks from the same background, every "
-        f"{told['every_windows']} windows; their scatter alone, and joined with the carried spread."
+        f"Monte-Carlo dropout: left out, since {dropout['skipped']}."
+        if "skipped" in dropout
+        else f"Monte-Carlo dropout: {dropout['passes']} thinned networks from the same background, "
+        f"every {dropout['every_windows']} windows; their scatter alone, and joined with the "
+        "carried spread."
     )
     return Section(
         "Is the stated error right?",

@@ -10,14 +10,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from osse.experiments.running_scores import (
+from deepda.verification import (
     correlation_of,
     coverage_of,
     mean_of,
-    number,
     rmse_of,
-    spread_of,
+    spread_over_error,
 )
+from osse.experiments.regions import by_region
 
 METHODS = (
     "analysis", "oi", "regression", "regression_of_observations", "repeat_downward", "marching_average",
@@ -41,10 +41,10 @@ def scores_of(sums: Mapping[str, xr.Dataset], last: int) -> dict[str, Any]:
     reference = rmse_of(climatology)
     for name in (name for name in METHODS if name in sums):
         ratio = rmse_of(sums[name]) / reference
-        scores["rmse"][name] = _by_region(rmse_of(sums[name]), _blind(sums[name], last))
+        scores["rmse"][name] = by_region(rmse_of(sums[name]), _blind(sums[name], last))
         pooled = _blind(sums[name], last) / _blind(climatology, last)
-        scores["over_climatology"][name] = _by_region(ratio, pooled)
-        scores["correlation"][name] = _by_region(correlation_of(sums[name]))
+        scores["over_climatology"][name] = by_region(ratio, pooled)
+        scores["correlation"][name] = by_region(correlation_of(sums[name]))
         scores["reach_m"][name] = {
             str(region): {
                 what: depth_of_reach(ratio.sel(region=region).values, ratio["depth"].values, limit)
@@ -53,15 +53,15 @@ def scores_of(sums: Mapping[str, xr.Dataset], last: int) -> dict[str, Any]:
             for region in ratio["region"].values
         }
         scores["by_quarter"][name] = {
-            quarter: _by_region(rmse_of(one) / rmse_of(other))
+            quarter: by_region(rmse_of(one) / rmse_of(other))
             for quarter, one, other in _quarters(sums[name], climatology)
         }
     for name, one in sums.items():
         if "variance" in one:
-            scores["spread_over_error"][name] = _by_region(spread_of(one) / rmse_of(one))
+            scores["spread_over_error"][name] = by_region(spread_over_error(one))
             shares = coverage_of(one)
             scores["coverage"][name] = {
-                f"{level:.0%}": _by_region(shares.sel(level=level)) for level in shares["level"].values
+                f"{level:.0%}": by_region(shares.sel(level=level)) for level in shares["level"].values
             }
     return scores
 
@@ -122,12 +122,3 @@ def _quarters(one: xr.Dataset, other: xr.Dataset) -> Iterator[tuple[str, xr.Data
     for index, name in enumerate(QUARTERS):
         if (quarter == index).any():
             yield name, one.isel(time=quarter == index), other.isel(time=quarter == index)
-
-
-def _by_region(by_depth: xr.DataArray, pooled: xr.DataArray | None = None) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name in by_depth["region"].values:
-        tree[str(name)] = {"by_depth": [number(value) for value in by_depth.sel(region=name)]}
-        if pooled is not None:
-            tree[str(name)]["all"] = number(pooled.sel(region=name))
-    return tree

@@ -18,6 +18,7 @@ from deepda.figures.style import LIGHT, METHODS, canvas, look
 Curves = Mapping[str, Sequence[float | None]]  # name to values by depth, None leaves a gap
 
 PANEL, HEIGHT = 3.1, 3.4  # inches
+COLUMNS = 3  # of panels, at most
 
 
 def depth_panels(
@@ -27,7 +28,6 @@ def depth_panels(
     *,
     marks: Sequence[float] | Mapping[str, float] = (),
     limits: tuple[float | None, float | None] = (None, None),
-    columns: int = 3,
 ) -> Figure:
     """Curves by depth (m, positive down), a panel a title; one legend for all, beside a single panel.
 
@@ -37,10 +37,9 @@ def depth_panels(
         label: quantity and unit.
         marks: values with an upright line in all panels, or title to its value.
         limits: of the values; None leaves an end to the data.
-        columns: of panels.
     """
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
-    columns = min(columns, len(panels))
+    columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     single = len(panels) == 1
     with canvas(HEIGHT * rows + 0.5 * (not single), PANEL * columns + 2.6 * single) as figure:
@@ -115,7 +114,7 @@ def growth_scatter(points: Mapping[str, tuple[Sequence[float], Sequence[float]]]
             axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
             axis.set_minor_locator(NullLocator())
         axes.set(xlabel="error, denied / control (1)", ylabel="stated spread, denied / control (1)")
-        axes.text(0.97, 0.04, "does not notice", transform=axes.transAxes, ha="right", fontsize=8)
+        axes.text(0.97, 0.04, "spread too small", transform=axes.transAxes, ha="right", fontsize=8)
         axes.set_aspect("equal")
         figure.legend(loc="outside right upper")
     return figure

@@ -19,6 +19,7 @@ import osse.experiments.data_denial_report
 from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
 from deepda.runs.folder import run_folder
+from deepda.verification import WindowSums, mean_of, rmse_of, spread_of
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
 from osse.experiments.finished_run import (
     Trained,
@@ -28,8 +29,7 @@ from osse.experiments.finished_run import (
     score_cycle,
     tables,
 )
-from osse.experiments.regions import sea_weights
-from osse.experiments.running_scores import Tally, mean_of, number, rmse_of, spread_of
+from osse.experiments.regions import by_region, sea_weights
 
 SAME = 1e-3  # relative difference of errors that rounding in files and another machine may make
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
@@ -54,6 +54,7 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
             denials = possible(
                 read_denials(without, trained.config.seed), windows, typed=without is not None
             )
+            weights = sea_weights(twin.space.grid)
             methods: dict[str, Analyser] = {"analysis": trained.analyser, "oi": trained.oi}
             sums: dict[str, dict[str, xr.Dataset]] = {name: {} for name in methods}
             rows: dict[str, int] = {}
@@ -61,10 +62,10 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
                 found, rows[denial.name] = kept_observations(twin, windows, denial.keep)
                 for name, method in methods.items():
                     title = f"{name}, {denial.title}"
-                    scores_of_method = Tally(twin.space.grid, sea_weights(twin.space.grid), spread=True)
-                    scorer = TwinScorer(twin, trained.spinup, scores_of_method)
+                    windowed = WindowSums(weights, mapped=("square", "variance"))
+                    scorer = TwinScorer(twin, trained.spinup, windowed)
                     score_cycle(method, found, scorer, progress, title)
-                    sums[name][denial.name] = scores_of_method.sums()
+                    sums[name][denial.name] = windowed.result()
         scores = _about(trained, rows) | scores_of(sums)
         text = json.dumps(scores, indent=1) + "\n"
         write_whole(output / "denial.json", lambda path: path.write_text(text))
@@ -73,16 +74,16 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
         write_whole(output / "denial.nc", lambda path: maps.to_netcdf(path))
         page = osse.experiments.data_denial_report.write(twin.space.grid, scores, maps, output)
         progress.note(f"report: {page}; scores: {output / 'denial.json'}")
-        progress.note(told_of_control(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
+        progress.note(control_against_run(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.experiments.data_denial_report.lines(scores)))
     return scores
 
 
-def told_of_control(folder: Path, rmse: float) -> str:
-    """Whether the control, with everything used, is the analysis that the run was scored with."""
+def control_against_run(folder: Path, rmse: float) -> str:
+    """One line: is the control, with everything used, the analysis that the run was scored with?"""
     path = folder / "scores.json"
     if not path.exists():
-        return f"control {rmse:.5f} K; {folder} has no scores to hold it against"
+        return f"control {rmse:.5f} K; {folder} has no scores to compare it with"
     before = json.loads(path.read_text())["rmse"]["analysis"]["all"]
     if abs(rmse - before) <= SAME * before:
         return f"control {rmse:.5f} K, as the run was scored"
@@ -169,13 +170,7 @@ def _about(trained: Trained, rows: Mapping[str, int]) -> dict[str, Any]:
 
 def _parts(by_depth: xr.DataArray, whole: xr.DataArray) -> dict[str, Any]:
     """`all`, `by_depth` and the same `by_region`, None where there is no water."""
-    regions = {
-        str(name): {
-            "all": number(whole.sel(region=name)),
-            "by_depth": [number(value) for value in by_depth.sel(region=name)],
-        }
-        for name in by_depth["region"].values
-    }
+    regions = by_region(by_depth, whole)
     return {**regions["global"], "by_region": regions}
 
 

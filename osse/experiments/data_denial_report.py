@@ -1,4 +1,4 @@
-"""What the observing-system experiments found: a page, and a table for the terminal."""
+"""The results of the observing-system experiments: a page, and a table for the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ DEEP = 150.0  # m, near the thermocline
 SHORT = {"tropical Pacific": "tPac", "North Pacific": "NPac", "tropical Atlantic": "tAtl",
          "North Atlantic": "NAtl", "Indian Ocean": "Ind", "Southern Ocean": "SOc"}  # fmt: skip
 NAMES = {"analysis": "analysis", "oi": "optimal interpolation"}
-UNBOUNDED = ("everything", "profiles")  # so dear that they would dwarf the others in one figure
+UNBOUNDED = (
+    "everything",
+    "profiles",
+)  # so large a loss that the others would vanish beside it
 CAPTIONS = {
     "table": "Volume-weighted over all depths. ±: standard error of the loss, a jackknife over half "
     "years.",
@@ -30,7 +33,7 @@ CAPTIONS = {
     "rmse": "The error itself. Between the curve of all data and that without everything "
     "(climatology) lies what observations are worth.",
     "growth": "Each mark is a depth. On the line the stated spread grows as the error does; below it "
-    "the analysis does not notice what it has lost.",
+    "the stated spread is too small for what was left out.",
     "spread": "Stated spread over error, all depths; 1 is honest, below 1 overconfident.",
 }
 
@@ -67,7 +70,7 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         maps: as in denial.nc.
         output: folder.
     """
-    dearest = _dearest(scores)
+    largest = _largest_loss(scores)
     return write_report(
         output / "report.html",
         "What is each observing system worth?",
@@ -82,7 +85,7 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         facts={
             "analysis, all data": f"{scores['rmse']['analysis'][CONTROL]['all']:.4f} K",
             "optimal interpolation, all data": f"{scores['rmse']['oi'][CONTROL]['all']:.4f} K",
-            "dearest single system": dearest,
+            "largest loss by one system": largest,
             "scored windows": str(scores["scored_windows"]),
         },
         footer=f"deepda osse deny --run {scores['run']}; seed {scores['seed']}",
@@ -90,7 +93,7 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
     )
 
 
-def _dearest(scores: Mapping[str, Any]) -> str:
+def _largest_loss(scores: Mapping[str, Any]) -> str:
     loss = scores["loss_of_skill"]["analysis"]
     single = {name: one["all"] for name, one in loss.items() if name not in (*UNBOUNDED, CONTROL)}
     if not single:
@@ -141,7 +144,7 @@ def _rmse_by_depth(scores: Mapping[str, Any]) -> Any:
 
 
 def _control_last(names: Iterable[str]) -> list[str]:
-    """So that a denial wears the same colour in all figures."""
+    """The control last, so that a denial has the same colour in all figures."""
     return sorted(names, key=lambda name: name == CONTROL)
 
 

@@ -30,7 +30,7 @@ from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
 from deepda.runs.finished import FinishedRun
 from deepda.settings.schema import Config
-from osse.experiments.running_scores import Tally
+from deepda.verification import WindowSums, moments, spread_moments
 from osse.twin.control_years import Control, fit_space, share_out
 from osse.twin.optimal_interpolation import FILE, load_interpolation
 from osse.twin.run import twin_of_test_years
@@ -74,7 +74,7 @@ def opened(run: Path, scratch: Path, progress: Progress) -> Iterator[Trained]:
     Args:
         run: folder of `deepda osse run`.
         scratch: folder for the anomalies of the training years, which are removed at the end.
-        progress: told of the reading.
+        progress: shows how far the reading is.
 
     Raises:
         ConfigError, CheckpointError, ControlError: it is not there, not finished or of another version.
@@ -134,25 +134,26 @@ def score_cycle(
 
 
 class TwinScorer:
-    """Holds the analyses of a twin against its truth, window by window.
+    """Compares the analyses of a twin with its truth, window by window.
 
     Args:
         twin: of the windows.
         spinup: windows that do not count.
-        scores: gathers them.
+        sums: of the windows that count.
     """
 
-    def __init__(self, twin: Twin, spinup: int, scores: Tally) -> None:
-        self._twin, self._spinup, self._scores = twin, spinup, scores
+    def __init__(self, twin: Twin, spinup: int, sums: WindowSums) -> None:
+        self._twin, self._spinup, self._sums = twin, spinup, sums
 
     def add(self, result: Result) -> None:
         """Count a window, unless it belongs to the spin-up."""
         if result.place < self._spinup:
             return
         space, estimate = self._twin.space, result.estimate
-        own, stddev = kelvin(space, estimate), space.kelvin(estimate.spread[0])
+        stddev = space.kelvin(estimate.spread[0])
+        both = moments(kelvin(space, estimate), true_anomaly(self._twin, result.place))
         time = self._twin.windows.middle[result.place]
-        self._scores.add(time, own, true_anomaly(self._twin, result.place), stddev)
+        self._sums.add(time, both | spread_moments(both["error"], stddev))
 
 
 def kelvin(space: StateSpace, estimate: StateEstimate) -> NDArray[np.float32]:

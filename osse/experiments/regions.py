@@ -1,6 +1,8 @@
-"""The seas by which the experiments are told apart: basins, and tropics from what lies beyond."""
+"""The seas that the experiments score apart: basins, and the tropics apart from what lies beyond."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -33,3 +35,19 @@ def sea_weights(grid: Grid) -> xr.DataArray:
     ]
     parts = xr.concat([part.drop_vars("region") for part in inside], "region")
     return parts.assign_coords(region=np.array(list(SEAS))).assign_attrs(units="m3")
+
+
+def by_region(by_depth: xr.DataArray, pooled: xr.DataArray | None = None) -> dict[str, dict[str, Any]]:
+    """Scores (region, depth) as JSON holds them: `by_depth` of each region, and `all` where pooled.
+
+    None where a region has no water.
+    """
+    tree: dict[str, dict[str, Any]] = {}
+    for region in by_depth["region"].values:
+        tree[str(region)] = {} if pooled is None else {"all": _number(pooled.sel(region=region))}
+        tree[str(region)]["by_depth"] = [_number(value) for value in by_depth.sel(region=region)]
+    return tree
+
+
+def _number(value: xr.DataArray) -> float | None:
+    return round(float(value), 6) if np.isfinite(float(value)) else None

@@ -7,7 +7,6 @@ from its own stream, so that nothing in the test depends on how long a method wa
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,13 +22,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from deepda.assimilation import baselines
 from deepda.assimilation.cycle import Analyser, cycle
 from deepda.assimilation.state import StateSpace
-from deepda.base.files import write_whole
 from deepda.base.info import versions
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import PENTADS
 from deepda.networks.build import Generator, build_generator, number_of_patterns
+from deepda.networks.trainable import CycleErrors
+from deepda.runs.folder import SCORES, run_folder
 from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGenerator
 from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.stretches import TrainingData
@@ -78,24 +78,20 @@ class Method:
 
 
 @dataclass(frozen=True, eq=False)
-class CaseErrors:
-    """Errors of an analyser on the validation years, see `ValidationErrors`."""
+class ValidationCase:
+    """The validation years of a case, see `Validation`."""
 
     case: Case
 
-    def rmse(self, analyser: Analyser) -> float:
-        """Root mean square error of the analyses, volume-weighted, K."""
-        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
-        return volume_mean(square, self.case) ** 0.5
-
-    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
-        square = mean_square_error(analyse(analyser, self.case).mean, self.case)
-        return np.sqrt(square) / self.case.space.scale
-
-    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L) root mean square of errors over their predicted standard deviations."""
-        return np.sqrt(standardised_error_variance(analyse(analyser, self.case), self.case))
+    def errors(self, analyser: Analyser) -> CycleErrors:
+        """Errors of an analyser in one cycle through them."""
+        analyses = analyse(analyser, self.case)
+        square = mean_square_error(analyses.mean, self.case)
+        return CycleErrors(
+            volume_mean(square, self.case) ** 0.5,
+            np.sqrt(square) / self.case.space.scale,
+            np.sqrt(standardised_error_variance(analyses, self.case)),
+        )
 
 
 class DrawnNetwork:
@@ -128,7 +124,8 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         the scores as written.
     """
     size = size or Size()
-    with Progress(log=output / "log.txt") as progress:
+    with run_folder(output) as folder:
+        progress = folder.progress
         ocean = LinearOcean.draw(seed, size.shape)
         network = Network.draw(ocean, seed)
         progress.note(f"seed {seed}: an ocean of {ocean.grid.shape} with {ocean.size} water cells")
@@ -143,9 +140,8 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         scores |= {"seed": seed, "minutes": minutes, "water_cells": ocean.size, "versions": versions()}
         scores |= {"threads": torch.get_num_threads(), "shape": list(ocean.grid.shape)}
         write_fields(test, analyses, output, seed)
-        text = json.dumps(scores, indent=1) + "\n"
-        write_whole(output / "scores.json", lambda path: path.write_text(text))
-        progress.note(f"{output / 'scores.json'} written")
+        folder.keep_scores(scores)
+        progress.note(f"{output / SCORES} written")
     print(table(scores))
     return scores
 
@@ -255,7 +251,7 @@ def setup(
     def build() -> Generator:
         return build_generator(settings, space, statistics, seed)
 
-    return TrainingSetup(build, data, CaseErrors(validation), space.grid)
+    return TrainingSetup(build, data, ValidationCase(validation), space.grid)
 
 
 def train(
@@ -279,7 +275,7 @@ def gflop_a_cycle(network: Analyser, case: Case) -> float:
     """Floating-point operations of a forecast and an analysis, products and convolutions only."""
     first, observations = network.first_guess(1), next(case.observations())
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network.analyse(network.forecast(first, observations.season), observations)
+        next(cycle(network, first, [observations]))
     return float(counter.get_total_flops() / 1e9)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deepda.base.files import output_folder, write_whole
 from deepda.base.progress import Clock, Progress
+from deepda.runs.folder import run_folder
 from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.setup import VALIDATIONS, TrainingSetup
@@ -53,11 +54,8 @@ def sweep(
     space, fixed = read_space(words, compose)
     require_usable(on, fixed)
     search = Search(on, seed, minutes, space, tuple(fixed))
-    with (
-        output_folder(output),
-        Progress(log=output / "log.txt") as progress,
-        ExitStack() as opened,
-    ):
+    with output_folder(output), run_folder(output) as folder, ExitStack() as opened:
+        progress = folder.progress
         require_same_search(search, output)
         for key, distribution in space.items():
             progress.note(describe(key, distribution))
@@ -132,11 +130,9 @@ def trainer(setups: Setups, minutes: float | None, progress: Progress) -> Object
         config.training = replace(config.training, updates=updates, validate_every=every)
         config.output = str(folder)
         write_whole(folder / CONFIG_FILE, lambda path: path.write_text(dump(config)))
-        analyser, history = setup.train(Recipe.of(config.training), progress, folder, watch)
+        analyser, _ = setup.train(Recipe.of(config.training), progress, folder, watch)
         samples, seed = config.training.error_samples, config.training.seed
-        if setup.complete(analyser, samples, seed, progress) is None:
-            return min(entry["validation"] for entry in history)
-        return setup.validation.rmse(analyser)
+        return setup.complete(analyser, samples, seed, progress).rmse
 
     return train
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,14 @@ from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.control.described import years_of
 from deepda.control.prepare import open_prepared, prepare_control
+from deepda.control.shares import shares_of
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
 from deepda.networks.patterns import leading_patterns
 from deepda.networks.statics import ControlStatistics
 from deepda.networks.transition import Transition
 from deepda.settings.files import matching_files
-from deepda.settings.schema import Config, ConfigError, EmbeddedControl, FilesControl
+from deepda.settings.schema import Config, EmbeddedControl, FilesControl
 from osse.ocean.simulate import ocean_mask, write_control
 
 
@@ -89,7 +89,7 @@ def require_control(config: Config, output: Path) -> None:
         return
     if isinstance(config.control, FilesControl):
         first, last = years_of(matching_files(config.control.paths), config.per_year)
-        _require_enough_years(last - first + 1, config)
+        shares_of(last - first + 1, config.osse)
     else:
         embedded_grid(config)
 
@@ -136,30 +136,11 @@ def share_out(path: Path, config: Config) -> Control:
         ConfigError: it has fewer years than are wanted.
     """
     grid, thetao = open_prepared(path)
-    osse, per_year = config.osse, config.per_year
-    available = thetao.sizes["time"] // per_year
-    train = _require_enough_years(available, config)
-    held_out = osse.validation_years + osse.test_years
-    edges = np.cumsum([available - held_out - train, train, osse.validation_years, osse.test_years])
-    parts = [slice(int(a) * per_year, int(b) * per_year) for a, b in pairwise(edges)]
+    per_year = config.per_year
+    shares = shares_of(thetao.sizes["time"] // per_year, config.osse)
+    used = (shares.train, shares.validation, shares.test)
+    parts = [slice(years.start * per_year, years.stop * per_year) for years in used]
     return Control(grid, thetao, *parts)
-
-
-def _require_enough_years(available: int, config: Config) -> int:
-    """The number of training years.
-
-    Raises:
-        ConfigError: fewer years are there than are wanted.
-    """
-    osse = config.osse
-    held_out = osse.validation_years + osse.test_years
-    train = available - held_out if osse.train_years is None else osse.train_years
-    if train < 1 or train + held_out > available:
-        raise ConfigError(
-            f"the control simulation has {available} years, expected at least "
-            f"{max(train, 1) + held_out} (train, validation, test); lower osse.*_years"
-        )
-    return train
 
 
 @contextmanager

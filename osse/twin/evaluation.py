@@ -13,16 +13,20 @@ import torch
 import osse.twin.report
 from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.assimilation.cycle import Analyser
+from deepda.assimilation.members import Members
 from deepda.base.files import write_whole
 from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
+from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
 from deepda.reports.about import what_was_run
+from deepda.reports.members import members_section
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
 from osse.twin.increments import INCREMENTS, across_land, single_observations
+from osse.twin.members import member_statistics
 from osse.twin.scores import scores_of
 from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
 
@@ -39,6 +43,7 @@ def evaluate(
     clock: Clock,
     progress: Progress,
     more: Mapping[str, Any],
+    members: Members | None,
 ) -> dict[str, Any]:
     """Cycle the analyser and the baselines through a twin; write fields, scores and report."""
     about = {
@@ -51,6 +56,10 @@ def evaluate(
         if (output / "checkpoint" / MODEL).exists()
         else "of another run",
     }
+    oi = oi.to(device_of(config))
+    if members is not None:
+        about["members"] = json.dumps(members.about())
+        progress.note(members.summary(len(twin.windows) // config.per_year))
     ocean = torch.from_numpy(twin.space.grid.ocean)
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)
@@ -59,7 +68,7 @@ def evaluate(
     milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
         milliseconds["analysis"] = analyse(
-            twin, analyser, output / "analysis.nc", about, progress, "Cycling", full=True
+            twin, analyser, output / "analysis.nc", about, progress, "Cycling", True, members
         )
     with clock.stage("baselines"):
         methods: dict[str, Analyser] = {
@@ -73,6 +82,12 @@ def evaluate(
             milliseconds[name] = analyse(twin, methods[name], path, about, progress, title, full=False)
     with clock.stage("score"):
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
+    sections = []
+    if members is not None:
+        with clock.stage("members"):
+            found = member_statistics(twin, output, config.osse.spinup, progress)
+            scores["members"] = found.scores()
+            sections.append(members_section(found, scores["members"], config.per_year))
     both: dict[str, Analyser] = {"analysis": analyser, "oi": oi}
     with clock.stage("increments"):
         write_whole(output / INCREMENTS, single_observations(both, twin.space).to_netcdf)
@@ -88,7 +103,8 @@ def evaluate(
     with clock.stage("report"):
         span = twin.windows
         years = f"{span.year[0]}-{span.year[-1]}, as the observing system was then"
-        osse.twin.report.write(twin.space, scores, observed, what_was_run(config, years), output)
+        about = what_was_run(config, years)
+        osse.twin.report.write(twin.space, scores, observed, about, output, sections)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     text = json.dumps(scores, indent=1) + "\n"

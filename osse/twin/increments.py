@@ -79,14 +79,15 @@ def across_land(methods: Mapping[str, Analyser], space: StateSpace) -> dict[str,
 
 def increment(method: Analyser, space: StateSpace, cell: tuple[int, int, int]) -> NDArray[np.float32]:
     """(L, Y, X) K, of one observation at a cell; NaN on land."""
-    precision = torch.zeros(1, *space.grid.shape)
-    precision[(0, *cell)] = float(space.scale[cell] / ERROR) ** 2
     with torch.inference_mode():
-        season = torch.tensor([0])
-        background = method.forecast(method.first_guess(1), season)
-        value = background.mean + MISFIT / torch.from_numpy(space.scale)
+        first = method.first_guess(1)
+        precision = torch.zeros_like(first.mean)
+        precision[(0, *cell)] = float(space.scale[cell] / ERROR) ** 2
+        season = torch.tensor([0], device=precision.device)
+        background = method.forecast(first, season)
+        value = background.mean + MISFIT / torch.from_numpy(space.scale).to(precision.device)
         observed = Observations(value, precision, season, space.climatology.per_year)
-        change = (method.analyse(background, observed).mean - background.mean)[0].numpy()
+        change = (method.analyse(background, observed).mean - background.mean)[0].cpu().numpy()
     return np.where(space.grid.ocean, change * space.scale, np.nan).astype(np.float32)
 
 

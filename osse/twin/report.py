@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ def write(
     superobservations: np.ndarray,
     about: Mapping[str, str],
     output: Path,
+    more: Sequence[Section],
 ) -> Path:
     """`report.html` and the figures beside it, from the files of a run.
 
@@ -47,6 +48,7 @@ def write(
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
         about: what was run.
         output: folder of the run.
+        more: sections that follow the uncertainty.
     """
     fields = open_fields(output)
     sections = [
@@ -54,6 +56,7 @@ def write(
         _maps(fields, space, superobservations),
         _variability(fields, space),
         _uncertainty(fields, space, scores),
+        *more,
         _increments(space, scores, output / INCREMENTS),
         _learning(scores),
     ]
@@ -259,7 +262,7 @@ def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Sectio
                 f"increment_{place.lower().replace(' ', '_')}",
                 map_panels(panels, space.grid, level=level, columns=2),
                 f"{place}: what one observation 1 K above climatology does at {depth:.0f} m. The shape "
-                "is that of the error of a background which knows nothing but climatology.",
+                "is that of the error of a background that is climatology.",
                 wide=True,
             )
         )

@@ -19,7 +19,8 @@ from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import windows
 from deepda.networks.build import device_of, require_equal_longitudes
 from deepda.networks.trainable import TrainableAnalyser
-from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint, save_errors
+from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
+from deepda.runs.error_samples import save_error_samples
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, saved_config
@@ -27,6 +28,7 @@ from deepda.settings.schema import Config, InnovationGenerator
 from deepda.training.trainer import LEARNING, STATE, Recipe
 from osse.twin.control_years import Control, grid_of_water, require_control
 from osse.twin.evaluation import evaluate
+from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
 from osse.twin.training import TwinTraining, twin_training
 from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network, require_synthetic
@@ -62,7 +64,10 @@ def run(config: Config, output: Path, notes: Sequence[str] = ()) -> dict[str, An
                     training.years, training.anomalies, output / "checkpoint", progress
                 )
             twin = twin_of_test_years(config, training.control, training.space)
-        return evaluate(twin, trained, oi, config, output, clock, progress, {"history": history})
+        members = members_of(config, output, training.space)
+        return evaluate(
+            twin, trained, oi, config, output, clock, progress, {"history": history}, members
+        )
 
 
 def require_usable(config: Config, folder: RunFolder) -> None:
@@ -87,7 +92,7 @@ def is_finished(folder: RunFolder, config: Config) -> bool:
     """Whether the run is there, scored with the same settings; says so."""
     if not (folder.path / CONFIG_FILE).exists():
         return False
-    return folder.nothing_to_do(*_settings(folder, config, lambda section: section not in FREE))
+    return folder.nothing_to_do(*_settings(folder, config, lambda key: _section(key) not in FREE))
 
 
 def require_same_settings(config: Config, folder: RunFolder) -> None:
@@ -102,18 +107,27 @@ def require_same_settings(config: Config, folder: RunFolder) -> None:
     if not (folder.path / CONFIG_FILE).exists():
         return
     if any((folder.path / name).exists() for name in ("checkpoint", STATE, LEARNING)):
-        folder.require_same(*_settings(folder, config, lambda section: section not in FREE))
+        folder.require_same(*_settings(folder, config, _trains))
     elif (folder.path / "control.nc").exists():
-        folder.require_same(*_settings(folder, config, lambda section: section in OF_CONTROL))
+        folder.require_same(*_settings(folder, config, lambda key: _section(key) in OF_CONTROL))
 
 
 def _settings(
     folder: RunFolder, config: Config, counts: Callable[[str], bool]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings by dotted key, there and asked for, of the sections that count."""
+    """Settings by dotted key, there and asked for, those that count."""
     both = (flat_settings(saved_config(folder.path)), flat_settings(config))
-    there, asked = ({k: v for k, v in flat.items() if counts(k.split(".")[0])} for flat in both)
+    there, asked = ({k: v for k, v in flat.items() if counts(k)} for flat in both)
     return there, asked
+
+
+def _section(key: str) -> str:
+    return key.split(".")[0]
+
+
+def _trains(key: str) -> bool:
+    """Whether weights may depend on a setting; members are made of them afterwards."""
+    return _section(key) not in FREE and key != "osse.members"
 
 
 def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[str, Any]:
@@ -134,7 +148,8 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
             other = _another_truth(truth, config, space, output, progress)
         with clock.stage("baselines"):
             oi = tuned_interpolation_of(run, config, output / "cache", progress)
-        return evaluate(other, analyser, oi, config, output, clock, progress, {"run": str(run)})
+        members = members_of(config, run, space)
+        return evaluate(other, analyser, oi, config, output, clock, progress, {"run": str(run)}, members)
 
 
 def prepared_truth(paths: list[Path], config: Config, output: Path, progress: Progress) -> Path:
@@ -211,9 +226,9 @@ def _train(
         analyser, history = setup.train(Recipe.of(config.training), progress, output)
     with clock.stage("sample background errors"):
         samples, seed = config.training.error_samples, config.training.seed
-        errors = setup.complete(analyser, samples, seed, progress)
-    if errors is not None:
-        save_errors(errors, space.grid, checkpoint)
+        completed = setup.complete(analyser, samples, seed, progress)
+    if completed.samples is not None:
+        save_error_samples(completed.samples, space.grid, checkpoint)
     about = {"generator": vars(config.generator), "history": history, "seed": config.seed}
     save_checkpoint(checkpoint, analyser, space, about)
     (output / STATE).unlink(missing_ok=True)

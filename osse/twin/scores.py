@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,26 @@ from deepda.assimilation.state import StateSpace
 from deepda.geometry.grid import Grid
 from deepda.verification import (
     REGIONS,
+    VerificationError,
+    WindowSums,
+    coverage_of,
     crps_gaussian,
     desroziers,
-    interval_coverage,
+    errors,
     ocean_weights,
     pit_histogram,
     region_weights,
-    score_table,
-    spread_skill,
-    standardised_error_variance,
+    require_same_grid,
+    require_same_times,
+    rmse_of,
+    spread_moments,
+    spread_over_error,
     weighted_mean,
     zonal_spectrum,
 )
 
+OBSERVED = "observations"  # superobservations, scored as a method
+METHODS = ("analysis", "background", "climatology", "persistence", "oi", OBSERVED)
 SEGMENT = 16  # cells of a zonal stretch for spectra: 64 degrees on a 4-degree grid
 
 
@@ -44,7 +52,7 @@ def open_fields(output: Path) -> dict[str, xr.DataArray]:
 
 
 def scores_of(
-    output: Path, space: StateSpace, superobservations: np.ndarray, errors: np.ndarray, spinup: int
+    output: Path, space: StateSpace, superobservations: np.ndarray, stated: np.ndarray, spinup: int
 ) -> dict[str, Any]:
     """RMSE of all methods, reliability of the analysis, spectra; see `scores.json`.
 
@@ -52,56 +60,108 @@ def scores_of(
         output: folder of the run.
         space: grid and climatology.
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
-        errors: of these, K.
+        stated: errors of these, K.
         spinup: windows that do not count.
+
+    Raises:
+        VerificationError: nothing left after spin-up, other times or places, missing values.
     """
     fields = open_fields(output)
-    weights = ocean_weights(space.grid)
-    truth = fields["truth"]
-    observed = truth.copy(data=superobservations)
-    names = ("analysis", "background", "climatology", "persistence", "oi")
-    candidates = {name: fields[name] for name in names if name in fields} | {"observations": observed}
-    table = score_table(truth, candidates, weights, spinup)
+    count = fields["truth"].sizes["time"]
+    if not 0 <= spinup < count:
+        raise VerificationError(
+            f"a spin-up of {spinup} windows found, expected 0..{count - 1} of {count}; "
+            "write osse.spinup=N"
+        )
     after = {name: field.isel(time=slice(spinup, None)) for name, field in fields.items()}
-    return table | {
-        "reliability": reliability(after, weights, space.grid)
-        | {"desroziers": consistency(after, observed[spinup:], errors[spinup:])},
+    truth = after["truth"]
+    observed = truth.copy(data=superobservations[spinup:])
+    sums = sums_of(after | {OBSERVED: observed}, space.grid)
+    return {
+        "rmse": {name: _rmse(one) for name, one in sums.items()},
+        "rmse_unit": "K",
+        "depth_m": [float(depth) for depth in truth["depth"].values],
+        "spinup_windows": spinup,
+        "scored_windows": count - spinup,
+        "scored_from": str(truth["time"].values[0]),
+        "scored_to": str(truth["time"].values[-1]),
+        "reliability": reliability(after, sums, space.grid)
+        | {"desroziers": consistency(after, observed, stated[spinup:])},
         "spectral_ratio": spectra(after, space),
     }
 
 
-def reliability(fields: dict[str, xr.DataArray], weights: xr.DataArray, grid: Grid) -> dict[str, Any]:
-    """How honest the stated spread is: by depth and over all; see `deepda.verification`."""
+def sums_of(fields: Mapping[str, xr.DataArray], grid: Grid) -> dict[str, xr.Dataset]:
+    """Sums of the errors of each method by window, region of REGIONS and depth.
+
+    Superobservations are scored in the cells that have one; of the analysis there are the sums of its
+    stated spread too.
+
+    Args:
+        fields: (time, depth, lat, lon) degC by name, `stddev` (K) and the truth among them.
+    """
+    truth, stddev = fields["truth"], fields["stddev"]
+    boxes = [region_weights(grid, box) for box in REGIONS.values()]
+    weights = xr.concat(boxes, "region").assign_coords(region=list(REGIONS))
+    sums = {}
+    for name in (name for name in METHODS if name in fields):
+        field = fields[name]
+        require_same_grid(field, truth)
+        require_same_times(field, truth)
+        one = WindowSums(weights, partial=name == OBSERVED)
+        for step, time in enumerate(truth["time"].values):
+            values = errors(field[step].values, truth[step].values)
+            if name == "analysis":
+                values |= spread_moments(values["error"], stddev[step].values)
+            one.add(time, values)
+        sums[name] = one.result()
+    return sums
+
+
+def _rmse(sums: xr.Dataset) -> dict[str, Any]:
+    """Over the ocean, K; None in a level without a value."""
+    levels = rmse_of(sums).sel(region="global").values
+    number = float(rmse_of(sums, ()).sel(region="global"))
+    return {
+        "all": number if np.isfinite(number) else None,
+        "by_depth": [float(level) if np.isfinite(level) else None for level in levels],
+    }
+
+
+def reliability(
+    fields: Mapping[str, xr.DataArray], sums: Mapping[str, xr.Dataset], grid: Grid
+) -> dict[str, Any]:
+    """How honest the stated spread is: by depth and over all; see `deepda.verification`.
+
+    `standardised_error_variance` is the mean of (error / spread)^2: 1 is right, and unlike the ratio of
+    spread and error the spread must be right place by place.
+    """
     error = (fields["analysis"] - fields["truth"]).load()
-    stddev = fields["stddev"].load()
+    stddev, weights, mine = fields["stddev"].load(), ocean_weights(grid), sums["analysis"]
+    regions = spread_over_error(mine, ())
     crps = crps_gaussian(fields["analysis"], stddev, fields["truth"])
+    coverage = coverage_of(mine, ()).sel(region="global")
     result = {
         "spread_skill": {
-            "all": float(spread_skill(stddev, error, weights)),
-            "by_depth": _numbers(spread_skill(stddev, error, weights, keep=("depth",))),
+            "all": float(regions.sel(region="global")),
+            "by_depth": _numbers(spread_over_error(mine).sel(region="global")),
             "by_region": {
-                name: float(spread_skill(stddev, error, region_weights(grid, box)))
-                for name, box in REGIONS.items()
+                str(name): float(regions.sel(region=name))
+                for name in regions["region"].values
                 if name != "global"
             },
         },
         "standardised_error_variance": {
-            "by_depth": _numbers(standardised_error_variance(error, stddev, weights, keep=("depth",)))
+            "by_depth": _numbers(weighted_mean((error / stddev) ** 2, weights, keep=("depth",)))
         },
-        "coverage": {
-            str(level): float(share)
-            for level, share in zip(
-                (0.5, 0.9), interval_coverage(error, stddev, weights).values, strict=True
-            )
-        },
+        "coverage": {str(level): float(coverage.sel(level=level)) for level in coverage["level"].values},
         "pit": [round(float(share), 4) for share in pit_histogram(error, stddev, weights)],
         "crps_analysis": float(weighted_mean(crps, weights)),
     }
     if "oi" in fields:
-        miss = (fields["oi"] - fields["truth"]).load()
-        constant = weighted_mean(miss**2, weights, keep=("depth",)) ** 0.5
         # The baseline is given the best constant spread of each layer, known only afterwards.
-        crps = crps_gaussian(fields["oi"], constant.broadcast_like(miss), fields["truth"])
+        constant = rmse_of(sums["oi"]).sel(region="global", drop=True).broadcast_like(error)
+        crps = crps_gaussian(fields["oi"], constant, fields["truth"])
         result["crps_oi_with_its_own_rmse_as_spread"] = float(weighted_mean(crps, weights))
     return result
 
@@ -162,11 +222,6 @@ def season_of(field: xr.DataArray, space: StateSpace) -> np.ndarray:
 def anomaly_of(field: xr.DataArray, space: StateSpace) -> xr.DataArray:
     """(time, depth, lat, lon) K from the climatology of the space."""
     return field - space.climatology.mean[season_of(field, space)]
-
-
-def box_mean(field: xr.DataArray, grid: Grid, weights: xr.DataArray) -> xr.DataArray:
-    """(time) mean of a field over weighted cells."""
-    return weighted_mean(field, weights, keep=("time",))
 
 
 def _numbers(line: xr.DataArray) -> list[float]:

@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser, Nothing, Observations, cycle, filtered, run_cycle
+from deepda.assimilation.members import Members, batch_of
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import SuperObs, superobs
 from deepda.base.files import write_whole
@@ -76,9 +77,14 @@ class Twin:
             for step, season in enumerate(self.windows.season)
         ]
 
-    def observations(self, step: int, device: torch.device) -> Observations:
-        """The superobservations of a window, as an Analyser reads them."""
-        return self.space.observations(self.found[step], int(self.windows.season[step]), device)
+    def observations(
+        self, step: int, device: torch.device, members: Members | None = None
+    ) -> Observations:
+        """The superobservations of a window, with those of the members, as an Analyser reads them."""
+        seen = self.space.observations(self.found[step], int(self.windows.season[step]))
+        if members is not None:
+            seen = members.observed(seen, self.windows.start[step])
+        return seen.to(device)
 
 
 def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, Mapping[str, ErrorModel]]:
@@ -178,6 +184,7 @@ def analyse(
     progress: Progress,
     title: str,
     full: bool,
+    members: Members | None = None,
 ) -> float:
     """Cycle an analyser through the twin into a file; returns the milliseconds a cycle.
 
@@ -187,17 +194,25 @@ def analyse(
         attributes: global attributes of the file.
         progress, title: told as `title`.
         full: write background, spread and influence beside the analysis.
+        members: written beside the analysis.
     """
     variables = ("thetao", "thetao_background", "thetao_stddev", "thetao_observation_influence")
     space, steps = twin.space, len(twin.windows)
     written = variables if full else variables[:1]
-    writer = AnalysisWriter(path, space.grid, twin.windows, variables=written, attributes=attributes)
+    writer = AnalysisWriter(
+        path,
+        space.grid,
+        twin.windows,
+        variables=written,
+        members=batch_of(members) - 1,
+        attributes=attributes,
+    )
     with torch.inference_mode(), in_background(writer) as out:
-        first = analyser.first_guess(1)
-        windows = (twin.observations(step, first.mean.device) for step in range(steps))
+        first = analyser.first_guess(batch_of(members))
+        windows = (twin.observations(step, first.mean.device, members) for step in range(steps))
         made = Stopwatch(cycle(analyser, first, windows))
         results = filtered(progress.track(made, title, total=steps))
-        run_cycle(results, ResultWriter(out, written, space, twin.windows.season), Nothing())
+        run_cycle(results, ResultWriter(out, written, space, twin.windows, members), Nothing())
     return 1e3 * made.seconds / steps
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle, inferred
 from deepda.assimilation.state import StateSpace
+from deepda.networks.trainable import CycleErrors
 from deepda.observations.synthetic import GriddedNetwork, observe_gridded
 from osse.twin.control_years import Control
 
@@ -49,33 +50,21 @@ class ValidationYears:
             self.space.climatology.per_year,
         )
 
-    def rmse(self, analyser: Analyser) -> float:
-        """Error of the analyses after spin-up, volume-weighted, K."""
-        volume = self.space.grid.volume / self.space.grid.volume.sum()
-        return float(np.sqrt((volume * self.mean_square_error(analyser)).sum()))
-
-    def error_over_spread(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L) root mean square error of the analyses over that of their spread, volume-weighted."""
+    def errors(self, analyser: Analyser) -> CycleErrors:
+        """Errors of an analyser after the spin-up, in one cycle through the years."""
         error, spread = np.zeros((2, *self.space.grid.shape))
         for step, analysis in self._analyses(analyser):
             error += self._square(analysis.mean[0].cpu() - self.truth[step])
             spread += self._square(analysis.spread[0].cpu())
-        volume = self.space.grid.volume
-        spread_of_layer = (volume * spread).sum((1, 2))
+        volume, windows = self.space.grid.volume, len(self.truth) - self.spinup
+        by_layer, spread_of_layer = ((volume * square).sum((1, 2)) for square in (error, spread))
         wet = spread_of_layer > 0
-        ratio = (volume * error).sum((1, 2)) / np.where(wet, spread_of_layer, 1)
-        return np.where(wet, np.sqrt(ratio), 1.0)
-
-    def error_stddev(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L, Y, X) root mean square error of the analyses, in climatological standard deviations."""
-        return np.sqrt(self.mean_square_error(analyser)) / self.space.scale
-
-    def mean_square_error(self, analyser: Analyser) -> NDArray[np.float64]:
-        """(L, Y, X) K2, over the windows after spin-up."""
-        total = np.zeros(self.space.grid.shape)
-        for step, analysis in self._analyses(analyser):
-            total += self._square(analysis.mean[0].cpu() - self.truth[step])
-        return total / (len(self.truth) - self.spinup)
+        ratio = by_layer / np.where(wet, spread_of_layer, 1)
+        return CycleErrors(
+            float(np.sqrt(by_layer.sum() / volume.sum() / windows)),
+            np.sqrt(error / windows) / self.space.scale,
+            np.where(wet, np.sqrt(ratio), 1.0),
+        )
 
     def _analyses(self, analyser: Analyser) -> Iterator[tuple[int, StateEstimate]]:
         """(step, analysis) of the windows after spin-up."""

@@ -1,4 +1,4 @@
-"""The cheap baselines: no cell learns anything from another.
+"""The cheap baselines: an observation changes its own cell only.
 
 Units of the climatological standard deviation; shape suffixes as in `deepda.assimilation.cycle`.
 """
@@ -22,8 +22,8 @@ def climatology_estimate(ocean_LYX: Tensor, batch: int) -> StateEstimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Climatology:
-    """The seasonal cycle of the control simulation, whatever was observed.
+class _Cellwise:
+    """A baseline that begins from climatology.
 
     Attributes:
         ocean: (L, Y, X) bool, true where there is water.
@@ -34,6 +34,10 @@ class Climatology:
     def first_guess(self, batch: int) -> StateEstimate:
         """Anomaly zero with the climatological spread."""
         return climatology_estimate(self.ocean, batch)
+
+
+class Climatology(_Cellwise):
+    """The seasonal cycle of the control simulation, whatever was observed."""
 
     def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """Anomaly zero again."""
@@ -45,8 +49,7 @@ class Climatology:
         return background
 
 
-@dataclass(frozen=True, eq=False)
-class Persistence:
+class Persistence(_Cellwise):
     """What was last seen in a cell stays there.
 
     The forecast is the previous analysis, undamped. The analysis inserts an observation in its own
@@ -54,16 +57,7 @@ class Persistence:
     1 / (1 + R), so that an exact value replaces the background and a poor one hardly counts.
     That is optimal interpolation without any correlation; its spread is sqrt(R / (1 + R)) where
     something was seen and climatological in each forecast.
-
-    Attributes:
-        ocean: (L, Y, X) bool, true where there is water.
     """
-
-    ocean: Tensor
-
-    def first_guess(self, batch: int) -> StateEstimate:
-        """Anomaly zero with the climatological spread."""
-        return climatology_estimate(self.ocean, batch)
 
     def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """The previous analysis with the climatological spread, as its weights assume."""

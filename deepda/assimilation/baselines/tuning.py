@@ -6,8 +6,11 @@ volume-weighted analysis error in K after a spin-up:
 1. the inflation, at each radius (all inflations at once, as members of one batch);
 2. the same at each depth scale, with the best radius;
 3. inflation up and down by a factor, of all layers and of three depth groups;
-4. the factors that helped, together. The best candidate of 3 and 4 is taken, and its measured
-   analysis error becomes the spread.
+4. the factors that helped, together.
+
+The best candidate of all is taken, and its measured analysis error becomes the spread. While candidates
+are ranked, analyses are solved to a residual of RANKING. All inflations of a step are cycled as members
+of one batch, so that the covariance of the observed cells of a window is cut out once for them.
 
 Neither test years nor anything fitted on them enters.
 """
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +32,7 @@ from deepda.geometry.grid import Grid
 
 GROUP_BOUNDS = (25.0, 200.0)  # m: mixed layer, thermocline, below
 STEP = 1.5  # factor on the inflation in the last search
+RANKING = 1e-2  # residual of the solver; candidates differ by more
 OWN_SHARE = 0.5  # of a cell's own error variance in the spread, the rest is its layer's mean
 
 
@@ -83,7 +88,7 @@ def tune(
 
     Raises:
         ValueError: no window is left after the spin-up.
-        CovarianceError: see `LocalCovariance.fit`.
+        CovarianceError: see `SampleCovariance.fit`.
     """
     return _Search(anomalies, grid, validation, candidates or Candidates()).run()
 
@@ -111,6 +116,14 @@ def mean_square_error(analyser: OptimalInterpolation, validation: Validation, ba
     return (total / scored).where(analyser.ocean, 0.0)
 
 
+class _Best(NamedTuple):
+    """The best candidate so far: its trial, analyser, and square errors (L, Y, X)."""
+
+    trial: Trial
+    analyser: OptimalInterpolation
+    square: Tensor
+
+
 class _Search:
     def __init__(
         self,
@@ -129,53 +142,51 @@ class _Search:
         kelvin = validation.stddev.where(volume > 0, 0.0)
         self.weight = volume * kelvin.square()
         self.trials: list[Trial] = []
+        self.best: _Best | None = None
 
     def run(self) -> Tuned:
         radii, depths = self.candidates.radius_km, self.candidates.depth_scale_m
         for radius in radii:
-            self._try_reach(radius, depths[0])
+            best = self._try_reach(radius, depths[0])
         for depth in depths[1:]:
-            self._try_reach(self._best.radius_km, depth)
-        best = self._best
-        analyser = self._fit(best.radius_km, best.depth_scale_m)
-        return Tuned(self._refine(analyser, best), self.trials)
+            best = self._try_reach(best.trial.radius_km, depth)
+        best = self._refine(best)
+        inflation = torch.tensor(best.trial.inflation)[None]
+        chosen = best.analyser.with_inflation(inflation)
+        return Tuned(replace(chosen, error_stddev=self._pooled(best.square)), self.trials)
 
-    @property
-    def _best(self) -> Trial:
-        return min(self.trials, key=lambda trial: trial.rmse)
-
-    def _fit(self, radius_km: float, depth_scale_m: float) -> OptimalInterpolation:
-        return OptimalInterpolation.fit(self.anomalies, self.grid, radius_km, depth_scale_m, 1.0)
-
-    def _try_reach(self, radius_km: float, depth_scale_m: float) -> None:
+    def _try_reach(self, radius_km: float, depth_scale_m: float) -> _Best:
         inflation = torch.tensor(self.candidates.inflation)[:, None].expand(-1, self.grid.shape[0])
-        analyser = self._fit(radius_km, depth_scale_m)
-        self._score(analyser, inflation, Trial(radius_km, depth_scale_m, (), np.inf))
+        fitted = OptimalInterpolation.fit(self.anomalies, self.grid, radius_km, depth_scale_m, 1.0)
+        self._score(fitted, inflation, Trial(radius_km, depth_scale_m, (), np.inf))
+        assert self.best is not None
+        return self.best
 
-    def _score(
-        self, analyser: OptimalInterpolation, inflation: Tensor, at: Trial
-    ) -> tuple[Tensor, Tensor]:
-        """Record inflations (A, L) `at` a reach; their rmse (A) K and square errors (A, L, Y, X)."""
-        square = mean_square_error(analyser.with_inflation(inflation), self.validation, len(inflation))
-        rmse = (self.weight * square).sum(dim=(1, 2, 3)).sqrt()
-        for factors, score in zip(inflation.tolist(), rmse.tolist(), strict=True):
-            self.trials.append(replace(at, inflation=tuple(factors), rmse=score))
-        return rmse, square
+    def _score(self, analyser: OptimalInterpolation, inflation: Tensor, at: Trial) -> Tensor:
+        """Record inflations (A, L) `at` a reach, and keep the best; returns their rmse (A), K."""
+        ranking = replace(analyser.with_inflation(inflation), tolerance=RANKING)
+        squares = mean_square_error(ranking, self.validation, len(inflation))
+        rmse = (self.weight * squares).sum(dim=(1, 2, 3)).sqrt()
+        for factors, score, square in zip(inflation.tolist(), rmse.tolist(), squares, strict=True):
+            trial = replace(at, inflation=tuple(factors), rmse=score)
+            self.trials.append(trial)
+            if self.best is None or score < self.best.trial.rmse:
+                self.best = _Best(trial, analyser, square.clone())
+        return rmse
 
-    def _refine(self, analyser: OptimalInterpolation, best: Trial) -> OptimalInterpolation:
+    def _refine(self, start: _Best) -> _Best:
         """Steps 3 and 4 of the module, from the best trial so far."""
-        start = torch.tensor(best.inflation)
-        groups = self._groups()
-        factors = torch.cat([torch.ones_like(start)[None], STEP**groups, STEP**-groups])
-        rmse, _ = self._score(analyser, start * factors, best)
-        up, down = rmse[1:].chunk(2)
-        choice = torch.stack([rmse[:1].expand_as(up), up, down]).argmin(dim=0)
-        together = start * STEP ** (torch.tensor([0.0, 1.0, -1.0])[choice][:, None] * groups).sum(dim=0)
-        finalists = torch.stack([together, start * factors[rmse.argmin()]])
-        rmse, square = self._score(analyser, finalists, best)
-        winner = int(rmse.argmin())
-        chosen = analyser.with_inflation(finalists[winner][None])
-        return replace(chosen, error_stddev=self._pooled(square[winner]))
+        inflation, groups = torch.tensor(start.trial.inflation), self._groups()
+        factors = torch.cat([STEP**groups, STEP**-groups])
+        up, down = self._score(start.analyser, inflation * factors, start.trial).chunk(2)
+        same = torch.full_like(up, start.trial.rmse)
+        choice = torch.stack([same, up, down]).argmin(dim=0)
+        steps = torch.tensor([0.0, 1.0, -1.0])[choice]
+        if steps.count_nonzero() > 1:  # one alone, or none, was scored already
+            together = inflation * STEP ** (steps[:, None] * groups).sum(dim=0)
+            self._score(start.analyser, together[None], start.trial)
+        assert self.best is not None
+        return self.best
 
     def _groups(self) -> Tensor:
         """(G, L) 1 where a layer belongs: all layers, then each depth group that has any."""

@@ -1,8 +1,7 @@
-"""The background errors beside a checkpoint: kept exactly, refused when broken, and taken up again."""
+"""The samples of background errors beside a checkpoint: exact, refused when broken, used again."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,76 +21,93 @@ from test_analyser_laws import (
     statics_of,
 )
 
-from deepda.assimilation import local_covariance
-from deepda.assimilation.local_covariance import CovarianceError, covariance_of, require_sample_room
+from deepda.assimilation.sample_covariance import background_error_covariance
+from deepda.assimilation.samples import Samples
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.innovation import InnovationAnalyser
-from deepda.runs.checkpoint import ERRORS_FILE, load_errors, save_checkpoint, save_errors
+from deepda.runs.checkpoint import ERRORS_FILE, save_checkpoint
+from deepda.runs.error_samples import load_error_samples, save_error_samples
 from deepda.runs.open import load_analyser
 from deepda.settings.schema import InnovationGenerator
 
-Samples = NDArray[np.float16]
 GENERATOR = InnovationGenerator("innovation", hidden=4, levels=1, patterns=3, solver_iterations=30)
 
 
-def drawn_errors(grid: Grid, seed: int = 2, number: int = 6) -> Samples:
+def drawn_errors(grid: Grid) -> NDArray[np.float16]:
     """Noise in water, zero on land."""
-    errors = np.random.default_rng(seed).standard_normal((number, *grid.shape))
+    errors = np.random.default_rng(2).standard_normal((6, *grid.shape))
     return (errors * grid.ocean).astype(np.float16)
 
 
-@pytest.mark.parametrize("short_of", [0, 1])
-def test_room_is_refused_before_errors_are_sampled_as_it_is_after(
-    grid: Grid, short_of: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    matrix = covariance_of(drawn_errors(grid), grid).matrix
-    needed = matrix.data.nbytes + matrix.indices.nbytes
-    monkeypatch.setattr(local_covariance, "LARGEST", needed - short_of)
-    for attempt in (lambda: require_sample_room(grid), lambda: covariance_of(drawn_errors(grid), grid)):
-        with pytest.raises(CovarianceError, match="cells needs") if short_of else nullcontext():
-            attempt()
+def saved(grid: Grid, folder: Path) -> Samples:
+    samples = Samples.of(drawn_errors(grid), grid)
+    save_error_samples(samples, grid, folder)
+    return samples
 
 
-def test_errors_come_back_as_they_were_saved(grid: Grid, tmp_path: Path) -> None:
-    errors = drawn_errors(grid)
-    on_land = np.where(grid.ocean, errors, np.float16(9))
-    save_errors(on_land, grid, tmp_path / "new")
-    found = load_errors(tmp_path / "new", grid)
-    assert found is not None and found.dtype == np.float16
-    assert np.array_equal(found, errors)
+def test_samples_come_back_as_they_were_saved_one_byte_a_value(grid: Grid, tmp_path: Path) -> None:
+    samples = saved(grid, tmp_path / "new")
+    found = load_error_samples(tmp_path / "new", grid)
+    assert found is not None and found.codes.dtype == torch.int8
+    assert torch.equal(found.codes, samples.codes) and torch.equal(found.scale, samples.scale)
     assert [file.name for file in (tmp_path / "new").iterdir()] == [ERRORS_FILE]
 
 
+def test_a_run_of_the_first_version_has_the_same_samples(grid: Grid, tmp_path: Path) -> None:
+    """Its file holds the fields in water, float16, in the order of the grid."""
+    errors = drawn_errors(grid)
+    tensors = {"errors": torch.from_numpy(np.ascontiguousarray(errors[:, grid.ocean]))}
+    save_file(tensors, tmp_path / ERRORS_FILE, metadata={"grid": grid.checksum})
+    found, expected = load_error_samples(tmp_path, grid), Samples.of(errors, grid)
+    assert found is not None
+    assert torch.equal(found.codes, expected.codes) and torch.equal(found.scale, expected.scale)
+
+
 def test_where_none_were_saved_there_are_none(grid: Grid, tmp_path: Path) -> None:
-    assert load_errors(tmp_path, grid) is None
+    assert load_error_samples(tmp_path, grid) is None
 
 
 def test_a_broken_file_is_refused(grid: Grid, tmp_path: Path) -> None:
-    save_errors(drawn_errors(grid), grid, tmp_path)
+    saved(grid, tmp_path)
     whole = (tmp_path / ERRORS_FILE).read_bytes()
     for broken in (whole[: len(whole) // 2], b"", b"not tensors"):
         (tmp_path / ERRORS_FILE).write_bytes(broken)
         with pytest.raises(CheckpointError, match=r"is broken .*; restore it or train again"):
-            load_errors(tmp_path, grid)
+            load_error_samples(tmp_path, grid)
 
 
 def test_errors_of_a_coast_with_one_cell_moved_are_refused(grid: Grid, tmp_path: Path) -> None:
     ocean = grid.ocean.copy()
     ocean[tuple(np.argwhere(ocean)[5])] = False
     ocean[tuple(np.argwhere(~grid.ocean)[3])] = True
-    save_errors(drawn_errors(grid), grid, tmp_path)
+    saved(grid, tmp_path)
     with pytest.raises(CheckpointError, match=rf"of grid {grid.checksum}, expected .*train again"):
-        load_errors(tmp_path, replace(grid, ocean=ocean))
+        load_error_samples(tmp_path, replace(grid, ocean=ocean))
+
+
+@pytest.mark.parametrize("spoilt", ["cells", "type", "scale"])
+def test_samples_that_contradict_the_grid_or_themselves_are_refused(
+    grid: Grid, tmp_path: Path, spoilt: str
+) -> None:
+    codes, scale = torch.zeros(int(grid.ocean.sum()), 4, dtype=torch.int8), torch.ones(grid.ocean.sum())
+    tensors = {
+        "cells": {"codes": codes[1:].clone(), "scale": scale[1:].clone()},
+        "type": {"codes": codes.float(), "scale": scale},
+        "scale": {"codes": codes, "scale": scale.index_fill(0, torch.tensor(3), torch.nan)},
+    }[spoilt]
+    save_file(tensors, tmp_path / ERRORS_FILE, metadata={"grid": grid.checksum})
+    with pytest.raises(CheckpointError, match=rf"expected {grid.ocean.sum()} cells, int8"):
+        load_error_samples(tmp_path, grid)
 
 
 def test_a_file_that_holds_something_else_is_refused(grid: Grid, tmp_path: Path) -> None:
     save_file({"weights": torch.zeros(3)}, tmp_path / ERRORS_FILE, metadata={"grid": grid.checksum})
-    with pytest.raises(CheckpointError, match=r"holds \['weights'\].*expected errors"):
-        load_errors(tmp_path, grid)
+    with pytest.raises(CheckpointError, match=r"holds \['weights'\].*expected codes"):
+        load_error_samples(tmp_path, grid)
 
 
 @pytest.fixture
@@ -116,10 +132,10 @@ def test_a_checkpoint_gives_the_analysis_of_what_was_saved(
     (grid, made), expected, found = trained, [], []
     ocean = torch.from_numpy(grid.ocean)
     background, observations = background_of(made, ocean), drawn(ocean, 3)
-    for errors in (None, drawn_errors(grid)):
+    for errors in (None, Samples.of(drawn_errors(grid), grid)):
         if errors is not None:
-            save_errors(errors, grid, tmp_path)
-            made.use_error_samples(covariance_of(errors, grid))
+            save_error_samples(errors, grid, tmp_path)
+            made.use_error_samples(background_error_covariance(errors, grid))
         again: Any = load_analyser(tmp_path, GENERATOR)[0]
         assert (again.sampled is None) == (errors is None) and not again.training
         expected.append(analysed(made, background, observations))

@@ -1,0 +1,170 @@
+"""The localised sample covariance as an operator on its samples, of which no matrix is made.
+
+    B v = sum_k e_k o rho (e_k o v),    rho = H H' between columns, times g between layers
+
+A product has two halves. Towards the nodes, the cells of a layer times their samples are summed around
+each node, and the layers are correlated there; from the nodes it goes back by the transpose. The
+samples of a block of rows are read once for all members of a batch. Work and memory grow linearly
+with the cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from deepda.assimilation.localisation import Localisation
+from deepda.assimilation.samples import Samples
+from deepda.assimilation.sparse import by_rows
+
+AT_ONCE = 2**16  # cells of a block; their samples are made floating together
+
+
+class SampleOperator:
+    """The covariance of all water cells.
+
+    Args:
+        samples: of the cells.
+        localisation: of the same cells, on the device of the samples.
+    """
+
+    def __init__(self, samples: Samples, localisation: Localisation) -> None:
+        self._samples, self._localisation = samples, localisation
+        self._whole = Rows.of(samples.codes, samples.scale, localisation)
+
+    def product(self, values: Tensor) -> Tensor:
+        """(B, n) of values (B, n)."""
+        return self._whole.from_nodes(self._whole.to_nodes(values))
+
+    def observed(self, cells: Tensor) -> ObservedRows:
+        """Copies of the rows of some cells, given by ascending numbers (m)."""
+        codes = self._samples.codes[cells].to(self._samples.scale)
+        own = Rows.of(codes, self._samples.scale[cells], self._localisation.part(cells))
+        return ObservedRows(self._whole, own)
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedRows:
+    """The covariance of observed cells with each other and with all.
+
+    Attributes:
+        whole: all rows.
+        own: those of the observed cells.
+    """
+
+    whole: Rows
+    own: Rows
+
+    def within(self, values: Tensor) -> Tensor:
+        """(B, m) of values (B, m)."""
+        return self.own.from_nodes(self.own.to_nodes(values))
+
+    def everywhere(self, values: Tensor) -> Tensor:
+        """(B, n) of values (B, m)."""
+        return self.whole.from_nodes(self.own.to_nodes(values))
+
+    def from_everywhere(self, values: Tensor) -> Tensor:
+        """(B, m) of values (B, n): the transpose of `everywhere`."""
+        return self.own.from_nodes(self.whole.to_nodes(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of the covariance, ready for products.
+
+    Attributes:
+        scale: (m) of the samples.
+        blocks: of the cells, in their order.
+        vertical: (L, L) correlation of the layers.
+    """
+
+    scale: Tensor
+    blocks: list[Block]
+    vertical: Tensor
+
+    @classmethod
+    def of(cls, codes: Tensor, scale: Tensor, localisation: Localisation) -> Rows:
+        """The rows of some cells.
+
+        Args:
+            codes, scale: (m, K) and (m), see `Samples`; codes of any type.
+            localisation: of these cells.
+        """
+        cells = torch.arange(len(scale), device=scale.device)
+        parts = zip(codes.split(AT_ONCE), cells.split(AT_ONCE), strict=True)
+        blocks = [Block.of(part, localisation.part(some)) for part, some in parts]
+        return cls(scale, blocks, localisation.vertical)
+
+    def to_nodes(self, values: Tensor) -> Tensor:
+        """(B, node x layer, sample) sums of values (B, m) around the nodes, their layers correlated."""
+        parts = zip(self.blocks, (values * self.scale).split(AT_ONCE, dim=1), strict=True)
+        sums = reduce(torch.add, (block.to_nodes(part) for block, part in parts))
+        layered = sums.view(-1, len(self.vertical), sums.shape[-1])
+        return (self.vertical @ layered).view(sums.shape)
+
+    def from_nodes(self, at_nodes: Tensor) -> Tensor:
+        """(B, m) what the nodes hold for these cells."""
+        return torch.cat([block.from_nodes(at_nodes) for block in self.blocks], dim=1) * self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The samples of some cells, and the nodes that each of them meets.
+
+    Attributes:
+        samples: (m, K) in units of their scale, int8 or floating.
+        pattern: (m, node x layer) sparse, zero: where each cell counts.
+        number: (m) of nodes of each cell.
+        weight: (entry of the pattern) of its cell at its node.
+        begin, cell, order: (node x layer + 1), (entry), (entry) the pattern by nodes: where the entries
+            of each begin, and their cells and places in `weight`.
+    """
+
+    samples: Tensor
+    pattern: Tensor
+    number: Tensor
+    weight: Tensor
+    begin: Tensor
+    cell: Tensor
+    order: Tensor
+
+    @classmethod
+    def of(cls, samples: Tensor, localisation: Localisation) -> Block:
+        """The block of some cells (m)."""
+        column, layers = localisation.column, len(localisation.vertical)
+        size = len(column), localisation.nodes * layers
+        weight = localisation.weight[column]
+        meets = weight > 0
+        place = (localisation.node[column] * layers + localisation.layer[:, None])[meets]
+        number, order = meets.sum(1), place.argsort(stable=True)
+        pattern = by_rows(_begin(number), place, weight.new_zeros(len(place)), size)
+        cell = torch.nonzero(meets)[:, 0][order]
+        begin = _begin(torch.bincount(place, minlength=size[1]))
+        return cls(samples, pattern, number, weight[meets], begin, cell, order)
+
+    def to_nodes(self, field: Tensor) -> Tensor:
+        """(B, node x layer, sample) of values (B, m)."""
+        samples, size = self.samples.to(field.dtype), (self.pattern.shape[1], self.pattern.shape[0])
+        weight = self.weight[self.order]
+        return torch.stack(
+            [
+                by_rows(self.begin, self.cell, weight * values[self.cell], size) @ samples
+                for values in field
+            ]
+        )
+
+    def from_nodes(self, at_nodes: Tensor) -> Tensor:
+        """(B, m) the transpose of `to_nodes`."""
+        samples, found = self.samples.to(at_nodes.dtype), []
+        for sums in at_nodes:
+            products = torch.sparse.sampled_addmm(self.pattern, samples, sums.T, beta=0.0).values()
+            found.append(torch.segment_reduce(self.weight * products, "sum", lengths=self.number))
+        return torch.stack(found)
+
+
+def _begin(count: Tensor) -> Tensor:
+    """Where each of some parts begins, and where the last ends."""
+    return torch.nn.functional.pad(count.cumsum(0), (1, 0))

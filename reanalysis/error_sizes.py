@@ -1,0 +1,197 @@
+"""Error sizes of a reanalysis, from a spin-up over the last years of its period.
+
+spin-up, assumed sizes -> departures -> sizes -> spin-up with these -> departures -> sizes -> reanalysis
+
+The background-error scale acts through the unit that states are expressed in: the standard deviation of
+the control run times the factor. Spread, increment and stated error follow, whatever the network. The
+observation errors are those of the table times their factor; superobservations and the check against the
+background follow. Withheld and rejected values have no part in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from deepda.assimilation.cycle import Analyser, Nothing, Result, cycle, filtered, run_cycle
+from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import ObservedOcean
+from deepda.assimilation.state import StateSpace
+from deepda.base.files import write_whole
+from deepda.base.progress import Progress
+from deepda.climatology.seasonal import Climatology
+from deepda.feedback import Fields, feedback
+from deepda.feedback.checked import CheckedObservations, WindowOfRows
+from deepda.feedback.error_sizes import DepartureSums, ErrorSizes
+from deepda.geometry.windows import Windows, windows
+from reanalysis.restart import ReanalysisError
+
+NAME = "error_sizes.json"
+SPINUP = 10  # years at most, the last of the period: the best observed ones
+PASSES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class RescaledOcean:
+    """An `ObservedOcean` whose observation errors are of other sizes."""
+
+    ocean: ObservedOcean
+    space: StateSpace
+    sizes: ErrorSizes
+
+    @property
+    def years(self) -> range:
+        """As of the ocean."""
+        return self.ocean.years
+
+    @property
+    def climatology(self) -> Climatology:
+        """As of the ocean."""
+        return self.ocean.climatology
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """As of the ocean."""
+        return self.ocean.about
+
+    @property
+    def synthetic(self) -> bool:
+        """As of the ocean."""
+        return self.ocean.synthetic
+
+    @property
+    def fallible(self) -> bool:
+        """As of the ocean."""
+        return self.ocean.fallible
+
+    @property
+    def edition(self) -> str:
+        """As of the ocean."""
+        return self.ocean.edition
+
+    def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
+        """The table of the ocean with its errors rescaled."""
+        return self.sizes.rescaled(self.ocean.table(start, end), self.space.grid)
+
+    def truth(self, start: np.datetime64, end: np.datetime64) -> NDArray[np.float32] | None:
+        """As of the ocean."""
+        return self.ocean.truth(start, end)
+
+
+def with_sizes(
+    space: StateSpace, ocean: ObservedOcean, sizes: ErrorSizes
+) -> tuple[StateSpace, ObservedOcean]:
+    """State space and ocean whose errors have these sizes."""
+    scaled = replace(space, scale=space.scale * sizes.on_grid(space.grid))
+    return scaled, RescaledOcean(ocean, scaled, sizes)
+
+
+def estimated_sizes(
+    folder: Path,
+    analyser: Analyser,
+    space: StateSpace,
+    ocean: ObservedOcean,
+    years: range,
+    progress: Progress,
+) -> ErrorSizes:
+    """The sizes in `folder`, estimated and written there where it has none yet.
+
+    Args:
+        folder: of the reanalysis.
+        analyser: on its device.
+        space: grid, scale, and climatology of the observations.
+        ocean: whose observations are analysed.
+        years: of the reanalysis.
+
+    Raises:
+        DivergenceError: an analysis left physical limits.
+        ReanalysisError: a file that holds no sizes of this grid.
+    """
+    path = folder / NAME
+    if path.exists():
+        progress.note(f"error sizes: {path} is there and is used again")
+        return _read(path, space)
+    sizes, passes = ErrorSizes.assumed(space.grid.depth.size), []
+    for number in range(1, PASSES + 1):
+        title = f"Estimating error sizes {number}/{PASSES}"
+        found = _departures(analyser, *with_sizes(space, ocean, sizes), years[-SPINUP:], progress, title)
+        sizes = found.estimate(sizes)
+        passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
+    for name in found.too_few():
+        progress.note(f"too few values of {name} to estimate their errors: the assumed sizes stay")
+    about = {"years": [*years[-SPINUP:]], "depth_m": space.grid.depth.tolist(), "passes": passes}
+    text = json.dumps({**about, **sizes.as_json()}, indent=1) + "\n"
+    write_whole(path, lambda part: part.write_text(text))
+    return sizes
+
+
+def _departures(
+    analyser: Analyser,
+    space: StateSpace,
+    ocean: ObservedOcean,
+    years: range,
+    progress: Progress,
+    title: str,
+) -> DepartureSums:
+    """What a cycle through the years departs from its observations; the first of several is left out."""
+    span = windows(years[0], years[-1], space.climatology.per_year)
+    counted = _Departures(space, DepartureSums(space.grid), span.per_year if len(years) > 1 else 0)
+    with torch.inference_mode():
+        first = analyser.first_guess(1)
+        device = first.mean.device
+        rows = (window.to(device) for window in _rows(space, ocean, span))
+        stream = progress.track(rows, title, len(span))
+        steps = cycle(analyser, first, stream)
+        run_cycle(filtered(steps), Nothing(), counted, space.limit.to(device))
+    next(stream, None)  # there is none: the progress ends
+    return counted.sums
+
+
+def _rows(space: StateSpace, ocean: ObservedOcean, span: Windows) -> Iterator[WindowOfRows]:
+    alone = Members(1, 0)
+    for start, end, season in span:
+        table = ocean.table(start, end)
+        yield WindowOfRows(table, start, end, torch.tensor([season]), space, alone)
+
+
+@dataclass(eq=False)
+class _Departures:
+    """A `Scorer` that counts departures, but for the first windows."""
+
+    space: StateSpace
+    sums: DepartureSums
+    skipped: int
+
+    def add(self, result: Result) -> None:
+        rows = result.step.observations
+        assert isinstance(rows, CheckedObservations)
+        if result.place >= self.skipped:
+            fields = Fields.of(self.space, int(rows.season), result.step.background, result.estimate)
+            self.sums.add(feedback(rows.table, self.space.grid, fields))
+
+
+def _read(path: Path, space: StateSpace) -> ErrorSizes:
+    """The sizes of a file.
+
+    Raises:
+        ReanalysisError: it is damaged, or of another grid.
+    """
+    try:
+        sizes = ErrorSizes.from_json(json.loads(path.read_text()))
+        fits = sizes.background.shape[0] == space.grid.depth.size
+    except (ValueError, KeyError, TypeError):
+        fits = False
+    if not fits:
+        raise ReanalysisError(
+            f"{path} holds no error sizes of {space.grid.depth.size} layers, expected those that this "
+            "reanalysis wrote; remove it and give the same command again"
+        )
+    return sizes

@@ -1,0 +1,48 @@
+"""The section of the page on error sizes that were estimated from departures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepda.reports.report import Section, Table
+from reanalysis.error_sizes import NAME
+
+
+def error_sizes_sections(folder: Path) -> list[Section]:
+    """The section, where the folder holds sizes that were estimated, else nothing."""
+    path = folder / NAME
+    if not path.exists():
+        return []
+    held = json.loads(path.read_text())
+    counts = held["passes"][-1]["values"]
+    seen = {name: held["observation"][name] for name, number in counts.items() if number}
+    rows: dict[str, dict[str, Any]] = {}
+    for level, depth in enumerate(held["depth_m"]):
+        before, after = (part["expected_over_found"][level] for part in held["passes"])
+        rows[f"{depth:.0f} m"] = {
+            "expected/found, assumed": before,
+            "expected/found, pass 2": after,
+            "background": _mean(held["background"][level]),
+            **{name: _mean(factor[level]) for name, factor in seen.items()},
+        }
+    values = ", ".join(f"{name} {number:,}" for name, number in counts.items() if number)
+    table = Table(
+        "error_sizes",
+        rows,
+        "Expected over found departure from the background in the spin-up with the assumed sizes and "
+        "with those of the first pass, and the factors on the assumed standard deviations of background "
+        "and observation errors (geometric mean over latitude bands). Values, one for each cell and "
+        f"window of the last pass: {values}.",
+        corner="depth",
+    )
+    years = held["years"]
+    text = f"Estimated from the departures of {years[0]}–{years[-1]} (Desroziers et al. 2005)."
+    return [Section("How large are the errors?", [table], text)]
+
+
+def _mean(factors: list[float]) -> float:
+    return float(np.exp(np.mean(np.log(factors))))

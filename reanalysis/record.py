@@ -1,0 +1,105 @@
+"""What the files of a reanalysis say of the ocean, window by window and year by year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.geometry.grid import Grid
+from deepda.geometry.windows import Windows
+from deepda.verification.climate import RHO, SPECIFIC_HEAT
+
+HEAT_DEPTH = 700.0  # m, or the bottom of a shallower grid
+SUBSURFACE = 150.0  # m, near the thermocline
+ZETTA = 1e21
+ANALYSIS, TRUTH = "analysis", "truth"
+Array = NDArray[np.float64]
+Maps = NDArray[np.float32]
+
+
+def levels_shown(grid: Grid) -> tuple[int, int]:
+    """Levels that maps are shown of: the surface, and the one nearest to SUBSURFACE."""
+    return 0, int(np.argmin(np.abs(grid.depth - SUBSURFACE)))
+
+
+def heat_depth(grid: Grid) -> float:
+    """m, down to which heat is counted."""
+    return min(HEAT_DEPTH, float(grid.depth_edges[-1]))
+
+
+@dataclass(eq=False)
+class ClimateSeries:
+    """The climate of the analysis, or of the truth; anomalies from the climatology of the observations.
+
+    Attributes:
+        layer: (window, depth) K, mean of each layer.
+        nino34: (window) K.
+        surface: (year, lat, lon) K, annual means; NaN on land.
+        upper: (year, lat, lon) K, annual means of the water above `heat_depth`; NaN on land.
+    """
+
+    layer: Array
+    nino34: Array
+    surface: Maps
+    upper: Maps
+
+
+@dataclass(eq=False)
+class Record:
+    """All that scores and reports need, of whole years.
+
+    Attributes:
+        grid, windows, years: what was analysed.
+        series: of ANALYSIS, and of TRUTH first where it is known.
+        square_error: by method, (window, depth) K2, volume-weighted mean; empty without a truth.
+        variance: (window, depth) K2, mean of the squared `thetao_stddev`.
+        influence: (window, depth) 0..1, volume-weighted mean.
+        nino34_stddev: (window) K, of the box mean if its errors are alike.
+        spread_maps, influence_maps: year to (surface and SUBSURFACE level, lat, lon), annual means of
+            the first, the middle and the last year.
+        used: platform type to (year) number of values used.
+    """
+
+    grid: Grid
+    windows: Windows
+    years: range
+    series: dict[str, ClimateSeries]
+    square_error: dict[str, Array]
+    variance: Array
+    influence: Array
+    nino34_stddev: Array
+    spread_maps: dict[int, Maps] = field(default_factory=dict)
+    influence_maps: dict[int, Maps] = field(default_factory=dict)
+    used: dict[str, Array] = field(default_factory=dict)
+
+    def over_time(self, values: NDArray[Any]) -> xr.DataArray:
+        """(window) values with their times."""
+        return xr.DataArray(values, {"time": self.windows.middle.astype("datetime64[ns]")}, ("time",))
+
+    def over_years(self, values: NDArray[Any], *dims: str) -> xr.DataArray:
+        """(year, ...) values with the middle of the years as times."""
+        middle = [np.datetime64(f"{year}-07-02", "ns") for year in self.years]
+        return xr.DataArray(values, {"time": middle}, ("time", *dims))
+
+    def yearly(self, values: Array) -> Array:
+        """(window, ...) to (year, ...): means."""
+        return values.reshape(len(self.years), self.windows.per_year, *values.shape[1:]).mean(1)
+
+    def heat(self, series: ClimateSeries) -> xr.DataArray:
+        """(time) heat content anomaly of the water above `heat_depth`, ZJ."""
+        volume = self._volume_above(heat_depth(self.grid))
+        return self.over_time(series.layer @ volume * (RHO * SPECIFIC_HEAT / ZETTA))
+
+    def mean_above(self, series: ClimateSeries, bottom: float) -> xr.DataArray:
+        """(time) mean anomaly of the water above a depth (m), K."""
+        volume = self._volume_above(bottom)
+        return self.over_time(series.layer @ volume / volume.sum())
+
+    def _volume_above(self, bottom: float) -> Array:
+        """(depth) m3 of water; a layer cut by the depth counts by the part above."""
+        inside = np.clip(bottom - self.grid.depth_edges[:-1], 0, self.grid.thickness)
+        return self.grid.volume.sum((1, 2)) * inside / self.grid.thickness

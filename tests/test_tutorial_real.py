@@ -1,0 +1,78 @@
+"""The tutorial of real observations: its own commands, on three years of a few of its files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from test_reanalysis import trained
+
+from deepda.cli import main
+from deepda.feedback import read_feedback
+
+__all__ = ["trained"]  # a fixture
+PAGE = Path(__file__).parents[1] / "docs" / "tutorial-real-reanalysis.md"
+SST = "sst_ersstv5/ersst_v5_sst_198101-202012.nc"
+WHOLE = ("mitgcm/lev_t.bin", "mitgcm/lev_sst.bin", "speedy_sst/sst_8190clim.t30.sea.grd",
+         "argo/ar_greylist.txt", "series", "dart/1264095.nc", "wodpy/ocldb1570984477.6279_OSD.nc",
+         "mitprof/wod05_CTD_1990s.nc", "mitprof/20060101_prof.nc", "mitprof/argo_sample.nc",
+         "mitprof/ODVcompact_sample_MITprof.nc")  # fmt: skip
+ONE_OF = ("argo_argopy_tests", "argo_prof_other", "meop_seals", "wod18_iquod/WOD18_sample_1995",
+          "wod_ind199105", "cchdo_exchange", "azmp_nwatlantic")  # fmt: skip
+TOY = ["device=cpu", "observations.withheld=0"]  # the toy network has no baseline to be judged beside
+PERIOD = {"1981": "1997", "2020": "1999"}
+
+
+def commands() -> list[list[str]]:
+    """Words of the commands of the page, in order; $REAL and $DATA as they stand there."""
+    text = re.sub(r" *\\\n\s*", " ", PAGE.read_text())
+    return [shlex.split(line) for line in re.findall(r"^    deepda (.*)$", text, re.MULTILINE)]
+
+
+def test_the_page_has_the_steps_that_are_run_here() -> None:
+    heads = [" ".join(words[:2]) for words in commands()]
+    assert heads[:3] == ["osse run", *2 * ["observations ingest"]]
+    assert {"reanalysis --start", "observations feedback"} <= set(heads)
+
+
+def few(data: Path, real: Path) -> None:
+    """Links to some files of the data in their places, and three years of the SST product."""
+    for name in WHOLE:
+        (real / name).parent.mkdir(parents=True, exist_ok=True)
+        (real / name).symlink_to(data / name)
+    for name in ONE_OF:
+        smallest = min(
+            (p for p in (data / name).iterdir() if p.is_file()), key=lambda p: p.stat().st_size
+        )
+        (real / name).mkdir(parents=True)
+        (real / name / smallest.name).symlink_to(smallest)
+    for name in ("tao_moorings/t0n140w_dy.cdf", "profiles_parquet/sd2.parquet"):
+        (real / name).parent.mkdir(parents=True, exist_ok=True)
+        (real / name).symlink_to(data / name)
+    (real / SST).parent.mkdir(parents=True)
+    with xr.open_dataset(data / SST, decode_times=False) as whole:
+        whole.isel(time=slice(16 * 12, 19 * 12)).to_netcdf(real / SST)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_its_commands_make_a_reanalysis_that_is_judged(
+    trained: Path, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(data_root / "real", tmp_path / "data" / "real")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "gcm-monthly").symlink_to(trained)  # in the place of the training
+    for words in commands()[1:]:
+        words = [PERIOD.get(word, word).replace("$REAL", "data/real") for word in words]
+        if "--continue" in words:
+            break
+        assert main([*words, *(TOY if words[0] == "reanalysis" else [])]) in (0, 1, None)
+    rows = read_feedback(tmp_path / "runs" / "real", ["time", "used", "rows"])
+    assert rows["used"].sum() > 1000
+    assert set(rows["time"].dt.year) == {1997, 1998, 1999}
+    for name in ("report.html", "scores.json", "error_sizes.json", "thetao_1999.nc"):
+        assert (tmp_path / "runs" / "real" / name).exists()
