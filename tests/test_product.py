@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import ceil
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -139,10 +138,11 @@ def test_plots_are_not_titled_by_the_figure_of_the_earth(tmp_path: Path, grid: G
         assert file["crs"].attrs["grid_mapping_name"] == "latitude_longitude"
 
 
-def test_no_two_variables_have_one_standard_name(tmp_path: Path, grid: Grid) -> None:
-    with netCDF4.Dataset(write_year(tmp_path / "a.nc", grid)) as file:
-        names = [v.standard_name for v in file.variables.values() if hasattr(v, "standard_name")]
-    assert len(set(names)) == len(names) and "sea_water_potential_temperature" in names
+def test_variables_of_one_standard_name_differ_in_their_role(tmp_path: Path, grid: Grid) -> None:
+    with xr.open_dataset(write_year(tmp_path / "a.nc", grid)) as file:
+        named = file.filter_by_attrs(standard_name="sea_water_potential_temperature")
+        assert {v.attrs["role"] for v in named.data_vars.values()} == {"analysis", "background"}
+        assert list(file.filter_by_attrs(role="analysis").data_vars) == ["thetao"]
 
 
 def test_files_say_when_by_what_and_by_whom_they_were_made(

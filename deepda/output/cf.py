@@ -42,36 +42,33 @@ class Variable:
     attributes: Mapping[str, str]
 
 
-VARIABLES: Mapping[str, Variable] = {  # one of them alone has the standard name of the temperature
+_POTENTIAL_TEMPERATURE = {
+    "standard_name": "sea_water_potential_temperature",
+    "units": "degC",
+    "units_metadata": "temperature: on_scale",
+}
+VARIABLES: Mapping[str, Variable] = {  # those of one standard name differ in `role`
     "thetao": Variable(
         2.0**-10,
         False,
-        {
-            "standard_name": "sea_water_potential_temperature",
-            "long_name": "potential temperature",
-            "units": "degC",
-            "units_metadata": "temperature: on_scale",
-        },
+        _POTENTIAL_TEMPERATURE | {"long_name": "potential temperature", "role": "analysis"},
     ),
     "thetao_background": Variable(
         2.0**-10,
         False,
-        {
-            "long_name": "potential temperature forecast, before the observations",
-            "units": "degC",
-            "units_metadata": "temperature: on_scale",
-        },
+        _POTENTIAL_TEMPERATURE
+        | {"long_name": "potential temperature forecast, before the observations", "role": "background"},
     ),
     "thetao_members": Variable(
         2.0**-10,
         True,
-        {
+        _POTENTIAL_TEMPERATURE
+        | {
             "long_name": "potential temperature, members",
+            "role": "members",
             "comment": "each is thetao and a draw of its error, as likely as any other; the error of a "
             "mean over cells or windows is the spread of the same mean of the members about that of "
             "thetao; the mean over N members has an error of its own, 1 / sqrt(N) of the spread",
-            "units": "degC",
-            "units_metadata": "temperature: on_scale",
         },
     ),
     "thetao_stddev": Variable(
@@ -198,6 +195,7 @@ class Header:
             "keywords_vocabulary": "GCMD Science Keywords",
             "standard_name_vocabulary": STANDARD_NAMES,
             "source": "DeepDA, a network trained on a control simulation, cycled with observations",
+            "history": "written by DeepDA",
             "references": REFERENCES,
             "cdm_data_type": "Grid",
             "processing_level": "4",

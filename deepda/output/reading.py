@@ -66,8 +66,8 @@ def _with_anomaly(file: Path, normal: xr.Dataset) -> xr.Dataset:
             f"{file} has another grid than {CLIMATOLOGY} beside it, or no {WINDOW_OF_YEAR}, expected "
             "one product of one version; make it again"
         )
-    mean = normal["thetao"].isel({WINDOW_OF_YEAR: year[WINDOW_OF_YEAR].values - 1})
-    mean = mean.rename({WINDOW_OF_YEAR: "time"}).variable
+    chosen = normal["thetao"].isel({WINDOW_OF_YEAR: year[WINDOW_OF_YEAR].values - 1})
+    mean = chosen.rename({WINDOW_OF_YEAR: "time"}).variable
     for name in ("thetao", "thetao_members"):
         if name in year:
             anomaly = (year[name] - mean).transpose(*year[name].dims)
