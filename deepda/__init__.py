@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from deepda.base.errors import DeepDAError
     from deepda.climatology.seasonal import Climatology
     from deepda.geometry.grid import Grid
+    from deepda.output.reading import open_reanalysis
     from deepda.runs.run import Run, load_run
     from deepda.settings.compose import load_config, saved_config
     from deepda.settings.schema import Config
@@ -61,6 +62,7 @@ _HOME = {
     "Run": "deepda.runs.run",
     "load_config": "deepda.settings.compose",
     "load_run": "deepda.runs.run",
+    "open_reanalysis": "deepda.output.reading",
     "saved_config": "deepda.settings.compose",
 }
 
@@ -75,6 +77,7 @@ __all__ = [
     "StateEstimate",
     "load_config",
     "load_run",
+    "open_reanalysis",
     "saved_config",
 ]
 

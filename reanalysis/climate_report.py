@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def write_climate(
     scores: dict[str, Any],
     space: StateSpace,
     ocean: ObservedOcean,
+    about: Mapping[str, str],
     folder: Path,
     more: Sequence[Section],
 ) -> Path:
@@ -52,6 +53,7 @@ def write_climate(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
         [*sections, _uncertainty(record, scores), *error_sizes_sections(folder), *more],
+        about=about,
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
         f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
         "is compared with were not assimilated. Where there are few observations the analysis stays "

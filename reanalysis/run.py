@@ -11,12 +11,14 @@ from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
 from deepda.base.files import checksum
-from deepda.base.info import versions
+from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
+from deepda.output.climatology import CLIMATOLOGY, write_climatology
+from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
 from deepda.reports.report import Section
 from deepda.runs.finished import FinishedRun
@@ -32,6 +34,7 @@ from reanalysis.members import member_statistics
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
+    PROVENANCE,
     ReanalysisError,
     digest,
     identity_of,
@@ -82,7 +85,7 @@ def run(
     trained, years = FinishedRun(Path(chosen.run)), range(chosen.start, chosen.end + 1)
     with run_folder(output) as folder:
         require_free(folder)
-        identity = require_own(folder, identity_of(config, trained.checkpoint))
+        identity = require_own(folder, identity_of(config, trained))
         if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
         analyser, space = trained.analyser, trained.space
@@ -91,6 +94,7 @@ def run(
             ocean = open_ocean(config, space, output, folder.progress)
         require_years(years, ocean.years)
         identity = require_own(folder, identity | {"observations": dict(ocean.about)})
+        identity.setdefault(PROVENANCE, provenance(config.institution, config.licence))
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
         members = members_of(config, trained)
@@ -119,6 +123,8 @@ def run(
         )
         if ocean.synthetic:
             folder.progress.note(SYNTHETIC)
+        mean, made = space.climatology.mean, reanalysis.attributes
+        write_climatology(output / CLIMATOLOGY, space.grid, mean, made)
         with clock.stage("cycle"):
             reanalysis.run(years, folder.progress)
         first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
@@ -130,7 +136,7 @@ def run(
                 cache = output / BASELINE
                 baseline = open_baseline(Path(chosen.run), config, cache, folder.progress)
                 _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
-        return _judged(reanalysis, years, chosen.references, clock, folder)
+        return _judged(reanalysis, years, config, clock, folder)
 
 
 def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
@@ -228,17 +234,18 @@ def part_of(config: Config) -> int | None:
 
 
 def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:
-    """Global attributes of every file; no clock among them: the same run gives the same bytes.
+    """Global attributes of every file, the same after an interruption.
 
     Args:
-        identity: settings, weights and observations.
+        identity: settings, weights, observations and provenance.
         lag: windows after a year that its analyses learn from; None is no smoother.
         ocean: whose observations they are.
     """
-    apart = ("weights", "observations")
+    apart = ("weights", "observations", PROVENANCE)
     edition = {"edition": ocean.edition} if ocean.edition else {}
     return {
         **(SYNTHETIC_ATTRIBUTES if ocean.synthetic else REAL_ATTRIBUTES),
+        **identity[PROVENANCE],
         "source": f"DeepDA {versions()['deepda']}, trained on a control simulation, cycled with "
         f"{'synthetic' if ocean.synthetic else 'real'} observations",
         "id": digest(identity)[:16],
@@ -253,7 +260,7 @@ def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcea
 
 
 def _judged(
-    reanalysis: Reanalysis, years: range, references: str | None, clock: Clock, folder: RunFolder
+    reanalysis: Reanalysis, years: range, config: Config, clock: Clock, folder: RunFolder
 ) -> dict[str, Any]:
     """Scores and report of whole years: against the truth, or against references where none is known."""
     if reanalysis.part is not None:
@@ -268,18 +275,20 @@ def _judged(
         return {}
     with clock.stage("judge"):
         record = read_record(space, ocean, path, years, folder.progress)
-        known = {} if references is None or against_truth else read_references(Path(references))
+        given = config.reanalysis.references
+        known = {} if given is None or against_truth else read_references(Path(given))
         scores = (
             scores_against_truth(record)
             if against_truth
             else scores_against_references(record, known, path)
         )
         sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
+    about = what_was_run(config, f"{years[0]}-{years[-1]}")
     with clock.stage("report"):
         page = (
-            write(record, scores, space, ocean, path, sections)
+            write(record, scores, space, ocean, about, path, sections)
             if against_truth
-            else write_climate(record, known, scores, space, ocean, path, sections)
+            else write_climate(record, known, scores, space, ocean, about, path, sections)
         )
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)

@@ -17,6 +17,7 @@ from deepda.base.files import checksum
 from deepda.control.binning import position
 from deepda.control.prepare import ControlError, open_control, open_prepared, prepare_control
 from deepda.geometry.grid import Grid, centres
+from deepda.geometry.mesh import Curvilinear
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import LEAP_PENTAD, year_edges
 from tests.test_regrid import PRESETS, turned_grid
@@ -91,6 +92,13 @@ def regular_file(
 def cmip_file(path: Path) -> Path:
     cells = turned_grid(np.random.default_rng(3), 48, 80)
     values = fields(cells.lat, cells.lon, np.zeros(2)).astype("f4")
+    return curvilinear_file(path, cells, values, LAYERS, days(2, 5, "noleap"))
+
+
+def curvilinear_file(
+    path: Path, cells: Curvilinear, values: np.ndarray, layers: np.ndarray, time: dict[str, xr.Variable]
+) -> Path:
+    """CMIP6-like thetao (time, lev, j, i) with its corners."""
     plane = ("j", "i")
     xr.Dataset(
         {
@@ -103,10 +111,10 @@ def cmip_file(path: Path) -> Path:
             "longitude": (plane, cells.lon, {"units": "degrees_east", "bounds": "vertices_longitude"}),
             "vertices_latitude": ((*plane, "vertices"), cells.corner_lat),
             "vertices_longitude": ((*plane, "vertices"), cells.corner_lon),
-            "lev_bnds": (("lev", "bnds"), np.stack([LAYERS[:-1], LAYERS[1:]], axis=1)),
-            **days(2, 5, "noleap"),
+            "lev_bnds": (("lev", "bnds"), np.stack([layers[:-1], layers[1:]], axis=1)),
+            **time,
         },
-        {"lev": ("lev", centres(LAYERS), {"units": "m", "axis": "Z", "bounds": "lev_bnds"})},
+        {"lev": ("lev", centres(layers), {"units": "m", "axis": "Z", "bounds": "lev_bnds"})},
     ).to_netcdf(path, encoding={"thetao": {"_FillValue": 1e20}})
     return path
 

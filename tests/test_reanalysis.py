@@ -626,7 +626,7 @@ def test_the_twin_of_history_repeats_itself_and_warms(coarse: StateSpace, histor
 def test_a_run_of_another_model_gets_the_climatology_of_what_is_observed(
     coarse: StateSpace, history: Path
 ) -> None:
-    config = load_config("reanalysis", [*WARMING, "control=gcm", "data.root=x"])
+    config = load_config("reanalysis", [*WARMING, "control=files", "data.root=x"])
     shifted = replace(
         coarse, climatology=Climatology(coarse.climatology.mean + 9, coarse.climatology.stddev)
     )

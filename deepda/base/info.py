@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
+import sys
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,6 +19,27 @@ BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # names in /
 def versions() -> dict[str, str]:
     """Versions of python and of the packages that results depend on."""
     return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def provenance(institution: str | None, licence: str | None) -> dict[str, str]:
+    """Global attributes of a file: when and by which command it was made, who answers for it.
+
+    SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org) stands for the clock where it is
+    set. What is not stated is left out.
+    """
+    seconds = float(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = {"date_created": date, "history": f"{date}: {command_line()}"}
+    stated = {"institution": institution, "license": licence}
+    return made | {name: value for name, value in stated.items() if value is not None}
+
+
+def command_line() -> str:
+    """The command as it was typed; "DeepDA from Python" where it was no command."""
+    program = Path(sys.argv[0])
+    if program.name == "deepda" or program.parent.name == "deepda":
+        return shlex.join(["deepda", *sys.argv[1:]])
+    return "DeepDA from Python"
 
 
 def describe_system() -> dict[str, str]:

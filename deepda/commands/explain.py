@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from deepda.base.errors import UsageError
-from deepda.base.files import require_writable
+from deepda.base.files import output_folder
 from deepda.commands.console import Command
 
 NAMES = ("nino34", "point", "heat")
@@ -30,18 +30,18 @@ def _declare(parser: ArgumentParser) -> None:
 def _explain(arguments: Namespace) -> None:
     if arguments.windows < 0:
         raise UsageError(f"--windows is {arguments.windows}, expected 0 or more; try --windows 4")
-    output = require_writable(Path(arguments.output))
     import deepda.explain
 
     place = deepda.explain.Place(arguments.lat, arguments.lon, arguments.depth)
-    page = deepda.explain.explain(
-        arguments.run,
-        output,
-        arguments.target,
-        window=arguments.window,
-        place=place,
-        number=arguments.windows,
-    )
+    with output_folder(Path(arguments.output)) as output:
+        page = deepda.explain.explain(
+            arguments.run,
+            output,
+            arguments.target,
+            window=arguments.window,
+            place=place,
+            number=arguments.windows,
+        )
     print(page)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from deepda.base.files import require_writable
+from deepda.base.files import output_folder
 from deepda.commands.console import Command, flag_settings, split_settings
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
@@ -20,12 +20,15 @@ from deepda.commands.console import Command, flag_settings, split_settings
 def _declare_osse_run(parser: ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/osse)")
     parser.add_argument("--seed", type=int, metavar="N", help="every random draw follows from it (1)")
+    parser.add_argument("--control", nargs="+", metavar="PATH", help="output of your ocean model")
+    parser.add_argument("--grid", metavar="NAME", help="to analyse on; native keeps the model's cells")
     parser.add_argument("--run", metavar="DIR", help="score this trained run instead of training")
     parser.add_argument("--truth", nargs="+", metavar="PATH", help="with --run: files of another truth")
 
 
 def _osse_run(arguments: Namespace) -> None:
     from deepda.base.errors import UsageError
+    from deepda.commands.own_control import control_settings
     from deepda.settings.compose import load_config
     from deepda.settings.files import matching_files
 
@@ -33,21 +36,28 @@ def _osse_run(arguments: Namespace) -> None:
         raise UsageError(
             "--run DIR and --truth PATH... come together: which run, and which truth to score"
         )
+    if arguments.run is not None and (arguments.control or arguments.grid):
+        raise UsageError(
+            "--run found beside --control or --grid, expected one: a trained run has its own control "
+            "simulation and grid; leave them out"
+        )
     truth, settings = split_settings(arguments.truth or [])
-    arguments.overrides += settings
-    overrides = flag_settings(arguments, output="output", seed="seed")
+    control, more = split_settings(arguments.control or [])
+    arguments.overrides += settings + more
+    chosen, notes = control_settings(control or None, arguments.grid)
+    overrides = [*chosen, *flag_settings(arguments, output="output", seed="seed")]
     run = None if arguments.run is None else Path(arguments.run)
     if run is not None and arguments.output is None:
         overrides.insert(0, "output=runs/scored")
     config = load_config("osse", overrides, run)
     files = matching_files(truth)
-    output = require_writable(Path(config.output))
-    import osse.twin.run
+    with output_folder(Path(config.output)) as output:
+        import osse.twin.run
 
-    if run is None:
-        osse.twin.run.run(config, output)
-    else:
-        osse.twin.run.score(run, files, output, config)
+        if run is None:
+            osse.twin.run.run(config, output, notes)
+        else:
+            osse.twin.run.score(run, files, output, config)
 
 
 OSSE_RUN = Command(
@@ -61,10 +71,14 @@ climatology, persistence and optimal interpolation, and writes report.html,
 scores.json, NetCDF files and the trained network. An interrupted run is
 resumed by the same command.
 
+--control takes raw or prepared files of an ocean model: windows and grid follow
+from them, and they are prepared on the way. Cells that are regular and at most
+100,000 are kept, others are brought to embedded_4deg; --grid chooses.
+
 examples:
   deepda osse run
   deepda osse run --output runs/first training=quick
-  deepda osse run control=gcm data.root=/data
+  deepda osse run --control 'thetao_*.nc' --output runs/mine
   deepda osse run --run runs/osse --truth 'other_model_*.nc'""",
     settings=("control", "generator", "grid", "observations", "osse", "training"),
 )
@@ -142,10 +156,10 @@ def _known_answer(arguments: Namespace) -> None:
         )
     if arguments.seed < 0:
         raise UsageError(f"--seed is {arguments.seed}, expected 0 or more; try --seed 1")
-    output = require_writable(Path(arguments.output))
-    import osse.known_answer.run
+    with output_folder(Path(arguments.output)) as output:
+        import osse.known_answer.run
 
-    osse.known_answer.run.run(arguments.seed, arguments.minutes, output)
+        osse.known_answer.run.run(arguments.seed, arguments.minutes, output)
 
 
 KNOWN_ANSWER = Command(
@@ -179,10 +193,10 @@ def _declare_deny(parser: ArgumentParser) -> None:
 
 
 def _deny(arguments: Namespace) -> None:
-    output = require_writable(Path(arguments.output))
-    import osse.experiments.data_denial
+    with output_folder(Path(arguments.output)) as output:
+        import osse.experiments.data_denial
 
-    osse.experiments.data_denial.run(Path(arguments.run), output, arguments.without)
+        osse.experiments.data_denial.run(Path(arguments.run), output, arguments.without)
 
 
 DENY = Command(
@@ -218,10 +232,10 @@ def _declare_blind_zone(parser: ArgumentParser) -> None:
 
 
 def _blind_zone(arguments: Namespace) -> None:
-    output = require_writable(Path(arguments.output))
-    import osse.experiments.blind_zone
+    with output_folder(Path(arguments.output)) as output:
+        import osse.experiments.blind_zone
 
-    osse.experiments.blind_zone.run(Path(arguments.run), output, arguments.below)
+        osse.experiments.blind_zone.run(Path(arguments.run), output, arguments.below)
 
 
 BLIND_ZONE = Command(

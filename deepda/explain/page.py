@@ -23,6 +23,7 @@ from deepda.explain.section_sanity import sanity_of, sanity_section
 from deepda.explain.section_targets import account_table, target_section
 from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target
+from deepda.reports.about import what_was_run
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.runs.folder import RunFolder, run_folder
 from deepda.settings.compose import saved_config
@@ -79,6 +80,7 @@ def _explained(
         output.path / PAGE,
         f"Why {folder.name} says so, {finished.stamp(step)}",
         sections,
+        about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
         summary=_summary(finished, step),
         facts=_facts(studies),
         footer="Made by deepda explain. Saliencies are of the analysis, not of the ocean.",

@@ -18,6 +18,7 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.settings.schema import (
     Config,
+    ConfigError,
     GeneratorConfig,
     HamGenerator,
     InnovationGenerator,
@@ -72,9 +73,18 @@ def build_generator(
 
 
 def device_of(config: Config) -> torch.device:
-    """The device of the settings; `auto` takes a GPU where there is one."""
+    """The device of the settings; `auto` takes a GPU where there is one.
+
+    Raises:
+        ConfigError: a GPU is asked for and torch sees none.
+    """
     if config.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "device is cuda but torch sees no GPU, expected one; write device=cpu, or device=auto to "
+            "take a GPU where there is one"
+        )
     return torch.device(config.device)
 
 

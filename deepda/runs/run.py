@@ -28,7 +28,7 @@ from deepda.assimilation.cycle import (
 )
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
-from deepda.base.info import versions
+from deepda.base.info import provenance, versions
 from deepda.climatology.seasonal import Climatology
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
@@ -155,6 +155,7 @@ class Run:
         attributes = {
             "title": "DeepDA analysis of ocean potential temperature",
             "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation",
+            **provenance(None, None),
         }
         return dataset_of(self.space.grid, span, fields, attributes)
 

@@ -67,6 +67,9 @@ class EmbeddedControl(ControlConfig):
     def __post_init__(self) -> None:
         require_at_least("control.years", self.years, 3)
         require_at_least("control.seed", self.seed, 0)
+        if not abs(self.warming) <= 10:
+            found = f"control.warming is {self.warming:g}"
+            raise ConfigError(f"{found}, expected -10 to 10 K per decade; write less")
 
 
 @dataclass
@@ -206,14 +209,13 @@ class ReanalysisConfig:
         require_at_least("reanalysis.members", self.members, 0)
         require_at_least("reanalysis.lag", self.lag, 0)
         if not 1 <= self.months <= 12:
-            raise ConfigError(
-                f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
-            )
+            said = f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
+            raise ConfigError(said)
 
 
 @dataclass
 class Config:
-    """Everything that a command of DeepDA can be told."""
+    """Everything that can be set; the last two have a value for settings of earlier versions."""
 
     command: str
     output: str
@@ -228,6 +230,8 @@ class Config:
     training: TrainingConfig
     osse: OsseConfig
     reanalysis: ReanalysisConfig
+    institution: str | None = None
+    licence: str | None = None
 
     def __post_init__(self) -> None:
         if not self.output:
@@ -256,7 +260,7 @@ class Config:
 VARIANTS: dict[str, dict[str, type]] = {
     "control": {"embedded": EmbeddedControl, "files": FilesControl},
     "observations": {
-        "historical": HistoricalObservations,
+        "synthetic": HistoricalObservations,
         "random": RandomObservations,
         "ingested": IngestedObservations,
     },

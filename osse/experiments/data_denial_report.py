@@ -10,6 +10,7 @@ import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
+from deepda.reports.about import made_by
 from deepda.reports.report import Picture, Section, Table, Value, write_report
 from deepda.verification.thermocline import levels_shown
 from osse.experiments.charts import depth_panels, growth_scatter
@@ -73,6 +74,7 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         output / "report.html",
         "What is each observing system worth?",
         [_worth(scores), _places(scores), _maps(grid, maps), _honesty(scores)],
+        about={"run": str(scores["run"]), **made_by()},
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
             "truth, same values of what is kept, same weights; optimal interpolation gets the same "

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from deepda.base.files import write_whole
+from deepda.base.files import output_folder, write_whole
 from deepda.base.progress import Clock, Progress
 from deepda.runs.folder import run_folder
 from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
@@ -54,7 +54,7 @@ def sweep(
     space, fixed = read_space(words, compose)
     require_usable(on, fixed)
     search = Search(on, seed, minutes, space, tuple(fixed))
-    with run_folder(output) as folder, ExitStack() as opened:
+    with output_folder(output), run_folder(output) as folder, ExitStack() as opened:
         progress = folder.progress
         require_same_search(search, output)
         for key, distribution in space.items():

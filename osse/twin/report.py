@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def write(
     space: StateSpace,
     scores: dict[str, Any],
     superobservations: np.ndarray,
+    about: Mapping[str, str],
     output: Path,
     more: Sequence[Section],
 ) -> Path:
@@ -44,6 +45,7 @@ def write(
         space: grid and climatology.
         scores: as in `scores.json`.
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
+        about: what was run.
         output: folder of the run.
         more: sections that follow the uncertainty.
     """
@@ -68,6 +70,8 @@ def write(
         output / "report.html",
         "DeepDA twin experiment",
         [part for part in sections if part is not None],
+        about=about,
+        headline=headline(rmse_all),
         facts=facts,
         summary=(
             "A network that learnt from the training years of a control simulation analyses years it "
@@ -79,6 +83,16 @@ def write(
         footer=f"seed {scores['seed']}; " + ", ".join(f"{k} {v}" for k, v in scores["versions"].items()),
         beside=output / "figures",
     )
+
+
+def headline(rmse: Mapping[str, float]) -> str:
+    """The error (K) of the analysis, and by how many per cent it is below those of the others."""
+    parts = []
+    for name, title in (("oi", "optimal interpolation"), ("climatology", "climatology")):
+        gain = 1 - rmse["analysis"] / rmse[name]
+        side = "below" if gain >= 0 else "above"
+        parts.append(f"{abs(gain):.1%} {side} that of {title} ({rmse[name]:.3f} K)")
+    return f"The error of the analysis is {rmse['analysis']:.3f} K, {' and '.join(parts)}."
 
 
 def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:

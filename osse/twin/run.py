@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +17,33 @@ from deepda.climatology.seasonal import Climatology as SeasonalClimatology
 from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import windows
+from deepda.networks.build import device_of, require_equal_longitudes
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
 from deepda.runs.error_samples import save_error_samples
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, saved_config
-from deepda.settings.schema import Config
+from deepda.settings.schema import Config, InnovationGenerator
 from deepda.training.trainer import LEARNING, STATE, Recipe
-from osse.twin.control_years import Control
+from osse.twin.control_years import Control, grid_of_water, require_control
 from osse.twin.evaluation import evaluate
 from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
 from osse.twin.training import TwinTraining, twin_training
-from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network
+from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network, require_synthetic
 
 
-def run(config: Config, output: Path) -> dict[str, Any]:
+def run(config: Config, output: Path, notes: Sequence[str] = ()) -> dict[str, Any]:
     """The whole twin experiment; everything is written into `output`. Returns the scores.
 
     An interrupted run is resumed: the control simulation is used again, training goes on where it
     stopped, and what follows is made anew.
+
+    Args:
+        config: settings.
+        output: folder.
+        notes: lines for the log on where the settings come from.
 
     Raises:
         DeepDAError: settings, files or control simulation that cannot be used.
@@ -46,9 +52,11 @@ def run(config: Config, output: Path) -> dict[str, Any]:
     with run_folder(output) as folder:
         if is_finished(folder, config):
             return folder.scores() or {}
-        require_same_settings(config, folder)
+        require_usable(config, folder)
         folder.keep_settings(config)
         progress = folder.progress
+        for line in notes:
+            progress.note(line)
         with twin_training(config, output, clock, progress) as training:
             trained, history = _train(config, training, output, clock, progress)
             with clock.stage("tune optimal interpolation"):
@@ -60,6 +68,20 @@ def run(config: Config, output: Path) -> dict[str, Any]:
         return evaluate(
             twin, trained, oi, config, output, clock, progress, {"history": history}, members
         )
+
+
+def require_usable(config: Config, folder: RunFolder) -> None:
+    """Refuse what the experiment cannot be run with in a folder, before anything is made.
+
+    Raises:
+        DeepDAError: settings, files or a folder that cannot be used.
+    """
+    require_same_settings(config, folder)
+    device_of(config)
+    require_synthetic(config.observations)
+    if isinstance(config.generator, InnovationGenerator):
+        require_equal_longitudes(grid_of_water(config))
+    require_control(config, folder.path)
 
 
 FREE = ("output", "device", "reanalysis", "data")  # settings that no part of a run depends on

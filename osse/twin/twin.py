@@ -29,7 +29,13 @@ from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, o
 from deepda.observations.table import compact
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
-from deepda.settings.schema import Config, ConfigError, HistoricalObservations, RandomObservations
+from deepda.settings.schema import (
+    Config,
+    ConfigError,
+    HistoricalObservations,
+    ObservationsConfig,
+    RandomObservations,
+)
 from osse.observing.observing_system import ObservingSystem, PlaceNetwork, RandomNetwork
 
 NETWORK_OF_TEST = 1_000  # added to the seed: training must not know the network that it is tested on
@@ -93,12 +99,22 @@ def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, M
         errors = {**dict.fromkeys(ERRORS, profile)}
         errors["satellite"] = ErrorModel(chosen.surface_error, surface=0.0, deep=0.0)
         return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
-    if not isinstance(chosen, HistoricalObservations):
-        raise ConfigError(
-            f"observations={chosen.kind} found, expected synthetic ones to train and to evaluate on; "
-            "leave it out here and write it behind `deepda reanalysis`"
-        )
+    require_synthetic(chosen)
+    assert isinstance(chosen, HistoricalObservations)
     return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
+
+
+def require_synthetic(observations: ObservationsConfig) -> None:
+    """Refuse real observations: a twin experiment draws its own.
+
+    Raises:
+        ConfigError: they are not synthetic.
+    """
+    if not isinstance(observations, HistoricalObservations | RandomObservations):
+        raise ConfigError(
+            f"observations={observations.kind} found, expected synthetic ones to train and to evaluate "
+            "on; leave it out here and write it behind `deepda reanalysis`"
+        )
 
 
 def training_network(config: Config, grid: Grid) -> GriddedNetwork:
