@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepda.observations.table import PLATFORM_TYPE
-from deepda.quality.withholding import WithholdingError, draw_of, is_named, withheld
+from deepda.quality.platform_names import is_named
+from deepda.quality.withholding import WithholdingError, draw_of, withheld
 
 NAMES = st.text("ABCQ0123456789 -_", max_size=9)
 

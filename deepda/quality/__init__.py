@@ -12,6 +12,8 @@
     sensors     grey list, pressure error
     duplicates  the same cast from two archives: the best one stays
     tracks      speed of a platform from cast to cast
+    platform_names  which names are those of one platform
+    withholding whole platforms left out, to judge the analysis by them
     climate     departure from climatology, level by level and of the whole profile
     background  probability of gross error; the check against the running analysis
     layers      values at the centres of the layers of the grid
