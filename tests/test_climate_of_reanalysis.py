@@ -85,6 +85,7 @@ def test_comparison_is_free_of_base_and_season(yearly: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("empty_fdbk")
 def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     trained: Path, archive: Path, tmp_path: Path
 ) -> None:

@@ -385,22 +385,13 @@ def test_a_year_of_360_days_is_divided_evenly(tmp_path: Path) -> None:
     np.testing.assert_allclose(step_means(path, tmp_path / "p.nc"), expected, atol=2e-3)
 
 
-def test_partial_years_are_left_out_and_years_can_be_chosen(tmp_path: Path) -> None:
+def test_partial_years_are_left_out(tmp_path: Path) -> None:
     path = regular_file(tmp_path / "a.nc", np.arange(300.0) / 99, days(300, 5, "noleap", 100.0))
     assert set(open_prepared(prepare_control(path, TARGET, tmp_path / "all.nc"))[1].year.values) == {
         2,
         3,
         4,
     }
-    chosen = prepare_control(path, TARGET, tmp_path / "one.nc", years=(3, 3))
-    assert set(open_prepared(chosen)[1].year.values) == {3}
-    with pytest.raises(
-        ControlError, match="year 5 is not in the data, which hold the whole years 2 to 4"
-    ):
-        prepare_control(path, TARGET, tmp_path / "no.nc", years=(2, 5))
-    with pytest.raises(ControlError, match="last year 2 is before the first 3"):
-        prepare_control(path, TARGET, tmp_path / "no.nc", years=(3, 2))
-    assert not list(tmp_path.glob("*no.nc*"))
 
 
 def test_the_size_of_blocks_does_not_change_the_file(

@@ -139,8 +139,8 @@ def test_covariances_stay_symmetric_and_positive_through_a_long_run() -> None:
     ocean = LinearOcean.draw(0, (3, 7, 12))
     rng = np.random.default_rng(0)
     error = Network.draw(ocean, 0).draw_masks(150, rng)
-    value = observe(ocean.simulate(150, rng), error, rng)
-    known = run_updates(ocean, value[0], error[0])[-1].analysis
+    value = observe(ocean.simulate(150, rng)[0], error, rng)
+    known = run_updates(ocean, value, error)[-1].analysis
     np.testing.assert_array_equal(known.covariance, known.covariance.T)
     assert np.linalg.eigvalsh(known.covariance).min() > 0
 
@@ -150,9 +150,9 @@ def test_innovations_are_as_large_as_the_filter_says() -> None:
     ocean = LinearOcean.draw(1, (3, 7, 12))
     rng = np.random.default_rng(0)
     error = Network.draw(ocean, 1).draw_masks(150, rng)
-    value = observe(ocean.simulate(150, rng), error, rng)
+    value = observe(ocean.simulate(150, rng)[0], error, rng)
     distance, freedom = 0.0, 0
-    for update in run_updates(ocean, value[0], error[0]):
+    for update in run_updates(ocean, value, error):
         cells, values, variance = update.window
         spread = update.forecast.covariance[np.ix_(cells, cells)] + np.diag(variance)
         innovation = values - update.forecast.mean[cells]
@@ -180,11 +180,11 @@ def test_errors_of_the_filter_match_their_stated_covariance() -> None:
 def test_standardised_errors_have_unit_variance_at_every_level() -> None:
     ocean = LinearOcean.draw(2, (3, 7, 12))
     rng = np.random.default_rng(0)
-    truth = ocean.simulate(400, rng)
+    truth = ocean.simulate(400, rng)[0]
     error = Network.draw(ocean, 2).draw_masks(400, rng)
-    steps = list(kalman_filter(ocean, observe(truth, error, rng)[0], error[0]))[60:]
+    steps = list(kalman_filter(ocean, observe(truth, error, rng), error))[60:]
     spread = np.sqrt([step.analysis_variance for step in steps])
-    miss = np.stack([step.analysis_mean for step in steps]) - truth[0, 60:]
+    miss = np.stack([step.analysis_mean for step in steps]) - truth[60:]
     for level, wet in enumerate(ocean.grid.ocean):
         standardised = miss[:, level, wet] / spread[:, level, wet]
         assert 0.9 < np.mean(standardised**2) < 1.1

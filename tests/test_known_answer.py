@@ -119,7 +119,7 @@ def test_the_training_network_is_blind_on_land_and_precise_where_it_sees() -> No
     ocean = LinearOcean.draw(2, (2, 8, 12))
     network = Network.draw(ocean, 2)
     fields = list(DrawnNetwork(network).stretch(5, np.random.default_rng(3)))
-    errors = network.draw_masks(5, np.random.default_rng(3))[0]
+    errors = network.draw_masks(5, np.random.default_rng(3))
     assert len(fields) == 5
     for precision, error in zip(fields, errors, strict=True):
         assert (precision[~ocean.grid.ocean] == 0).all()

@@ -250,7 +250,7 @@ def test_later_observations_help() -> None:
     rng = np.random.default_rng(3)
     control = ocean.simulate(10 * PENTADS, rng)[0]
     truth = ocean.simulate(PENTADS, rng)[0]
-    error = network.draw_masks(PENTADS, rng)[0]
+    error = network.draw_masks(PENTADS, rng)
     value = observe(truth, error, rng)
     scale = np.where(ocean.grid.ocean, control.std(0), 1).astype(np.float32)
     wet = torch.from_numpy(ocean.grid.ocean)

@@ -28,7 +28,7 @@ from __future__ import annotations
 from deepda.quality.background import background_check
 from deepda.quality.casts import by_cast
 from deepda.quality.layers import to_layers
-from deepda.quality.screening import CHECKS, Check, Context, Screened, screen, screen_in
+from deepda.quality.screening import CHECKS, Check, Context, Screened, screen
 
 __all__ = [
     "CHECKS",
@@ -38,6 +38,5 @@ __all__ = [
     "background_check",
     "by_cast",
     "screen",
-    "screen_in",
     "to_layers",
 ]

@@ -25,20 +25,17 @@ class WithholdingError(DeepDAError, ValueError):
     """A share that is none."""
 
 
-def withheld(
-    table: pd.DataFrame, share: float, *, seed: int = 0, satellites: bool = False
-) -> NDArray[np.bool_]:
+def withheld(table: pd.DataFrame, share: float, *, seed: int = 0) -> NDArray[np.bool_]:
     """(row) True where the platform of a row is left out.
 
     Rows without a name of their own (`is_named`) are left out by UTC day and cell of one degree: all
-    levels of a cast go together, and so does its copy in another archive.
+    levels of a cast go together, and so does its copy in another archive. Satellites and gridded
+    products are always used, because without them there is no product.
 
     Args:
         table: observations; `platform_id` and `platform_type` may be missing.
         share: of the platforms, 0 (none) to 1 (all).
         seed: another seed leaves out other platforms.
-        satellites: leave out satellites and gridded products too, each as one platform; they are
-            always used otherwise, because without them there is no product.
 
     Raises:
         WithholdingError: the share is not in [0, 1].
@@ -53,8 +50,7 @@ def withheld(
     named = np.array([is_named(name) for name in names])[number]
     draw = np.array([draw_of(name, seed) for name in names])[number]
     draw[~named] = _draw_of_casts(table[~named], seed)
-    allowed = True if satellites else platforms(table) != "satellite"
-    return (draw < share) & allowed
+    return (draw < share) & (platforms(table) != "satellite")
 
 
 def draw_of(platform_id: str, seed: int = 0) -> float:
