@@ -17,8 +17,8 @@ import xarray as xr
 import yaml
 from test_control import days, regular_file
 
+from deepda.base import info
 from deepda.base.errors import DeepDAError
-from deepda.base.info import bf16_support
 from deepda.cli import COMMANDS, main
 from deepda.commands.console import exit_code
 from deepda.settings.compose import dump, load_config
@@ -207,10 +207,13 @@ def test_the_machine_is_described(capsys: pytest.CaptureFixture[str]) -> None:
         ("Features\t: fp asimd bf16\n", "yes"),
     ],
 )
-def test_bf16_is_read_from_the_flags_of_the_processor(tmp_path: Path, cpuinfo: str, said: str) -> None:
+def test_bf16_is_read_from_the_flags_of_the_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpuinfo: str, said: str
+) -> None:
+    monkeypatch.setattr(info, "CPU_INFO", tmp_path / "cpuinfo")
+    assert info.bf16_support() == "unknown"
     (tmp_path / "cpuinfo").write_text(cpuinfo)
-    assert bf16_support(tmp_path / "cpuinfo") == said
-    assert bf16_support(tmp_path / "absent") == "unknown"
+    assert info.bf16_support() == said
 
 
 @pytest.mark.parametrize(

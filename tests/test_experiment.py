@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import MeasuredErrors, toy_grid
+from conftest import MeasuredErrors, toy_grid, undrawn
 from test_background_errors import training_data
 from test_state import space_on
 
@@ -154,6 +154,7 @@ def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> Non
     assert (finished / "checkpoint" / "weights.safetensors").read_bytes() == weights
 
 
+@undrawn()
 def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
@@ -169,6 +170,7 @@ def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_pat
     assert (run / "figures" / "members_by_depth.png").exists()
 
 
+@undrawn()
 def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path) -> None:
     config = settings()
     with Progress() as progress:

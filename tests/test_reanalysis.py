@@ -19,7 +19,7 @@ import pytest
 import torch
 import xarray as xr
 from compliance_checker.runner import CheckSuite
-from conftest import toy_grid
+from conftest import toy_grid, undrawn
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
@@ -252,6 +252,7 @@ def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
     assert not [path for path in hidden if path.exists()] and checksums(tmp_path)
 
 
+@undrawn()
 def test_a_finished_reanalysis_repeated_has_nothing_to_do(trained: Path, tmp_path: Path) -> None:
     words = ["reanalysis.end=1998"]
     scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)

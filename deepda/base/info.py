@@ -13,7 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("deepda", "torch", "numpy", "scipy", "pandas", "xarray", "netCDF4", "dask", "hydra-core")
-BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # names in /proc/cpuinfo, x86 and Arm
+CPU_INFO = Path("/proc/cpuinfo")
+BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # names in CPU_INFO, x86 and Arm
 
 
 def versions() -> dict[str, str]:
@@ -59,10 +60,10 @@ def describe_system() -> dict[str, str]:
     }
 
 
-def bf16_support(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def bf16_support() -> str:
     """ "yes", "no" or "unknown": whether the CPU multiplies bfloat16 in hardware."""
     try:
-        lines = cpuinfo.read_text().lower().splitlines()
+        lines = CPU_INFO.read_text().lower().splitlines()
     except OSError:
         return "unknown"
     return "yes" if BF16_INSTRUCTIONS & set(_cpu_flags(lines)) else "no"

@@ -84,9 +84,9 @@ class Losses:
         return total / weight if scaled else total
 
 
-def all_combinations(names: Sequence[str] = NAMES) -> list[Combination]:
+def all_combinations() -> list[Combination]:
     """Every subset of the groups, the empty one first."""
-    return [frozenset(some) for size in range(len(names) + 1) for some in combinations(names, size)]
+    return [frozenset(some) for size in range(len(NAMES) + 1) for some in combinations(NAMES, size)]
 
 
 def losses(finished: Finished, cases: Sequence[Case], progress: Progress | None = None) -> Losses:

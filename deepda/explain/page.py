@@ -123,7 +123,7 @@ def _summary(finished: Finished, step: int) -> str:
         "observed values. The cycle of the test years was made again up to this window with the run's "
         "own observations. Gradients say what the trained generator would answer; they are no proof "
         "of what the ocean does, and large numbers may be right or wrong: each figure says which it "
-        "cannot tell."
+        "cannot decide."
     )
 
 

@@ -84,7 +84,7 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
 
     Args:
         cases: consecutive windows; the one that is explained comes last.
-        spinup: windows at the beginning of the run that tell nothing of its errors.
+        spinup: windows at the beginning of the run that say nothing of its errors.
     """
     case, scale = cases[-1], torch.from_numpy(finished.space.scale)
     analyser = finished.analyser.converged()

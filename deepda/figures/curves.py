@@ -47,7 +47,7 @@ def profile_curves(
     return figure
 
 
-def series(lines: Mapping[str, xr.DataArray], label: str, *, title: str = "", spinup: int = 0) -> Figure:
+def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) -> Figure:
     """Lines over time, (time) each; the first `spinup` windows are shaded."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
@@ -60,7 +60,7 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, title: str = "", sp
                 times[0], 0.98, " spin-up", transform=axes.get_xaxis_transform(), va="top", fontsize=8
             )
         _time_axis(axes)
-        axes.set(ylabel=label, title=title)
+        axes.set_ylabel(label)
         _legend(axes, len(lines))
     return figure
 

@@ -37,7 +37,7 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import REQUIRED, TableError, compact, require_table
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
-from deepda.quality import Context, screen_in
+from deepda.quality import Context, screen
 from deepda.runs.finished import FinishedRun
 
 OUTSIDE_WINDOW, WITHOUT_TIME = "outside_window", "without_time"
@@ -122,10 +122,12 @@ class Run:
             results = filtered(cycle(self.analyser, last, [window]))
             estimate = run_cycle(results, kept, Nothing(), self.space.limit)
         found = self._feedback(kept.result)
-        told = _join(table, reason, found, inside)
-        counts = told.loc[~told["used"], "reason"].value_counts()
-        numbers = {"used": int(told["used"].sum())} | {str(k): int(n) for k, n in counts.items() if n}
-        return Analysis(self._dataset(kept.result, span), estimate, told, numbers)
+        feedback = _join(table, reason, found, inside)
+        counts = feedback.loc[~feedback["used"], "reason"].value_counts()
+        numbers = {"used": int(feedback["used"].sum())} | {
+            str(k): int(n) for k, n in counts.items() if n
+        }
+        return Analysis(self._dataset(kept.result, span), estimate, feedback, numbers)
 
     def _window(
         self, rows: pd.DataFrame, span: Windows, quality_control: bool
@@ -214,7 +216,7 @@ def _screened(rows: pd.DataFrame, space: StateSpace, now: np.datetime64) -> pd.D
     """The rows with `reason`: "" where all checks are passed."""
     spread = np.where(space.grid.ocean, space.scale, np.nan)
     context = Context(space.grid, now, Climatology(space.climatology.mean, spread))
-    found = screen_in(context, rows)
+    found = screen(context, rows)
     reason = pd.Series("", index=rows.index, dtype=object)
     reason[found.rejected.index] = found.rejected["reason"].astype(str)
     return rows.assign(reason=reason)

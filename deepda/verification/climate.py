@@ -118,5 +118,5 @@ def _effective_size(residual: xr.DataArray) -> xr.DataArray:
     late = residual.isel(time=slice(1, None)).drop_vars("time")
     power = (residual**2).sum("time", skipna=False)
     lag = (early * late).sum("time", skipna=False) / power.where(power > 0)
-    lag = lag.where(power != 0, 0.0).clip(min=0.0)  # a negative one would claim more than n values
+    lag = lag.where(power != 0, 0.0).clip(min=0.0)  # a negative one would count more than n values
     return size * (1 - lag) / (1 + lag)

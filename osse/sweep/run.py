@@ -60,7 +60,7 @@ def sweep(
         for key, distribution in space.items():
             progress.note(describe(key, distribution))
         if on == KNOWN_ANSWER:
-            setups = known_answer_setups(seed)
+            setups = known_answer_setups(seed, known_answer.Size())
         else:
             twin = twin_training(compose(fixed), output, Clock(), progress)
             setups = opened.enter_context(twin).setup
@@ -102,11 +102,11 @@ def require_usable(on: str, words: Sequence[str]) -> None:
             )
 
 
-def known_answer_setups(seed: int, size: known_answer.Size | None = None) -> Setups:
+def known_answer_setups(seed: int, size: known_answer.Size) -> Setups:
     """Trainings on the control run of the known answer, scored on its validation years."""
-    ocean = LinearOcean.draw(seed, size.shape if size else None)
+    ocean = LinearOcean.draw(seed, size.shape)
     network = Network.draw(ocean, seed)
-    training, validation = known_answer.studied(ocean, network, seed, size or known_answer.Size())
+    training, validation = known_answer.studied(ocean, network, seed, size)
     anomalies = training / validation.space.scale
     return lambda config: known_answer.setup(config.generator, anomalies, validation, network, seed)
 

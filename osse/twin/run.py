@@ -31,7 +31,7 @@ from osse.twin.evaluation import evaluate
 from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation, tuned_interpolation_of
 from osse.twin.training import TwinTraining, twin_training
-from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network, require_synthetic
+from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network, synthetic_observations
 
 
 def run(config: Config, output: Path, notes: Sequence[str] = ()) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def require_usable(config: Config, folder: RunFolder) -> None:
     """
     require_same_settings(config, folder)
     device_of(config)
-    require_synthetic(config.observations)
+    synthetic_observations(config)
     if isinstance(config.generator, InnovationGenerator):
         require_equal_longitudes(grid_of_water(config))
     require_control(config, folder.path)

@@ -17,7 +17,7 @@ from deepda.settings.schema import Config
 from deepda.training.setup import TrainingSetup
 from deepda.training.stretches import TrainingData
 from osse.twin.control_years import Control, learn, prepare, share_out, training_anomalies
-from osse.twin.twin import training_network, validation_network
+from osse.twin.twin import synthetic_observations, training_network, validation_network
 from osse.twin.validation_years import ValidationYears
 
 
@@ -79,6 +79,7 @@ def twin_training(
     Raises:
         DeepDAError: settings, files or control simulation that cannot be used.
     """
+    synthetic_observations(config)  # refuses real ones before a control run is simulated
     with clock.stage("control"):
         control = share_out(prepare(config, output, progress), config)
     with ExitStack() as opened:
