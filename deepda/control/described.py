@@ -80,7 +80,7 @@ def describe_control(paths: Iterable[str | Path]) -> ControlFiles:
         per_year, steps = PENTADS, step_positions(native.time, native.time_bounds, PENTADS)
     except ControlError:
         per_year, steps = MONTHS, step_positions(native.time, native.time_bounds, MONTHS)
-    return ControlFiles(native, per_year, whole_years(steps, per_year, None))
+    return ControlFiles(native, per_year, whole_years(steps, per_year))
 
 
 def years_of(paths: Iterable[str | Path], per_year: int) -> tuple[int, int]:
@@ -90,7 +90,7 @@ def years_of(paths: Iterable[str | Path], per_year: int) -> tuple[int, int]:
         ControlError: files that cannot be used, no whole year, or steps longer than a window.
     """
     native = open_native(paths)
-    return whole_years(step_positions(native.time, native.time_bounds, per_year), per_year, None)
+    return whole_years(step_positions(native.time, native.time_bounds, per_year), per_year)
 
 
 def _eastward(bounds: Floats) -> Floats:
