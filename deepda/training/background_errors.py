@@ -105,7 +105,8 @@ def _errors(
         with torch.inference_mode():
             require_physical(step.analysis)
             spread = analyser.modelled_spread(step.background).clamp(min=LEAST_SPREAD)
-            yield (step.background.mean - truth) / spread * analyser.ocean
+            error = (step.background.mean - truth) / spread * analyser.ocean
+        yield error
 
 
 def _batches(
