@@ -59,14 +59,15 @@ def sample_background_errors(
     tracked = progress.track(
         errors, "Sampling the background-error covariance", total=steps * len(batches)
     )
-    found: list[NDArray[np.float16]] = []
+    found = np.zeros((each * len(streams), *data.scale.shape), np.float16)
     with analyser.training_accuracy():
         for place, error in enumerate(tracked):
-            step = place % steps
-            if step >= spinup and (step - spinup) % EVERY == 0:
-                found.append(error.half().cpu().numpy())
-    by_batch = np.stack(found).reshape(len(batches), each, together, *data.scale.shape)
-    return by_batch.swapaxes(0, 1).reshape(-1, *data.scale.shape)[:number]
+            batch, step = divmod(place, steps)
+            sample, between = divmod(step - spinup, EVERY)
+            if sample >= 0 and between == 0:
+                first = sample * len(streams) + batch * together
+                found[first : first + together] = error.half().cpu().numpy()
+    return found[:number]
 
 
 def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Iterator[Window]]:
