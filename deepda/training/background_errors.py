@@ -68,14 +68,15 @@ def sample_background_errors(
     tracked = progress.track(
         errors, "Sampling the background-error covariance", total=steps * len(batches)
     )
-    own = np.zeros((len(batches), each, together, *data.scale.shape), np.float16)
+    own = np.zeros((each, len(streams), *data.scale.shape), np.float16)
     with analyser.training_accuracy():
         for place, error in enumerate(tracked):
             batch, step = divmod(place, steps)
-            if step >= spinup and (step - spinup) % EVERY == 0:
-                own[batch, (step - spinup) // EVERY] = error.half().cpu().numpy()
-    by_stretch = own.swapaxes(1, 2).reshape(len(streams), each, *data.scale.shape)
-    whole = ranks.whole(torch.from_numpy(by_stretch).to(device), stretches).cpu().numpy()
+            sample, between = divmod(step - spinup, EVERY)
+            if sample >= 0 and between == 0:
+                own[sample, batch * together : (batch + 1) * together] = error.half().cpu().numpy()
+    by_stretch = torch.from_numpy(own).swapaxes(0, 1)
+    whole = ranks.whole(by_stretch.to(device), stretches).cpu().numpy()
     return whole.swapaxes(0, 1).reshape(-1, *data.scale.shape)[:number]
 
 
