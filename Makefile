@@ -12,8 +12,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
-# By file: fixtures of a file, such as the run of the twin experiment, are made once.
-PARALLEL := -n 2 --dist loadfile
+# By file: fixtures of a file, such as the run of the twin experiment, are made once. Slow files begin.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast lint docs scores venv dev
 

@@ -40,7 +40,7 @@ from deepda.observations.formats import read_observations
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import QUALITIES, worst
 from deepda.observations.reading import ReadOptions, finish, rows_of
-from deepda.quality import Context, screen_in
+from deepda.quality import Context, screen
 from deepda.quality.casts import cast_numbers
 from deepda.settings.files import matching_files
 
@@ -155,7 +155,7 @@ def scores(context: Context, table: pd.DataFrame) -> pd.DataFrame:
 
     A cast is bad with one bad level, and clean without; it is refused with one level refused.
     """
-    result = screen_in(context, table.drop(columns="qc"))
+    result = screen(context, table.drop(columns="qc"))
     reason = pd.Series("", index=table.index)
     reason[result.rejected.index] = result.rejected["reason"].astype(str)
     judged = ~reason.isin(NO_VERDICT).to_numpy()

@@ -66,7 +66,7 @@ class Run:
 
 RUNS_OF_THE_DOCS = (
     Run("embedded", "twin", ("osse", "run")),
-    Run("gcm", "twin", ("osse", "run", "control=gcm", "data.root=DATA")),
+    Run("gcm", "twin", ("osse", "run", "control=files", "data.root=DATA")),
     *(
         Run(f"known_{seed}", "known", ("osse", "known-answer", "--seed", str(seed), "--minutes", "2"))
         for seed in SEEDS

@@ -5,7 +5,6 @@ With `deepda.commands.osse` the only module that knows the drivers; it imports o
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepda.base.files import require_writable
+from deepda.base.files import output_folder
 from deepda.commands.console import Command, exit_code, flag_settings, read_command_line, split_settings
 from deepda.commands.data import DATA_GET, DATA_LIST
 from deepda.commands.evaluate import EVALUATE
@@ -35,8 +34,6 @@ simulation alone. First `deepda osse run`, then `deepda reanalysis`."""
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code is 0, 1 (bug, or files left out), 2 (refused) or 130."""
     words = sys.argv[1:] if words is None else words
-    # Idle threads that spin starve each other on a shared machine, by a factor of ten and more.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return exit_code(lambda: _run(words))
 
 
@@ -63,12 +60,22 @@ def _declare_reanalysis(parser: ArgumentParser) -> None:
     parser.add_argument("--run", metavar="DIR", help="folder of the trained run (runs/osse)")
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
     parser.add_argument("--members", type=int, metavar="N", help="members beside the analysis (0)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, see below (1)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster, such as tcp://a:8786")
 
 
 def _reanalysis(arguments: Namespace) -> None:
+    from deepda.base.errors import UsageError
     from deepda.commands.period import continued, period_settings
     from deepda.settings.compose import load_config
 
+    several = arguments.workers > 1 or arguments.scheduler is not None
+    if arguments.workers < 1:
+        raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
+    if several and arguments.product is None:  # --continue keeps the blocks of its product
+        from reanalysis.blocks import BLOCK_YEARS
+
+        arguments.overrides = [f"reanalysis.block_years={BLOCK_YEARS}", *arguments.overrides]
     arguments.overrides = [*period_settings(arguments.start, arguments.end), *arguments.overrides]
     overrides = flag_settings(
         arguments, run="reanalysis.run", output="output", members="reanalysis.members"
@@ -78,11 +85,18 @@ def _reanalysis(arguments: Namespace) -> None:
         config = load_config("reanalysis", overrides, run=Path(wanted.reanalysis.run))
     else:
         config = continued(Path(arguments.product), overrides)
-    output = require_writable(Path(config.output))
-    import reanalysis.run
-    from osse.twin.optimal_interpolation import tuned_interpolation_of
+    with output_folder(Path(config.output)) as output:
+        import reanalysis.run
+        from osse.twin.optimal_interpolation import tuned_interpolation_of
 
-    reanalysis.run.run(config, output, _ocean_of(config), tuned_interpolation_of)
+        reanalysis.run.run(
+            config,
+            output,
+            _ocean_of(config),
+            tuned_interpolation_of,
+            arguments.workers,
+            arguments.scheduler,
+        )
 
 
 def _ocean_of(config: Config) -> OpenOcean:
@@ -107,6 +121,10 @@ REANALYSIS = Command(
 Writes one file a year: thetao_YYYY.nc, or twin_thetao_YYYY.nc where the
 observations are synthetic, as they are unless you bring your own. An
 interrupted reanalysis is resumed by the same command.
+
+--workers and --scheduler analyse blocks of five years side by side, each begun
+a year early: another product than a single cycle. How many workers share them
+changes nothing.
 
 examples:
   deepda reanalysis --start 1981 --end 2020
@@ -136,13 +154,12 @@ def _prepare(arguments: Namespace) -> None:
     config = load_config("control", flag_settings(arguments, grid="grid"))
     files = matching_files(paths)
     output = Path(arguments.output)
-    require_writable(output.parent)
     from deepda.base.progress import Progress
     from deepda.control.prepare import prepare_control
     from deepda.geometry.regrid import grid_edges
 
     edges = grid_edges(vars(config.grid))
-    with Progress(output.with_suffix(".log")) as progress:
+    with output_folder(output.parent), Progress(output.with_suffix(".log")) as progress:
         prepare_control(
             files,
             edges,
@@ -182,7 +199,12 @@ def _config_show(arguments: Namespace) -> None:
 def _config_check(arguments: Namespace) -> None:
     from deepda.settings.compose import load_config
 
-    load_config("osse", arguments.overrides)
+    config = load_config("osse", arguments.overrides)
+    from deepda.base.progress import Progress
+    from deepda.runs.folder import RunFolder
+    from osse.twin.run import require_usable
+
+    require_usable(config, RunFolder(Path(config.output), Progress()))
     print("these settings can be used")
 
 
@@ -190,14 +212,18 @@ CONFIG_SHOW = Command(
     "config show",
     "Print every setting with its value",
     _config_show,
-    details="example:\n  deepda config show control=gcm training=quick seed=7",
+    details="example:\n  deepda config show control=files training=quick seed=7",
     settings=("control", "generator", "grid", "observations", "osse", "training"),
 )
 CONFIG_CHECK = Command(
     "config check",
-    "Say whether settings can be used",
+    "Say whether `deepda osse run` can use settings",
     _config_check,
-    details="example:\n  deepda config check osse.test_years=10",
+    details="""\
+Refuses what the run would refuse: values, files, device, output folder.
+
+example:
+  deepda config check osse.test_years=10""",
     settings=("control", "generator", "grid", "observations", "osse", "training"),
 )
 
@@ -210,10 +236,10 @@ def _declare_bench(parser: ArgumentParser) -> None:
 
 
 def _bench(arguments: Namespace) -> None:
-    output = require_writable(Path(arguments.output))
-    import deepda.commands.bench
+    with output_folder(Path(arguments.output)) as output:
+        import deepda.commands.bench
 
-    deepda.commands.bench.run(output)
+        deepda.commands.bench.run(output)
 
 
 def _info(arguments: Namespace) -> None:
@@ -223,7 +249,19 @@ def _info(arguments: Namespace) -> None:
         print(f"{name:<20}{value}")
 
 
-BENCH = Command("bench", "Measure speed and memory on this machine", _bench, _declare_bench)
+BENCH = Command(
+    "bench",
+    "Measure speed and memory on this machine",
+    _bench,
+    _declare_bench,
+    """\
+Times cycles of untrained weights on the default grid and on 360 x 180 x 38
+cells, prints them, and writes bench.json. Six cycles of each take about a
+minute of processor time and 3.2 GiB.
+
+example:
+  deepda bench --output runs/bench""",
+)
 INFO = Command("info", "Print versions, devices and threads", _info)
 
 COMMANDS = (

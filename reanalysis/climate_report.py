@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from deepda.assimilation.state import StateSpace
 from deepda.figures import Panel, index_series, map_panels, section, series
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, Table, write_report
+from deepda.verification.thermocline import levels_shown
 from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.judge import mean_anomaly
-from reanalysis.record import Maps, Record, levels_shown
+from reanalysis.record import Maps, Record
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
 from reanalysis.report_errors import influence_picture, observed_picture
 
@@ -36,6 +37,7 @@ def write_climate(
     scores: dict[str, Any],
     space: StateSpace,
     ocean: ObservedOcean,
+    about: Mapping[str, str],
     folder: Path,
     more: Sequence[Section],
 ) -> Path:
@@ -51,6 +53,7 @@ def write_climate(
         folder / "report.html",
         f"Reanalysis {first}–{last} of real observations",
         [*sections, _uncertainty(record, scores), *error_sizes_sections(folder), *more],
+        about=about,
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
         f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
         "is compared with were not assimilated. Where there are few observations the analysis stays "

@@ -37,7 +37,7 @@ from deepda.observations.manifest import NAME as MANIFEST
 from deepda.observations.manifest import IngestError
 from deepda.observations.parts import OBSERVATIONS
 from deepda.observations.table import cells
-from deepda.quality import Context, screen_in, to_layers
+from deepda.quality import Context, screen, to_layers
 from deepda.quality.casts import cast_numbers
 from deepda.quality.errors import representativeness_from_climatology, with_errors
 from deepda.settings.files import matching_files
@@ -133,7 +133,7 @@ class IngestedOcean:
         and time and its cell and window; it is in `temperature`.
         """
         rows = read_ingested(self._folder, start, end)
-        found = screen_in(self._context, rows)
+        found = screen(self._context, rows)
         grid = self._context.grid
         values, without = _values(found.kept, grid)
         values = self._placed(with_errors(values, grid, self._representativeness), start, end)

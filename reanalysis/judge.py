@@ -23,6 +23,7 @@ from deepda.feedback import feedback_files
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows
 from deepda.verification import REGIONS, WindowSums, heat_content, mean_of, moments, region_weights
+from deepda.verification.thermocline import levels_shown
 from reanalysis.record import (
     ANALYSIS,
     TRUTH,
@@ -31,7 +32,6 @@ from reanalysis.record import (
     Maps,
     Record,
     heat_depth,
-    levels_shown,
 )
 from reanalysis.restart import year_file
 

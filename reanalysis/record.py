@@ -14,16 +14,10 @@ from deepda.geometry.windows import Windows
 from deepda.verification.climate import RHO, SPECIFIC_HEAT
 
 HEAT_DEPTH = 700.0  # m, or the bottom of a shallower grid
-SUBSURFACE = 150.0  # m, near the thermocline
 ZETTA = 1e21
 ANALYSIS, TRUTH = "analysis", "truth"
 Array = NDArray[np.float64]
 Maps = NDArray[np.float32]
-
-
-def levels_shown(grid: Grid) -> tuple[int, int]:
-    """Levels that maps are shown of: the surface, and the one nearest to SUBSURFACE."""
-    return 0, int(np.argmin(np.abs(grid.depth - SUBSURFACE)))
 
 
 def heat_depth(grid: Grid) -> float:
@@ -59,7 +53,7 @@ class Record:
         variance: (window, depth) K2, mean of the squared `thetao_stddev`.
         influence: (window, depth) 0..1, volume-weighted mean.
         nino34_stddev: (window) K, of the box mean if its errors are alike.
-        spread_maps, influence_maps: year to (surface and SUBSURFACE level, lat, lon), annual means of
+        spread_maps, influence_maps: year to (level of `levels_shown`, lat, lon), annual means of
             the first, the middle and the last year.
         used: platform type to (year) number of values used.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from deepda.figures import (
 )
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification import trend
+from deepda.verification.climate import FEWEST_YEARS
+from deepda.verification.thermocline import levels_shown
 from reanalysis.judge import mean_anomaly
-from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth, levels_shown
+from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth
 from reanalysis.report_errors import errors_section, influence_picture
-from reanalysis.scores import FEWEST_YEARS
 
 
 def write(
@@ -34,6 +35,7 @@ def write(
     scores: dict[str, Any],
     space: StateSpace,
     ocean: ObservedOcean,
+    about: Mapping[str, str],
     folder: Path,
     more: Sequence[Section],
 ) -> Path:
@@ -48,6 +50,8 @@ def write(
         folder / "report.html",
         f"Analysis of a synthetic ocean, {first}–{last}",
         [*sections, _uncertainty(record), *more],
+        about=about,
+        headline=_headline(scores),
         summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
         "simulated ocean, whose truth is known "
         f"({ocean.about.get('source', 'source not stated')}). The network learnt from a control "
@@ -56,6 +60,15 @@ def write(
         footer=f"deepda reanalysis --start {first} --end {last}; settings in config.yaml, numbers in "
         "scores.json.",
         beside=folder / "figures",
+    )
+
+
+def _headline(scores: dict[str, Any]) -> str:
+    analysis, climatology = (scores["rmse"][name]["all"] for name in ("analysis", "climatology"))
+    gain = 1 - analysis / climatology
+    return (
+        f"The error of the analysis is {analysis:.3f} K, {abs(gain):.1%} "
+        f"{'below' if gain >= 0 else 'above'} that of climatology ({climatology:.3f} K)."
     )
 
 

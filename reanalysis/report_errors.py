@@ -8,7 +8,8 @@ import numpy as np
 
 from deepda.figures import counts_by_year, profile_curves, series
 from deepda.reports.report import Picture, Section, Table
-from reanalysis.record import Record, levels_shown
+from deepda.verification.thermocline import levels_shown
+from reanalysis.record import Record
 
 
 def errors_section(record: Record, scores: dict[str, Any]) -> Section:

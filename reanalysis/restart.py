@@ -2,6 +2,7 @@
 
 reanalysis.json              settings, weights and observations: whose the folder is
 restart_YYYY.safetensors     estimate at the end of a year; the last two are kept
+blocks/1986/restart_...      the same of the block that begins in 1986, where there are blocks
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from deepda.assimilation.cycle import StateEstimate
 from deepda.base.errors import DeepDAError
 from deepda.base.files import checksum, digest_of, write_whole
 from deepda.runs.checkpoint import WEIGHTS
+from deepda.runs.finished import CHECKPOINT, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, read_json
-from deepda.settings.compose import CONFIG_FILE
+from deepda.settings.compose import CONFIG_FILE, present_values
 from deepda.settings.schema import Config
 
 IDENTITY = "reanalysis.json"
+PROVENANCE = "provenance"  # attributes of the files; those of the command that began the reanalysis
 KEPT = 2  # restart files: should the last one be lost, only a year is made anew
 FIELDS = ("mean", "spread", "memory")
 # Neither where results go nor how far they go changes a single number of what is written.
@@ -39,10 +42,15 @@ class ReanalysisError(DeepDAError, ValueError):
     """A reanalysis that cannot be made, or cannot be made here."""
 
 
-def identity_of(config: Config, checkpoint: Path) -> dict[str, Any]:
-    """Every setting (dotted key) that a number may depend on, and the checksum of the weights."""
+def identity_of(config: Config, trained: FinishedRun) -> dict[str, Any]:
+    """Every setting (dotted key) that a number may depend on, and the checksum of the weights.
+
+    Raises:
+        CheckpointError: the run has no weights.
+    """
+    trained.require(f"{CHECKPOINT}/{WEIGHTS}")
     kept = {key: value for key, value in flat_settings(config).items() if key not in FREE}
-    return kept | {"weights": checksum(checkpoint / WEIGHTS)}
+    return kept | {"weights": checksum(trained.checkpoint / WEIGHTS)}
 
 
 def require_free(folder: RunFolder) -> None:
@@ -66,7 +74,8 @@ def require_own(folder: RunFolder, identity: Mapping[str, Any]) -> dict[str, Any
     Raises:
         ConfigError: the folder holds a reanalysis of other settings.
     """
-    held = read_json(folder.path / IDENTITY)
+    found = read_json(folder.path / IDENTITY)
+    held = None if found is None else present_values(found)
     wanted = json.loads(json.dumps(identity))  # as it would be read back
     folder.require_same(held or {}, wanted)
     return (held or {}) | wanted
@@ -79,8 +88,9 @@ def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:
 
 
 def digest(identity: Mapping[str, Any]) -> str:
-    """SHA-256 of an identity."""
-    return digest_of([json.dumps(identity, sort_keys=True)])
+    """SHA-256 of an identity; when and by which command it was begun does not count."""
+    kept = {key: value for key, value in identity.items() if key != PROVENANCE}
+    return digest_of([json.dumps(kept, sort_keys=True)])
 
 
 def year_file(folder: Path, year: int, synthetic: bool) -> Path:
@@ -98,13 +108,20 @@ def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str
 
 
 def last_finished(
-    folder: Path, years: range, identity: str, synthetic: bool
+    folder: Path, restarts: Path, years: range, identity: str, synthetic: bool
 ) -> tuple[int, StateEstimate] | None:
     """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
+    Args:
+        folder: of the files.
+        restarts: folder of the restart files.
+        years: that are asked for.
+        identity: of the reanalysis.
+        synthetic: whether the observations are.
+
     Only if the files of all years up to it are there. None: begin at the beginning.
     """
-    for path in _restarts(folder):
+    for path in _restarts(restarts):
         found = _read(path, identity)
         if found is None or found[0] not in years:
             continue

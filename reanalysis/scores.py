@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from deepda.feedback import read_feedback, withheld_scores
 from deepda.feedback.departures import departures
 from deepda.verification import trend
+from deepda.verification.climate import FEWEST_YEARS
 from reanalysis.record import ANALYSIS, TRUTH, ClimateSeries, Record, heat_depth
 from reanalysis.references import NAMES, compare, compared_series
 from reanalysis.restart import ReanalysisError
 
 FIRST_FLOATS = 2000  # the first year with Argo floats
 MANY_FLOATS = 2005  # from here on they are everywhere
-FEWEST_YEARS = 5  # that a trend is worth anything over
 FEWEST_WINDOWS = 36  # that a trend of a whole series is given for
 BASELINE = "oi"  # folder and column of optimal interpolation
 ROW = ("time", "lat", "lon", "depth", "temperature")  # what makes a row the same one

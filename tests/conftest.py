@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +19,13 @@ from deepda.networks.trainable import CycleErrors
 
 settings.register_profile("repeatable", derandomize=True)  # the same cases each time
 settings.load_profile("repeatable")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: idle threads must not spin
+os.environ.setdefault("SOURCE_DATE_EPOCH", "1760000000")  # files tell no other time when made again
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that two workers end at about the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,34 @@ def data_root() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("DEEPDA_TEST_DATA does not name the folder of test data")
     return Path(root)
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Figures are made and written without being drawn, which takes most of the time of a report."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "draw_without_rendering", lambda figure: None)
+        patch.setattr(FigureCanvasAgg, "draw", FigureCanvasAgg.get_renderer)
+        patch.setattr("deepda.reports.report.png", lambda figure, theme: theme.paper.encode())
+        yield
+
+
+@pytest.fixture(scope="module")
+def blank_pictures() -> Iterator[None]:
+    """No test of this file looks at its pictures: see `undrawn`."""
+    with undrawn():
+        yield
+
+
+@pytest.fixture(scope="module")
+def empty_fdbk() -> Iterator[None]:
+    """NEMO feedback files are made empty: a reanalysis writes 24 a year, and each takes 0.1 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deepda.feedback.store.write_fdbk", lambda rows, path, kind: path.touch())
+        yield
 
 
 def toy_grid(rng: np.random.Generator, shape: tuple[int, int, int] = (4, 10, 14)) -> Grid:

@@ -174,3 +174,16 @@ def test_errors_that_run_away_are_refused(grid: Grid) -> None:
     data = training_data(grid)
     with pytest.raises(DivergenceError, match="expected at most 30"):
         collected(innovation(grid), replace(data, anomalies=1e5 * data.anomalies))
+
+
+def test_what_is_done_between_two_samples_is_not_in_inference_mode(grid: Grid) -> None:
+    made, modes = innovation(grid), []
+
+    class Watching(Progress):
+        def track(self, items: Any, title: str, total: int | None = None) -> Iterator[Any]:
+            for item in items:
+                modes.append(torch.is_inference_mode_enabled())
+                yield item
+
+    sample_background_errors(made, training_data(grid), 0, 3, Watching())
+    assert modes and not any(modes)

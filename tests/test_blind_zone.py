@@ -29,6 +29,8 @@ from osse.experiments.downward_extrapolation import (
 )
 from osse.experiments.finished_run import kept_observations, opened, tables
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:

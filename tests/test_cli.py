@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
+from test_control import days, regular_file
 
+from deepda.base import info
 from deepda.base.errors import DeepDAError
-from deepda.base.info import bf16_support
 from deepda.cli import COMMANDS, main
 from deepda.commands.console import exit_code
 from deepda.settings.compose import dump, load_config
@@ -36,7 +37,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
     monkeypatch.setattr("deepda.commands.observations.show", lambda folder: 0)
     made = {}
     for name, functions in {
-        "osse.twin.run": ("run",),
+        "osse.twin.run": ("run", "require_usable"),
         "osse.twin.fraternal": ("score",),
         "osse.twin.historical_twin": ("twin_of_history",),
         "osse.known_answer.run": ("run",),
@@ -108,7 +109,8 @@ def test_help_fits_eighty_columns(
 def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], tmp_path: Path) -> None:
     for folder in ("runs/osse", "runs/first"):
         trained_run(tmp_path / folder)
-    for name in ("other_model_1.nc", "thetao_1.nc", "floats.csv", "gdac", "en4/en4_1.nc"):
+    regular_file(tmp_path / "thetao_1.nc", np.zeros(73), days(73, 5, "noleap"))
+    for name in ("other_model_1.nc", "floats.csv", "gdac", "en4/en4_1.nc"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "runs/reanalysis").mkdir()
@@ -132,7 +134,7 @@ def test_flags_and_settings_reach_the_driver_in_any_order(drivers: dict[str, Rec
         main(["osse", "run", "training=quick", "--seed", "7", "--output", "a=b, c", "osse.test_years=6"])
         == 0
     )
-    [(config, output, _)] = drivers["osse.twin.run"].calls
+    [(config, output, *_)] = drivers["osse.twin.run"].calls
     assert (config.seed, config.training.updates, config.osse.test_years) == (7, 80, 6)
     assert output == Path("a=b, c") and output.is_dir()
 
@@ -182,12 +184,17 @@ def test_the_known_answer_takes_its_three_flags(drivers: dict[str, Recorder]) ->
     assert drivers["osse.known_answer.several"].calls == [([3, 5], 0.5, Path("known"), {})]
 
 
-def test_settings_are_printed_as_they_would_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_are_printed_and_checked_as_they_would_be_used(
+    drivers: dict[str, Recorder], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["config", "show", "seed=7"]) == 0
     assert yaml.safe_load(capsys.readouterr().out) == yaml.safe_load(
         dump(load_config("osse", ["seed=7"]))
     )
+    drivers["osse.twin.run"].calls.clear()
     assert main(["config", "check", "seed=7"]) == 0
+    [(config, folder, _)] = drivers["osse.twin.run"].calls  # which refuses what the run refuses
+    assert (config.seed, folder.path) == (7, Path("runs/osse"))
 
 
 def test_the_machine_is_described(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,10 +211,13 @@ def test_the_machine_is_described(capsys: pytest.CaptureFixture[str]) -> None:
         ("Features\t: fp asimd bf16\n", "yes"),
     ],
 )
-def test_bf16_is_read_from_the_flags_of_the_processor(tmp_path: Path, cpuinfo: str, said: str) -> None:
+def test_bf16_is_read_from_the_flags_of_the_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpuinfo: str, said: str
+) -> None:
+    monkeypatch.setattr(info, "CPU_INFO", tmp_path / "cpuinfo")
+    assert info.bf16_support() == "unknown"
     (tmp_path / "cpuinfo").write_text(cpuinfo)
-    assert bf16_support(tmp_path / "cpuinfo") == said
-    assert bf16_support(tmp_path / "absent") == "unknown"
+    assert info.bf16_support() == said
 
 
 @pytest.mark.parametrize(
@@ -229,8 +239,14 @@ def test_bf16_is_read_from_the_flags_of_the_processor(tmp_path: Path, cpuinfo: s
         ("config check device=abacus", "device is abacus"),
         ("info please", "one word too many"),
         ("osse", "a command is missing"),
-        ("", "a command is missing"),
-        ("analyse", "invalid choice: 'analyse'"),
+        ("analyse", "no command 'analyse', did you mean reanalysis"),
+        ("run", "no command 'run', did you mean osse run"),
+        ("osse rum", "no command 'osse rum', did you mean osse run"),
+        ("oss run", "no command 'oss', did you mean osse run"),
+        ("observation ingest obs", "no command 'observation', did you mean observations ingest"),
+        ("xyzzy", "no command 'xyzzy'; `deepda --help` lists all of them"),
+        ("osse run --grid native", "--grid native found without --control"),
+        ("osse run --run x --truth y --control z", "--run found beside --control"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(
@@ -239,6 +255,13 @@ def test_bad_input_is_refused_in_one_line(
     Path("occupied").write_text("a file where a folder is wanted")
     assert said in refusal(capsys, *words.split())
     assert not any(driver.calls for driver in drivers.values())
+
+
+def test_without_words_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 0
+    assert "osse run" in capsys.readouterr().out
 
 
 def test_a_full_disk_is_told_in_one_line(

@@ -8,25 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from test_real_reanalysis import FIRST, LAST, archive, finished, reanalyse, settings
-from test_reanalysis import toy_space, trained
+from test_real_reanalysis import archive, reanalyse
+from test_reanalysis import trained
 
-from deepda.base.progress import Progress
-from deepda.feedback import read_feedback
 from deepda.figures import counts_by_year
-from reanalysis.ingested_ocean import open_archive
-from reanalysis.judge import read_record, values_used
-from reanalysis.references import (
-    NINO34,
-    SURFACE,
-    UPPER,
-    SeriesError,
-    compare,
-    compared_series,
-    read_references,
-)
+from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, compare, read_references
 
-__all__ = ["archive", "finished", "trained"]  # fixtures
+__all__ = ["archive", "trained"]  # fixtures
 PSL = """ 1999 2000
  1999 {} -99.99 26.5
  2000 {} 27.0 27.5
@@ -96,30 +84,8 @@ def test_comparison_is_free_of_base_and_season(yearly: bool) -> None:
     assert compare(line, other.isel(time=slice(2))) is None
 
 
-def test_the_climate_is_that_of_the_files(trained: Path, archive: Path, finished: Path) -> None:
-    space = toy_space()
-    ocean = open_archive(settings(trained, archive), space, archive, Progress())
-    observed = type(space)(space.grid, ocean.climatology, space.scale)
-    found = read_record(observed, ocean, finished, range(FIRST, LAST + 1), Progress())
-    lines = compared_series(found)
-    with xr.open_mfdataset(sorted(map(str, finished.glob("thetao_*.nc")))) as product:
-        top = product["thetao"].isel(depth=0) - np.tile(ocean.climatology.mean[:, 0], (3, 1, 1))
-        area = (
-            product["areacello"].isel(time=0)
-            if "time" in product["areacello"].dims
-            else product["areacello"]
-        )
-        expected = top.weighted(area.fillna(0)).mean(("lat", "lon")).values
-    assert np.allclose(lines[SURFACE], expected, atol=1e-4)
-    assert np.isfinite(lines[UPPER]).all() and (found.variance > 0).all()
-    told = read_feedback(finished)
-    counts = told[told["used"]].groupby([told["time"].dt.year, "platform_type"], observed=True).size()
-    for platform, row in found.used.items():
-        assert row.tolist() == [counts.get((year, platform), 0) for year in found.years]
-    assert sum(map(sum, found.used.values())) == told["used"].sum() > 0
-    assert values_used(finished, range(1950, 1952)) == {}
-
-
+@pytest.mark.slow
+@pytest.mark.usefixtures("empty_fdbk")
 def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     trained: Path, archive: Path, tmp_path: Path
 ) -> None:

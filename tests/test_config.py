@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,9 @@ def test_the_command_names_the_default_output() -> None:
 
 
 def test_the_model_run_brings_its_grid_unless_another_is_named() -> None:
-    config = load_config("osse", ["control=gcm"])
+    config = load_config("osse", ["control=files"])
     assert isinstance(config.control, FilesControl) and config.grid.name == "gcm"
-    assert load_config("osse", ["control=gcm", "grid=paper_1deg"]).grid.name == "paper_1deg"
+    assert load_config("osse", ["control=files", "grid=paper_1deg"]).grid.name == "paper_1deg"
     assert load_config("osse").grid.name == "embedded_4deg"
 
 
@@ -65,7 +66,7 @@ def test_smoke_brings_its_control_unless_another_is_named() -> None:
     small = load_config("osse", ["osse=smoke"])
     assert isinstance(small.control, EmbeddedControl) and small.control.years < 10
     assert small.training.updates < 10
-    model = load_config("osse", ["osse=smoke", "control=gcm"])
+    model = load_config("osse", ["osse=smoke", "control=files"])
     assert (model.control.kind, model.grid.name) == ("files", "gcm")
 
 
@@ -73,9 +74,9 @@ def test_the_only_path_comes_from_the_environment_or_the_override(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DEEPDA_DATA", "/somewhere")
-    control = load_config("osse", ["control=gcm"]).control
+    control = load_config("osse", ["control=files"]).control
     assert isinstance(control, FilesControl) and control.paths == ["/somewhere/gcm/thetao_*.nc"]
-    control = load_config("osse", ["control=gcm", "data.root=/other"]).control
+    control = load_config("osse", ["control=files", "data.root=/other"]).control
     assert isinstance(control, FilesControl) and control.paths == ["/other/gcm/thetao_*.nc"]
 
 
@@ -185,12 +186,12 @@ def test_a_strange_path_arrives_as_it_was_typed() -> None:
 
 
 def test_settings_written_and_read_back_are_the_same(tmp_path: Path) -> None:
-    for overrides in ([], ["control=gcm", "generator=ham2024", "observations=random", "seed=9"]):
+    for overrides in ([], ["control=files", "generator=ham2024", "observations=random", "seed=9"]):
         assert saved_config(run_folder(tmp_path, *overrides)) == load_config("osse", overrides)
 
 
 def test_a_trained_run_brings_what_its_network_needs(tmp_path: Path) -> None:
-    run = run_folder(tmp_path, "control=gcm", "generator=ham2024", "osse.test_years=3", "seed=9")
+    run = run_folder(tmp_path, "control=files", "generator=ham2024", "osse.test_years=3", "seed=9")
     config = load_config("reanalysis", ["reanalysis.members=4"], run)
     assert (config.grid.name, config.generator.kind, config.osse.test_years) == ("gcm", "ham2024", 3)
     assert (config.command, config.seed, config.reanalysis.members) == ("reanalysis", 1, 4)
@@ -250,18 +251,34 @@ def test_loading_settings_leaves_no_hydra_behind() -> None:
     assert OmegaConf.create(dump(load_config("osse"))).seed == 1
 
 
+def test_settings_with_their_meanings_fit_eighty_columns() -> None:
+    shown = annotated(dump(load_config("osse"))).splitlines()
+    assert max(map(len, shown)) <= 80
+    above = next(line for line in shown if "most conjugate-gradient steps" in line)
+    assert above.startswith("  # ")
+
+
 def test_every_setting_shown_has_its_meaning_and_reads_back_the_same() -> None:
-    for choices in ([], ["control=gcm"], ["generator=unet3plus"], ["observations=random", "osse=smoke"]):
+    for choices in (
+        [],
+        ["control=files"],
+        ["generator=unet3plus"],
+        ["observations=random", "osse=smoke"],
+    ):
         plain = dump(load_config("osse", choices))
         shown = annotated(plain)
         assert yaml.safe_load(shown) == yaml.safe_load(plain)
-        names = [line for line in shown.splitlines() if re.match(r" *\w+: ?\S", line)]
+        lines = ["", *shown.splitlines()]
+        explained = [
+            line for above, line in pairwise(lines) if " # " in line or above.strip().startswith("#")
+        ]
+        names = [line for line in lines if re.match(r" *\w+: ?\S", line)]
         nested = {"start", "stop", "step"}  # of the edges of a grid
-        bare = [line for line in names if " # " not in line and line.split(":")[0].strip() not in nested]
-        assert bare == []
+        bare = [name for name in names if name not in explained]
+        assert {name.split(":")[0].strip() for name in bare} <= nested
 
 
 def test_a_meaning_is_that_of_the_kind_that_is_chosen() -> None:
     shown = annotated(dump(load_config("osse", ["generator=unet3plus"])))
-    assert "dropout: 0.2  # of channels after each block" in shown
+    assert "dropout: 0.2  # of channels after each block, in training\n" in shown
     assert "variational" not in shown

@@ -17,6 +17,7 @@ from deepda.base.files import checksum
 from deepda.control.binning import position
 from deepda.control.prepare import ControlError, open_control, open_prepared, prepare_control
 from deepda.geometry.grid import Grid, centres
+from deepda.geometry.mesh import Curvilinear
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import LEAP_PENTAD, year_edges
 from tests.test_regrid import PRESETS, turned_grid
@@ -91,6 +92,13 @@ def regular_file(
 def cmip_file(path: Path) -> Path:
     cells = turned_grid(np.random.default_rng(3), 48, 80)
     values = fields(cells.lat, cells.lon, np.zeros(2)).astype("f4")
+    return curvilinear_file(path, cells, values, LAYERS, days(2, 5, "noleap"))
+
+
+def curvilinear_file(
+    path: Path, cells: Curvilinear, values: np.ndarray, layers: np.ndarray, time: dict[str, xr.Variable]
+) -> Path:
+    """CMIP6-like thetao (time, lev, j, i) with its corners."""
     plane = ("j", "i")
     xr.Dataset(
         {
@@ -103,10 +111,10 @@ def cmip_file(path: Path) -> Path:
             "longitude": (plane, cells.lon, {"units": "degrees_east", "bounds": "vertices_longitude"}),
             "vertices_latitude": ((*plane, "vertices"), cells.corner_lat),
             "vertices_longitude": ((*plane, "vertices"), cells.corner_lon),
-            "lev_bnds": (("lev", "bnds"), np.stack([LAYERS[:-1], LAYERS[1:]], axis=1)),
-            **days(2, 5, "noleap"),
+            "lev_bnds": (("lev", "bnds"), np.stack([layers[:-1], layers[1:]], axis=1)),
+            **time,
         },
-        {"lev": ("lev", centres(LAYERS), {"units": "m", "axis": "Z", "bounds": "lev_bnds"})},
+        {"lev": ("lev", centres(layers), {"units": "m", "axis": "Z", "bounds": "lev_bnds"})},
     ).to_netcdf(path, encoding={"thetao": {"_FillValue": 1e20}})
     return path
 
@@ -385,22 +393,13 @@ def test_a_year_of_360_days_is_divided_evenly(tmp_path: Path) -> None:
     np.testing.assert_allclose(step_means(path, tmp_path / "p.nc"), expected, atol=2e-3)
 
 
-def test_partial_years_are_left_out_and_years_can_be_chosen(tmp_path: Path) -> None:
+def test_partial_years_are_left_out(tmp_path: Path) -> None:
     path = regular_file(tmp_path / "a.nc", np.arange(300.0) / 99, days(300, 5, "noleap", 100.0))
     assert set(open_prepared(prepare_control(path, TARGET, tmp_path / "all.nc"))[1].year.values) == {
         2,
         3,
         4,
     }
-    chosen = prepare_control(path, TARGET, tmp_path / "one.nc", years=(3, 3))
-    assert set(open_prepared(chosen)[1].year.values) == {3}
-    with pytest.raises(
-        ControlError, match="year 5 is not in the data, which hold the whole years 2 to 4"
-    ):
-        prepare_control(path, TARGET, tmp_path / "no.nc", years=(2, 5))
-    with pytest.raises(ControlError, match="last year 2 is before the first 3"):
-        prepare_control(path, TARGET, tmp_path / "no.nc", years=(3, 2))
-    assert not list(tmp_path.glob("*no.nc*"))
 
 
 def test_the_size_of_blocks_does_not_change_the_file(
@@ -577,7 +576,8 @@ def test_the_model_run_is_prepared_to_the_bit(data_root: Path, tmp_path: Path) -
     """Two of its years on its own grid: the very values of the packed file."""
     files = sorted((data_root / "gcm").glob("thetao_*_00370101-*.nc"))
     edges = grid_edges(yaml.safe_load((PRESETS / "gcm.yaml").read_text()))
-    grid, thetao = open_prepared(prepare_control(files, edges, tmp_path / "gcm.nc", years=(38, 39)))
+    grid, thetao = open_prepared(prepare_control(files, edges, tmp_path / "gcm.nc"))
+    thetao = thetao[thetao.year.isin([38, 39]).values]
     source = xr.open_dataset(files[0], decode_times=False)["thetao"].isel(time=slice(73, 219))
     np.testing.assert_array_equal(thetao.values, source.values.astype(np.float32))
     assert grid.ocean.sum() == np.isfinite(source[0].values).sum()

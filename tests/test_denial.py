@@ -40,6 +40,7 @@ from osse.experiments.regions import sea_weights
 from osse.twin.optimal_interpolation import FILE
 from osse.twin.twin import analyse
 
+pytestmark = pytest.mark.slow
 YEARS, PER_YEAR = 6, 12
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 import xarray as xr
 from conftest import toy_grid
 from lxml import html
-from matplotlib.figure import Figure
 from test_feedback import END, START, fed
 
 from deepda.base.progress import Progress
@@ -28,6 +26,7 @@ from deepda.geometry.windows import Windows, windows
 from deepda.output.netcdf import AnalysisWriter
 from deepda.verification import ocean_weights, rmse
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
 YEARS = (2000, 2002)
 
 
@@ -140,15 +139,6 @@ def test_a_spread_is_not_judged_where_windows_were_averaged(tmp_path: Path) -> N
     rng = np.random.default_rng(0)
     _, comparisons = gather([first, second], frame, tmp_path, Progress(), compare=True, rng=rng)
     assert comparisons[0].reliability is None
-
-
-@pytest.fixture(scope="module", autouse=True)
-def blank_pictures() -> Iterator[None]:
-    """Figures are built but not painted: that takes most of the time, and nobody looks at them here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "draw_without_rendering", lambda self: None)
-        patch.setattr("deepda.reports.report.png", lambda figure, theme: theme.paper.encode())
-        yield
 
 
 @pytest.fixture(scope="module")

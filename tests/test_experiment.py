@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import MeasuredErrors, toy_grid
+from conftest import MeasuredErrors, toy_grid, undrawn
 from test_background_errors import training_data
 from test_state import space_on
 
@@ -127,6 +127,20 @@ def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: P
     assert (finished / "log.txt").read_text().count("with the sampled background-error covariance") == 1
 
 
+def test_the_log_tells_of_every_long_stage(finished: Path) -> None:
+    log = (finished / "log.txt").read_text()
+    for stage in (
+        "Reading the training years",
+        "fitting the local forecast",
+        "Training",
+        "Cycling through the validation years",
+        "Sampling the background-error covariance",
+        "Cycling candidates of optimal interpolation",
+        "Cycling the baseline oi",
+    ):
+        assert stage in log
+
+
 def test_without_background_errors_the_generator_is_calibrated_all_the_same(tmp_path: Path) -> None:
     grid = replace(toy_grid(np.random.default_rng(0)), lon_edges=np.linspace(0, 360, 15))
     space = space_on(grid)
@@ -149,6 +163,7 @@ def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> Non
     assert (finished / "checkpoint" / "weights.safetensors").read_bytes() == weights
 
 
+@undrawn()
 def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
@@ -164,6 +179,7 @@ def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_pat
     assert (run / "figures" / "members_by_depth.png").exists()
 
 
+@undrawn()
 def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path) -> None:
     config = settings()
     with Progress() as progress:

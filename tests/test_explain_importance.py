@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import undrawn
 from test_explain import INNOVATION, LINEAR, STEP, UNET, runs, write_run
 
 from deepda.cli import main
@@ -159,6 +160,7 @@ def test_windows_are_spread_over_the_years_after_the_spin_up(runs) -> None:
 
 
 @pytest.mark.slow
+@undrawn()
 def test_the_page_holds_every_part(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", INNOVATION)
     page = explain(folder, tmp_path / "out", ["nino34"], window="2002-02-10", place=Place(), number=1)

@@ -40,7 +40,7 @@ from deepda.observations.fdbk import read_fdbk
 from deepda.observations.qualities import QUALITY
 from deepda.observations.reading import ReadOptions
 from deepda.observations.table import PLATFORM_TYPE, PLATFORMS
-from deepda.quality import CHECKS, screen
+from deepda.quality import CHECKS, Context, screen
 
 START, END = np.datetime64("2008-03-01"), np.datetime64("2008-03-06")
 READ = ReadOptions(keep=("good", "probably_good", "unknown"))
@@ -176,11 +176,13 @@ def test_every_row_comes_out_in_one_state_with_its_values(data: st.DataObject) -
 
 
 def test_rejected_rows_join_the_kept_ones_with_their_reasons(
-    grid: Grid, rng: np.random.Generator
+    grid: Grid, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = window_table(grid, rng)
     table.loc[:40, "temperature"] = 55.0
-    done = screen(table, grid, now=END, checks=[c for c in CHECKS if c.reason == "global_range"])
+    only = tuple(check for check in CHECKS if check.reason == "global_range")
+    monkeypatch.setattr("deepda.quality.screening.CHECKS", only)
+    done = screen(Context(grid, END), table)
     joined = with_rejected(done.kept.drop(columns="salinity"), done.rejected)
     assert len(joined) == len(table) and (joined["reason"] == "global_range").sum() == 41
     assert joined["platform_type"].dtype == PLATFORM_TYPE

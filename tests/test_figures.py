@@ -59,7 +59,7 @@ SCORES = {
 }
 WAVE = np.sin(np.arange(40) / 4)
 EVERY: dict[str, Callable[[], Figure]] = {
-    "map": lambda: figures.map_field(placed(GRID)[0], GRID, "temperature", title="A map"),
+    "map": lambda: figures.map_field(placed(GRID)[0], GRID, "temperature"),
     "panels": lambda: figures.map_panels(
         figures.truth_analysis_error(placed(GRID)[1], placed(GRID)[1] + 0.1, GRID, level=1),
         GRID,
@@ -159,7 +159,7 @@ def test_land_missing_and_value_are_three_colours(theme: figures.style.Theme) ->
     water, land = np.argwhere(GRID.ocean[0]), np.argwhere(~GRID.ocean[0])
     (mj, mi), (vj, vi), (lj, li) = water[20], water[75], land[len(land) // 2]
     field[mj, mi] = np.nan
-    figure = figures.map_field(field, GRID, "temperature", limits=(-2.0, 2.0))
+    figure = figures.map_panels([figures.Panel(field, "temperature", limits=(-2.0, 2.0))], GRID)
     picture, axes = pixels(figure, theme), figure.axes[0]
     mesh = field_mesh(figure)
     corners, cut = mesh.get_coordinates(), figures.maps.seam_of(GRID)
@@ -227,8 +227,6 @@ def test_one_odd_cell_does_not_bleach_the_map() -> None:
 
 def test_a_section_shows_the_row_that_holds_the_place() -> None:
     values = placed(GRID)
-    figure = figures.section(values, GRID, "anomaly", lon=float(GRID.lon[9]) - 360)
-    np.testing.assert_array_equal(field_mesh(figure).get_array().filled(np.nan), values[:, :, 9])
     figure = figures.section(values, GRID, "anomaly", lat=float(GRID.lat[4]))
     shown, coordinates = (
         field_mesh(figure).get_array().filled(np.nan),
@@ -239,9 +237,7 @@ def test_a_section_shows_the_row_that_holds_the_place() -> None:
         np.testing.assert_array_equal(shown[:, column], values[:, 4, source])
 
 
-def test_a_section_needs_one_place_inside_the_grid() -> None:
-    with pytest.raises(ValueError, match="exactly one"):
-        figures.section(placed(GRID), GRID, "anomaly", lat=0, lon=0)
+def test_a_section_needs_a_latitude_inside_the_grid() -> None:
     with pytest.raises(ValueError, match="latitude 89 lies outside"):
         figures.section(placed(GRID), GRID, "anomaly", lat=89)
 

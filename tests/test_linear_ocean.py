@@ -249,15 +249,15 @@ def plain_network(grid: Grid, **changes: float) -> Network:
 
 def test_the_network_sees_the_shares_it_was_drawn_with(ocean: LinearOcean) -> None:
     network = Network.draw(ocean, 0)
-    seen = np.isfinite(network.draw_masks(60, np.random.default_rng(0), 20))
+    seen = np.isfinite(network.draw_masks(1200, np.random.default_rng(0)))
     wet = ocean.grid.ocean
     assert not seen[..., ~wet].any()
-    assert seen[:, :, 0][..., wet[0]].mean() == pytest.approx(network.coverage, abs=0.03)
-    assert seen[:, :, 2][..., wet[2]].mean() == pytest.approx(network.profile_share, abs=0.003)
+    assert seen[:, 0][:, wet[0]].mean() == pytest.approx(network.coverage, abs=0.03)
+    assert seen[:, 2][:, wet[2]].mean() == pytest.approx(network.profile_share, abs=0.003)
 
 
 def test_profiles_reach_the_floor_and_sharpen_the_surface_value(ocean: LinearOcean) -> None:
-    error = plain_network(ocean.grid).draw_masks(30, np.random.default_rng(1))[0]
+    error = plain_network(ocean.grid).draw_masks(30, np.random.default_rng(1))
     deep = np.isfinite(error[:, 1]) & ocean.grid.ocean[2]
     assert deep.sum() > 10
     np.testing.assert_allclose(error[:, 1:][np.broadcast_to(deep[:, None], error[:, 1:].shape)], 0.15)
@@ -272,22 +272,22 @@ def test_profiles_reach_the_floor_and_sharpen_the_surface_value(ocean: LinearOce
 
 def test_gaps_drift_eastward() -> None:
     network = plain_network(ring(), profile_share=0.0)
-    seen = np.isfinite(network.draw_masks(200, np.random.default_rng(2))[0, :, 0])
+    seen = np.isfinite(network.draw_masks(200, np.random.default_rng(2))[:, 0])
     alike = [(seen[1:] == np.roll(seen[:-1], shift, axis=-1)).mean() for shift in (-2, 0, 2)]
     assert alike[2] > 0.8 > alike[1] > alike[0]
 
 
 def test_errors_vary_from_value_to_value(ocean: LinearOcean) -> None:
     error = Network.draw(ocean, 0).draw_masks(40, np.random.default_rng(0))
-    surface = error[:, :, 0][np.isfinite(error[:, :, 0])]
+    surface = error[:, 0][np.isfinite(error[:, 0])]
     assert np.unique(surface).size > 0.99 * surface.size
     assert 0.2 < np.median(surface) < 0.45
 
 
 def test_observations_miss_the_truth_by_their_stated_error(ocean: LinearOcean) -> None:
     rng = np.random.default_rng(0)
-    truth = ocean.simulate(20, rng, 30)
-    error = Network.draw(ocean, 0).draw_masks(20, rng, 30)
+    truth = ocean.simulate(600, rng)[0]
+    error = Network.draw(ocean, 0).draw_masks(600, rng)
     value = observe(truth, error, rng)
     seen = np.isfinite(error)
     np.testing.assert_array_equal(np.isnan(value), ~seen)
@@ -298,7 +298,7 @@ def test_observations_miss_the_truth_by_their_stated_error(ocean: LinearOcean) -
 
 def test_masks_follow_their_generator_only(ocean: LinearOcean) -> None:
     network, again = Network.draw(ocean, 7), Network.draw(ocean, 7)
-    first = network.draw_masks(4, np.random.default_rng(0), 2)
-    np.testing.assert_array_equal(first, again.draw_masks(4, np.random.default_rng(0), 2))
-    assert (first != network.draw_masks(4, np.random.default_rng(1), 2)).any()
-    assert (first != Network.draw(ocean, 8).draw_masks(4, np.random.default_rng(0), 2)).any()
+    first = network.draw_masks(4, np.random.default_rng(0))
+    np.testing.assert_array_equal(first, again.draw_masks(4, np.random.default_rng(0)))
+    assert (first != network.draw_masks(4, np.random.default_rng(1))).any()
+    assert (first != Network.draw(ocean, 8).draw_masks(4, np.random.default_rng(0))).any()

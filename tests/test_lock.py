@@ -99,7 +99,7 @@ def test_a_file_in_place_of_the_folder_is_refused_in_one_sentence(tmp_path: Path
 @pytest.mark.parametrize(
     "words",
     [
-        ["sweep"],
+        ["sweep", "training.backprop=1..3"],
         ["osse", "known-answer"],
         ["osse", "deny"],
         ["osse", "blind-zone"],

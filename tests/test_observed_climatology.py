@@ -348,7 +348,7 @@ def test_levitus_and_sst_of_the_test_data_cover_the_model_grid(data_root: Path) 
     from deepda.geometry.regrid import grid_edges
     from deepda.settings.compose import load_config
 
-    edges = grid_edges(vars(load_config("osse", ["control=gcm"]).grid))
+    edges = grid_edges(vars(load_config("osse", ["control=files"]).grid))
     grid = Grid(**edges, ocean=np.ones((12, 50, 90), bool))
     levitus = read_months([data_root / "real" / "mitgcm"])
     surface = read_surface(data_root / "real" / "speedy_sst" / "sst_8190clim.t30.sea.grd")

@@ -144,6 +144,13 @@ def test_each_quantity_has_its_flags(column: str, flag: str, reason: str, tmp_pa
     assert result.reasons == {reason: 1} and len(result.table) == 1
 
 
+def test_whp_flags_mean_in_own_tables_what_they_mean_in_exchange_files(tmp_path: Path) -> None:
+    rows = "".join(f"{DAY}{5 + flag},12,{flag}\n" for flag in range(1, 10))
+    result = read(tmp_path, f"{HEAD},temperature_FLAG_W\n{rows}")
+    assert list(result.table["qc"]) == ["good", "probably_good", "probably_good", "unknown"]
+    assert result.reasons == {"temperature_flagged_suspect": 2, "temperature_flagged_bad": 3}
+
+
 ARGO = (
     "platform_number,cycle_number,direction,data_mode,time,latitude,longitude,pres,pres_qc,temp,temp_qc,"
     "psal,psal_qc,pres_adjusted,pres_adjusted_qc,temp_adjusted,temp_adjusted_qc\n"

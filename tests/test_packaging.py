@@ -59,7 +59,7 @@ def test_the_unpacked_wheel_finds_its_own_settings_from_any_folder(wheel: Path, 
     elsewhere.mkdir()
     ask = (
         "from deepda.settings.presets import config_folder; from deepda.cli import main\n"
-        "print(config_folder()); main(['config', 'show', 'control=gcm'])"
+        "print(config_folder()); main(['config', 'show', 'control=files'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", ask],

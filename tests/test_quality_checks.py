@@ -16,7 +16,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.quality import climate, inversions, places, ranges, sensors, shapes
 from deepda.quality.casts import Casts, by_cast
-from deepda.quality.screening import CHECKS, Context, QualityError, Screened, screen, screen_in
+from deepda.quality.screening import CHECKS, Context, QualityError, Screened, screen
 
 NOW = np.datetime64("2020-01-01T00:00:00")
 DEPTH = np.array([5.0, 30, 60, 100, 140, 180, 220, 260, 300, 340])
@@ -259,7 +259,7 @@ def test_an_inversion_that_salinity_makes_costs_the_salinity_alone() -> None:
     salty = at(stable(), 4, salinity=37.0)
     assert found(inversions.unstable_salinity(by_cast(salty))) == [4, 5]
     assert not inversions.density_inversion(by_cast(salty)).any()
-    result = screen(salty, wet_grid(), now=NOW)
+    result = screen(Context(wet_grid(), NOW), salty)
     assert len(result.kept) == 10 and found(result.kept["salinity"].isna()) == [4, 5]
     np.testing.assert_array_equal(result.kept["temperature"], salty["temperature"])
 
@@ -278,7 +278,7 @@ def test_cold_fresh_water_above_warm_salt_water_is_stable() -> None:
 
 
 def test_a_table_without_salinity_gets_none() -> None:
-    assert "salinity" not in screen(cast(), wet_grid(), now=NOW).kept.columns
+    assert "salinity" not in screen(Context(wet_grid(), NOW), cast()).kept.columns
 
 
 def test_the_limit_of_inversions_is_that_of_gsw() -> None:
@@ -490,7 +490,7 @@ def spoiled(grid: Grid) -> pd.DataFrame:
 
 def test_every_check_gives_its_reason() -> None:
     grid = wet_grid()
-    result = screen(spoiled(grid), grid, warm(grid), greylist(), NOW)
+    result = screen(Context(grid, NOW, warm(grid), greylist()), spoiled(grid))
     assert set(result.reasons) == {check.reason for check in CHECKS}
     assert (result.kept["source"] == "a.nc").sum() == 20
     assert (result.kept["source"] == "16.nc").sum() == 9
@@ -502,19 +502,19 @@ def test_every_check_gives_its_reason() -> None:
 
 def test_checks_without_their_knowledge_are_skipped() -> None:
     grid = wet_grid()
-    without = screen(spoiled(grid), grid, now=NOW).reasons
-    with_all = screen(spoiled(grid), grid, warm(grid), greylist(), NOW).reasons
+    without = screen(Context(grid, NOW), spoiled(grid)).reasons
+    with_all = screen(Context(grid, NOW, warm(grid), greylist()), spoiled(grid)).reasons
     assert set(with_all) - set(without) == {"grey_listed", "constant_bias", "climatology"}
 
 
 def test_the_first_reason_stays() -> None:
     table = at(cast(), 4, temperature=26.0, lat=99.0)
-    assert screen(table, wet_grid(), now=NOW).reasons == {"position_impossible": 1}
+    assert screen(Context(wet_grid(), NOW), table).reasons == {"position_impossible": 1}
 
 
 def test_a_wild_value_does_not_make_its_neighbours_spikes() -> None:
     table = at(cast(), 4, temperature=55.0)
-    assert screen(table, wet_grid(), now=NOW).reasons == {"global_range": 1}
+    assert screen(Context(wet_grid(), NOW), table).reasons == {"global_range": 1}
 
 
 def test_every_check_is_cited_and_named_once() -> None:
@@ -532,17 +532,17 @@ def test_one_context_serves_many_tables() -> None:
     grid = wet_grid()
     context = Context(grid, NOW, warm(grid), greylist())
     table = spoiled(grid)
-    once = screen(table, grid, warm(grid), greylist(), NOW)
+    once = screen(Context(grid, NOW, warm(grid), greylist()), table)
     for _ in range(2):
-        pd.testing.assert_frame_equal(screen_in(context, table).rejected, once.rejected)
+        pd.testing.assert_frame_equal(screen(context, table).rejected, once.rejected)
 
 
 def test_a_table_that_cannot_be_checked_is_refused() -> None:
     grid = wet_grid()
     with pytest.raises(QualityError, match="no column depth"):
-        screen(cast().drop(columns="depth"), grid)
+        screen(Context(grid, NOW), cast().drop(columns="depth"))
     with pytest.raises(QualityError, match="the climatology has shape"):
-        screen(cast(), grid, Climatology(warm(grid).mean[..., :-1], warm(grid).stddev))
+        Context(grid, NOW, Climatology(warm(grid).mean[..., :-1], warm(grid).stddev))
 
 
 WILD = st.sampled_from([np.nan, np.inf, -1e9, 1e9, 0.0, 90.0, -180.0, 359.9, 15.0, 10.0, 10.5])
@@ -573,12 +573,12 @@ def test_rows_in_are_rows_kept_and_rows_rejected(data: st.DataObject) -> None:
     field = np.full((12, *grid.shape), 15, np.float32)
     climatology = Climatology(field, field[0])
     before = table.copy()
-    result = screen(table, grid, climatology, greylist(), NOW)
+    result = screen(Context(grid, NOW, climatology, greylist()), table)
     pd.testing.assert_frame_equal(table, before)
     assert sorted([*result.kept.index, *result.rejected.index]) == table.index.tolist()
     assert result.kept.index.is_monotonic_increasing and result.rejected.index.is_monotonic_increasing
     assert result.rejected["reason"].notna().all() and sum(result.reasons.values()) == len(
         result.rejected
     )
-    again = screen(result.kept, grid, checks=CHECKS[:4], now=NOW)
-    assert again.rejected.empty
+    again = screen(Context(grid, NOW), result.kept)
+    assert not {check.reason for check in CHECKS[:4]} & again.reasons.keys()

@@ -234,7 +234,10 @@ def test_names_of_many_ships_and_pairs_give_no_verdict() -> None:
     assert gone(track(lat, LON, HOURS)) == []
     assert gone(track([0.0, 40.0], LON[:2], HOURS[:2])) == []
     wrong = track([0, 30, 0, 0, 0, 0], LON, HOURS)
-    assert gone(wrong.assign(platform_id="SHIP")) == [] and gone(wrong) == [1]
+    assert gone(wrong) == [1]
+    for shared in ("SHIP", "masked", "BUOY", "0000", ""):
+        assert gone(wrong.assign(platform_id=shared)) == []
+    assert gone(wrong.drop(columns="platform_id")) == []
 
 
 def test_a_day_without_an_hour_is_a_day_long() -> None:

@@ -21,7 +21,6 @@ from deepda.quality.errors import (
     FLOOR,
     error_of_mean,
     representativeness_from_climatology,
-    representativeness_from_control,
     with_errors,
 )
 
@@ -84,55 +83,13 @@ def test_expendable_probes_are_trusted_less() -> None:
 # errors
 
 
-def walk(rng: np.random.Generator, shape: tuple[int, ...], fine: int) -> np.ndarray:
-    """Random walks along the last axis, `fine` steps a cell, unit variance a cell."""
-    return np.cumsum(rng.standard_normal((*shape[:-1], shape[-1] * fine)), axis=-1) / np.sqrt(fine)
-
-
-def test_a_quarter_of_the_square_difference_is_what_a_cell_of_a_random_walk_hides() -> None:
-    rng = np.random.default_rng(0)
-    fine = 40
-    path = walk(rng, (400, 60), fine).reshape(400, 60, fine)
-    hidden = path.var(axis=2).mean()
-    means = path.mean(axis=2)
-    assert hidden == pytest.approx(1 / 6, rel=0.03)
-    assert 0.25 * np.square(np.diff(means, axis=1)).mean() == pytest.approx(hidden, rel=0.03)
-    anomaly = means.T[:, None, :, None] * np.ones((1, 1, 1, 3))  # (time, depth, lat, lon)
-    apart = np.square(np.diff(means, axis=0)).mean()
-    found = representativeness_from_control(anomaly, np.ones((1, 400, 3), bool))
-    expected = np.sqrt(hidden + 0.25 * apart)
-    assert np.sqrt(np.mean(found**2)) == pytest.approx(expected, rel=0.05)
-
-
-def test_land_hides_nothing_and_longitude_wraps() -> None:
-    rng = np.random.default_rng(1)
-    anomaly = rng.standard_normal((30, 2, 5, 6))
-    ocean = np.ones((2, 5, 6), bool)
-    ocean[:, 2, 3] = False
-    poisoned = np.where(ocean, anomaly, np.nan)
-    found = representativeness_from_control(poisoned, ocean)
-    assert np.isnan(found[:, 2, 3]).all() and np.isfinite(found[ocean]).all()
-    rolled = representativeness_from_control(np.roll(poisoned, 2, axis=3), np.roll(ocean, 2, axis=2))
-    np.testing.assert_allclose(rolled, np.roll(found, 2, axis=2))
-    cell = anomaly[:, 0, 0, 0]
-    east = np.square(cell - anomaly[:, 0, 0, 1]).mean() + np.square(cell - anomaly[:, 0, 0, 5]).mean()
-    south = np.square(cell - anomaly[:, 0, 1, 0]).mean()
-    time = np.square(np.diff(cell)).mean()
-    assert found[0, 0, 0] ** 2 == pytest.approx((time + south + east / 2) / 4)
-
-
-def test_one_window_hides_nothing_known() -> None:
-    with pytest.raises(ValueError, match="1 windows were found"):
-        representativeness_from_control(np.zeros((1, 1, 3, 3)), np.ones((1, 3, 3), bool))
-
-
-def test_errors_of_means_fall_with_values_and_places_to_the_floor() -> None:
+def test_errors_of_means_fall_with_the_number_of_values_to_the_representativeness() -> None:
     rng = np.random.default_rng(2)
-    noise = rng.normal(0, 0.3, (20_000, 2, 5)) + rng.normal(0, 0.4, (20_000, 2, 1))
-    spread = noise.mean(axis=(1, 2)).std()
-    assert error_of_mean(0.3, 0.4, values=10, places=2) == pytest.approx(spread, rel=0.02)
-    assert error_of_mean(0.3, 0.4, 1e9, 1e9) == pytest.approx(FLOOR, rel=1e-3)
-    assert error_of_mean(0.0, 0.0) == FLOOR
+    noise = rng.normal(0, 0.3, (20_000, 5)) + rng.normal(0, 0.4, (20_000, 1))
+    spread = noise.mean(axis=1).std()
+    assert error_of_mean(0.3, 0.4, 5) == pytest.approx(spread, rel=0.02)
+    assert error_of_mean(0.3, 0.4, 1e9) == pytest.approx(0.4, rel=1e-3)
+    assert error_of_mean(0.0, 0.0, 1) == FLOOR
 
 
 def table_of(grid: Grid, **columns: object) -> pd.DataFrame:

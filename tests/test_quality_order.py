@@ -10,7 +10,7 @@ from test_quality_checks import NOW, cast, found, wet_grid
 
 from deepda.quality import order
 from deepda.quality.casts import by_cast
-from deepda.quality.screening import screen
+from deepda.quality.screening import Context, screen
 
 
 def lost(depth: list[float], **columns: object) -> list[float]:
@@ -59,7 +59,7 @@ def test_what_stays_is_as_long_as_any_part_that_goes_one_way() -> None:
 
 def test_depths_that_are_all_equal_are_named_as_such() -> None:
     still = cast(np.array([12.0, 11.0, 9.0, 8.0]), np.full(4, 30.0))
-    assert screen(still, wet_grid(), now=NOW).reasons == {"depth_constant": 4}
+    assert screen(Context(wet_grid(), NOW), still).reasons == {"depth_constant": 4}
 
 
 def test_two_sensors_at_one_depth_and_a_buoy_at_the_surface_are_not_constant() -> None:
@@ -71,7 +71,7 @@ def test_two_sensors_at_one_depth_and_a_buoy_at_the_surface_are_not_constant() -
 def test_the_order_is_judged_before_neighbours_are() -> None:
     value, depth = np.array([20.0, 19, 5, 18, 17, 16]), np.array([10.0, 20, 60, 30, 40, 50])
     table = pd.concat([cast(value, depth), cast(value[::-1], depth[::-1], profile=1, lat=12.0)])
-    result = screen(table.reset_index(drop=True), wet_grid(), now=NOW)
+    result = screen(Context(wet_grid(), NOW), table.reset_index(drop=True))
     assert result.reasons == {"depth_order": 2} and found(result.rejected["depth"] == 60) == [0, 1]
 
 
@@ -81,5 +81,5 @@ def test_tracks_are_judged_before_land_takes_casts_away() -> None:
     hours = pd.date_range("2008-03-01 06:30", periods=4, freq="6h")
     ship = [cast(time=hour, lat=10.0 + 0.5 * step, profile=step) for step, hour in enumerate(hours)]
     ship[1] = ship[1].assign(**wrong)
-    result = screen(pd.concat(ship, ignore_index=True), wet_grid(), now=NOW)
+    result = screen(Context(wet_grid(), NOW), pd.concat(ship, ignore_index=True))
     assert result.reasons == {"track_speed": 10}

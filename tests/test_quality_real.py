@@ -15,9 +15,10 @@ from deepda.observations.formats import read_observations
 from deepda.quality.casts import by_cast
 from deepda.quality.duplicates import duplicates
 from deepda.quality.layers import to_layers
-from deepda.quality.screening import Screened, screen
+from deepda.quality.screening import Context, Screened, screen
 
 pytestmark = pytest.mark.data
+NOW = np.datetime64("2026-01-01T00:00:00")
 
 FILES = (
     "mitprof/20060101_prof.nc", "mitprof/argo_sample.nc", "dart/1264095.nc",
@@ -54,7 +55,7 @@ def read(real: Path, *names: str) -> pd.DataFrame:
 def screened(real: Path, levitus: tuple[Grid, Climatology]) -> Screened:
     grid, climatology = levitus
     greylist = read_greylist(real / "argo" / "ar_greylist.txt")
-    return screen(read(real, *FILES), grid, climatology, greylist)
+    return screen(Context(grid, NOW, climatology, greylist), read(real, *FILES))
 
 
 def test_each_cast_of_two_archives_stays_once(real: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_float_that_reports_zero_at_the_surface_loses_the_zeros_alone(
     zeros = table["temperature"] == 0
     assert zeros.sum() == 11
     for climatology in (levitus[1], None):
-        result = screen(table, levitus[0], climatology)
+        result = screen(Context(levitus[0], NOW, climatology), table)
         pd.testing.assert_index_equal(result.rejected.index, table.index[zeros])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deepda.observations.argo import read_greylist
-from deepda.observations.argo_files import argo_files
+from deepda.observations.argo_files import INDEX, choose_files, missing_files
 from deepda.observations.formats import read_observations
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 
@@ -151,7 +151,7 @@ def test_the_multi_profile_file_agrees_with_the_single_cycle_files(argo: Path) -
 
 
 def test_a_tree_is_read_once(argo: Path) -> None:
-    files = argo_files(argo)
+    files = choose_files(sorted(argo.rglob("*.nc")))
     status = Counter(file.status for file in files)
     assert sum(status[word] for word in ("use", "superseded", "no_profiles")) == len(
         list(argo.rglob("*.nc"))
@@ -163,9 +163,10 @@ def test_a_tree_is_read_once(argo: Path) -> None:
 
 
 def test_index_rows_without_a_file_are_named(argo: Path) -> None:
-    missing = [file for file in argo_files(argo) if file.status == "missing"]
+    missing = missing_files(argo / INDEX, sorted(argo.rglob("*.nc")))
     assert len(missing) == 55
     assert not any(file.path.exists() for file in missing)
+    assert {file.status for file in missing} == {"missing"}
     assert {file.reason for file in missing} == {"in_the_index_without_a_file"}
 
 
@@ -173,16 +174,11 @@ def test_delayed_mode_wins_over_real_time_of_the_same_cycle(argo: Path, tmp_path
     path = profile(argo, "D6901929_018.nc")
     for name in ("D6901929_018.nc", "R6901929_018.nc", "R6901929_149.nc", "R6901929_018D.nc"):
         shutil.copy(path, tmp_path / name)
-    status = {file.path.name: file.status for file in argo_files(tmp_path)}
+    status = {file.path.name: file.status for file in choose_files(sorted(tmp_path.iterdir()))}
     assert status == {
         "D6901929_018.nc": "use", "R6901929_018.nc": "superseded", "R6901929_149.nc": "use",
         "R6901929_018D.nc": "use",
     }  # fmt: skip
-
-
-def test_a_folder_without_floats_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ObservationError, match="holds no Argo file"):
-        argo_files(tmp_path)
 
 
 def test_the_grey_list_has_open_and_closed_intervals(argo: Path) -> None:

@@ -21,7 +21,6 @@ from deepda.observations.guard import Guard
 from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN, worst
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, rows_of
 from deepda.observations.seawater import (
-    constant_salinity,
     depth_of,
     nearest,
     potential_temperature,
@@ -85,7 +84,7 @@ def test_potential_temperature_agrees_with_bryden() -> None:
 def test_a_constant_salinity_costs_less_than_an_xbt_error() -> None:
     p, there = np.linspace(0, 2000, 50), np.zeros(50)
     t = 2 + 25 * np.exp(-p / 500)
-    standard = potential_temperature(t, constant_salinity(there, there, p), p, there, there)
+    standard = potential_temperature(t, np.full(50, np.nan), p, there, there)
     fresh = potential_temperature(t, np.full(50, 33.0), p, there, there)
     assert np.abs(standard - fresh).max() < 0.02 < ERRORS["xbt"].instrument
 
@@ -212,18 +211,6 @@ def test_the_first_reason_stays() -> None:
     assert sort(frame).reasons == {"position_missing": 2, "mine": 1}
 
 
-def test_a_given_salinity_replaces_the_constant() -> None:
-    seen: list[float] = []
-
-    def fresh(lat: np.ndarray, lon: np.ndarray, pressure: np.ndarray) -> np.ndarray:
-        seen.extend(pressure)
-        return np.full(pressure.shape, 20.0)
-
-    plain = sort(rows(), potential=False).table
-    other = sort(rows(), potential=False, salinity=fresh).table
-    assert len(seen) == 3 and (plain["temperature"] != other["temperature"]).any()
-
-
 def test_errors_are_those_of_the_platform_and_the_depth() -> None:
     table = sort(rows(platform_type=["xbt"] * 3)).table
     np.testing.assert_allclose(table["error"], ERRORS["xbt"].stddev(table["depth"]), rtol=1e-6)
@@ -298,14 +285,15 @@ def test_a_crash_of_the_library_is_a_refusal_and_the_next_file_is_read(tmp_path:
         assert guard._child.pid != first
 
 
-def test_a_library_that_hangs_is_given_up(tmp_path: Path) -> None:
+def test_a_library_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepda.observations.guard.PATIENCE", 1.0)
     (tmp_path / "own.csv").write_text("time,lat,lon,depth,temperature\n2010-01-01,1,2,3,4\n")
     start = time.monotonic()
     with (
-        Guard(patience=1.0) as guard,
+        Guard() as guard,
         pytest.raises(ObservationError, match=r"took longer than 1 s"),
     ):
-        guard.read(tmp_path / "own.csv", "own", ReadOptions(salinity=None, columns=Sleepy()))  # type: ignore[arg-type]
+        guard.read(tmp_path / "own.csv", "own", ReadOptions(columns=Sleepy()))  # type: ignore[arg-type]
     assert time.monotonic() - start < 20
 
 

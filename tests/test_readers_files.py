@@ -11,7 +11,6 @@ import xarray as xr
 
 from deepda.observations.formats import read_observations
 from deepda.observations.reading import ObservationError, ReadOptions
-from deepda.observations.seawater import read_salinity_climatology
 from deepda.observations.t30 import grd_records, read_t30_climatology, t30_grid
 
 pytestmark = pytest.mark.data
@@ -238,17 +237,3 @@ def test_t30_temperatures_need_a_start(real: Path, climatology: xr.DataArray) ->
     nino = result.table[result.table["lat"].abs().lt(5) & result.table["lon"].between(190, 240)]
     by_year = nino.groupby(nino["time"].dt.year)["temperature"].mean()
     assert by_year.drop(1991).idxmax() in (1983, 1987)
-
-
-# Climatology of salinity
-
-
-def test_woa_level_numbers_become_metres_and_its_land_stays_land(real: Path) -> None:
-    """Depths are counted, the fill value that is declared (1e20) is not the one that is there."""
-    salinity = read_salinity_climatology(real / "fesom2" / "woa18_netcdf_5deg.nc")
-    levels = salinity.climatology["depth"].to_numpy()
-    assert levels[0] == 0 and levels[-1] == 5500 and levels[18] == 1000
-    atlantic, depth = (np.array([27.5] * 2), np.array([-42.5] * 2)), np.array([5.0, 1000.0])
-    top, deep = salinity(*atlantic, depth)
-    assert 36.5 < top < 37.8 and 34.8 < deep < 35.6
-    assert salinity(np.array([22.5]), np.array([12.5]), np.array([5.0])) == 35.0  # the Sahara

@@ -19,7 +19,7 @@ import pytest
 import torch
 import xarray as xr
 from compliance_checker.runner import CheckSuite
-from conftest import toy_grid
+from conftest import toy_grid, undrawn
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
@@ -252,6 +252,7 @@ def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
     assert not [path for path in hidden if path.exists()] and checksums(tmp_path)
 
 
+@undrawn()
 def test_a_finished_reanalysis_repeated_has_nothing_to_do(trained: Path, tmp_path: Path) -> None:
     words = ["reanalysis.end=1998"]
     scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
@@ -285,12 +286,12 @@ def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
     for year in (1998, 1999):
         (tmp_path / f"twin_thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
-    found = last_finished(tmp_path, YEARS, "mine", synthetic=True)
+    found = last_finished(tmp_path, tmp_path, YEARS, "mine", synthetic=True)
     assert found is not None and found[0] == 1999
     torch.testing.assert_close(found[1].spread, estimate.spread, rtol=0, atol=0)
-    assert last_finished(tmp_path, YEARS, "another", synthetic=True) is None
+    assert last_finished(tmp_path, tmp_path, YEARS, "another", synthetic=True) is None
     (tmp_path / "twin_thetao_1998.nc").unlink()
-    assert last_finished(tmp_path, YEARS, "mine", synthetic=True) is None
+    assert last_finished(tmp_path, tmp_path, YEARS, "mine", synthetic=True) is None
 
 
 @pytest.mark.parametrize(
@@ -626,7 +627,7 @@ def test_the_twin_of_history_repeats_itself_and_warms(coarse: StateSpace, histor
 def test_a_run_of_another_model_gets_the_climatology_of_what_is_observed(
     coarse: StateSpace, history: Path
 ) -> None:
-    config = load_config("reanalysis", [*WARMING, "control=gcm", "data.root=x"])
+    config = load_config("reanalysis", [*WARMING, "control=files", "data.root=x"])
     shifted = replace(
         coarse, climatology=Climatology(coarse.climatology.mean + 9, coarse.climatology.stddev)
     )

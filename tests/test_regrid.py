@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from shapely.geometry import Polygon, box
 
 from deepda.control.axes import horizontal_cells, horizontal_names
+from deepda.geometry import regrid
 from deepda.geometry.grid import Grid, GridError, centres
 from deepda.geometry.mesh import (
     Curvilinear,
@@ -27,6 +28,12 @@ from tests.conftest import toy_grid
 PRESETS = Path(__file__).parents[1] / "configs" / "grid"
 ONE_DEGREE = np.arange(-90.0, 91), np.arange(0.0, 361)
 FIVE_DEGREES = np.arange(-90.0, 91, 5), np.arange(0.0, 361, 5)
+
+
+@pytest.fixture(autouse=True)
+def own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours, where xESMF is installed too."""
+    monkeypatch.setattr(regrid, "XESMF", False)
 
 
 def pairs(edges: np.ndarray) -> np.ndarray:
@@ -184,30 +191,28 @@ def test_polygons_share_the_area_that_shapely_finds() -> None:
             assert part == pytest.approx(area / whole, abs=1e-8)
 
 
-@pytest.mark.parametrize("method", ["conservative", "bilinear"])
-def test_the_convention_of_longitude_does_not_matter(method: str) -> None:
+def test_the_convention_of_longitude_does_not_matter() -> None:
     rng = np.random.default_rng(6)
     source, shift = turned_grid(rng), rng.choice([-720, -360, 0, 360], (36, 60))
     moved = Curvilinear(
         source.lat, source.lon + shift, source.corner_lat, source.corner_lon + shift[..., None]
     )
     field = rng.normal(size=source.shape)
-    got, expected = (remap(s, *FIVE_DEGREES, method).mean(field)[0] for s in (moved, source))
+    got, expected = (remap(s, *FIVE_DEGREES).mean(field)[0] for s in (moved, source))
     np.testing.assert_allclose(got, expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("method", ["conservative", "bilinear"])
-def test_rolling_columns_of_a_regular_grid_does_not_matter(method: str) -> None:
+def test_rolling_columns_of_a_regular_grid_does_not_matter() -> None:
     rng = np.random.default_rng(7)
     lat, lon, field = (
         random_edges(rng, -90, 90, 12),
         random_edges(rng, 0, 360, 20),
         rng.normal(size=(12, 20)),
     )
-    plain = remap(regular(pairs(lat), pairs(lon)), *FIVE_DEGREES, method).mean(field)[0]
+    plain = remap(regular(pairs(lat), pairs(lon)), *FIVE_DEGREES).mean(field)[0]
     rolled = np.roll(pairs(lon), 7, axis=0) - 360 * (np.arange(20) < 7)[:, None]
     upside_down = regular(pairs(lat)[::-1], rolled)
-    got = remap(upside_down, *FIVE_DEGREES, method).mean(np.roll(field, 7, axis=1)[::-1])[0]
+    got = remap(upside_down, *FIVE_DEGREES).mean(np.roll(field, 7, axis=1)[::-1])[0]
     np.testing.assert_allclose(got, plain, atol=1e-9)
 
 
@@ -264,51 +269,6 @@ def test_two_dimensional_coordinates_of_a_regular_grid_are_recognised() -> None:
     assert as_regular(lat + np.linspace(0, 1, 12), lon) is None
 
 
-def test_bilinear_is_exact_for_a_plane_between_regular_centres() -> None:
-    rng = np.random.default_rng(8)
-    lat, lon = np.sort(rng.uniform(-89, 89, 15)), np.arange(10.0, 100, 9)
-    field = 2 * lat[:, None] - 0.3 * lon
-    to_lat, to_lon = random_edges(rng, lat[1], lat[-2], 20), np.linspace(20, 380, 73)
-    got, covered = remap(regular_from_centres(lat, lon), to_lat, to_lon, "bilinear").mean(field)
-    seen = centres(to_lon) < lon[-1]
-    expected = 2 * centres(to_lat)[:, None] - 0.3 * centres(to_lon)
-    np.testing.assert_allclose(got[:, seen], expected[:, seen], atol=1e-9)
-    assert (covered[:, (centres(to_lon) > 100) & (centres(to_lon) < 365)] == 0).all()
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_bilinear_on_a_turned_grid_is_of_second_order(seed: int) -> None:
-    errors = []
-    for cells in (30, 60):
-        source = turned_grid(np.random.default_rng(seed), cells, 2 * cells)
-        to_lat, to_lon = FIVE_DEGREES
-        place = unit_vectors(*np.meshgrid(centres(to_lat), centres(to_lon), indexing="ij"))
-        field = unit_vectors(source.lat, source.lon)
-        got = np.stack(
-            [remap(source, to_lat, to_lon, "bilinear").mean(field[..., k])[0] for k in range(3)], -1
-        )
-        errors.append(np.percentile(np.linalg.norm(got - place, axis=-1), 95))
-        assert np.isfinite(got).all()
-    assert errors[1] < errors[0] / 3
-
-
-def test_bilinear_at_the_centres_gives_their_values() -> None:
-    rng = np.random.default_rng(9)
-    lat, lon = np.meshgrid(np.arange(-52.5, 53, 15), np.arange(7.5, 360, 15), indexing="ij")
-    field = rng.normal(size=lat.shape)
-    source = curvilinear_from_centres(lat, lon)
-    got, _ = remap(source, np.arange(-60.0, 61, 15), np.arange(0.0, 361, 15), "bilinear").mean(field)
-    np.testing.assert_allclose(got, field, atol=1e-6)
-
-
-def test_an_unknown_method_or_backend_is_refused() -> None:
-    source = regular_from_centres(np.arange(-80.0, 81, 20), np.arange(0.0, 360, 20))
-    with pytest.raises(GridError, match="'nearest' found, expected conservative or bilinear"):
-        remap(source, *FIVE_DEGREES, "nearest")
-    with pytest.raises(GridError, match="backend 'esmf'"):
-        remap(source, *FIVE_DEGREES, backend="esmf")
-
-
 @pytest.mark.parametrize(
     "lat, message",
     [
@@ -321,11 +281,13 @@ def test_unusable_centres_are_refused(lat: np.ndarray, message: str) -> None:
         regular_from_centres(lat, np.array([0.0, 90, 180, 270]))
 
 
-def test_xesmf_agrees() -> None:
+def test_xesmf_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("xesmf", reason="xESMF is not installed (conda-forge)")
     source = turned_grid(np.random.default_rng(10))
     field = source.lat + np.cos(np.deg2rad(source.lon))
-    ours, theirs = (remap(source, *FIVE_DEGREES, backend=b).mean(field)[0] for b in ("deepda", "xesmf"))
+    ours = remap(source, *FIVE_DEGREES).mean(field)[0]
+    monkeypatch.setattr(regrid, "XESMF", True)
+    theirs = remap(source, *FIVE_DEGREES).mean(field)[0]
     np.testing.assert_allclose(ours[4:-4], theirs[4:-4], atol=0.05)
 
 
@@ -408,7 +370,7 @@ def real_field(data_root: Path, name: str) -> tuple[xr.Dataset, Curvilinear, np.
 def test_real_model_grids_give_what_esmf_gives(data_root: Path, name: str) -> None:
     """ESMF counts halo cells twice where it reports a fraction above one; those cells are left out."""
     reference, cells, field = real_field(data_root, name)
-    got, covered = remap(cells, *ONE_DEGREE, backend="deepda").mean(field)
+    got, covered = remap(cells, *ONE_DEGREE).mean(field)
     value, fraction = reference["value"].values, reference["covered_fraction"].values
     assert covered.max() < 1 + 1e-4
     area = cell_areas(*ONE_DEGREE)
@@ -429,24 +391,11 @@ def test_real_model_grids_give_what_esmf_gives(data_root: Path, name: str) -> No
 @pytest.mark.parametrize("name", REAL_GRIDS)
 def test_real_model_grids_without_bounds_come_near(data_root: Path, name: str) -> None:
     reference, cells, field = real_field(data_root, name)
-    got, covered = remap(
-        curvilinear_from_centres(cells.lat, cells.lon), *ONE_DEGREE, backend="deepda"
-    ).mean(field)
+    got, covered = remap(curvilinear_from_centres(cells.lat, cells.lon), *ONE_DEGREE).mean(field)
     value, fraction = reference["value"].values, reference["covered_fraction"].values
     full = (np.abs(fraction - 1) < 1e-3) & (covered > 0.999)
     assert full.mean() > 0.5 and covered.max() < 1.01
     assert np.percentile(np.abs(got - value)[full], 99) < 0.03
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("name", REAL_GRIDS)
-def test_bilinear_on_real_grids_is_near_the_area_mean(data_root: Path, name: str) -> None:
-    _, cells, field = real_field(data_root, name)
-    mean, covered = remap(cells, *ONE_DEGREE, backend="deepda").mean(field)
-    got, seen = remap(cells, *ONE_DEGREE, "bilinear", backend="deepda").mean(field)
-    full = (covered > 0.999) & (seen > 0.999)
-    assert full.sum() > 0.95 * (covered > 0.999).sum()
-    assert np.percentile(np.abs(got - mean)[full], 95) < 0.25
 
 
 def test_the_toy_ocean_keeps_its_island() -> None:

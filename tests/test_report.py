@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import base64
 import csv
+import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import toy_grid
 from lxml import html
+from PIL import Image
 
 from deepda import figures
 from deepda.base.errors import OutputError
+from deepda.reports.about import what_was_run
 from deepda.reports.report import Picture, Section, Table, score_rows, write_report
+from deepda.settings.compose import load_config
 
 ROWS = {
     "all": {"analysis": 0.05361, "oi": 0.06412, "observations": 0.01},
@@ -33,7 +38,12 @@ def table(best: str | None = "smallest") -> Table:
 
 def page(tmp_path: Path, *sections: Section) -> html.HtmlElement:
     path = write_report(
-        tmp_path / "report.html", "A <b>bold</b> & title", sections, facts={"Error": "0.05 K"}
+        tmp_path / "report.html",
+        "A <b>bold</b> & title",
+        sections,
+        about={"grid": "embedded_4deg", "command": "deepda osse run --output <b>"},
+        headline="The error is 0.05 K, 16.0 % below the baseline.",
+        facts={"Error": "0.05 K"},
     )
     return html.document_fromstring(path.read_text(encoding="utf-8"))
 
@@ -149,7 +159,11 @@ def test_scores_become_rows_by_depth() -> None:
 def test_pictures_and_tables_lie_beside_the_page(tmp_path: Path) -> None:
     picture = bars()
     write_report(
-        tmp_path / "r.html", "R", [Section("S", [picture, table()])], beside=tmp_path / "figures"
+        tmp_path / "r.html",
+        "R",
+        [Section("S", [picture, table()])],
+        about={},
+        beside=tmp_path / "figures",
     )
     assert (tmp_path / "figures" / "ranks.png").read_bytes() == figures.png(picture.figure)
     with (tmp_path / "figures" / "rmse.csv").open() as file:
@@ -161,18 +175,70 @@ def test_pictures_and_tables_lie_beside_the_page(tmp_path: Path) -> None:
 
 def test_two_blocks_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="two blocks of the report are named ranks"):
-        write_report(tmp_path / "r.html", "R", [Section("S", [bars()]), Section("T", [bars()])])
+        write_report(
+            tmp_path / "r.html", "R", [Section("S", [bars()]), Section("T", [bars()])], about={}
+        )
 
 
 def test_a_place_that_cannot_be_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputError, match=r"cannot write the report .*--output"):
-        write_report(tmp_path / "file" / "r.html", "R", [])
+        write_report(tmp_path / "file" / "r.html", "R", [], about={})
 
 
 def test_the_same_input_gives_the_same_page(tmp_path: Path) -> None:
     pages = [
-        write_report(tmp_path / name, "R", [Section("S", [bars(), table()])]).read_bytes()
+        write_report(tmp_path / name, "R", [Section("S", [bars(), table()])], about={}).read_bytes()
         for name in ("a.html", "b.html")
     ]
     assert pages[0] == pages[1]
+
+
+def test_what_was_run_comes_before_the_result_and_both_before_the_pictures(tmp_path: Path) -> None:
+    document = page(tmp_path, Section("Scores", [bars()]))
+    shown = document.xpath("//dl[@class='about']//dd/text()")
+    assert shown == ["embedded_4deg", "deepda osse run --output <b>"]
+    order = [e.get("class") or e.tag for e in document.iter("dl", "p", "figure")][:3]
+    assert order == ["about", "headline", "facts"]
+
+
+def maps(number: int, columns: int) -> Picture:
+    grid = toy_grid(np.random.default_rng(0))
+    panels = [figures.Panel(np.full(grid.shape[1:], float(i)), "anomaly", f"{i}") for i in range(number)]
+    return Picture("maps", figures.map_panels(panels, grid, columns=columns), "Maps.", wide=True)
+
+
+@pytest.mark.parametrize(("number", "columns"), [(3, 3), (4, 2), (3, 2)])
+def test_maps_side_by_side_are_below_each_other_on_a_narrow_screen(
+    tmp_path: Path, number: int, columns: int
+) -> None:
+    document = page(tmp_path, Section("Maps", [maps(number, columns)]))
+    sources = document.xpath("//source[contains(@media, 'max-width')]/@srcset")
+    assert len(sources) == 2
+    pictures = [
+        Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2])))
+        for data in (sources[1], document.xpath("//img/@src")[0])
+    ]
+    narrow, whole = pictures
+    assert narrow.width == whole.width // columns
+    assert narrow.height == number * (whole.height // -(-number // columns))
+    first = whole.convert("RGB").crop((0, 0, narrow.width, whole.height // -(-number // columns)))
+    assert np.array_equal(np.asarray(first), np.asarray(narrow.convert("RGB"))[: first.height])
+
+
+def test_a_single_picture_and_one_whose_text_crosses_columns_stay_whole(tmp_path: Path) -> None:
+    crossing = maps(2, 2)
+    crossing.figure.axes[0].set_title("a title that is much longer than its own column " * 3)
+    document = page(tmp_path, Section("Pictures", [bars(), crossing]))
+    assert not document.xpath("//source[contains(@media, 'max-width')]")
+
+
+def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
+    plain = what_was_run(load_config("osse"), "2001-2003")
+    assert (plain["kind of run"], plain["settings changed"]) == ("full", "none")
+    assert plain["learnt from"] == "built-in synthetic ocean, 60 years"
+    smoke = what_was_run(load_config("osse", ["osse=smoke", "seed=3"]), "2001-2002")
+    assert smoke["kind of run"].startswith("smoke test")
+    assert "seed=3 (1)" in smoke["settings changed"] and "and" in smoke["settings changed"]
+    real = ["observations=ingested", "observations.folder=mine"]
+    assert what_was_run(load_config("reanalysis", real), "1981")["observations"] == "real, mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,3 +191,28 @@ def test_a_run_without_its_checkpoint_is_refused(folder: Path) -> None:
     (folder / "checkpoint" / "weights.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"deepda osse run"):
         load_run(folder)
+
+
+def recipe(page: Path) -> str:
+    """The code of a page that says which test executes it."""
+    mark = f"<!-- executed by tests/{Path(__file__).name} -->"
+    found = re.search(rf"{mark}\n```python\n(.*?)```", page.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_recipe_of_own_data_makes_an_analysis_a_map_a_section_and_a_file(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = tmp_path_factory.mktemp("desk")
+    (desk / "runs").mkdir()
+    (desk / "runs" / "mine").symlink_to(folder)
+    table_at(load_run(folder), "2003-01-03", 1.5).to_csv(desk / "my_argo.csv", index=False)
+    monkeypatch.chdir(desk)
+    code = recipe(Path(__file__).parents[1] / "docs" / "getting-started.md")
+    assert len([line for line in code.splitlines() if line]) <= 11
+    exec(compile(code, "getting-started.md", "exec"), {})
+    with xr.open_dataset("analysis.nc") as made:
+        assert float(abs(made["thetao"] - made["thetao_background"]).max()) > 0.1
+        assert made["window_of_year"] == 1
+    assert {path.name for path in desk.glob("*.png")} == {"map.png", "section.png"}

@@ -181,7 +181,7 @@ def test_what_cannot_be_searched_is_refused_in_one_sentence(words: list[str], sa
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("word", ["seed=3", "output=x", "training.validate_every=3", "control=gcm"])
+@pytest.mark.parametrize("word", ["seed=3", "output=x", "training.validate_every=3", "control=files"])
 def test_fixed_settings_that_nothing_would_read_are_refused(word: str) -> None:
     with pytest.raises(ConfigError, match=r"leave it out|as a flag"):
         require_usable(KNOWN_ANSWER, [word])
@@ -379,7 +379,7 @@ def test_the_whole_command_refuses_before_it_works(tmp_path: Path) -> None:
     with pytest.raises(DeepDAError, match="nothing to search over"):
         sweep(KNOWN_ANSWER, [], 3, 1.0, 11, tmp_path / "new")
     with pytest.raises(DeepDAError, match="means nothing to the known answer"):
-        sweep(KNOWN_ANSWER, ["control=gcm", f"{BACKPROP}=1..2"], 3, 1.0, 11, tmp_path / "new")
+        sweep(KNOWN_ANSWER, ["control=files", f"{BACKPROP}=1..2"], 3, 1.0, 11, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,6 +21,8 @@ PRIVATE = {
     r"\blistens?\b": "depends on, weighs",
     r"\bhears?\b": "depends on",
     r"\bdearer\b": "slower, costlier",
+    r"\bclaim(?:s|ed)?\b": "declares, states",
+    r"\b(?:tells?|told) (?:them )?apart\b": "distinguish",
     r"\bstarves\b": "damps",
     r"\bserved for nothing\b": "was used for no choice",
     r"\bprove(?:s|d)? (?:the|its) skill\b": "evaluate",

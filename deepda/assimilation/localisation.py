@@ -81,8 +81,15 @@ class Localisation:
         row, col = np.divmod(water, grid.shape[2])
         node, weight, nodes = _kernels(unit_vectors(grid.lat[row], grid.lon[col]), radius_km * 1e3)
         vertical = gaspari_cohn((grid.depth[:, None] - grid.depth) / depth_scale_m)
-        tensors = (torch.from_numpy(array) for array in (cells, column, layer, node))
-        return cls(*tensors, torch.from_numpy(weight).float(), torch.from_numpy(vertical).float(), nodes)
+        return cls(
+            cells=torch.from_numpy(cells),
+            column=torch.from_numpy(column),
+            layer=torch.from_numpy(layer),
+            node=torch.from_numpy(node),
+            weight=torch.from_numpy(weight).float(),
+            vertical=torch.from_numpy(vertical).float(),
+            nodes=nodes,
+        )
 
     def horizontal(self) -> sparse.csr_array:
         """(C, C) H H', the correlation of the water columns."""
@@ -98,8 +105,15 @@ class Localisation:
 
     def apply(self, convert: Callable[[Tensor], Tensor]) -> Localisation:
         """The same with each tensor converted, for example moved to another device."""
-        tensors = (self.cells, self.column, self.layer, self.node, self.weight, self.vertical)
-        return Localisation(*map(convert, tensors), self.nodes)
+        return Localisation(
+            cells=convert(self.cells),
+            column=convert(self.column),
+            layer=convert(self.layer),
+            node=convert(self.node),
+            weight=convert(self.weight),
+            vertical=convert(self.vertical),
+            nodes=self.nodes,
+        )
 
 
 def gaspari_cohn(ratio: Doubles) -> Doubles:

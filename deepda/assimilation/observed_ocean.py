@@ -1,7 +1,7 @@
 """What an analysis of history reads: an ocean that was observed, whoever observed it.
 
 The twin of history (`osse.twin.historical_twin`) and archives of real observations are both
-ObservedOceans; the reanalysis cannot tell them apart, except that of a twin the truth is known.
+ObservedOceans; the reanalysis treats them alike, except that of a twin the truth is known.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def _matrix(values: NDArray[np.floating], localisation: Localisation) -> sparse.
     begin = np.append(0, np.cumsum(_entries(horizontal, vertical, column, layer)))
     data, indices = np.empty(begin[-1], values.dtype), np.empty(begin[-1], np.int32)
     for own, taper in _tapers(horizontal, column):
-        near = np.flatnonzero(taper.any(axis=0)[column])
+        near = np.flatnonzero(np.any(taper, axis=0)[column])
         beside = taper[column[own] - column[own.start]][:, column[near]]
         below = vertical[layer[own]][:, layer[near]]
         kept = (beside > 0) & (below > 0)

@@ -1,4 +1,4 @@
-"""The family of errors that DeepDA knows: each message is one sentence for the person who runs it."""
+"""The family of errors of DeepDA: each message is one sentence for the person who runs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class DeepDAError(Exception):
     """A refusal: the message says what was found, what was expected and what to do.
 
     Every error class of DeepDA inherits it beside the built-in that fits (ValueError, OSError), so
-    that the command line can tell a refusal (one line, exit code 2) from a bug (traceback).
+    that the command line can distinguish a refusal (one line, exit code 2) from a bug (traceback).
     """
 
 

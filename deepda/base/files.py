@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -103,6 +104,36 @@ def _synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+# What a command writes before it has a result.
+BEFORE_RESULTS = ("config.yaml", "reanalysis.json", "sweep.json", "log.txt")
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[Path]:
+    """A writable folder for the results of a command; one that fails before any result leaves none.
+
+    Folders that were there before stay. An interruption leaves everything, to be resumed.
+
+    Raises:
+        UsageError: it cannot be made or written.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield require_writable(path)
+    except Exception:
+        if made and not _holds_results(path):
+            shutil.rmtree(path, ignore_errors=True)
+            for folder in made[1:]:
+                with suppress(OSError):  # something else lies there by now
+                    folder.rmdir()
+        raise
+
+
+def _holds_results(folder: Path) -> bool:
+    files = (file for file in folder.rglob("*") if not file.is_dir())
+    return any(file.name not in BEFORE_RESULTS and file.suffix != ".log" for file in files)
 
 
 def require_writable(folder: Path) -> Path:

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
+import sys
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("deepda", "torch", "numpy", "scipy", "pandas", "xarray", "netCDF4", "dask", "hydra-core")
-BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # names in /proc/cpuinfo, x86 and Arm
+CPU_INFO = Path("/proc/cpuinfo")
+BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # names in CPU_INFO, x86 and Arm
 
 
 def versions() -> dict[str, str]:
     """Versions of python and of the packages that results depend on."""
     return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def provenance(institution: str | None, licence: str | None) -> dict[str, str]:
+    """Global attributes of a file: when and by which command it was made, who answers for it.
+
+    SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org) stands for the clock where it is
+    set. What is not stated is left out.
+    """
+    seconds = float(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
+    date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = {"date_created": date, "history": f"{date}: {command_line()}"}
+    stated = {"institution": institution, "license": licence}
+    return made | {name: value for name, value in stated.items() if value is not None}
+
+
+def command_line() -> str:
+    """The command as it was typed; "DeepDA from Python" where it was no command."""
+    program = Path(sys.argv[0])
+    if program.name == "deepda" or program.parent.name == "deepda":
+        return shlex.join(["deepda", *sys.argv[1:]])
+    return "DeepDA from Python"
 
 
 def describe_system() -> dict[str, str]:
@@ -34,10 +60,10 @@ def describe_system() -> dict[str, str]:
     }
 
 
-def bf16_support(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def bf16_support() -> str:
     """ "yes", "no" or "unknown": whether the CPU multiplies bfloat16 in hardware."""
     try:
-        lines = cpuinfo.read_text().lower().splitlines()
+        lines = CPU_INFO.read_text().lower().splitlines()
     except OSError:
         return "unknown"
     return "yes" if BF16_INSTRUCTIONS & set(_cpu_flags(lines)) else "no"

@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 
 
 class Progress:
-    """Tells how far work is; what is told goes to `stream` (stderr), never to stdout.
+    """Shows how far work is, on `stream` (stderr), never on stdout.
 
     Args:
         log: file that plain lines are appended to; the run that resumes another continues it.
@@ -75,11 +75,11 @@ class Progress:
             self._bars.console.print(text, markup=False, highlight=False)
 
     def track(self, items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
-        """Pass `items` on and tell how many of `total` (len(items) where it has one) are done."""
+        """Pass `items` on and show how many of `total` (len(items) where it has one) are done."""
         if total is None and isinstance(items, Sized):
             total = len(items)
         bar = None if self._bars is None else self._bars.add_task(title, total=total)
-        begin = told = time.monotonic()
+        begin = shown = time.monotonic()
         done = 0
         for item in items:
             yield item
@@ -87,8 +87,8 @@ class Progress:
             if self._bars is not None and bar is not None:
                 self._bars.advance(bar)
             now = time.monotonic()
-            if now - told >= self._every and done != total:
-                told = now
+            if now - shown >= self._every and done != total:
+                shown = now
                 self._write(f"{title} {_share(done, total)}{_time_left(now - begin, done, total)}")
         self._write(f"{title} {_share(done, total)}, done in {_duration(time.monotonic() - begin)}")
         if self._bars is not None and bar is not None:

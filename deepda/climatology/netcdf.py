@@ -23,7 +23,6 @@ from deepda.control.masks import within_valid_range
 from deepda.control.temperature import CONSERVATIVE, IN_SITU, KINDS, kind_of
 from deepda.control.times import dates
 from deepda.geometry.windows import MONTHS
-from deepda.observations.seawater import COUNTED, STANDARD_DEPTHS
 
 Array = NDArray[np.float64]
 NAMES = ("t_an", "t_mn", "thetao", "temperature", "temp", "TEMP", "theta", "t", "T")
@@ -35,6 +34,11 @@ AXES = {
 }
 EDGE = 10 / 1440  # days: a stamp so near to the first of a month lies on the edge
 HOTTEST = 100.0  # degC; a median beyond is kelvin
+STANDARD_DEPTHS = (
+    0, 10, 20, 30, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 600, 700, 800, 900, 1000, 1100, 1200,
+    1300, 1400, 1500, 1750, 2000, 2500, 3000, 3500, 4000, 4500, 5000, 5500,
+)  # m: Levitus (1982) and every World Ocean Atlas since  # fmt: skip
+COUNTED = 102.0  # numbers of the WOA18 levels, 0..101; as metres no climatology ends there
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,9 +201,7 @@ def _celsius(field: xr.DataArray, file: Path) -> Array:
 def _depth(axis: xr.DataArray) -> Array:
     values = axis.values.astype(float)
     if values[-1] < COUNTED and values.size == len(STANDARD_DEPTHS) and "units" not in axis.attrs:
-        return np.array(
-            STANDARD_DEPTHS, float
-        )  # its depths only count the levels of the World Ocean Atlas
+        return np.array(STANDARD_DEPTHS, float)  # depths that count the levels of the World Ocean Atlas
     return metres_down(values, {"units": "m", **axis.attrs}, str(axis.name))
 
 

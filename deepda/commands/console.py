@@ -21,6 +21,7 @@ from typing import NoReturn
 from deepda.base.errors import DeepDAError, UsageError
 from deepda.base.text import printable
 from deepda.settings.presets import config_groups
+from deepda.settings.requirements import DEVICES
 
 REFUSED, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the last two: 128 + SIGINT, SIGPIPE
 
@@ -77,10 +78,16 @@ def read_command_line(
 ) -> argparse.Namespace:
     """The arguments of the command that `words` name; `arguments.command` is the command.
 
+    Without words the help is printed and the program ends.
+
     Raises:
         UsageError: unknown command, flag or value.
     """
     parser = _build(commands, version, description)
+    if not words:
+        parser.print_help()
+        parser.exit()
+    _require_command([command.words for command in commands], words)
     arguments, rest = parser.parse_known_args(list(words))
     if not hasattr(arguments, "command"):
         arguments.parser.error("a command is missing")
@@ -93,6 +100,42 @@ def read_command_line(
         arguments.parser.error(f"{rest[0]!r} is one word too many")
     arguments.overrides = [*getattr(arguments, "overrides", []), *rest]
     return arguments
+
+
+def _require_command(known: Sequence[str], words: Sequence[str]) -> None:
+    """Refuse words that name neither a command nor a family of commands.
+
+    Raises:
+        UsageError: with the command that looks like them.
+    """
+    families = {name.rpartition(" ")[0] for name in known}
+    named = [word for word in words[:2] if not word.startswith("-")]
+    if not named or named[0] in known:
+        return
+    family = named[0] in families
+    if family and (len(named) < 2 or " ".join(named) in known):
+        return
+    typed = " ".join(named) if family else named[0]
+    choices = [name for name in known if not family or name.startswith(f"{named[0]} ")]
+    near = _nearest_command(named, choices)
+    hint = f", did you mean {near}" if near else ""
+    raise UsageError(f"there is no command {typed!r}{hint}; `deepda --help` lists all of them")
+
+
+def _nearest_command(named: Sequence[str], choices: Sequence[str]) -> str | None:
+    """The command that looks like the words, by its full name or else by its last word."""
+    if near := get_close_matches(" ".join(named), choices, 1):
+        return near[0]
+    by_last = {name.rpartition(" ")[2]: name for name in choices}
+    found = [by_last[near] for word in reversed(named) for near in get_close_matches(word, by_last, 1)]
+    return found[0] if found else None
+
+
+def declare_device(parser: argparse.ArgumentParser) -> None:
+    """The flag of a command that takes no settings but opens a trained run."""
+    parser.add_argument(
+        "--device", choices=DEVICES, default=DEVICES[0], help="where it analyses (%(default)s)"
+    )
 
 
 def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:

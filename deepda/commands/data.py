@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepda.base.errors import UsageError
-from deepda.base.files import require_writable
+from deepda.base.files import output_folder
 from deepda.commands.console import Command
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def _get(arguments: Namespace) -> None:
         elif arguments.dry_run:
             _plan(entry, first, last)
         else:
-            folder = require_writable(Path(arguments.output)) / entry.name
-            _record(folder, entry, _fetch(entry, first, last, folder))
+            with output_folder(Path(arguments.output) / entry.name) as folder:
+                _record(folder, entry, _fetch(entry, first, last, folder))
 
 
 def _years(text: str | None, entries: list[Product]) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepda.base.errors import UsageError
-from deepda.base.files import require_writable
+from deepda.base.files import output_folder
 from deepda.commands.console import Command
 
 
@@ -28,20 +28,20 @@ def _declare(parser: ArgumentParser) -> None:
 
 
 def _evaluate(arguments: Namespace) -> None:
-    output = require_writable(Path(arguments.output))
     import deepda.evaluation
 
     feedback = None if arguments.observations is None else Path(arguments.observations)
-    report = deepda.evaluation.evaluate(
-        arguments.analysis,
-        output,
-        arguments.reference,
-        baselines=_baselines(arguments.baseline),
-        observations=feedback,
-        remap=arguments.remap,
-        variable=arguments.variable,
-        stamps=arguments.stamps,
-    )
+    with output_folder(Path(arguments.output)) as output:
+        report = deepda.evaluation.evaluate(
+            arguments.analysis,
+            output,
+            arguments.reference,
+            baselines=_baselines(arguments.baseline),
+            observations=feedback,
+            remap=arguments.remap,
+            variable=arguments.variable,
+            stamps=arguments.stamps,
+        )
     print(report)
 
 

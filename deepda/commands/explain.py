@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from deepda.base.errors import UsageError
-from deepda.base.files import require_writable
-from deepda.commands.console import Command
+from deepda.base.files import output_folder
+from deepda.commands.console import Command, declare_device
 
 NAMES = ("nino34", "point", "heat")
 
@@ -25,23 +25,25 @@ def _declare(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", default="runs/explain", help="folder of the page (%(default)s)"
     )
+    declare_device(parser)
 
 
 def _explain(arguments: Namespace) -> None:
     if arguments.windows < 0:
         raise UsageError(f"--windows is {arguments.windows}, expected 0 or more; try --windows 4")
-    output = require_writable(Path(arguments.output))
     import deepda.explain
 
     place = deepda.explain.Place(arguments.lat, arguments.lon, arguments.depth)
-    page = deepda.explain.explain(
-        arguments.run,
-        output,
-        arguments.target,
-        window=arguments.window,
-        place=place,
-        number=arguments.windows,
-    )
+    with output_folder(Path(arguments.output)) as output:
+        page = deepda.explain.explain(
+            arguments.run,
+            output,
+            arguments.target,
+            window=arguments.window,
+            place=place,
+            number=arguments.windows,
+            device=arguments.device,
+        )
     print(page)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from deepda.base.files import require_writable
-from deepda.commands.console import Command, flag_settings, split_settings
+from deepda.base.files import output_folder
+from deepda.commands.console import Command, declare_device, flag_settings, split_settings
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
 
@@ -20,12 +20,15 @@ from deepda.commands.console import Command, flag_settings, split_settings
 def _declare_osse_run(parser: ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/osse)")
     parser.add_argument("--seed", type=int, metavar="N", help="every random draw follows from it (1)")
+    parser.add_argument("--control", nargs="+", metavar="PATH", help="output of your ocean model")
+    parser.add_argument("--grid", metavar="NAME", help="to analyse on; native keeps the model's cells")
     parser.add_argument("--run", metavar="DIR", help="score this trained run instead of training")
     parser.add_argument("--truth", nargs="+", metavar="PATH", help="with --run: files of another truth")
 
 
 def _osse_run(arguments: Namespace) -> None:
     from deepda.base.errors import UsageError
+    from deepda.commands.own_control import control_settings
     from deepda.settings.compose import load_config
     from deepda.settings.files import matching_files
 
@@ -33,23 +36,30 @@ def _osse_run(arguments: Namespace) -> None:
         raise UsageError(
             "--run DIR and --truth PATH... come together: which run, and which truth to score"
         )
+    if arguments.run is not None and (arguments.control or arguments.grid):
+        raise UsageError(
+            "--run found beside --control or --grid, expected one: a trained run has its own control "
+            "simulation and grid; leave them out"
+        )
     truth, settings = split_settings(arguments.truth or [])
-    arguments.overrides += settings
-    overrides = flag_settings(arguments, output="output", seed="seed")
+    control, more = split_settings(arguments.control or [])
+    arguments.overrides += settings + more
+    chosen, notes = control_settings(control or None, arguments.grid)
+    overrides = [*chosen, *flag_settings(arguments, output="output", seed="seed")]
     run = None if arguments.run is None else Path(arguments.run)
     if run is not None and arguments.output is None:
         overrides.insert(0, "output=runs/scored")
     config = load_config("osse", overrides, run)
     files = matching_files(truth)
-    output = require_writable(Path(config.output))
-    if run is None:
-        import osse.twin.run
+    with output_folder(Path(config.output)) as output:
+        if run is None:
+            import osse.twin.run
 
-        osse.twin.run.run(config, output)
-    else:
-        import osse.twin.fraternal
+            osse.twin.run.run(config, output, notes)
+        else:
+            import osse.twin.fraternal
 
-        osse.twin.fraternal.score(run, files, output, config)
+            osse.twin.fraternal.score(run, files, output, config)
 
 
 OSSE_RUN = Command(
@@ -63,10 +73,14 @@ climatology, persistence and optimal interpolation, and writes report.html,
 scores.json, NetCDF files and the trained network. An interrupted run is
 resumed by the same command.
 
+--control takes raw or prepared files of an ocean model: windows and grid follow
+from them, and they are prepared on the way. Cells that are regular and at most
+100,000 are kept, others are brought to embedded_4deg; --grid chooses.
+
 examples:
   deepda osse run
   deepda osse run --output runs/first training=quick
-  deepda osse run control=gcm data.root=/data
+  deepda osse run --control 'thetao_*.nc' --output runs/mine
   deepda osse run --run runs/osse --truth 'other_model_*.nc'""",
     settings=("control", "generator", "grid", "observations", "osse", "training"),
 )
@@ -151,12 +165,12 @@ def _known_answer(arguments: Namespace) -> None:
             f"--seeds {' '.join(map(str, seeds))} found, expected several different ones; "
             "try --seeds 0 1 2"
         )
-    output = require_writable(Path(arguments.output))
-    if arguments.seeds:
-        import osse.known_answer.several
+    with output_folder(Path(arguments.output)) as output:
+        if arguments.seeds:
+            import osse.known_answer.several
 
-        osse.known_answer.several.run_seeds(seeds, arguments.minutes, output)
-    else:
+            osse.known_answer.several.run_seeds(seeds, arguments.minutes, output)
+            return
         import osse.known_answer.run
 
         osse.known_answer.run.run(arguments.seed, arguments.minutes, output)
@@ -193,13 +207,16 @@ def _declare_experiment(parser: ArgumentParser, output: str) -> None:
 def _declare_deny(parser: ArgumentParser) -> None:
     _declare_experiment(parser, "runs/denial")
     parser.add_argument("--without", metavar="A,B,...", help="what to leave out, see below")
+    declare_device(parser)
 
 
 def _deny(arguments: Namespace) -> None:
-    output = require_writable(Path(arguments.output))
-    import osse.experiments.data_denial
+    with output_folder(Path(arguments.output)) as output:
+        import osse.experiments.data_denial
 
-    osse.experiments.data_denial.run(Path(arguments.run), output, arguments.without)
+        osse.experiments.data_denial.run(
+            Path(arguments.run), output, arguments.without, arguments.device
+        )
 
 
 DENY = Command(
@@ -232,13 +249,14 @@ def _declare_blind_zone(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--below", type=float, metavar="DEPTH", help="m: keep profiles down to here (no profiles at all)"
     )
+    declare_device(parser)
 
 
 def _blind_zone(arguments: Namespace) -> None:
-    output = require_writable(Path(arguments.output))
-    import osse.experiments.blind_zone
+    with output_folder(Path(arguments.output)) as output:
+        import osse.experiments.blind_zone
 
-    osse.experiments.blind_zone.run(Path(arguments.run), output, arguments.below)
+        osse.experiments.blind_zone.run(Path(arguments.run), output, arguments.below, arguments.device)
 
 
 BLIND_ZONE = Command(

@@ -70,7 +70,7 @@ def step_positions(
 
     Raises:
         ControlError: steps longer than a window, that overlap, or stamps without bounds of which
-            nobody can tell whether they begin or end their step.
+            it is unknown whether they begin or end their step.
     """
     steps = _around_stamps(time, per_year) if bounds is None else position(bounds, per_year)
     longest = np.diff(steps, axis=1).max()
@@ -109,11 +109,11 @@ def _steadily_off_middle(stamps: Floats) -> bool:
     return bool(alone and np.ptp(part) < OFF_MIDDLE and abs(np.median(part) - 0.5) > OFF_MIDDLE)
 
 
-def whole_years(steps: Floats, per_year: int, years: tuple[int, int] | None) -> tuple[int, int]:
-    """First and last year that the steps (step, 2) cover whole, of those wanted.
+def whole_years(steps: Floats, per_year: int) -> tuple[int, int]:
+    """First and last year that the steps (step, 2) cover whole.
 
     Raises:
-        ControlError: none, a gap in between, or wanted years that are not all covered.
+        ControlError: none, or a gap in between.
     """
     low, high = int(np.floor(steps[0, 0] / per_year)), int(np.ceil(steps[-1, 1] / per_year - 1e-6))
     edges = np.arange(low * per_year, high * per_year + 1).astype(float)
@@ -124,14 +124,12 @@ def whole_years(steps: Floats, per_year: int, years: tuple[int, int] | None) -> 
             f"the steps cover no year whole, {covered.sum()} of {covered.size} windows "
             f"of {covered.shape[0]} years, expected whole years; give all files of one"
         )
-    first, last = (int(whole[0]), int(whole[-1])) if years is None else years
-    if last < first:
-        raise ControlError(f"the last year {last} is before the first {first}; swap them")
+    first, last = int(whole[0]), int(whole[-1])
     missing = sorted(set(range(first, last + 1)) - set(whole.tolist()))
     if missing:
         raise ControlError(
-            f"year {missing[0]} is not in the data, which hold the whole years "
-            f"{whole[0]} to {whole[-1]}{'' if years else ' with a gap'}; choose others or add files"
+            f"year {missing[0]} is not whole in the data, expected all of {first} to {last}; add its "
+            "files, or give the files before or after the gap"
         )
     return first, last
 

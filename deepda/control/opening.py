@@ -12,6 +12,8 @@ from deepda.base.classic import require_whole
 from deepda.control.axes import ControlError
 from deepda.control.temperature import candidates
 
+NO_BACKEND = "did not find a match"  # how xarray begins to say that no library of its knows a file
+
 
 def find_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """The files meant by names, folders and patterns, sorted.
@@ -53,6 +55,7 @@ def open_file(path: Path) -> xr.Dataset:
         return xr.open_dataset(path, decode_times=False, decode_timedelta=False, **options)
     except Exception as error:  # xarray and its backends raise errors of many families
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = "neither NetCDF nor Zarr" if reason.startswith(NO_BACKEND) else reason
         raise ControlError(
             f"{path} cannot be read ({reason}), expected a CF NetCDF file or a Zarr "
             "store; fetch it again or leave it out"

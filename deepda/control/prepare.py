@@ -68,7 +68,6 @@ def open_control(
     paths: Paths,
     target: Grid | Mapping[str, Floats],
     variable: str | None = None,
-    method: str = "conservative",
 ) -> xr.DataArray:
     """Potential temperature of a model on a Grid, lazily.
 
@@ -77,7 +76,6 @@ def open_control(
         target: a Grid, whose ocean must be covered, or edges (`regrid.grid_edges`); then a cell is
             ocean where at least half its volume is water.
         variable: its name in the files; found by name or standard name if not given.
-        method: conservative or bilinear, in the horizontal; layers are averaged by thickness.
 
     Returns:
         thetao(time, depth, lat, lon) degC, NaN on land; cftime stamps of the model's calendar at
@@ -86,7 +84,7 @@ def open_control(
     Raises:
         ControlError: files that cannot be used; on computing, damaged steps.
     """
-    native, remapping = _open(paths, target, variable, method)
+    native, remapping = _open(paths, target, variable)
     grid, source = remapping.grid, native.thetao.data
 
     def block(values: NDArray[np.float32], block_info: Any) -> NDArray[np.float32]:
@@ -95,7 +93,7 @@ def open_control(
 
     source = source.rechunk((source.chunks[0], *source.shape[1:]))
     chunks = (source.chunks[0], *((size,) for size in grid.shape))
-    name = f"thetao-{source.name}-{grid.checksum}-{method}"
+    name = f"thetao-{source.name}-{grid.checksum}"
     meta = np.empty((0, 0, 0, 0), np.float32)
     data = source.map_blocks(block, name=name, dtype=np.float32, chunks=chunks, meta=meta)
     thetao = xr.DataArray(data, dims=("time", "depth", "lat", "lon"), name="thetao", attrs=THETAO)
@@ -111,10 +109,8 @@ def prepare_control(
     edges: Grid | Mapping[str, Floats],
     output: str | Path,
     per_year: int = PENTADS,
-    years: tuple[int, int] | None = None,
     progress: Progress | None = None,
     variable: str | None = None,
-    method: str = "conservative",
 ) -> Path:
     """Write a prepared control file: the windows of a 365_day year, whole years, on a Grid.
 
@@ -126,15 +122,14 @@ def prepare_control(
         edges: a Grid or edges, as `open_control`.
         output: NetCDF file; only a complete one comes under this name.
         per_year: 73 pentads or 12 months.
-        years: first and last to write; all whole years if not given.
 
     Raises:
-        ControlError: files that cannot be used, years that they do not hold, or a place that
+        ControlError: files that cannot be used or hold no whole year, or a place that
             cannot be written.
     """
-    native, remapping = _open(paths, edges, variable, method)
+    native, remapping = _open(paths, edges, variable)
     steps = step_positions(native.time, native.time_bounds, per_year)
-    years = whole_years(steps, per_year, years)
+    years = whole_years(steps, per_year)
     weights = window_weights(steps, per_year, years)
     attributes = _provenance(native, remapping)
     ends = _block_ends(weights, native)
@@ -149,7 +144,7 @@ def prepare_control(
 
 
 def _open(
-    paths: Paths, target: Grid | Mapping[str, Floats], variable: str | None, method: str
+    paths: Paths, target: Grid | Mapping[str, Floats], variable: str | None
 ) -> tuple[Native, Remapping]:
     """The files and the way to the target; layers that the target does not reach are left out."""
     native = open_native(paths, variable)
@@ -170,20 +165,17 @@ def _open(
         water=native.water[used],
     )
     thickness = shared[:, used] / np.diff(depth_edges)[:, None]
-    return native, _remapping(native, target, thickness, method)
+    return native, _remapping(native, target, thickness)
 
 
-def _remapping(
-    native: Native, target: Grid | Mapping[str, Floats], thickness: Floats, method: str
-) -> Remapping:
+def _remapping(native: Native, target: Grid | Mapping[str, Floats], thickness: Floats) -> Remapping:
     edges = vars(target) if isinstance(target, Grid) else target
-    horizontal = remap(native.cells, edges["lat_edges"], edges["lon_edges"], method)
-    if method == "conservative":
-        try:
-            wet = np.any(native.water, axis=0)
-            require_sound_cells(native.cells, wet, horizontal, (edges["lat_edges"], edges["lon_edges"]))
-        except ControlError as error:
-            raise ControlError(f"{native.files[0]}: {error}") from error
+    horizontal = remap(native.cells, edges["lat_edges"], edges["lon_edges"])
+    try:
+        wet = np.any(native.water, axis=0)
+        require_sound_cells(native.cells, wet, horizontal, (edges["lat_edges"], edges["lon_edges"]))
+    except ControlError as error:
+        raise ControlError(f"{native.files[0]}: {error}") from error
     covered = np.einsum("ts,syx->tyx", thickness, horizontal.fraction(native.water))
     if isinstance(target, Grid):
         dry = target.ocean & (covered <= ROUNDING)

@@ -13,8 +13,7 @@ from deepda.evaluation.product import Product
 from deepda.evaluation.records import Comparison, Frame, Record
 from deepda.feedback.departures import Departures
 from deepda.geometry.windows import MONTHS, windows
-
-FEWEST_TREND = 5  # years that a trend is given for
+from deepda.verification.climate import FEWEST_YEARS
 
 
 @dataclass(eq=False)
@@ -53,7 +52,7 @@ class Findings:
     @property
     def trends(self) -> bool:
         """Whether there are years enough for trends."""
-        return self.years >= FEWEST_TREND
+        return self.years >= FEWEST_YEARS
 
     def where(self, level: int) -> str:
         """Name of a level."""

@@ -31,6 +31,7 @@ from deepda.evaluation.section_heat import heat_section
 from deepda.evaluation.section_heatwaves import heatwave_section
 from deepda.evaluation.section_uncertainty import observation_section, reliability_section
 from deepda.feedback.departures import departures
+from deepda.reports.about import made_by
 from deepda.reports.report import Section, Table, Value, write_report
 from deepda.runs.folder import run_folder
 
@@ -118,6 +119,7 @@ def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
         output / "report.html",
         _title(found),
         [*(one for one in sections if one is not None), _sources(found, notes)],
+        about=made_by(),
         summary=_summary(found, notes),
         facts=found.facts,
         footer="Made by deepda evaluate. error = analysis − reference; in K unless stated.",

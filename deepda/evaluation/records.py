@@ -12,9 +12,7 @@ from deepda.evaluation.calendars import Axis
 from deepda.evaluation.reliability import Reliability
 from deepda.geometry.grid import Grid
 from deepda.verification.basins import basin_weights
-
-BELOW = 150.0  # m: the level shown beside the surface, amid the thermocline
-
+from deepda.verification.thermocline import levels_shown
 
 Floats = NDArray[np.float64]
 
@@ -37,8 +35,7 @@ class Frame:
 
     @classmethod
     def of(cls, grid: Grid, axis: Axis) -> Frame:
-        below = int(np.argmin(np.abs(grid.depth - BELOW)))
-        return cls(grid, axis, basin_weights(grid), (0, below))
+        return cls(grid, axis, basin_weights(grid), levels_shown(grid))
 
     def field(self, values: NDArray, *lead: str) -> xr.DataArray:
         """(..., depth, lat, lon) with coordinates."""

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from deepda.evaluation.charts import over_time
-from deepda.evaluation.findings import FEWEST_TREND, Findings
+from deepda.evaluation.findings import Findings
 from deepda.evaluation.heat import (
     EARTH,
     PUBLISHED,
@@ -20,7 +20,7 @@ from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.reports.report import Picture, Section, Table, Value
 from deepda.verification import region_weights, trend, weighted_mean
-from deepda.verification.climate import SECONDS_PER_DECADE
+from deepda.verification.climate import FEWEST_YEARS, SECONDS_PER_DECADE
 from deepda.verification.scores import REGIONS
 
 
@@ -64,7 +64,7 @@ def heat_section(found: Findings) -> Section:
     )
     if not found.trends:
         text += (
-            f"{found.years} whole years are too few for a trend (at least {FEWEST_TREND} are asked for)."
+            f"{found.years} whole years are too few for a trend (at least {FEWEST_YEARS} are asked for)."
         )
     return Section("Heat content and trends", blocks, text)
 

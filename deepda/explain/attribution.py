@@ -10,9 +10,9 @@ are exact. The correction bends it; integrated gradients (Sundararajan et al. 20
 follow a straight line from "every observation agrees with the background" to what was observed, so that
 they sum to the difference between its ends.
 
-How much an observation *tells* is another question than how far its value moves the target: of the
-target's variance w'Bw the observations remove w'KHBw = sum over i of (K'w)_i (HBw)_i, term by term what
-each observation removes given all others (cf. the influence matrix of Cardinali et al. 2004,
+How much variance an observation removes is another question than how far its value moves the target:
+of the target's variance w'Bw the observations remove w'KHBw = sum over i of (K'w)_i (HBw)_i, term by
+term what each observation removes given all others (cf. the influence matrix of Cardinali et al. 2004,
 doi 10.1256/qj.03.205).
 
 All fields are (L, Y, X), per K; a positive number warms the target. Linear systems are solved to
@@ -28,7 +28,7 @@ import torch
 from captum.attr import IntegratedGradients, Saliency
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.cycle import Observations, StateEstimate, on_host
 from deepda.explain.cases import Case
 from deepda.explain.targets import Target
 from deepda.networks.trainable import CovarianceForm, InnovationForm
@@ -41,6 +41,10 @@ class Saliencies:
     observations: Tensor
     background: Tensor
 
+    def on_host(self) -> Saliencies:
+        """The same in the memory of the host."""
+        return Saliencies(*on_host(self.observations, self.background))
+
 
 @dataclass(frozen=True)
 class Account:
@@ -51,8 +55,8 @@ class Account:
     Attributes:
         background, analysis: the target's anomaly before and after the observations.
         innovations: sum of the integrated gradients.
-        presence: what the correction does where observations agree with the background: it knows
-            where was observed, not only what.
+        presence: what the correction does where observations agree with the background: it
+            depends on where was observed, not only on what.
         as_run: the target's anomaly with the accuracy at which the run's solver stops.
     """
 

@@ -33,7 +33,7 @@ LATITUDES = (-90.0, -60.0, -40.0, -20.0, -5.0, 5.0, 20.0, 40.0, 60.0, 90.0)  # e
 BANDS = len(LATITUDES) - 1
 FEWEST = 100  # values without which the assumed size stays
 SHRINKAGE = 50  # values that the ratio of the larger group counts as
-LIMITS = (0.25, 4.0)  # of a factor on a standard deviation
+LIMITS = (0.05, 20.0)  # of a factor on a standard deviation
 QUANTITIES = ("values", "observation", "assumed observation", "background", "assumed background")
 
 

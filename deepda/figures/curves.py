@@ -22,7 +22,7 @@ TOLERANCE = 0.1  # of spread over error that counts as right
 
 
 def rmse_by_depth(scores: Mapping[str, Any]) -> Figure:
-    """Error by depth of all methods, from the dict that `verification.score_table` gives."""
+    """Error by depth of all methods, from what stands in `scores.json`."""
     profiles = {name: score["by_depth"] for name, score in scores["rmse"].items()}
     return profile_curves(profiles, scores["depth_m"], "root mean square error (K)")
 
@@ -47,7 +47,7 @@ def profile_curves(
     return figure
 
 
-def series(lines: Mapping[str, xr.DataArray], label: str, *, title: str = "", spinup: int = 0) -> Figure:
+def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) -> Figure:
     """Lines over time, (time) each; the first `spinup` windows are shaded."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
@@ -60,7 +60,7 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, title: str = "", sp
                 times[0], 0.98, " spin-up", transform=axes.get_xaxis_transform(), va="top", fontsize=8
             )
         _time_axis(axes)
-        axes.set(ylabel=label, title=title)
+        axes.set_ylabel(label)
         _legend(axes, len(lines))
     return figure
 

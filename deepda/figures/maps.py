@@ -42,17 +42,9 @@ class Panel:
     doubtful: NDArray[np.bool_] | None = None
 
 
-def map_field(
-    field: ArrayLike,
-    grid: Grid,
-    kind: str,
-    *,
-    level: int = 0,
-    title: str = "",
-    limits: Limits | None = None,
-) -> Figure:
+def map_field(field: ArrayLike, grid: Grid, kind: str, *, level: int = 0) -> Figure:
     """Map of one field (lat, lon); see `map_panels`."""
-    return map_panels([Panel(field, kind, title, limits)], grid, level=level)
+    return map_panels([Panel(field, kind)], grid, level=level)
 
 
 def map_panels(

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Ends = Literal["neither", "both", "min", "max"]
 Limits = tuple[float, float]
 
-STEPS = 14  # about so many colours: steps can be told apart, a smooth ramp cannot
+STEPS = 14  # about so many colours: steps can be distinguished, a smooth ramp cannot
 ROUND = (1.0, 2.0, 5.0)  # of each decade a colour begins
 STEPS_BY_DECADES = 7  # colours of each sign: a bit more than two decades
 

@@ -25,31 +25,24 @@ def section(
     grid: Grid,
     kind: str,
     *,
-    lat: float | None = None,
-    lon: float | None = None,
+    lat: float,
     title: str = "",
     limits: Limits | None = None,
 ) -> Figure:
-    """Section of a field (depth, lat, lon) along the latitude `lat` or the meridian `lon`.
+    """Section of a field (depth, lat, lon) along the latitude `lat`.
 
     The row of cells that holds the place is shown.
 
     Raises:
-        ValueError: not exactly one of `lat` and `lon`, or a place outside the grid.
+        ValueError: a latitude outside the grid.
     """
-    if (lat is None) == (lon is None):
-        raise ValueError(f"lat={lat} and lon={lon}, expected exactly one of them")
     values = np.asarray(field, float)
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
-        if lat is not None:
-            row = int(grid.locate(lat, grid.lon[0], grid.depth[0])[1])
-            if row < 0:
-                raise ValueError(f"latitude {lat:g} lies outside the grid; choose one inside")
-            along_latitude(axes, values, grid, row, kind, limits)
-        else:
-            column = int(grid.locate(grid.lat[0], float(lon or 0.0), grid.depth[0])[2])
-            along_meridian(axes, values, grid, column, kind, limits)
+        row = int(grid.locate(lat, grid.lon[0], grid.depth[0])[1])
+        if row < 0:
+            raise ValueError(f"latitude {lat:g} lies outside the grid; choose one inside")
+        along_latitude(axes, values, grid, row, kind, limits)
         axes.set_title(title)
     return figure
 
@@ -134,7 +127,7 @@ def hovmoeller(
 
 
 def decimal_years(time: NDArray[np.datetime64]) -> Floats:
-    """(time) years with their fraction: model years begin before the dates that matplotlib knows."""
+    """(time) years with their fraction: model years begin before the dates that matplotlib takes."""
     year = time.astype("datetime64[Y]")
     begin, end = (edge.astype("datetime64[s]") for edge in (year, year + 1))
     share = (time.astype("datetime64[s]") - begin) / (end - begin)

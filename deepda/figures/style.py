@@ -147,13 +147,13 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Figure]:
         FigureCanvasAgg(figure)
         yield figure
         figure.draw_without_rendering()  # ticks are made while the style holds
-        figure.draw_without_rendering()  # the first layout does not know all sizes yet
+        figure.draw_without_rendering()  # the first layout lacks some sizes
         figure.set_layout_engine("none")  # the layout is found; finding it again at each saving is slow
 
 
-def save(figure: Figure, path: str | Path, theme: Theme = LIGHT) -> None:
-    """Write a PNG; folders are made. The figure itself stays on light paper."""
-    picture = png(figure, theme)
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a PNG on light paper; folders are made."""
+    picture = png(figure)
     write_whole(Path(path), lambda hidden: hidden.write_bytes(picture))
 
 

@@ -8,12 +8,12 @@ import xesmf
 from scipy.sparse import csr_array
 
 from deepda.geometry.grid import centres
-from deepda.geometry.mesh import Curvilinear, Floats, closes
+from deepda.geometry.mesh import Curvilinear, Floats
 from deepda.geometry.sphere import places
 
 
-def esmf_weights(source: Curvilinear, lat_edges: Floats, lon_edges: Floats, method: str) -> csr_array:
-    """The weights of ESMF; its conservative ones are parts of target cells, as ours."""
+def esmf_weights(source: Curvilinear, lat_edges: Floats, lon_edges: Floats) -> csr_array:
+    """The conservative weights of ESMF: parts of target cells, as ours."""
     lat, lon = places(source.centres)
     given = xr.Dataset({"lat": (("y", "x"), lat), "lon": (("y", "x"), lon)})
     for name, corner in (("lat_b", source.corner_lat), ("lon_b", source.corner_lon)):
@@ -29,6 +29,5 @@ def esmf_weights(source: Curvilinear, lat_edges: Floats, lon_edges: Floats, meth
             "lon_b": lon_edges,
         }
     )
-    periodic = method == "bilinear" and closes(source.centres)
-    regridder = xesmf.Regridder(given, wanted, method, periodic=periodic)
+    regridder = xesmf.Regridder(given, wanted, "conservative")
     return csr_array(regridder.weights.data.to_scipy_sparse())

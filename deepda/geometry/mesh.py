@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 SAME_PLACE = 2e-5  # radians (some 100 m): nearer cell centres are one cell that the file holds twice
 FEWEST = 3  # cells along each axis
+SWEEPS = 4  # cells that corners are extrapolated beyond the known
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,9 +202,9 @@ def wrap(degrees: Floats) -> Floats:
     return np.mod(degrees + 180.0, 360.0) - 180.0
 
 
-def _extrapolate(field: Floats, sweeps: int = 4) -> Floats:
+def _extrapolate(field: Floats) -> Floats:
     """Fill missing vectors (y, x, 3) from two neighbours in line, from the known outwards."""
-    for _ in range(sweeps):
+    for _ in range(SWEEPS):
         wide = np.pad(field, ((2, 2), (2, 2), (0, 0)), constant_values=np.nan)
         ny, nx = field.shape[:2]
 

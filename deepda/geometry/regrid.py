@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, kron
 
-from deepda.geometry.bilinear import bilinear_weights
-from deepda.geometry.grid import GridError, centres
+from deepda.geometry.grid import GridError
 from deepda.geometry.mesh import (
     Curvilinear,
     Regular,
@@ -31,6 +30,7 @@ from deepda.geometry.mesh import (
 from deepda.geometry.sphere import places, unit_vectors
 
 Floats = NDArray[np.float64]
+XESMF = importlib.util.find_spec("xesmf") is not None
 
 SLIVER = 1e-9  # part of a target cell: overlaps below are rounding of edges meant to be equal
 BEND = 0.25  # degrees of longitude: longer edges follow the great circle in PIECES pieces
@@ -45,7 +45,7 @@ class Remap:
     Attributes:
         matrix: (lat * lon, y * x) part of the target cell that each source cell stands for.
         shape: (lat, lon).
-        method: conservative or bilinear, with the program that made the matrix.
+        method: conservative, with the program that made the matrix.
     """
 
     matrix: csr_array
@@ -72,59 +72,30 @@ class Remap:
         return np.where(covered > 0, total / np.where(covered > 0, covered, 1.0), np.nan), covered
 
 
-def remap(
-    source: Regular | Curvilinear,
-    lat_edges: Floats,
-    lon_edges: Floats,
-    method: str = "conservative",
-    backend: str = "auto",
-) -> Remap:
-    """The remapping of a model grid to the cells between edges (degrees, increasing, lon spans 360).
+def remap(source: Regular | Curvilinear, lat_edges: Floats, lon_edges: Floats) -> Remap:
+    """The conservative remapping of a model grid to the cells between edges.
 
-    Cells that the model's files hold twice (halos, folds, cyclic columns) count once.
+    Cells that the model's files hold twice (halos, folds, cyclic columns) count once. xESMF makes the
+    weights of curvilinear grids where it is installed; regular grids are exact without it.
 
     Args:
-        method: conservative or bilinear.
-        backend: `deepda`, `xesmf`, or `auto`: xESMF for curvilinear grids where it is installed
-            (regular grids are exact without it).
-
-    Raises:
-        GridError: an unknown method or backend, or xESMF asked for and not installed.
+        source: the cells of the model.
+        lat_edges, lon_edges: degrees, increasing; lon spans 360.
     """
-    if method not in ("conservative", "bilinear"):
-        raise GridError(f"the remapping method {method!r} found, expected conservative or bilinear")
-    if backend not in ("auto", "deepda", "xesmf"):
-        raise GridError(f"the remapping backend {backend!r} found, expected auto, deepda or xesmf")
-    installed = importlib.util.find_spec("xesmf") is not None
-    if backend == "xesmf" and not (installed and isinstance(source, Curvilinear)):
-        raise GridError(
-            "xesmf was asked for, expected it installed and a curvilinear grid; install it "
-            "from conda-forge, or use backend=auto"
-        )
     edges = np.asarray(lat_edges, dtype=float), np.asarray(lon_edges, dtype=float)
     shape = edges[0].size - 1, edges[1].size - 1
-    if installed and backend != "deepda" and isinstance(source, Curvilinear):
+    if isinstance(source, Regular):
+        matrix, maker = _regular_overlap(source, *edges), "deepda"
+    elif XESMF:
         from deepda.geometry.esmf import esmf_weights  # optional package
 
-        matrix, maker = esmf_weights(source, *edges, method), "xesmf"
+        matrix, maker = esmf_weights(source, *edges), "xesmf"
     else:
-        matrix, maker = _weights(source, *edges, method), "deepda"
-    if method == "conservative":
-        matrix = matrix @ diags_array(1.0 - source.duplicated.ravel().astype(float))
-    matrix = csr_array(matrix)
+        matrix, maker = _polygon_overlap(source, *edges), "deepda"
+    matrix = csr_array(matrix @ diags_array(1.0 - source.duplicated.ravel().astype(float)))
     matrix.data[np.abs(matrix.data) < SLIVER] = 0.0
     matrix.eliminate_zeros()
-    return Remap(matrix, shape, f"{method} ({maker})")
-
-
-def _weights(
-    source: Regular | Curvilinear, lat_edges: Floats, lon_edges: Floats, method: str
-) -> csr_array:
-    if method == "bilinear":
-        return bilinear_weights(source, centres(lat_edges), centres(lon_edges))
-    if isinstance(source, Regular):
-        return _regular_overlap(source, lat_edges, lon_edges)
-    return _polygon_overlap(source, lat_edges, lon_edges)
+    return Remap(matrix, shape, f"conservative ({maker})")
 
 
 def grid_edges(spec: Mapping[str, Any]) -> dict[str, Floats]:

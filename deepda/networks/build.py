@@ -17,7 +17,6 @@ from deepda.networks.statics import ControlStatistics, Statics
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.settings.schema import (
-    Config,
     GeneratorConfig,
     HamGenerator,
     InnovationGenerator,
@@ -69,13 +68,6 @@ def build_generator(
             statics, settings.hidden, settings.levels, settings.solver_iterations, settings.dropout
         )
         return Generator(analyser, PatchDiscriminator(ocean))
-
-
-def device_of(config: Config) -> torch.device:
-    """The device of the settings; `auto` takes a GPU where there is one."""
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(config.device)
 
 
 def require_equal_longitudes(grid: Grid) -> None:

@@ -12,11 +12,10 @@ from deepda.observations.columns import (
     FLAG_WORDS,
     QUANTITIES,
     TEMPERATURES,
-    WHP_DIGITS,
 )
 from deepda.observations.formats import READERS
 from deepda.observations.platforms import PLATFORM_WORDS
-from deepda.observations.qualities import QUALITIES
+from deepda.observations.qualities import QUALITIES, WHP_FLAGS
 from deepda.observations.table import PLATFORMS
 
 WIDTH = 79
@@ -61,7 +60,7 @@ def _flags() -> Iterator[str]:
     yield from _wrapped(f"of each quantity in columns {endings}; also {others}")
     schemes = {
         "digits (Argo)": FLAG_DIGITS,
-        "*_flag_w (WHP)": WHP_DIGITS,
+        "*_flag_w (WHP)": WHP_FLAGS,
         "words": FLAG_WORDS,
     }
     for name, scheme in schemes.items():

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.classic import DamagedFileError, read_header
-from deepda.observations.reading import ObservationError
 
 SINGLE = re.compile(r"^(?P<kind>[BMS]?)(?P<mode>[RD])(?P<float>\d{5,7})_(?P<cycle>\d{3,4}D?)\.nc$")
 MULTI = re.compile(r"^(?P<float>\d{5,7})_(?P<kind>[A-Za-z]+)\.nc$")
@@ -34,23 +33,6 @@ class ArgoFile:
     path: Path
     status: str
     reason: str = ""
-
-
-def argo_files(root: Path) -> list[ArgoFile]:
-    """Which files of a GDAC tree (or a part of it) to read so that each cast comes once.
-
-    As `choose_files`; casts of the index `ar_index_global_prof.txt` for which there is no file at
-    all are "missing".
-
-    Raises:
-        ObservationError: there is no Argo file under root.
-    """
-    files = [path for path in sorted(root.rglob("*.nc")) if path.is_file()]
-    chosen = choose_files(files)
-    if not chosen:
-        raise ObservationError(f"{root} holds no Argo file, expected <float>_prof.nc; check the path")
-    index = next((path for path in sorted(root.rglob(INDEX)) if path.is_file()), None)
-    return chosen + (missing_files(index, files) if index else [])
 
 
 def choose_files(paths: Iterable[Path]) -> list[ArgoFile]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from deepda.observations.seawater import STANDARD, Salinity, constant_salinity
+from deepda.observations.seawater import STANDARD
 
 
 def kind_assumed(column: str, kind: str) -> str:
@@ -15,14 +15,12 @@ def kind_assumed(column: str, kind: str) -> str:
     )
 
 
-def salinity_assumed(salinity: pd.Series, taken_from: Salinity) -> tuple[str, ...]:
+def salinity_assumed(salinity: pd.Series) -> tuple[str, ...]:
     """What is said of rows without salinity (PSS-78) whose temperature is converted to potential."""
     if not salinity.isna().any():
         return ()
-    constant = taken_from is constant_salinity
-    taken = f"{STANDARD:g}" if constant else "that of the climatology"
     where = "no" if salinity.isna().all() else "some rows without"
-    return (f"{where} salinity: {taken} taken for the potential temperature",)
+    return (f"{where} salinity: {STANDARD:g} taken for the potential temperature",)
 
 
 def errors_assumed(errors: pd.Series) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,10 +35,6 @@ class Cells:
             texts = pd.concat([texts, pd.Series([""], dtype="str")], ignore_index=True)
             codes = np.where(missing, len(texts) - 1, codes)
         return cls(np.asarray(codes, np.int64), texts)
-
-    def mapped(self, words: Mapping[str, object]) -> pd.Series:
-        """(row) what stands for each text, regardless of case; missing where nothing does."""
-        return pd.Series(self.texts.str.lower().map(words).to_numpy()[self.codes])
 
     def at(self, of_text: NDArray) -> NDArray:
         """(row) of (text)."""

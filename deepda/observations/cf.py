@@ -54,7 +54,7 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
         rows = sample_rows(file, parts, samples, options)
     assumed = list(parts.assumed)
     if parts.kind == "conservative":
-        assumed += salinity_assumed(rows["salinity"], options.salinity)
+        assumed += salinity_assumed(rows["salinity"])
     if "error" in parts.names:
         assumed += errors_assumed(rows["error"])
     potential = parts.kind != "in_situ"
@@ -106,10 +106,7 @@ def sample_rows(
     salinity = _salinity(file, parts, samples)
     if parts.kind == "conservative":
         deep = np.where(np.isfinite(pressure), pressure, pressure_of(depth, lat))
-        absent = np.isfinite(deep) & ~np.isfinite(salinity)
-        practical = salinity.copy()
-        practical[absent] = options.salinity(lat[absent], lon[absent], deep[absent])
-        temperature = potential_of_conservative(temperature, practical, deep, lat, lon)
+        temperature = potential_of_conservative(temperature, salinity, deep, lat, lon)
     size = int(np.prod(samples.shape))
     platform = _platforms(file, parts, samples)
     fields = {

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 
 from deepda.observations.flags import ARGO, BLANK, quality_of
-from deepda.observations.qualities import BAD, GOOD, SUSPECT, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,6 @@ FLAG_NAMES = {
     "salinity": (),
 }
 FLAG_DIGITS = {str(code): quality for code, quality in ARGO.items() if code != BLANK}
-WHP_DIGITS = {  # WOCE Hydrographic Programme, quality words of CTD and bottle data (*_FLAG_W)
-    "1": UNKNOWN, "2": GOOD, "3": SUSPECT, "4": BAD, "5": BAD, "6": GOOD, "7": SUSPECT, "8": SUSPECT,
-    "9": BAD,
-}  # fmt: skip
 FLAG_WORDS = {
     word: quality_of(word.replace(" ", "_"))
     for word in (

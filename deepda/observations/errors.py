@@ -1,4 +1,4 @@
-"""Errors of instruments and of representativeness that observations are drawn with or told to have."""
+"""Errors of instruments and of representativeness, by platform type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ErrorModel:
     Attributes:
         instrument: K, of one value at the surface.
         instrument_growth: K m-1, growth of it with depth.
-        surface: K, representativeness (what one place tells of its cell) at the surface.
+        surface: K, representativeness (of one place for its cell) at the surface.
         deep: K, representativeness far below `scale`.
         scale: m, e-folding depth from `surface` to `deep`.
     """
@@ -40,7 +40,7 @@ class ErrorModel:
 # Rev. Geophys. 51); Argo and CTD 0.002 K (Wong et al. 2020, Front. Mar. Sci. 7); ships about 1 K
 # (Kennedy 2014, Rev. Geophys. 52). Representativeness outweighs all but the last where the ocean is
 # variable, and falls with depth (Oke and Sakov 2008, JTECH 25); its size depends on the cell: 0.2 K
-# is the order of what a point tells of a 5-day mean of a coarse cell.
+# is the order of the difference between a point and a 5-day mean of a coarse cell.
 ERRORS: Mapping[str, ErrorModel] = {
     "satellite": ErrorModel(0.4, surface=0.1),
     "argo": ErrorModel(0.005),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.units import UnitError, convert
 from deepda.observations.calendars import digits
-from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
+from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN, WHP_FLAGS
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish
 
 BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?(?:BOTTLE|CTD),\d")
@@ -34,11 +34,7 @@ PLACES = ("DATE", "TIME", "LATITUDE", "LONGITUDE")
 CAST = ("EXPOCODE", "STNNBR", "CASTNO")
 SHIP = re.compile(r"^\d{2}[A-Z0-9]{2}")  # of an EXPOCODE: country and ship
 NOON = 1200.0  # HHMM, where a file has a date and no time
-# WOCE quality flags of CTD values: 1 not calibrated, 5 not reported, 6 interpolated, 7 despiked,
-# 8 not assigned, 9 not sampled.
-FLAGS = {1: SUSPECT, 2: GOOD, 3: SUSPECT, 4: BAD, 5: BAD, 6: PROBABLY_GOOD, 7: PROBABLY_GOOD,
-         8: UNKNOWN, 9: BAD}  # fmt: skip
-SAMPLE_FLAGS = {2: GOOD, 6: GOOD}  # of salinity in bottles: 6 is the mean of replicates
+SAMPLE_FLAGS = {"2": GOOD, "6": GOOD}  # of salinity in bottles: 6 is the mean of replicates
 SCALES: dict[str, Callable[[ArrayLike], NDArray[np.float64]]] = {
     "ITS-90": np.asarray,
     "IPTS-68": gsw.t90_from_t68,
@@ -221,8 +217,8 @@ def _rows(file: Exchange, source: str) -> tuple[pd.DataFrame, bool]:
             "platform_id": ships,
             "profile": pd.factorize(casts)[0].astype(np.int32),
             "quality_time": quality_time,
-            "quality_depth": _qualities(file, "CTDPRS"),
-            "quality_temperature": _qualities(file, kind),
+            "quality_depth": _qualities(file, "CTDPRS", WHP_FLAGS),
+            "quality_temperature": _qualities(file, kind, WHP_FLAGS),
             "reason": np.where(whole, "", "line_with_other_number_of_fields"),
         }
     )
@@ -258,7 +254,7 @@ def _celsius(file: Exchange, name: str, source: str) -> NDArray[np.float64]:
 def _salinity(file: Exchange) -> NDArray[np.float64]:
     """Practical salinity of the CTD, else of the bottle, where its flag does not doubt it."""
     found = np.full(len(file.lines), np.nan)
-    for name, scheme in (("SALNTY", SAMPLE_FLAGS), ("CTDSAL", FLAGS)):
+    for name, scheme in (("SALNTY", SAMPLE_FLAGS), ("CTDSAL", WHP_FLAGS)):
         if name in file.columns:
             good = _qualities(file, name, scheme) < SUSPECT
             values = file.numbers(name)
@@ -266,10 +262,10 @@ def _salinity(file: Exchange) -> NDArray[np.float64]:
     return found
 
 
-def _qualities(file: Exchange, name: str, scheme: dict[int, int] = FLAGS) -> NDArray[np.int8]:
+def _qualities(file: Exchange, name: str, scheme: Mapping[str, int]) -> NDArray[np.int8]:
     """Qualities by the flags of a column; unknown where it has none, bad where one is no flag."""
     flags = f"{name}_FLAG_W"
     if flags not in file.columns:
         return np.full(len(file.lines), UNKNOWN, np.int8)
-    known = {str(code): quality for code, quality in scheme.items()} | {"": UNKNOWN}
-    return np.array([known.get(flag, BAD) for flag in file.text(flags)], dtype=np.int8)
+    quality_of = {"": UNKNOWN} | dict(scheme)
+    return np.array([quality_of.get(flag, BAD) for flag in file.text(flags)], dtype=np.int8)

@@ -54,7 +54,7 @@ def find_axes(file: NetcdfFile, name: str) -> Axes | None:
         return None
     below = file.dims(lat), file.dims(lon)
     if len(set(dims)) < len(dims):
-        raise file.error(f"{name} has dimensions {dims}, one twice: its axes cannot be told apart",
+        raise file.error(f"{name} has dimensions {dims}, one twice: its axes cannot be distinguished",
                          "name the dimensions")  # fmt: skip
     swath = below[0] == below[1] and len(below[0]) == 2
     if not swath and (len(below[0]) != 1 or len(below[1]) != 1 or below[0] == below[1]):

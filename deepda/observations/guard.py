@@ -43,13 +43,10 @@ SMALL_CHILD = {
 class Guard:
     """A child process that reads files; use it in a `with` block. Threads take turns.
 
-    Args:
-        patience: s after which reading one file is given up.
-        memory: bytes that the child may use beyond its libraries.
+    Reading one file is given up after PATIENCE; the child may use MEMORY beyond its libraries.
     """
 
-    def __init__(self, patience: float = PATIENCE, memory: int = MEMORY) -> None:
-        self.patience, self.memory = patience, memory
+    def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
 
@@ -94,7 +91,7 @@ class Guard:
             late.set()
             child.kill()
 
-        timer = threading.Timer(self.patience, give_up)
+        timer = threading.Timer(PATIENCE, give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -112,7 +109,7 @@ class Guard:
 
     def _end(self, child: subprocess.Popen[bytes], late: bool) -> str:
         if late:
-            what = f"took longer than {self.patience:g} s to read"
+            what = f"took longer than {PATIENCE:g} s to read"
         else:
             what = f"crashed the library that reads it ({_signal(child.returncode)})"
         return f"{what}, expected an intact file; fetch it again or leave it out"
@@ -121,7 +118,7 @@ class Guard:
         if self._child is None or self._child.poll() is not None:
             self.close()
             self._child = subprocess.Popen(
-                [sys.executable, "-c", CHILD, str(self.memory)],
+                [sys.executable, "-c", CHILD, str(MEMORY)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # HDF5 prints its error stack there

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepda.base.files import digest_of
+from deepda.base.files import digest_of, output_folder
 from deepda.base.lock import exclusive
 from deepda.base.progress import Progress
 from deepda.base.text import printable
@@ -98,6 +98,7 @@ def ingest(
         )
     now = ReadOptions()
     with (
+        output_folder(output),
         exclusive(output),
         Progress(output / LOG) as progress,
         open_workers(workers, scheduler) as work,

@@ -19,7 +19,7 @@ from deepda.observations.parts import JOURNAL, OBSERVATIONS, SCHEMA, read_journa
 
 FIGURE = "coverage.png"
 WIDTH = 79  # columns of a terminal, less one
-TOLD = 8  # files that the summary names; the manifest has them all
+NAMED = 8  # files that the summary names; the manifest has them all
 
 
 def read_coverage(folder: Path) -> Coverage:
@@ -45,7 +45,7 @@ def summary(entries: Sequence[Entry], coverage: Coverage, folder: Path) -> list[
         lines += ["", f"{len(bad):,} of {len(entries):,} files were not taken, for instance:"]
     # One of each status first: a hundred missing casts shall not hide a damaged product.
     first = {entry.status: entry for entry in reversed(bad)}
-    for entry in [*first.values(), *(e for e in bad if e not in first.values())][:TOLD]:
+    for entry in [*first.values(), *(e for e in bad if e not in first.values())][:NAMED]:
         lines.append(_line_of(entry))
     return [*lines, f"every file and its reasons: {folder / NAME}"]
 
@@ -57,16 +57,14 @@ def _line_of(entry: Entry) -> str:
     return head[:WIDTH] + textwrap.shorten(reason, max(WIDTH - len(head), 8), placeholder=" ...")
 
 
-def read_ingested(
-    folder: Path, start: np.datetime64, end: np.datetime64, columns: Sequence[str] | None = None
-) -> pd.DataFrame:
+def read_ingested(folder: Path, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
     """Observations of the half-open window [start, end) of an ingested folder.
 
     Only the months of the window are opened. Rows are sorted by time, source and index, so that they
     do not depend on how the folder was filled.
 
     Returns:
-        (row) `columns`, or all that the readers give, as `require_table` wants them.
+        (row) all columns that the readers give, as `require_table` wants them.
 
     Raises:
         IngestError: no ingested folder.
@@ -74,17 +72,13 @@ def read_ingested(
     if not (folder / JOURNAL).is_dir():
         raise IngestError(f"{folder} holds no {JOURNAL}; run `deepda observations ingest` first")
     start, end = start.astype("datetime64[s]"), end.astype("datetime64[s]")
-    order = ["time", "source", "source_index"]
-    names = list(columns or SCHEMA.names)
     time = ds.field("time")
     inside = (time >= pa.scalar(start.astype(object))) & (time < pa.scalar(end.astype(object)))
-    rows = ds.dataset(_files(folder, start, end), schema=SCHEMA).to_table(
-        columns=list(dict.fromkeys([*names, *order])), filter=inside
-    )
+    rows = ds.dataset(_files(folder, start, end), schema=SCHEMA).to_table(filter=inside)
     table = rows.to_pandas().astype({"time": "datetime64[s]"})
     # Categories are in the order of their first use; names sort alike however the folder was filled.
     keys = [table["source_index"], table["source"].astype(str), table["time"]]
-    return table.iloc[np.lexsort(keys)].reset_index(drop=True)[names]
+    return table.iloc[np.lexsort(keys)].reset_index(drop=True)
 
 
 def _files(folder: Path, start: np.datetime64, end: np.datetime64) -> list[str]:

@@ -1,7 +1,7 @@
 """A foreign NetCDF file as the readers see it: plain arrays, NaN where missing, or ObservationError.
 
 netCDF4 is used rather than xarray, which refuses files whose dimensions and scalar variables share a
-name (GTSPP). A broken file may claim any size, so sizes are compared with the file before reading.
+name (GTSPP). A broken file may declare any size, so sizes are compared with the file before reading.
 """
 
 from __future__ import annotations
@@ -228,9 +228,9 @@ class NetcdfFile:
             raise self.error(f"{name} has shape {tuple(variable.shape)}, expected {shape}")
         classic = self._data.disk_format.startswith(("NETCDF3", "64"))
         width = getattr(variable.dtype, "itemsize", 1)
-        claimed = int(np.prod(variable.shape, dtype=float)) * width
-        if claimed > (self.bytes if classic else max(SMALL, COMPRESSION * self.bytes)):
-            raise self.error(f"{name} claims {claimed} bytes, more than the file of {self.bytes} holds")
+        size = int(np.prod(variable.shape, dtype=float)) * width
+        if size > (self.bytes if classic else max(SMALL, COMPRESSION * self.bytes)):
+            raise self.error(f"{name} declares {size} bytes, more than the file of {self.bytes} holds")
         try:
             return np.asarray(variable[part])
         except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:

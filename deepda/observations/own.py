@@ -81,24 +81,17 @@ def read_own(path: Path, options: ReadOptions) -> ReadResult:
     return _read(rows, options, path)
 
 
-def read_frame(
-    frame: pd.DataFrame,
-    options: ReadOptions,
-    source: Path = Path("table"),
-    units: Mapping[str, str] | None = None,
-) -> ReadResult:
+def read_frame(frame: pd.DataFrame, options: ReadOptions) -> ReadResult:
     """Read a pandas table, one row a value.
 
     Args:
         frame: with columns as `deepda.observations.columns` lists them, or named by `options.columns`.
         options: `columns`, `units` and `temperature` say what the table does not.
-        source: what to call it.
-        units: by column, where known.
 
     Raises:
         ObservationError: a column is missing, holds no numbers or times, or contradicts itself.
     """
-    return _read(OwnRows(frame, [str(name) for name in frame.columns], units or {}), options, source)
+    return _read(OwnRows(frame, [str(name) for name in frame.columns]), options, Path("table"))
 
 
 def _from_text(path: Path, options: ReadOptions) -> OwnRows:
@@ -155,7 +148,7 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
     end = len(frame) if rows.following is None else whole_casts(cast)
     notes = [*assumed, *times.assumed, *measured.assumed, *_unused(columns)]
     if kind == "conservative":
-        notes += salinity_assumed(table["salinity"], options.salinity)
+        notes += salinity_assumed(table["salinity"])
     if "error" in columns.of:
         notes += errors_assumed(table["error"])
     result = finish(
@@ -194,22 +187,20 @@ def _table(measured: Measured, kind: str, options: ReadOptions, size: int) -> pd
     }
     value = of["value"]
     if kind == "conservative":
-        value = _of_conservative(value, columns, options)
+        value = _of_conservative(value, columns)
     qualities = {f"quality_{element}": quality for element, quality in measured.qualities.items()}
     return pd.DataFrame(columns | {"temperature": value} | qualities)
 
 
 def _of_conservative(
-    value: NDArray[np.float64], of: Mapping[str, NDArray[np.float64]], options: ReadOptions
+    value: NDArray[np.float64], of: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Potential temperature of conservative, with the salinity of the row, else that of the options."""
+    """Potential temperature of conservative, with the salinity of the row, else 35."""
     pressure = np.where(np.isnan(of["pressure"]), pressure_of(of["depth"], of["lat"]), of["pressure"])
     sane = np.isfinite(pressure) & (np.abs(of["lat"]) <= 90) & (np.abs(of["lon"]) <= 360)
     sane &= np.abs(value) <= 60
     lat, lon, pressure, out = of["lat"][sane], of["lon"][sane], pressure[sane], value.copy()
-    salinity = of["salinity"][sane]
-    salinity = np.where(np.isnan(salinity), options.salinity(lat, lon, pressure), salinity)
-    out[sane] = potential_of_conservative(value[sane], salinity, pressure, lat, lon)
+    out[sane] = potential_of_conservative(value[sane], of["salinity"][sane], pressure, lat, lon)
     return out
 
 

@@ -5,7 +5,7 @@
     journal/<batch>.json                                       what a finished batch read and wrote
 
 A part is written under another name and renamed; a batch counts once its journal is there. What no
-journal knows is the rest of an interrupted batch and is swept away by the next run.
+journal names is the rest of an interrupted batch and is swept away by the next run.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class PartWriter:
     Rows of a file count once `commit` is called; `abandon` takes them back.
     """
 
-    def __init__(self, folder: Path, batch: str, most_rows: int = MOST_ROWS) -> None:
-        self.folder, self.batch, self.most_rows = folder, batch, most_rows
+    def __init__(self, folder: Path, batch: str) -> None:
+        self.folder, self.batch = folder, batch
         self.parts: list[Part] = []
         self._number = 0
         self._held: list[tuple[pa.Table, pa.Table]] = []
@@ -76,7 +76,7 @@ class PartWriter:
         self._staged.append(
             (_arrow(result.table, source, SCHEMA), _arrow(result.rejects, source, REJECTED_SCHEMA))
         )
-        if _count(self._staged) > self.most_rows:
+        if _count(self._staged) > MOST_ROWS:
             self._staged_parts += self._write(self._staged)
             self._staged = []
 
@@ -85,7 +85,7 @@ class PartWriter:
         self.parts += self._staged_parts
         self._held += self._staged
         self._staged, self._staged_parts = [], []
-        if _count(self._held) > self.most_rows:
+        if _count(self._held) > MOST_ROWS:
             self.flush()
 
     def abandon(self) -> None:

@@ -11,6 +11,13 @@ QUALITY = pd.CategoricalDtype(list(QUALITIES), ordered=True)
 GOOD, PROBABLY_GOOD, UNKNOWN, SUSPECT, BAD = range(5)
 ELEMENTS = ("time", "position", "depth", "temperature")  # that a file flags one by one
 
+# WOCE Hydrographic Programme, *_FLAG_W of CTD values (Swift and Diggs, "Description of WHP-Exchange
+# Format"): 1 not calibrated, 5 not reported, 6 interpolated, 7 despiked, 8 not assigned, 9 not sampled.
+WHP_FLAGS = {
+    "1": SUSPECT, "2": GOOD, "3": SUSPECT, "4": BAD, "5": BAD, "6": PROBABLY_GOOD, "7": PROBABLY_GOOD,
+    "8": UNKNOWN, "9": BAD,
+}  # fmt: skip
+
 
 def worst(*qualities: ArrayLike) -> NDArray[np.int8]:
     """The worst of several qualities, broadcast against each other."""

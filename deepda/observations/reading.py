@@ -31,8 +31,6 @@ from deepda.observations.faults import faults_of_flags, faults_of_place, faults_
 from deepda.observations.qualities import ELEMENTS, GOOD, QUALITIES, QUALITY, UNKNOWN, worst
 from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import (
-    Salinity,
-    constant_salinity,
     depth_of,
     potential_temperature,
     pressure_of,
@@ -62,7 +60,6 @@ class ReadOptions:
 
     Attributes:
         keep: qualities that go into the table; the others are rejected.
-        salinity: practical salinity where a file has none (lat, lon, pressure in dbar) -> PSS-78.
         climatology: degC (month, lat, lon), for products that are anomalies.
         start: first month of a file without dates, for instance "1979-01".
         columns: own tables: {our name: name in the file}.
@@ -78,7 +75,6 @@ class ReadOptions:
     """
 
     keep: tuple[str, ...] = ("good", "probably_good", "unknown")
-    salinity: Salinity = constant_salinity
     climatology: xr.DataArray | None = None
     start: str | None = None
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -187,7 +183,7 @@ def finish(
             is outside the range that the file calls valid), reason ("" if none).
         source: the file.
         name: of its format.
-        options: which qualities are kept, salinity where there is none.
+        options: which qualities are kept.
         potential: the temperature is potential already.
         may_be_empty: the rows are a part of the file, which may hold none.
         assumed: sentences on what the file does not say.
@@ -202,8 +198,8 @@ def finish(
     reason.mark(faults_of_place(rows, options.now))
     reason.mark(faults_of_flags(rows, options.keep))
     if not potential:
-        assumed = (*assumed, *salinity_assumed(rows["salinity"][reason.none], options.salinity))
-    rows = _converted(rows, reason.none, options.salinity, potential)
+        assumed = (*assumed, *salinity_assumed(rows["salinity"][reason.none]))
+    rows = _converted(rows, reason.none, potential)
     reason.mark(faults_of_value(rows))
     rows = rows.assign(error=_error(rows), source=one_name(printable(source.name), len(rows)))
     kept = reason.none
@@ -247,9 +243,7 @@ def _identified(rows: pd.DataFrame) -> pd.Series:
     return names.astype(object).where(~blank, own).astype("category")
 
 
-def _converted(
-    rows: pd.DataFrame, usable: NDArray[np.bool_], salinity: Salinity, potential: bool
-) -> pd.DataFrame:
+def _converted(rows: pd.DataFrame, usable: NDArray[np.bool_], potential: bool) -> pd.DataFrame:
     """Depth where a file gives pressure, potential temperature where it gives in situ."""
     whole = {
         name: rows[name].to_numpy(float, copy=True) for name in ("depth", "temperature", "pressure")
@@ -260,22 +254,17 @@ def _converted(
     just_above = (whole["depth"] > -ABOVE) & (whole["depth"] < 0.0)
     whole["depth"][just_above] = 0.0
     if not potential:
-        whole["temperature"][usable] = _potential(rows[usable], whole["depth"][usable], salinity)
+        whole["temperature"][usable] = _potential(rows[usable], whole["depth"][usable])
     return rows.assign(depth=whole["depth"], temperature=whole["temperature"])
 
 
-def _potential(
-    rows: pd.DataFrame, depth: NDArray[np.float64], salinity: Salinity
-) -> NDArray[np.float64]:
-    """Potential temperature; salinity is the row's own, else that of `salinity`."""
+def _potential(rows: pd.DataFrame, depth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Potential temperature; salinity is the row's own, else STANDARD."""
     part = {name: rows[name].to_numpy(float) for name in ("lat", "lon", "pressure", "temperature")}
     deep = np.isnan(part["pressure"])
     pressure = np.where(deep, pressure_of(depth, part["lat"]), part["pressure"])
-    practical = rows["salinity"].to_numpy(float, copy=True)
-    absent = np.isnan(practical)
-    if absent.any():
-        practical[absent] = salinity(part["lat"][absent], part["lon"][absent], pressure[absent])
-    return potential_temperature(part["temperature"], practical, pressure, part["lat"], part["lon"])
+    salinity = rows["salinity"].to_numpy(float)
+    return potential_temperature(part["temperature"], salinity, pressure, part["lat"], part["lon"])
 
 
 def _error(rows: pd.DataFrame) -> NDArray[np.float64]:

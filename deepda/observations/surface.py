@@ -53,7 +53,7 @@ def find_surface(file: NetcdfFile) -> Surface | None:
     """The surface temperature of a file, temperatures before anomalies; None without one.
 
     Raises:
-        ObservationError: it lies on axes that cannot be told apart, or is a climatology.
+        ObservationError: it lies on axes that cannot be distinguished, or is a climatology.
     """
     named = [name for name in NAMES if name in file and _may_be(file, name)]
     others = [name for name in sorted(file.names - {*NAMES})

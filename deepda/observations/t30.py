@@ -23,8 +23,8 @@ LAND = -9e18  # fill is -9.999e19
 def read_grd(path: Path, options: ReadOptions) -> ReadResult:
     """Read T30 fields in Fortran sequential records, north first: monthly anomalies, or kelvin.
 
-    Anomalies are told from temperatures by their size; the first month is `options.start`. A cell that
-    is land in one month is land in all: the early months of one file hold 0 there.
+    Anomalies and temperatures differ by their size; the first month is `options.start`. A cell that is
+    land in one month is land in all: the early months of one file hold 0 there.
 
     Raises:
         ObservationError: other records, no start, or anomalies without climatology.

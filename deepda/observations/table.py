@@ -1,6 +1,6 @@
 """The observation table: one row a value, with the same columns wherever the values come from.
 
-A pandas DataFrame with the columns of COLUMNS; readers add what they know besides (salinity, source,
+A pandas DataFrame with the columns of COLUMNS; readers add what else a file gives (salinity, source,
 qc, ...). Any longitude convention is allowed; depth is positive down.
 """
 

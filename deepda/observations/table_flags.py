@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.observations.cells import Cells
-from deepda.observations.columns import FLAG_DIGITS, FLAG_WORDS, MISSING, WHP_DIGITS, bare
-from deepda.observations.qualities import UNKNOWN, worst
+from deepda.observations.columns import FLAG_DIGITS, FLAG_WORDS, MISSING, bare
+from deepda.observations.qualities import UNKNOWN, WHP_FLAGS, worst
 
 WHP_ENDING = "_flag_w"
 
@@ -33,7 +33,7 @@ def read_flags(
 def _one(values: pd.Series, whp: bool) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
     cells = Cells.of(values)
     words = [_word(text) for text in cells.texts]
-    scheme = (WHP_DIGITS if whp else FLAG_DIGITS) | FLAG_WORDS
+    scheme = (WHP_FLAGS if whp else FLAG_DIGITS) | FLAG_WORDS
     quality = np.array([scheme.get(word, UNKNOWN) for word in words], np.int8)
     blank = np.array([word in MISSING and word not in FLAG_WORDS for word in words], bool)
     outside = np.array([word not in scheme for word in words], bool) & ~blank

@@ -1,6 +1,6 @@
 """Versions of one product and day: only the best is read, the others are superseded.
 
-Told by the names of the files alone: `..._preliminary.nc` beside the same name without it, `NRT` beside
+Recognised by the names of the files: `..._preliminary.nc` beside the same name without it, `NRT` beside
 `REP`, `MY` or `RAN`, and the numbers of versions (`v4` and `v5`, `fv01.0` and `fv02.0`, `v02r00` and
 `v02r01`) of names that hold a date. OISST, OSTIA and ERSST are named so.
 """

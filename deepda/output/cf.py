@@ -14,10 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.geometry.windows import PENTADS, Windows
+from deepda.output.chunks import tile, windows_at_once
 
 FILL = np.float32(1e20)  # the fill value of the CMIP archives
-CHUNK_BYTES = 4 * 2**20  # one window in one chunk up to this size, then a few levels a chunk
+REFERENCES = "Ham, Joo, Kim and Lee 2024, Nature Machine Intelligence, doi:10.1038/s42256-024-00867-x"
 EPOCH = np.datetime64("1950-01-01", "s")
+WINDOW_OF_YEAR = "window_of_year"  # name of the index of a window in its year, from 1
+CONVENTIONS = "CF-1.11, ACDD-1.3"
 STANDARD_NAMES = "CF Standard Name Table v93"
 
 Attribute = str | int | float | Mapping[str, Any]
@@ -44,13 +47,17 @@ _POTENTIAL_TEMPERATURE = {
     "units": "degC",
     "units_metadata": "temperature: on_scale",
 }
-VARIABLES: Mapping[str, Variable] = {
-    "thetao": Variable(2.0**-10, False, _POTENTIAL_TEMPERATURE | {"long_name": "potential temperature"}),
+VARIABLES: Mapping[str, Variable] = {  # those of one standard name differ in `role`
+    "thetao": Variable(
+        2.0**-10,
+        False,
+        _POTENTIAL_TEMPERATURE | {"long_name": "potential temperature", "role": "analysis"},
+    ),
     "thetao_background": Variable(
         2.0**-10,
         False,
         _POTENTIAL_TEMPERATURE
-        | {"long_name": "potential temperature forecast, before the observations"},
+        | {"long_name": "potential temperature forecast, before the observations", "role": "background"},
     ),
     "thetao_members": Variable(
         2.0**-10,
@@ -58,6 +65,7 @@ VARIABLES: Mapping[str, Variable] = {
         _POTENTIAL_TEMPERATURE
         | {
             "long_name": "potential temperature, members",
+            "role": "members",
             "comment": "each is thetao and a draw of its error, as likely as any other; the error of a "
             "mean over cells or windows is the spread of the same mean of the members about that of "
             "thetao; the mean over N members has an error of its own, 1 / sqrt(N) of the spread",
@@ -138,9 +146,15 @@ class Header:
         for name in self.variables:
             self._declare(file, name)
 
+    @property
+    def windows_at_once(self) -> int:
+        """How many windows a chunk holds."""
+        values = int(np.prod(self.grid.shape)) * max(1, self.members)
+        return windows_at_once(len(self.windows), values)
+
     def _declare(self, file: netCDF4.Dataset, name: str) -> None:
-        depth, lat, lon = self.grid.shape
-        levels = max(1, min(depth, CHUNK_BYTES // (4 * lat * lon)))
+        together = self.windows_at_once
+        cells = tile(together, *self.grid.shape[1:])
         lead = ("realization",) if VARIABLES[name].per_member else ()
         variable = file.createVariable(
             name,
@@ -150,7 +164,7 @@ class Header:
             compression="zlib",
             complevel=1,
             chunk_cache=1,  # byte: no chunk fits, else all would be compressed at closing, none before
-            chunksizes=(1,) * (len(lead) + 1) + (levels, lat, lon),
+            chunksizes=(*(1,) * len(lead), together, 1, *cells),
         )
         variable.set_auto_maskandscale(False)
         variable.setncatts(self._field_attributes(name))
@@ -168,29 +182,28 @@ class Header:
             "cell_methods": "area: mean where sea depth: mean time: mean",
             "cell_measures": "area: areacello",
             "grid_mapping": "crs",
+            "coordinates": WINDOW_OF_YEAR,
             "coverage_content_type": "modelResult",
         }
 
     def _global_attributes(self) -> dict[str, Any]:
-        written = " ".join(
-            filter(None, [str(self.attributes.get("date_created", "")), "written by DeepDA"])
-        )
         derived: dict[str, Attribute] = {
-            "Conventions": "CF-1.11, ACDD-1.3",
+            "Conventions": CONVENTIONS,
             "title": "Global ocean potential temperature analysis by DeepDA",
             "summary": "Gap-free potential temperature of the ocean on a regular grid, every few days",
             "keywords": "EARTH SCIENCE > OCEANS > OCEAN TEMPERATURE > POTENTIAL TEMPERATURE",
             "keywords_vocabulary": "GCMD Science Keywords",
             "standard_name_vocabulary": STANDARD_NAMES,
             "source": "DeepDA, a network trained on a control simulation, cycled with observations",
-            "history": written,
+            "history": "written by DeepDA",
+            "references": REFERENCES,
             "cdm_data_type": "Grid",
             "processing_level": "4",
             **_covered_space(self.grid),
             **_covered_time(self.windows),
             "grid_checksum": self.grid.checksum,
             # xarray's convention: they stay single when years are opened together
-            "coordinates": "time_bnds lat_bnds lon_bnds depth_bnds areacello ocean crs",
+            "coordinates": "time_bnds lat_bnds lon_bnds depth_bnds areacello ocean",
         }
         return {
             name: json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
@@ -225,6 +238,14 @@ def _put_time(file: netCDF4.Dataset, windows: Windows) -> None:
     bounds = np.stack([_days(windows.start), _days(windows.end)], axis=1)
     _put(file, "time", ("time",), _days(windows.middle), attributes)
     _put(file, "time_bnds", ("time", "bnds"), bounds, {})
+    index = windows.season.astype(np.int32) + 1
+    _put(file, WINDOW_OF_YEAR, ("time",), index, window_of_year(windows.per_year))
+
+
+def window_of_year(per_year: int) -> dict[str, str]:
+    """Attributes of the index that a window has in its year, the same in leap years."""
+    pentads = "pentad of the year, 1 to 73; in leap years the 12th has six days, with 29 February"
+    return {"long_name": pentads if per_year == PENTADS else "month of the year, 1 to 12"}
 
 
 def _put_grid(file: netCDF4.Dataset, grid: Grid) -> None:

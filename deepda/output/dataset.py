@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows
-from deepda.output.cf import Attribute
+from deepda.output.cf import WINDOW_OF_YEAR, Attribute
 from deepda.output.netcdf import AnalysisWriter
 from deepda.output.results import ARGUMENTS
 
@@ -48,7 +48,7 @@ def dataset_of(
         for name in STORAGE:
             variable.encoding.pop(name, None)
         variable.encoding.setdefault("_FillValue", None)  # or xarray would invent one for coordinates
-    for name in fields:
-        dataset[name].encoding["coordinates"] = "time"  # the others are listed once, for the file
+    for name in fields:  # the other coordinates are listed once, for the file
+        dataset[name].encoding["coordinates"] = f"time {WINDOW_OF_YEAR}"
     dataset.encoding = {}
     return dataset

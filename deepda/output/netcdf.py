@@ -26,6 +26,7 @@ from deepda.base.files import hidden_name, publish
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows
 from deepda.output.cf import FILL, VARIABLES, Attribute, Header
+from deepda.output.chunks import Slabs
 
 # HDF5 is not safe between threads: a file written in the background while xarray reads another
 # needs the very locks that xarray takes.
@@ -73,6 +74,7 @@ class AnalysisWriter:
         self.grid, self.windows = grid, windows
         self._part = hidden_name(self.path)
         self._written = np.zeros(len(windows), bool)
+        self._slabs = Slabs(len(windows), self.header.windows_at_once)
         self._file: netCDF4.Dataset | None = None
 
     def __enter__(self) -> Self:
@@ -121,10 +123,12 @@ class AnalysisWriter:
         given = {name: np.asarray(field) for name, field in fields.items() if field is not None}
         self._require(step, given)
         ready = {name: self._rounded(name, field) for name, field in given.items()}
-        with _one_sentence(self.path), _LIBRARY:
-            for name, field in ready.items():
-                place = (slice(None), step) if field.ndim == 4 else (step,)
-                self._open[name][place] = field
+        whole = self._slabs.add(step, ready)
+        if whole is not None:
+            span, slabs = whole
+            with _one_sentence(self.path), _LIBRARY:
+                for name, slab in slabs.items():
+                    self._open[name][(slice(None), span) if slab.ndim == 5 else (span,)] = slab
         self._written[step] = True
 
     def __exit__(

@@ -12,6 +12,8 @@
     sensors     grey list, pressure error
     duplicates  the same cast from two archives: the best one stays
     tracks      speed of a platform from cast to cast
+    platform_names  which names are those of one platform
+    withholding whole platforms left out, to judge the analysis by them
     climate     departure from climatology, level by level and of the whole profile
     background  probability of gross error; the check against the running analysis
     layers      values at the centres of the layers of the grid
@@ -26,7 +28,7 @@ from __future__ import annotations
 from deepda.quality.background import background_check
 from deepda.quality.casts import by_cast
 from deepda.quality.layers import to_layers
-from deepda.quality.screening import CHECKS, Check, Context, Screened, screen, screen_in
+from deepda.quality.screening import CHECKS, Check, Context, Screened, screen
 
 __all__ = [
     "CHECKS",
@@ -36,6 +38,5 @@ __all__ = [
     "background_check",
     "by_cast",
     "screen",
-    "screen_in",
     "to_layers",
 ]

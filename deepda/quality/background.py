@@ -28,7 +28,7 @@ def prior_of(platform_type: ArrayLike) -> NDArray[np.float64]:
 
 
 def probability_of_gross_error(
-    departure: ArrayLike, variance: ArrayLike, prior: ArrayLike = PRIOR, density: float = GROSS_DENSITY
+    departure: ArrayLike, variance: ArrayLike, prior: ArrayLike
 ) -> NDArray[np.float64]:
     """Probability (0..1) that an observation is grossly wrong.
 
@@ -36,11 +36,10 @@ def probability_of_gross_error(
         departure: observation - expectation, K; NaN gives NaN.
         variance: of the departure of a good observation (both errors), K2.
         prior: chance beforehand.
-        density: of grossly wrong values, K-1.
     """
     departure, variance = np.asarray(departure, float), np.asarray(variance, float)
     good = np.exp(-0.5 * departure**2 / variance) / np.sqrt(2 * np.pi * variance)
-    wrong = density * np.asarray(prior, float)
+    wrong = GROSS_DENSITY * np.asarray(prior, float)
     return wrong / (wrong + (1.0 - np.asarray(prior, float)) * good)
 
 

@@ -1,6 +1,6 @@
 """Departure from climatology: of single values, and of whole profiles to one side.
 
-A climatology on a coarse grid does not know what lies between its cells. What it misses is taken from
+A climatology on a coarse grid does not resolve what lies between its cells. What it misses is taken from
 itself: the standard deviation of its annual mean over a cell and its eight neighbours adds to the
 standard deviation of the anomalies, as unresolved scales do to a representation error (Oke and Sakov
 2008, JTECH 25). In time and depth it is interpolated linearly, in the column of the cell.

@@ -34,7 +34,7 @@ INSIDE = (
 )  # m: above, within
 OUTSIDE = ((500.0, 200.0), (1300.0, 400.0), (np.inf, 1000.0))
 SURFACE = 5.0  # m: a value within it stands for the water above it (WOD)
-SAMPLED = 0.75  # share of the thickness of a layer between the values that its mean needs
+SPANNED = 0.75  # share of the thickness of a layer between the values that its mean needs
 ROWS = 1_000_000  # values worked on at a time
 OF_A_LEVEL = ("salinity", "source_index")  # columns that mean nothing for a layer
 
@@ -233,7 +233,7 @@ def _means(
     span = deep - top
     sampled = (span > 0) & (wide_before[np.minimum(stop + 1, wide.size - 1)] == wide_before[start])
     mean = _ratio(np.where(span > 0, integral(stop, deep) - integral(start, top), 0.0), span)
-    return mean, sampled & (span >= SAMPLED * thickness)
+    return mean, sampled & (span >= SPANNED * thickness)
 
 
 def _linear(casts: Casts, value: Array, cast: Index, depth: Array) -> Array:

@@ -8,7 +8,7 @@ salinity, where that and not the temperature makes a cast unstable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -49,7 +49,7 @@ class QualityError(DeepDAError, ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What checks know besides the table.
+    """What checks use besides the table.
 
     Attributes:
         grid: of the analysis; its mask says where land and sea floor are.
@@ -180,35 +180,14 @@ class Screened:
         return {str(reason): int(count) for reason, count in counts.items() if count}
 
 
-def screen(
-    table: pd.DataFrame,
-    grid: Grid,
-    climatology: Climatology | None = None,
-    greylist: pd.DataFrame | None = None,
-    now: np.datetime64 | None = None,
-    checks: Sequence[Check] = CHECKS,
-) -> Screened:
+def screen(context: Context, table: pd.DataFrame) -> Screened:
     """Run the checks on a table of observations of any platforms and times.
 
     Duplicates and tracks are found within the table only: give it whole windows of all sources.
 
     Args:
+        context: serves many tables, window by window.
         table: observations (`deepda.observations.table`), in any order; values may be impossible.
-        grid: of the analysis.
-        climatology: on `grid`.
-        greylist: of `deepda.observations.argo.read_greylist`.
-        now: observations after it (and a day) are from the future; the present if not given.
-        checks: which, and in which order.
-
-    Raises:
-        QualityError: columns are missing, or the climatology is on another grid.
-    """
-    present = np.datetime64("now", "s") if now is None else now
-    return screen_in(Context(grid, present, climatology, greylist), table, checks)
-
-
-def screen_in(context: Context, table: pd.DataFrame, checks: Sequence[Check] = CHECKS) -> Screened:
-    """`screen` with a context that serves many tables, window by window.
 
     Raises:
         QualityError: columns are missing.
@@ -219,9 +198,9 @@ def screen_in(context: Context, table: pd.DataFrame, checks: Sequence[Check] = C
             f"the table has no column {', '.join(missing)}, expected {', '.join(NEEDED)}; "
             "rename or add it"
         )
-    code, unsalted = _first_reasons(table, context, checks)
+    code, unsalted = _first_reasons(table, context)
     rejected = code > 0
-    names = pd.Index(["", *(check.reason for check in checks)])
+    names = pd.Index(["", *(check.reason for check in CHECKS)])
     reason = pd.Categorical.from_codes(code[rejected], names)
     kept = table[~rejected]
     if unsalted.any():
@@ -229,13 +208,11 @@ def screen_in(context: Context, table: pd.DataFrame, checks: Sequence[Check] = C
     return Screened(len(table), kept, table[rejected].assign(reason=reason))
 
 
-def _first_reasons(
-    table: pd.DataFrame, context: Context, checks: Sequence[Check]
-) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+def _first_reasons(table: pd.DataFrame, context: Context) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
     """(row) 0, or 1 + number of the check that rejects the row first; True where salinity is wrong."""
     code, unsalted = np.zeros(len(table), np.int16), np.zeros(len(table), bool)
     left = by_cast(table[[name for name in SEEN if name in table.columns]])
-    for number, check in enumerate(checks, start=1):
+    for number, check in enumerate(CHECKS, start=1):
         if left.empty or (check.needs and getattr(context, check.needs) is None):
             continue
         bad = check.reject(left, context)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepda.geometry.sphere import great_circle, unit_vectors
 from deepda.quality.casts import Casts, codes, platforms
+from deepda.quality.platform_names import distinct_names, is_named
 
 ROUNDED_DISTANCE = 20.0  # km
 SHORTEST = 600.0  # s
@@ -23,7 +24,6 @@ SHIP = 15.0  # m s-1, EN4
 # Buoys 2 m/s (EN4); floats 3 m/s (Argo quality control manual, doi 10.13155/33951, test 5).
 FASTEST = {"argo": 3.0, "drifter": 2.0, "mooring": 2.0}
 UNTRACKED = ("satellite",)
-SHARED_NAMES = ("", "SHIP", "MASKSTID", "UNKNOWN", "0", "99999", "9999999")  # of many ships
 FEWEST = 3  # casts: of two, nobody can say which is wrong
 
 
@@ -60,11 +60,9 @@ class _Legs:
         """Of one row for each cast."""
         platform, kind = codes(heads, "platform_id"), platforms(heads)
         time = heads["time"].to_numpy().astype("datetime64[s]").astype(np.int64)
-        tracked = (platform >= 0) & ~np.isin(kind, UNTRACKED)
-        if "platform_id" in heads.columns:
-            tracked &= ~heads["platform_id"].isin(SHARED_NAMES).to_numpy()
-        else:
-            tracked[:] = False
+        names, number = distinct_names(heads)
+        named = np.array([is_named(name) for name in names], bool)[number]
+        tracked = named & ~np.isin(kind, UNTRACKED)
         order = np.lexsort((time, platform))
         order = order[tracked[order]]
         fastest = np.select([kind == name for name in FASTEST], list(FASTEST.values()), SHIP)

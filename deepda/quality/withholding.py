@@ -8,7 +8,6 @@ year agree on it, and a platform left out at a share of 5 % is left out at 10 %.
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2b
 
 import numpy as np
@@ -17,15 +16,8 @@ from numpy.typing import NDArray
 
 from deepda.base.errors import DeepDAError
 from deepda.quality.casts import platforms
+from deepda.quality.platform_names import canonical, distinct_names, is_named
 
-# Names that many platforms share, and those that readers give to casts without one. ICOADS: Freeman et
-# al. 2017, doi 10.1002/joc.4775, call signs masked or unknown.
-SHARED_NAMES = frozenset(
-    {"SHIP", "SHIPS", "MASKSTID", "MASKED", "PLAT", "PLATFORM", "RIG", "RIGG", "BUOY", "BOAT", "AUTO",
-     "UNKNOWN", "UNK", "NONE", "NAN", "NA", "N/A"}
-)  # fmt: skip
-UNNAMED = re.compile(r"[\W_]*|0+|9+|CAST_\d+")  # fillers; what `deepda.observations.reading` gives
-WMO_NUMBER = re.compile(r"[A-Z]0*(\d{5}|\d{7})")  # archives put a letter before it: Q5900001
 RANGE = 2.0**64
 
 
@@ -33,20 +25,17 @@ class WithholdingError(DeepDAError, ValueError):
     """A share that is none."""
 
 
-def withheld(
-    table: pd.DataFrame, share: float, *, seed: int = 0, satellites: bool = False
-) -> NDArray[np.bool_]:
+def withheld(table: pd.DataFrame, share: float, *, seed: int = 0) -> NDArray[np.bool_]:
     """(row) True where the platform of a row is left out.
 
     Rows without a name of their own (`is_named`) are left out by UTC day and cell of one degree: all
-    levels of a cast go together, and so does its copy in another archive.
+    levels of a cast go together, and so does its copy in another archive. Satellites and gridded
+    products are always used, because without them there is no product.
 
     Args:
         table: observations; `platform_id` and `platform_type` may be missing.
         share: of the platforms, 0 (none) to 1 (all).
         seed: another seed leaves out other platforms.
-        satellites: leave out satellites and gridded products too, each as one platform; they are
-            always used otherwise, because without them there is no product.
 
     Raises:
         WithholdingError: the share is not in [0, 1].
@@ -57,40 +46,17 @@ def withheld(
         )
     if share == 0 or table.empty:
         return np.zeros(len(table), bool)
-    names, number = _names(table)
+    names, number = distinct_names(table)
     named = np.array([is_named(name) for name in names])[number]
     draw = np.array([draw_of(name, seed) for name in names])[number]
     draw[~named] = _draw_of_casts(table[~named], seed)
-    allowed = True if satellites else platforms(table) != "satellite"
-    return (draw < share) & allowed
+    return (draw < share) & (platforms(table) != "satellite")
 
 
 def draw_of(platform_id: str, seed: int = 0) -> float:
     """The number in [0, 1) that decides on a platform: it is left out where it is below the share."""
     digest = blake2b(f"{seed}:{canonical(platform_id)}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / (RANGE / 2**11)  # 53 bits: a float below 1
-
-
-def canonical(platform_id: str) -> str:
-    """The name that archives agree on: without blanks, upper case, WMO numbers without a letter."""
-    name = platform_id.replace("\0", " ").strip().upper()
-    number = WMO_NUMBER.fullmatch(name)
-    return number[1] if number else name
-
-
-def is_named(platform_id: str) -> bool:
-    """Whether it is the name of one platform, and not a blank, a filler or a word for many."""
-    name = canonical(platform_id)
-    return name not in SHARED_NAMES and not UNNAMED.fullmatch(name)
-
-
-def _names(table: pd.DataFrame) -> tuple[list[str], NDArray[np.intp]]:
-    """Different names, and (row) which; "" where there is none."""
-    if "platform_id" not in table.columns:
-        return [""], np.zeros(len(table), np.intp)
-    given = table["platform_id"].astype("category").cat
-    there, number = np.unique(given.codes.to_numpy(), return_inverse=True)
-    return ["" if code < 0 else str(given.categories[code]) for code in there], number
 
 
 def _draw_of_casts(table: pd.DataFrame, seed: int) -> NDArray[np.float64]:

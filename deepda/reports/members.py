@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from deepda.figures import Panel, index_series, map_panels, profile_curves, rank_bars
 from deepda.reports.report import Picture, Section, Table
 from deepda.verification.members import MemberStatistics
+from deepda.verification.thermocline import levels_shown
 
 SHOWN = 8  # members side by side
-SUBSURFACE = 150.0  # m, near the thermocline
 SERIES = ("Niño 3.4", "global, surface")  # beside the global means over depth
 LONG = 365  # windows: longer series are shown by months
 MONTHS = 12
@@ -43,7 +43,7 @@ def members_section(found: MemberStatistics, scores: dict[str, Any] | None, per_
 
 def _stamps(found: MemberStatistics) -> list[Picture]:
     grid, (truth, analysis, members) = found.grid, found.last
-    levels = sorted({0, int(np.abs(grid.depth - SUBSURFACE).argmin())})
+    levels = sorted(set(levels_shown(grid)))
     maps = {"analysis": analysis} | ({} if truth is None else {"truth": truth})
     maps |= {f"member {number}": field for number, field in enumerate(members[:SHOWN], start=1)}
     day = str(found.times[-1].astype("datetime64[D]"))

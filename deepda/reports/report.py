@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from deepda.base.errors import OutputError
 from deepda.base.files import write_whole
 from deepda.figures.style import DARK, DPI, LIGHT, NAMES, png
+from deepda.reports.narrow import columns_of, stacked
 
 PIXELS = 760  # a figure is shown no wider than this, except when it is wide
 
@@ -89,7 +90,7 @@ class Section:
 
 
 def score_rows(scores: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
-    """Rows for a Table, by depth and over all, from the dict of `verification.score_table`."""
+    """Rows for a Table, by depth and over all, from what stands in `scores.json`."""
     rmse = scores["rmse"]
     rows: dict[str, dict[str, Value]] = {
         "all depths": {NAMES.get(name, name): score["all"] for name, score in rmse.items()}
@@ -106,6 +107,8 @@ def write_report(
     title: str,
     sections: Sequence[Section],
     *,
+    about: Mapping[str, str],
+    headline: str = "",
     summary: str = "",
     facts: Mapping[str, str] | None = None,
     footer: str = "",
@@ -114,6 +117,8 @@ def write_report(
     """Write the page under `path`, and PNG and CSV files into the folder `beside` if it is given.
 
     Args:
+        about: what was run, name to value (`deepda.reports.about`); it comes first.
+        headline: the result in one sentence, with its unit.
         facts: headline numbers with their units, name to value.
         summary: what was done and found, one paragraph.
         footer: command, versions, seed: how to make it again.
@@ -133,6 +138,8 @@ def write_report(
         .get_template("page.html")
         .render(
             title=title,
+            about=about,
+            headline=headline,
             summary=summary,
             facts=facts or {},
             sections=_laid_out(sections, pictures),
@@ -198,12 +205,23 @@ def _picture_block(picture: Picture, light: bytes, dark: bytes) -> dict[str, Any
     return {
         "light": base64.b64encode(light).decode(),
         "dark": base64.b64encode(dark).decode(),
+        "narrow": _narrow(picture.figure, light, dark),
         "width": width,
         "height": height,
         "alt": picture.caption,
         "caption": picture.caption,
         "wide": picture.wide,
     }
+
+
+def _narrow(figure: Figure, light: bytes, dark: bytes) -> dict[str, str] | None:
+    """The panels below each other, for a narrow screen; None where there is one column."""
+    columns = columns_of(figure)
+    if columns == 1:
+        return None
+    panels = sum(axes.get_subplotspec() is not None for axes in figure.axes)
+    both = {"light": light, "dark": dark}
+    return {k: base64.b64encode(stacked(png, columns, panels)).decode() for k, png in both.items()}
 
 
 def _table_block(table: Table) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def _require_space(path: Path, grid: Grid, fields: Mapping[str, NDArray[np.gener
 
 
 def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
-    """What `save_checkpoint` was told about the analyser.
+    """What `save_checkpoint` keeps of the analyser.
 
     Raises:
         CheckpointError: not there, broken, or made for another grid.

@@ -28,16 +28,17 @@ from deepda.assimilation.cycle import (
 )
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
-from deepda.base.info import versions
+from deepda.base.info import provenance, versions
 from deepda.climatology.seasonal import Climatology
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
-from deepda.geometry.windows import WindowError, Windows, windows
+from deepda.geometry.windows import WindowError, Windows, season_of, windows
+from deepda.networks.device import AUTO
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import REQUIRED, TableError, compact, require_table
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
-from deepda.quality import Context, screen_in
+from deepda.quality import Context, screen
 from deepda.runs.finished import FinishedRun
 
 OUTSIDE_WINDOW, WITHOUT_TIME = "outside_window", "without_time"
@@ -119,13 +120,15 @@ class Run:
         last = self.analyser.first_guess(1) if before is None else before.estimate
         kept = _Kept()
         with torch.inference_mode():
-            results = filtered(cycle(self.analyser, last, [window]))
-            estimate = run_cycle(results, kept, Nothing(), self.space.limit)
+            results = filtered(cycle(self.analyser, last, [window.to(last.mean.device)]))
+            estimate = run_cycle(results, kept, Nothing(), self.space.limit.to(last.mean.device))
         found = self._feedback(kept.result)
-        told = _join(table, reason, found, inside)
-        counts = told.loc[~told["used"], "reason"].value_counts()
-        numbers = {"used": int(told["used"].sum())} | {str(k): int(n) for k, n in counts.items() if n}
-        return Analysis(self._dataset(kept.result, span), estimate, told, numbers)
+        feedback = _join(table, reason, found, inside)
+        counts = feedback.loc[~feedback["used"], "reason"].value_counts()
+        numbers = {"used": int(feedback["used"].sum())} | {
+            str(k): int(n) for k, n in counts.items() if n
+        }
+        return Analysis(self._dataset(kept.result, span), estimate, feedback, numbers)
 
     def _window(
         self, rows: pd.DataFrame, span: Windows, quality_control: bool
@@ -143,7 +146,8 @@ class Run:
     def _feedback(self, result: Result) -> pd.DataFrame:
         rows = result.step.observations
         assert isinstance(rows, CheckedObservations)
-        season, background = int(rows.season), result.step.background
+        season = season_of(rows.start, self.space.climatology.per_year)
+        background = result.step.background
         fields = Fields.of(self.space, season, background, result.estimate)
         return feedback(rows.table, self.space.grid, fields)
 
@@ -155,6 +159,7 @@ class Run:
         attributes = {
             "title": "DeepDA analysis of ocean potential temperature",
             "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation",
+            **provenance(None, None),
         }
         return dataset_of(self.space.grid, span, fields, attributes)
 
@@ -168,13 +173,18 @@ class _Kept:
         self.result = result
 
 
-def load_run(folder: str | Path) -> Run:
+def load_run(folder: str | Path, device: str = AUTO) -> Run:
     """A run made by `deepda osse run`.
+
+    Args:
+        folder: of the run.
+        device: that it analyses on: auto (a GPU where there is one), cpu or cuda.
 
     Raises:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
+        DeviceError: the device is not there.
     """
-    run = FinishedRun(Path(folder))
+    run = FinishedRun(Path(folder), device)
     return Run(run.analyser, run.space)
 
 
@@ -213,7 +223,7 @@ def _screened(rows: pd.DataFrame, space: StateSpace, now: np.datetime64) -> pd.D
     """The rows with `reason`: "" where all checks are passed."""
     spread = np.where(space.grid.ocean, space.scale, np.nan)
     context = Context(space.grid, now, Climatology(space.climatology.mean, spread))
-    found = screen_in(context, rows)
+    found = screen(context, rows)
     reason = pd.Series("", index=rows.index, dtype=object)
     reason[found.rejected.index] = found.rejected["reason"].astype(str)
     return rows.assign(reason=reason)

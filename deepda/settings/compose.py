@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -27,6 +29,11 @@ __all__ = ["Config", "ConfigError", "dump", "load_config", "quoted", "saved_conf
 CONFIG_FILE = "config.yaml"  # in the folder of a run
 BOUND = ("grid", "per_year", "generator")  # a trained network works with these only
 INHERITED = ("control", "observations", "training", "osse")  # from the run, unless an override says
+RENAMED = {  # (setting, earlier value): value
+    ("observations", "historical"): "synthetic",
+    ("observations.kind", "historical"): "synthetic",
+    ("control", "gcm"): "files",
+}
 
 TYPE_NAMES = {
     "<class 'int'>": "a whole number",
@@ -88,7 +95,7 @@ def compose_settings(overrides: Sequence[str]) -> DictConfig:
         ConfigError: an override that names no setting or no choice, or cannot be read.
     """
     groups = config_groups()
-    parsed = [_parse(text) for text in overrides]
+    parsed = [_parse(_present_name(text)) for text in overrides]
     choices = [override for override in parsed if override.key_or_group in groups]
     for override in choices:
         _require_choice(override.key_or_group, f"{override.value()!s}", groups[override.key_or_group])
@@ -107,6 +114,29 @@ def compose_settings(overrides: Sequence[str]) -> DictConfig:
     return settings
 
 
+def _present_name(text: str) -> str:
+    """An override with the present name of a choice that was renamed, which stderr then says."""
+    key, _, value = text.partition("=")
+    if (key, value) not in RENAMED:
+        return text
+    present = f"{key}={RENAMED[key, value]}"
+    _say_once(f"deepda: {text} is called {present} now, and is taken for it")
+    return present
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def present_values(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted key that an earlier version wrote, with the values that they have now."""
+    return {
+        key: RENAMED.get((key, value), value) if isinstance(value, str) else value
+        for key, value in settings.items()
+    }
+
+
 def _saved_settings(run: Path) -> DictConfig:
     path = run / CONFIG_FILE
     try:
@@ -120,6 +150,9 @@ def _saved_settings(run: Path) -> DictConfig:
         raise ConfigError(f"{path} cannot be read as YAML ({_first_line(error)}); restore it") from error
     if not isinstance(settings, DictConfig):
         raise ConfigError(f"{path} holds no settings, expected those that a run wrote; restore it")
+    for (key, earlier), present in RENAMED.items():
+        if OmegaConf.select(settings, key) == earlier:
+            OmegaConf.update(settings, key, present)
     return settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 
 from deepda.settings.presets import config_folder, config_groups
 
+COLUMNS = 80  # of a terminal
 SETTING = re.compile(r"^( *)(\w+):(?:\s.*?)??(?:\s+# (.*))?$")
 
 
@@ -53,5 +55,14 @@ def annotated(settings: str) -> str:
             known = meanings_of(group, value.get("kind") if group else None)
         meaning = known.get(match[2]) if match else None
         top = match is not None and not match[1] and isinstance(values[match[2]], dict)
-        lines.append(f"{line}  # {meaning}" if meaning and not top else line)
+        lines += [line] if not meaning or top else _with_meaning(line, meaning)
     return "\n".join(lines) + "\n"
+
+
+def _with_meaning(line: str, meaning: str) -> list[str]:
+    """The meaning behind the line, or above it where both are too long for a terminal."""
+    if len(line) + len(meaning) + 4 <= COLUMNS:
+        return [f"{line}  # {meaning}"]
+    indent = line[: len(line) - len(line.lstrip())]
+    room = COLUMNS - len(indent) - 2
+    return [*(f"{indent}# {part}" for part in textwrap.wrap(meaning, room)), line]

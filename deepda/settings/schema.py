@@ -13,6 +13,7 @@ from deepda.settings.observations import IngestedObservations as IngestedObserva
 from deepda.settings.observations import ObservationsConfig as ObservationsConfig
 from deepda.settings.observations import RandomObservations as RandomObservations
 from deepda.settings.requirements import (
+    DEVICES,
     ConfigError,
     require_above_zero,
     require_at_least,
@@ -67,6 +68,9 @@ class EmbeddedControl(ControlConfig):
     def __post_init__(self) -> None:
         require_at_least("control.years", self.years, 3)
         require_at_least("control.seed", self.seed, 0)
+        if not abs(self.warming) <= 10:
+            found = f"control.warming is {self.warming:g}"
+            raise ConfigError(f"{found}, expected -10 to 10 K per decade; write less")
 
 
 @dataclass
@@ -194,7 +198,7 @@ class OsseConfig:
 class ReanalysisConfig:
     """Which years are analysed, with which trained run; warming of the twin in K per decade.
 
-    The last five have a value here because settings that runs of earlier versions wrote lack them.
+    The last six have a value here because settings that runs of earlier versions wrote lack them.
     """
 
     start: int
@@ -207,21 +211,22 @@ class ReanalysisConfig:
     months: int = 12
     references: str | None = None
     error_sizes: str = ASSUMED
+    block_years: int = 0
 
     def __post_init__(self) -> None:
         require_one_of("reanalysis.error_sizes", self.error_sizes, (ASSUMED, ESTIMATED))
         require_order("reanalysis.start", self.start, "end", self.end)
         require_at_least("reanalysis.members", self.members, 0)
         require_at_least("reanalysis.lag", self.lag, 0)
+        require_at_least("reanalysis.block_years", self.block_years, 0)
         if not 1 <= self.months <= 12:
-            raise ConfigError(
-                f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
-            )
+            said = f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
+            raise ConfigError(said)
 
 
 @dataclass
 class Config:
-    """Everything that a command of DeepDA can be told."""
+    """Everything that can be set; the last two have a value for settings of earlier versions."""
 
     command: str
     output: str
@@ -236,12 +241,14 @@ class Config:
     training: TrainingConfig
     osse: OsseConfig
     reanalysis: ReanalysisConfig
+    institution: str | None = None
+    licence: str | None = None
 
     def __post_init__(self) -> None:
         if not self.output:
             raise ConfigError("output is empty, expected a folder; name one with --output DIR")
         require_at_least("seed", self.seed, 0)
-        require_one_of("device", self.device, ("auto", "cpu", "cuda"))
+        require_one_of("device", self.device, DEVICES)
         require_one_of("per_year", self.per_year, (73, 12))
         scored = self.osse.test_years * self.per_year
         if self.osse.spinup >= scored:
@@ -264,7 +271,7 @@ class Config:
 VARIANTS: dict[str, dict[str, type]] = {
     "control": {"embedded": EmbeddedControl, "files": FilesControl},
     "observations": {
-        "historical": HistoricalObservations,
+        "synthetic": HistoricalObservations,
         "random": RandomObservations,
         "ingested": IngestedObservations,
     },

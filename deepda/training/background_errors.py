@@ -27,6 +27,7 @@ from deepda.assimilation.cycle import (
     require_physical,
 )
 from deepda.base.progress import Progress
+from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
 
 SAMPLES_OF_STRETCH = 40  # at most; neighbours are alike, other stretches are independent
@@ -54,9 +55,16 @@ class Sampled(Analyser, Protocol):
 
 
 def sample_background_errors(
-    analyser: Sampled, data: TrainingData, seed: int, number: int, progress: Progress
+    analyser: Sampled,
+    data: TrainingData,
+    seed: int,
+    number: int,
+    progress: Progress,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float16]:
     """Cycle through stretches of the training years, and keep errors of the backgrounds.
+
+    On a CPU one stretch after the other: in a batch each solve takes the steps of the slowest of them.
 
     Args:
         analyser: trained.
@@ -64,9 +72,11 @@ def sample_background_errors(
         seed: of networks and observation errors.
         number: of samples.
         progress: shows the windows.
+        ranks: processes that share the stretches out; all of them get all samples.
 
     Returns:
-        (number, L, Y, X) background minus truth over the modelled spread, zero on land.
+        (number, L, Y, X) background minus truth over the modelled spread, zero on land; window by
+        window, each of all stretches.
 
     Raises:
         DivergenceError: an analysis ran away.
@@ -74,23 +84,38 @@ def sample_background_errors(
     spinup = min(SPINUP, len(data.anomalies) // 3)
     each = max(1, min(SAMPLES_OF_STRETCH, number, (len(data.anomalies) - spinup) // EVERY))
     steps = spinup + EVERY * each
-    streams = _streams(data, seed, ceil(number / each), min(steps, len(data.anomalies)))
-    found: list[NDArray[np.float16]] = []
+    stretches = ceil(number / each)
+    streams = _streams(data, seed, stretches, min(steps, len(data.anomalies)), ranks)
+    device = analyser.ocean.device
+    together = 1 if device.type == "cpu" else max(1, len(streams))
+    batches = [streams[first : first + together] for first in range(0, len(streams), together)]
+    errors = (error for batch in batches for error in _errors(analyser, batch, data.per_year))
+    tracked = progress.track(
+        errors, "Sampling the background-error covariance", total=steps * len(batches)
+    )
+    own = np.zeros((each, len(streams), *data.scale.shape), np.float16)
     with analyser.training_accuracy():
-        errors = _errors(analyser, streams, data.per_year)
-        stage = "Sampling the background-error covariance"
-        for step, error in enumerate(progress.track(errors, stage, total=steps)):
-            if step >= spinup and (step - spinup) % EVERY == 0:
-                found.append(error.half().cpu().numpy())
-    return np.concatenate(found)[:number]
+        for place, error in enumerate(tracked):
+            batch, step = divmod(place, steps)
+            sample, between = divmod(step - spinup, EVERY)
+            if sample >= 0 and between == 0:
+                own[sample, batch * together : (batch + 1) * together] = error.half().cpu().numpy()
+    by_stretch = torch.from_numpy(own).swapaxes(0, 1)
+    whole = ranks.whole(by_stretch.to(device), stretches).cpu().numpy()
+    return whole.swapaxes(0, 1).reshape(-1, *data.scale.shape)[:number]
 
 
-def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Iterator[Window]]:
-    """Stretches that share out the training years, each observed by a network of its own."""
+def _streams(
+    data: TrainingData, seed: int, number: int, steps: int, ranks: Ranks
+) -> list[Iterator[Window]]:
+    """This process's stretches of those that share out the training years.
+
+    Each is observed by a network of its own.
+    """
     firsts = np.linspace(0, len(data.anomalies) - steps, number).round().astype(int)
     return [
         observed_stretch(data, np.random.default_rng([seed, STREAM, k]), int(first), steps, steady)
-        for k, first in enumerate(firsts)
+        for k, first in ((k, firsts[k]) for k in ranks.share(number))
     ]
 
 
@@ -104,7 +129,8 @@ def _errors(analyser: Sampled, streams: list[Iterator[Window]], per_year: int) -
         with torch.inference_mode():
             require_physical(step.analysis)
             spread = analyser.modelled_spread(step.background).clamp(min=LEAST_SPREAD)
-            yield (step.background.mean - truth) / spread * analyser.ocean
+            error = (step.background.mean - truth) / spread * analyser.ocean
+        yield error
 
 
 def _batches(

@@ -16,6 +16,7 @@ RHO = 1026.0  # kg m-3, reference density of NEMO (and so of ORAS5, GLORYS, C-GL
 SPECIFIC_HEAT = 3991.867957  # J kg-1 K-1, TEOS-10 (IOC et al. 2010, eq. 3.3.3)
 DAYS_PER_YEAR = 365.2425
 FEWEST = 1.0  # independent values: with fewer the series is one swing, of which no trend can be seen
+FEWEST_YEARS = 5  # that a trend is shown for
 SECONDS_PER_DECADE = 10 * DAYS_PER_YEAR * 86400.0
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepda.geometry.grid import Grid
 from deepda.verification.basins import basin_weights
-from deepda.verification.climate import DAYS_PER_YEAR
+from deepda.verification.climate import DAYS_PER_YEAR, FEWEST_YEARS
 from deepda.verification.guards import VerificationError
 from deepda.verification.reliability import crps_ensemble, rank_histogram
 from deepda.verification.scores import REGIONS, ocean_weights, region_weights
@@ -27,7 +27,6 @@ BOTTOMS = (300.0, 700.0)  # m, of the means over basins
 EVERY = 6  # windows between two that ranks, CRPS and spectra are taken of: neighbours are alike
 SEGMENT = 16  # cells of a zonal stretch for spectra, or as many as there are
 SEED = 0  # of ties among ranks
-FEWEST_YEARS = 5  # for a trend
 DIMS = ("depth", "lat", "lon")
 
 

@@ -1,4 +1,4 @@
-"""The thermocline as the depth of an isotherm."""
+"""The thermocline: the depth of an isotherm, and the level that shows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.geometry.grid import Grid
+
 ISOTHERM = 20.0  # degC, amid the thermocline of the tropics
+SUBSURFACE = 150.0  # m, near the thermocline
+
+
+def levels_shown(grid: Grid) -> tuple[int, int]:
+    """Levels that maps are shown of: the surface, and the one nearest to SUBSURFACE."""
+    return 0, int(np.argmin(np.abs(grid.depth - SUBSURFACE)))
 
 
 def isotherm_depth(thetao: xr.DataArray) -> xr.DataArray:
@@ -27,13 +35,13 @@ def isotherm_depth(thetao: xr.DataArray) -> xr.DataArray:
     return found.assign_attrs(units="m", positive="down")
 
 
-def _crossing(values: NDArray[np.floating], depth: NDArray[np.float64], celsius: float) -> NDArray:
-    cold = values < celsius
+def _crossing(values: NDArray[np.floating], depth: NDArray[np.float64]) -> NDArray:
+    cold = values < ISOTHERM
     below = np.argmax(cold, axis=-1)
     known = cold.any(axis=-1) & (below > 0)
     below = np.maximum(below, 1)
     lower = np.take_along_axis(values, below[..., None], -1)[..., 0].astype(float)
     upper = np.take_along_axis(values, below[..., None] - 1, -1)[..., 0].astype(float)
     drop = np.where(known, upper - lower, 1.0)
-    share = (upper - celsius) / drop
+    share = (upper - ISOTHERM) / drop
     return np.where(known, depth[below - 1] + share * (depth[below] - depth[below - 1]), np.nan)

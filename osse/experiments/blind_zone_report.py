@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
+from deepda.reports.about import made_by
 from deepda.reports.report import Picture, Section, Table, Value, write_report
 from osse.experiments.blind_zone_scores import REACHES
 from osse.experiments.charts import depth_panels
@@ -97,6 +98,7 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         output / "report.html",
         "How far down can the surface be continued?",
         [_depths(scores), _seas(scores), _seasons(scores), _maps(grid, maps), _intervals(scores)],
+        about={"run": str(scores["run"]), **made_by()},
         summary=(
             f"A trained run analyses its own test years with {seen}. REP repeats the analysed "
             "anomaly (K) of the last level seen in all levels below, not limited to the mixed "

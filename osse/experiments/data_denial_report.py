@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
+from deepda.reports.about import made_by
 from deepda.reports.report import Picture, Section, Table, Value, write_report
+from deepda.verification.thermocline import levels_shown
 from osse.experiments.charts import depth_panels, growth_scatter
 from osse.experiments.denied_platforms import CONTROL
 
-DEEP = 150.0  # m, near the thermocline
 SHORT = {"tropical Pacific": "tPac", "North Pacific": "NPac", "tropical Atlantic": "tAtl",
          "North Atlantic": "NAtl", "Indian Ocean": "Ind", "Southern Ocean": "SOc"}  # fmt: skip
 NAMES = {"analysis": "analysis", "oi": "optimal interpolation"}
@@ -74,6 +74,7 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         output / "report.html",
         "What is each observing system worth?",
         [_worth(scores), _places(scores), _maps(grid, maps), _honesty(scores)],
+        about={"run": str(scores["run"]), **made_by()},
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
             "truth, same values of what is kept, same weights; optimal interpolation gets the same "
@@ -178,7 +179,7 @@ def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     rmse = maps["rmse"].sel(analyser="analysis")
     shown = [name for name in rmse["without"].values.tolist() if name not in (CONTROL, "everything")]
     blocks = []
-    for level in sorted({0, int(np.abs(grid.depth - DEEP).argmin())}):
+    for level in sorted(set(levels_shown(grid))):
         error = {name: rmse.sel(without=name).values[level] for name in (CONTROL, *shown)}
         growth = {name: error[name] - error[CONTROL] for name in shown}
         panels = [Panel(error[CONTROL], "rmse", "Error with all data")]

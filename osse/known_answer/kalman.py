@@ -1,8 +1,8 @@
-"""The exact Kalman filter and fixed-interval smoother of a linear ocean: the best there is.
+"""The exact Kalman filter of a linear ocean: the best there is.
 
-No method that sees the same past can have a smaller mean-square error than the filter, and none that
-sees past and future a smaller one than the smoother. Float64 and dense over the n ocean cells; speed
-comes from the sparse transition and from solving in the space of the m observed cells.
+No method that sees the same past can have a smaller mean-square error. Float64 and dense over the n
+ocean cells; speed comes from the sparse transition and from solving in the space of the m observed
+cells.
 
 Symbols: x state, P its error covariance, M transition, Q noise covariance, H picks the observed
 cells, R (diagonal) observation error covariance, S = H P H' + R = L L', K = P H' inv(S).
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -51,16 +50,9 @@ class KalmanStep(NamedTuple):
     analysis_variance: Floats
 
 
-class Smoothed(NamedTuple):
-    """The smoother's answer; (steps, depth, lat, lon), K and K2, zero on land."""
-
-    mean: Floats
-    variance: Floats
-
-
 @dataclass(frozen=True, eq=False)
 class Update:
-    """One analysis step, and what the backward pass needs of it."""
+    """One analysis step."""
 
     forecast: Gaussian
     window: Window
@@ -77,22 +69,6 @@ class Update:
         """Mean (n) K and variance (n) K2 of the analysis, without its covariance."""
         mean = self.forecast.mean + self._whitened.T @ self._misfit
         return mean, self.forecast.covariance.diagonal() - (self._whitened**2).sum(axis=0)
-
-    def adjoint(self, later: Gaussian) -> Gaussian:
-        """Backward step of Bierman (1973, Automatica 9, 503-511) across the analysis.
-
-        With C = I - K H: lambda <- C' lambda - H' inv(S) d and Lambda <- C' Lambda C + H' inv(S) H.
-        """
-        seen = self.window.cells
-        gain = solve_triangular(self._root, self._whitened, lower=True, trans="T").T
-        whitener = solve_triangular(self._root, np.eye(seen.size), lower=True)
-        mean = later.mean.copy()
-        mean[seen] -= gain.T @ later.mean + whitener.T @ self._misfit
-        matrix = later.covariance.copy()
-        matrix[:, seen] -= later.covariance @ gain
-        matrix[seen] -= gain.T @ matrix
-        matrix[np.ix_(seen, seen)] += whitener.T @ whitener
-        return Gaussian(mean, matrix)
 
     @cached_property
     def _root(self) -> Floats:
@@ -140,36 +116,6 @@ def kalman_filter(ocean: LinearOcean, value: NDArray, error: NDArray) -> Iterato
         )
 
 
-def rts_smoother(ocean: LinearOcean, value: NDArray, error: NDArray) -> Smoothed:
-    """Mean and variance of each window given all windows, before and after.
-
-    Equal to Rauch, Tung and Striebel (1965), in the modified Bryson-Frazier form, which inverts no
-    covariance of the state. Forecasts are kept every sqrt(steps) windows and made again between, so
-    that about 2 sqrt(steps) covariances are in memory. Arguments and errors as in `kalman_filter`.
-    """
-    windows = observed_windows(ocean, value, error)
-    stretch = ceil(sqrt(len(windows)))
-    kept = [
-        u.forecast
-        for i, u in enumerate(cycle_exactly(ocean, climate(ocean), windows))
-        if i % stretch == 0
-    ]
-    later = Gaussian(np.zeros(ocean.size), np.zeros((ocean.size, ocean.size)))
-    mean, variance = np.zeros((2, len(windows), ocean.size))
-    for start in reversed(range(0, len(windows), stretch)):
-        forecasts = [
-            u.forecast for u in cycle_exactly(ocean, kept.pop(), windows[start : start + stretch])
-        ]
-        while forecasts:
-            step = start + len(forecasts) - 1
-            known = forecasts.pop()
-            later = Update(known, windows[step]).adjoint(later)
-            mean[step] = known.mean - known.covariance @ later.mean
-            variance[step] = known.covariance.diagonal() - _diagonal_of_congruence(known, later)
-            later = _before(ocean, later)
-    return Smoothed(ocean.to_field(mean), ocean.to_field(variance))
-
-
 def observed_windows(ocean: LinearOcean, value: NDArray, error: NDArray) -> list[Window]:
     """Gridded observations as one list of values a window; arguments and errors of `kalman_filter`."""
     if value.shape != error.shape or value.shape[1:] != ocean.grid.shape:
@@ -199,14 +145,3 @@ def cycle_exactly(ocean: LinearOcean, known: Gaussian, windows: Iterable[Window]
         update = Update(known, window)
         yield update
         known = forecast(ocean, update.analysis)
-
-
-def _before(ocean: LinearOcean, later: Gaussian) -> Gaussian:
-    """The adjoint variables carried one window back: M' lambda and M' Lambda M."""
-    back = ocean.transition.T.tocsr()
-    return Gaussian(back @ later.mean, symmetric(congruence(back, later.covariance)))
-
-
-def _diagonal_of_congruence(known: Gaussian, later: Gaussian) -> Floats:
-    """Diagonal of P Lambda P: what the observations from here on take off the forecast variance."""
-    return np.einsum("ij,ij->i", known.covariance @ later.covariance, known.covariance)

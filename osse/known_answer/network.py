@@ -56,16 +56,16 @@ class Network:
             gap_cells=(lat / 10, lon / 12),
         )
 
-    def draw_masks(self, steps: int, rng: np.random.Generator, batch: int = 1) -> NDArray[np.float32]:
-        """(batch, steps, depth, lat, lon) error standard deviation, K; inf where nothing is observed.
+    def draw_masks(self, steps: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """(steps, depth, lat, lon) error standard deviation, K; inf where nothing is observed.
 
         A surface value and a profile in one cell count as one value of the summed precision.
         """
         _, lat, lon = self.grid.shape
-        precision = np.zeros((batch, steps, *self.grid.shape))
-        clear = self._draw_clear(steps, rng, batch)
-        precision[:, :, 0] = clear / (self._scatter(rng, clear.shape) * self.surface_error) ** 2
-        profile = rng.random((batch, steps, 1, lat, lon)) < self.profile_share
+        precision = np.zeros((steps, *self.grid.shape))
+        clear = self._draw_clear(steps, rng)
+        precision[:, 0] = clear / (self._scatter(rng, clear.shape) * self.surface_error) ** 2
+        profile = rng.random((steps, 1, lat, lon)) < self.profile_share
         error = self._scatter(rng, precision.shape) * self.profile_error[:, None, None]
         precision += profile / error**2
         precision *= self.grid.ocean
@@ -75,16 +75,16 @@ class Network:
     def _scatter(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
         return np.exp(self.error_scatter * rng.standard_normal(shape))
 
-    def _draw_clear(self, steps: int, rng: np.random.Generator, batch: int) -> NDArray[np.bool_]:
+    def _draw_clear(self, steps: int, rng: np.random.Generator) -> NDArray[np.bool_]:
         _, lat, lon = self.grid.shape
         along_lat = _unit_smoother(lat, self.gap_cells[0], periodic=False)
         along_lon = _unit_smoother(lon, self.gap_cells[1], periodic=True)
-        fresh = along_lat @ rng.standard_normal((steps, batch, lat, lon)) @ along_lon.T
+        fresh = along_lat @ rng.standard_normal((steps, lat, lon)) @ along_lon.T
         cloud = [fresh[0]]
         for step in range(1, steps):
             drifted = np.roll(cloud[-1], self.gap_drift, axis=-1)
             cloud.append(self.gap_memory * drifted + np.sqrt(1 - self.gap_memory**2) * fresh[step])
-        return np.stack(cloud, axis=1) < ndtri(self.coverage)
+        return np.stack(cloud) < ndtri(self.coverage)
 
 
 def observe(

@@ -1,6 +1,6 @@
 """`deepda osse known-answer`: every method against the exact Kalman filter, at equal observations.
 
-The truth is a run of a linear stochastic ocean that training never saw. The filter knows the ocean's
+The truth is a run of a linear stochastic ocean that training never saw. The filter has the ocean's
 equations; all others learn from a control simulation. What is drawn comes from the seed, each thing
 from its own stream, so that nothing in the test depends on how long a method was trained.
 """
@@ -116,7 +116,7 @@ class DrawnNetwork:
         self, length: int, rng: np.random.Generator, season: int | None = None
     ) -> Iterator[NDArray[np.float32]]:
         """Yield `length` fields (depth, lat, lon) of precision, K-2; zero where nothing is seen."""
-        return iter(self.network.draw_masks(length, rng)[0] ** -2)
+        return iter(self.network.draw_masks(length, rng) ** -2)
 
 
 def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> dict[str, Any]:
@@ -183,12 +183,12 @@ def observed(
     spinup: int,
 ) -> Case:
     """The truth and its observations, their places and their errors each from a stream of the seed."""
-    error = network.draw_masks(len(truth), _rng(seed, streams[0]))[0]
+    error = network.draw_masks(len(truth), _rng(seed, streams[0]))
     return Case(space, truth, error, observe(truth, error, _rng(seed, streams[1])), spinup)
 
 
 def exact(ocean: LinearOcean, case: Case, progress: Progress) -> Analyses:
-    """The Kalman filter, which knows the ocean's equations."""
+    """The Kalman filter, which has the ocean's equations."""
     start = time.perf_counter()
     filtered = kalman_filter(ocean, case.value, case.error)
     steps = [

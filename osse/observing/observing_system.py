@@ -101,16 +101,15 @@ class ObservingSystem(PlaceNetwork):
         grid: the analysis grid; profiles end at its bottom and at the sea floor.
         seed: decides everything that is drawn.
         scale: factor on the numbers of floats, crossings of lines, cruises and (up to 1) moorings.
-        clear: fraction of the sea surface that the satellite sees.
     """
 
-    def __init__(self, grid: Grid, seed: int, scale: float = 1.0, clear: float = 0.6) -> None:
+    def __init__(self, grid: Grid, seed: int, scale: float = 1.0) -> None:
         columns = Columns.of(grid)
         streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
         makers = (floats, bathythermographs, cruises, moorings)
         self._profiles = [make(columns, rng, scale) for make, rng in zip(makers, streams, strict=True)]
         super().__init__(grid, seed, [name for part in self._profiles for name in part.names])
-        self._clouds = Clouds(grid, seed, clear)
+        self._clouds = Clouds(grid, seed)
 
     def look(self, start: np.datetime64, end: np.datetime64) -> tuple[NDArray[np.bool_], list[Profiles]]:
         """Surface cells (lat, lon) seen by the satellite in [start, end), and the profiles taken.

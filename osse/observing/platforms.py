@@ -39,7 +39,7 @@ XBT_SHALLOW, XBT_DEEP, XBT_SPACING, XBT_SPEED = 450.0, 750.0, 150e3, 8.0  # m, m
 CRUISES = {1981: 50, 1990: 80, 1997: 80, 2005: 50, 2026: 50}
 CTD_DEEPEST, CTD_SPACING, CTD_SPEED, CTD_LENGTH = 6000.0, 60e3, 3.0, 2.5e6  # m, m, m s-1, m
 
-# Ends of repeated lines (lat, lon, lat, lon): names and courses after Goni et al. 2019, positions those
+# Ends of repeated lines (lat, lon, lat, lon): names and routes after Goni et al. 2019, positions those
 # of a harbour or of the open sea before it.
 LINES = {
     "AX01": (60, -43, 58, 4), "AX02": (43, -66, 64, -22), "AX03": (50, -4, 40, -73),

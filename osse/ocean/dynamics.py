@@ -156,7 +156,7 @@ def smoothing(grid: Grid, length: float) -> sparse.csr_array:
     """(C, node) weights that turn white noise at nodes over the sphere into smooth unit-variance noise.
 
     The correlation of two columns at the distance d is nearly exp(-d2 / (2 length2)), length in m.
-    Nodes lie on a Fibonacci spiral, so that the noise knows no pole.
+    Nodes lie on a Fibonacci spiral, so that the noise has no pole.
     """
     count = int(np.ceil(4 * np.pi * (EARTH_RADIUS / (0.75 * length)) ** 2))
     step = np.arange(count)

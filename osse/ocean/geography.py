@@ -7,6 +7,7 @@ The shoreline is the raster of the package `global-land-mask` (GLOBE elevations)
 from __future__ import annotations
 
 import zipfile
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from deepda.geometry.sphere import EARTH_RADIUS, along_arc, unit_vectors
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Course = tuple[tuple[float, float], ...]
+Line = tuple[tuple[float, float], ...]
 
 RASTER_STRIDE = 10  # of 21600 x 43200 points: one in 1/12 degree
 ICE_SHELF_EDGE = -78.0  # the raster calls the floating Ross and Filchner-Ronne ice shelves sea
@@ -29,16 +30,14 @@ SMALLEST_SEA = 1.0e12  # m2: smaller enclosed waters are filled (Black Sea 0.44,
 SMALLEST_CONTINENT = 2.0e10  # m2: smaller islands have no shelf
 SHELF_DEPTH, SHELF_WIDTH, SLOPE = 100.0, 60.0, 4.0  # m, km from the coast, m/km seaward of the shelf
 
-# Land bridges and straits that a coarse cell would misjudge: (lat, lon) of their course.
-LAND_BRIDGES: tuple[Course, ...] = (
+# Land bridges and straits that a coarse cell would misjudge: (lat, lon) of their line.
+LAND_BRIDGES: tuple[Line, ...] = (
     # Central America, from Tehuantepec to the Atrato
     ((19, 263), (16, 266), (14.5, 269.5), (12.5, 274), (9.5, 276.3), (8.5, 279.5), (7.5, 283)),
     # Malay Peninsula, Sumatra, Java, Bali
     ((17, 99), (9, 99), (3, 102), (0.5, 101.5), (-5, 105), (-7.5, 110), (-8.5, 117)),
 )
-STRAITS: tuple[Course, ...] = (
-    ((36, 352.5), (36, 356), (36.3, 358), (37, 361), (39, 361.5)),
-)  # Gibraltar
+STRAITS: tuple[Line, ...] = (((36, 352.5), (36, 356), (36.3, 358), (37, 361), (39, 361.5)),)  # Gibraltar
 # Broad shelf seas: south, north, west, east (degrees), depth of the floor (m).
 SHELF_SEAS = (
     (70.0, 78.0, 60.0, 180.0, 60.0),  # Kara to East Siberian Sea
@@ -70,10 +69,10 @@ def ocean_mask(grid: Grid) -> Mask:
     sea, points_lat, points_lon = _shoreline()
     surface = _most_is_sea(grid, sea, points_lat, points_lon)
     surface[grid.lat < ICE_SHELF_EDGE] = False
-    for course in LAND_BRIDGES:
-        surface[_cells_along(grid, course)] = False
-    for course in STRAITS:
-        surface[_cells_along(grid, course)] = True
+    for line in LAND_BRIDGES:
+        surface[_cells_along(grid, line)] = False
+    for line in STRAITS:
+        surface[_cells_along(grid, line)] = True
     floor = _floor(grid, sea, points_lat, points_lon)
     shallowest = grid.depth[min(1, grid.depth.size - 1)]  # sea is at least two layers deep
     wet = surface & (grid.depth[:, None, None] <= np.maximum(floor, shallowest))
@@ -96,10 +95,12 @@ def landmasses(land: Mask) -> tuple[NDArray[np.int32], int]:
     return merged[labels].astype(np.int32), count - 1
 
 
+@cache
 def _shoreline() -> tuple[Mask, Array, Array]:
     """Every RASTER_STRIDE-th point of the land mask (True is sea), with degrees north and east.
 
-    Importing the package would hold 0.9 GB of memory for good; here the rows of its file stream by.
+    Importing the package would hold 0.9 GB of memory for good; here the rows of its file stream by, and
+    9 MB are kept.
     """
     package = find_spec("global_land_mask")
     if package is None or package.origin is None:
@@ -142,9 +143,9 @@ def _membership(cell: NDArray[np.intp], cells: int) -> sparse.csr_array:
     return sparse.csr_array((ones, (cell[inside], inside)), shape=(cells, cell.size))
 
 
-def _cells_along(grid: Grid, course: Course) -> tuple[NDArray[np.intp], ...]:
-    stops = np.linspace(0, len(course) - 1, 200 * (len(course) - 1))
-    lat, lon = (np.interp(stops, np.arange(len(course)), values) for values in zip(*course, strict=True))
+def _cells_along(grid: Grid, line: Line) -> tuple[NDArray[np.intp], ...]:
+    stops = np.linspace(0, len(line) - 1, 200 * (len(line) - 1))
+    lat, lon = (np.interp(stops, np.arange(len(line)), values) for values in zip(*line, strict=True))
     _, row, column = grid.locate(lat, lon, grid.depth[0])
     inside = (row >= 0) & (column >= 0)
     return row[inside], column[inside]

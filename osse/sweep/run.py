@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from deepda.base.files import write_whole
+from deepda.base.files import output_folder, write_whole
 from deepda.base.progress import Clock, Progress
 from deepda.runs.folder import run_folder
 from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
@@ -54,15 +54,15 @@ def sweep(
     space, fixed = read_space(words, compose)
     require_usable(on, fixed)
     search = Search(on, seed, minutes, space, tuple(fixed))
-    with run_folder(output) as folder, ExitStack() as opened:
+    with output_folder(output), run_folder(output) as folder, ExitStack() as opened:
         progress = folder.progress
         require_same_search(search, output)
         for key, distribution in space.items():
             progress.note(describe(key, distribution))
         if on == KNOWN_ANSWER:
-            setups = known_answer_setups(seed)
+            setups = known_answer_setups(seed, known_answer.Size())
         else:
-            twin = twin_training(compose(fixed), output, Clock(), progress)
+            twin = twin_training(compose(fixed), output, output / "cache", Clock(), progress)
             setups = opened.enter_context(twin).setup
         objective = trainer(setups, minutes, progress)
         results = run(search, trials, output, compose, objective, progress)
@@ -102,11 +102,11 @@ def require_usable(on: str, words: Sequence[str]) -> None:
             )
 
 
-def known_answer_setups(seed: int, size: known_answer.Size | None = None) -> Setups:
+def known_answer_setups(seed: int, size: known_answer.Size) -> Setups:
     """Trainings on the control run of the known answer, scored on its validation years."""
-    ocean = LinearOcean.draw(seed, size.shape if size else None)
+    ocean = LinearOcean.draw(seed, size.shape)
     network = Network.draw(ocean, seed)
-    training, validation = known_answer.studied(ocean, network, seed, size or known_answer.Size())
+    training, validation = known_answer.studied(ocean, network, seed, size)
     anomalies = training / validation.space.scale
     return lambda config: known_answer.setup(config.generator, anomalies, validation, network, seed)
 

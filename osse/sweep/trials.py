@@ -203,7 +203,7 @@ def _one_trial(
 
 
 def _watch(trial: Trial, history: History) -> None:
-    """Tell the study of validations that it does not know; end the training where it is hopeless."""
+    """Report validations that the study lacks; end the training where it is hopeless."""
     known = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
     for step, entry in enumerate(history, start=1):
         if step not in known:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
+from deepda.control.described import years_of
 from deepda.control.prepare import open_prepared, prepare_control
 from deepda.control.shares import shares_of
 from deepda.geometry.grid import Grid
@@ -76,6 +77,23 @@ def prepare(config: Config, output: Path, progress: Progress) -> Path:
     return write_embedded(path, config, control.years, control.seed, control.warming, 1, progress)
 
 
+def require_control(config: Config, output: Path) -> None:
+    """Refuse a control simulation that `prepare` and `share_out` would refuse.
+
+    Of files only headers and single steps are read; nothing where `output` holds it already.
+
+    Raises:
+        ControlError, OceanError, GridError, ConfigError: the control simulation cannot be had.
+    """
+    if (output / "control.nc").exists():
+        return
+    if isinstance(config.control, FilesControl):
+        first, last = years_of(matching_files(config.control.paths), config.per_year)
+        shares_of(last - first + 1, config.osse)
+    else:
+        embedded_grid(config)
+
+
 def write_embedded(
     path: Path,
     config: Config,
@@ -100,10 +118,15 @@ def write_embedded(
 
 def embedded_grid(config: Config) -> Grid:
     """The configured grid with the real coastlines of the embedded ocean."""
+    grid = grid_of_water(config)
+    return grid.with_ocean(ocean_mask(grid))
+
+
+def grid_of_water(config: Config) -> Grid:
+    """The configured grid without land."""
     edges = grid_edges(vars(config.grid))
     shape = tuple(len(edges[name]) - 1 for name in ("depth_edges", "lat_edges", "lon_edges"))
-    grid = Grid(**edges, ocean=np.ones(shape, bool))
-    return grid.with_ocean(ocean_mask(grid))
+    return Grid(**edges, ocean=np.ones(shape, bool))
 
 
 def share_out(path: Path, config: Config) -> Control:

@@ -15,11 +15,11 @@ from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Per
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.base.files import write_whole
-from deepda.base.info import versions
+from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
-from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
+from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
@@ -58,12 +58,13 @@ def evaluate(
         "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
         **SYNTHETIC,
         "source": f"DeepDA {versions()['deepda']}",
+        **provenance(config.institution, config.licence),
         "config": dump(config),
         "checkpoint": (output / "checkpoint" / MODEL).read_text()
         if (output / "checkpoint" / MODEL).exists()
         else "of another run",
     }
-    device = device_of(config)
+    device = analyser.ocean.device
     if members is not None:
         about["members"] = json.dumps(members.about())
         progress.note(members.summary(len(twin.windows) // config.per_year))
@@ -108,7 +109,10 @@ def evaluate(
         "versions": versions(),
     }
     with clock.stage("report"):
-        osse.twin.report.write(twin.space, scores, observed, output, sections)
+        span = twin.windows
+        years = f"{span.year[0]}-{span.year[-1]}, as the observing system was then"
+        about = what_was_run(config, years)
+        osse.twin.report.write(twin.space, scores, observed, about, output, sections)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     text = json.dumps(scores, indent=1) + "\n"

@@ -16,6 +16,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
+from deepda.networks.device import choose_device, described
 from deepda.runs.folder import run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.schema import Config
@@ -36,11 +37,12 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
     Raises:
         DeepDAError: a run or files that cannot be used.
     """
-    clock = Clock()
+    clock, device = Clock(), choose_device(config.device)
     with run_folder(output) as folder:
         folder.keep_settings(config)
         progress = folder.progress
-        analyser, space = load_analyser(run / "checkpoint", config.generator)
+        progress.note(described(config.device, device))
+        analyser, space = load_analyser(run / "checkpoint", config.generator, device)
         with clock.stage("control"):
             grid, thetao = open_prepared(prepared_truth(truth, config, output, progress))
             twin = twin_of_truth(config, space, grid, thetao, truth[0])

@@ -19,6 +19,7 @@ from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
+from deepda.networks.device import choose_device
 from deepda.settings.schema import Config
 from osse.twin.control_years import share_out, training_anomalies
 from osse.twin.validation_years import ValidationYears
@@ -44,8 +45,8 @@ def tuned_interpolation(
     if path.exists():
         progress.note(f"optimal interpolation: {path} is there and is used again")
         return load_interpolation(anomalies, grid, folder)
-    progress.note("tuning optimal interpolation on the validation years (a minute or two)")
-    tuned = tune(anomalies, grid, validation_of(years), CANDIDATES)
+    progress.note("tuning optimal interpolation on the validation years")
+    tuned = tune(anomalies, grid, validation_of(years, progress), CANDIDATES)
     best = min(tuned.trials, key=lambda trial: trial.rmse)
     progress.note(
         f"best of {len(tuned.trials)} trials: {best.rmse:.4f} K with radius {best.radius_km:g} km, "
@@ -61,13 +62,14 @@ def tuned_interpolation(
     return tuned.analyser
 
 
-def validation_of(years: ValidationYears) -> Validation:
-    """The windows that baselines are tuned on, on the CPU."""
+def validation_of(years: ValidationYears, progress: Progress) -> Validation:
+    """The windows that baselines are tuned on, on the CPU; each pass through them is shown."""
     cpu = torch.device("cpu")
 
     def windows() -> Iterator[tuple[Observations, Tensor]]:
-        for step, truth in enumerate(years.truth[:TUNING_WINDOWS]):
-            yield years.observations(step, cpu), truth[None]
+        steps = range(min(TUNING_WINDOWS, len(years.truth)))
+        for step in progress.track(steps, "Cycling candidates of optimal interpolation"):
+            yield years.observations(step, cpu), years.truth[step : step + 1]
 
     scale, spinup = torch.from_numpy(years.space.scale), min(TUNING_WINDOWS, len(years.truth)) // 2
     return Validation(windows, scale, spinup)
@@ -80,7 +82,7 @@ def tuned_interpolation_of(
 
     Args:
         run: its folder.
-        config: whose `osse` shares out the years of the control simulation.
+        config: whose `osse` shares out the years of the control simulation; its device is taken.
         cache: folder for the anomalies of the training years, removed again.
         progress: shows the reading.
 
@@ -94,7 +96,8 @@ def tuned_interpolation_of(
         )
     control = share_out(run / "control.nc", config)
     with training_anomalies(control, cache, progress) as (space, anomalies):
-        return load_interpolation(anomalies, space.grid, run / "checkpoint")
+        tuned = load_interpolation(anomalies, space.grid, run / "checkpoint")
+        return tuned.to(choose_device(config.device))
 
 
 def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:

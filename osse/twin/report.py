@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,16 @@ from deepda.figures import (
 )
 from deepda.reports.report import Picture, Section, Table, score_rows, write_report
 from deepda.verification import nino34, ocean_weights, rmse
+from deepda.verification.thermocline import SUBSURFACE, levels_shown
 from osse.twin.increments import INCREMENTS
 from osse.twin.scores import anomaly_of, gain_words, open_fields, spectrum_of
-
-SUBSURFACE = 150.0  # m, near the thermocline
 
 
 def write(
     space: StateSpace,
     scores: dict[str, Any],
     superobservations: np.ndarray,
+    about: Mapping[str, str],
     output: Path,
     more: Sequence[Section],
 ) -> Path:
@@ -45,6 +45,7 @@ def write(
         space: grid and climatology.
         scores: as in `scores.json`.
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
+        about: what was run.
         output: folder of the run.
         more: sections that follow the uncertainty.
     """
@@ -70,6 +71,8 @@ def write(
         output / "report.html",
         "DeepDA twin experiment",
         [part for part in sections if part is not None],
+        about=about,
+        headline=headline(rmse_all),
         facts=facts,
         summary=(
             "A network that learnt from the training years of a control simulation analyses years it "
@@ -81,6 +84,16 @@ def write(
         footer=f"seed {scores['seed']}; " + ", ".join(f"{k} {v}" for k, v in scores["versions"].items()),
         beside=output / "figures",
     )
+
+
+def headline(rmse: Mapping[str, float]) -> str:
+    """The error (K) of the analysis, and by how many per cent it is below those of the others."""
+    parts = []
+    for name, title in (("oi", "optimal interpolation"), ("climatology", "climatology")):
+        gain = 1 - rmse["analysis"] / rmse[name]
+        side = "below" if gain >= 0 else "above"
+        parts.append(f"{abs(gain):.1%} {side} that of {title} ({rmse[name]:.3f} K)")
+    return f"The error of the analysis is {rmse['analysis']:.3f} K, {' and '.join(parts)}."
 
 
 def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:
@@ -119,7 +132,7 @@ def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str,
 
 def _maps(fields: dict[str, xr.DataArray], space: StateSpace, observed: np.ndarray) -> Section:
     grid, last = space.grid, -1
-    deep = int(np.abs(grid.depth - SUBSURFACE).argmin())
+    deep = levels_shown(grid)[1]
     truth, analysis = (anomaly_of(fields[name], space).isel(time=last) for name in ("truth", "analysis"))
     blocks = []
     for level in (0, deep):
@@ -186,7 +199,7 @@ def _variability(fields: dict[str, xr.DataArray], space: StateSpace) -> Section:
 def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:
     trusted = scores["reliability"]
     ratio = xr.DataArray(trusted["spread_skill"]["by_depth"], {"depth": space.grid.depth}, ("depth",))
-    deep = int(np.abs(space.grid.depth - SUBSURFACE).argmin())
+    deep = levels_shown(space.grid)[1]
     spread = fields["stddev"].isel(time=-1).values[deep]
     share = fields["influence"].isel(time=-1).values[0]
     regions, ratios = trusted["spread_skill"]["by_region"], trusted["desroziers"]

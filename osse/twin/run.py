@@ -2,73 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from deepda.assimilation.baselines import OptimalInterpolation
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Clock, Progress
+from deepda.networks.build import require_equal_longitudes
+from deepda.networks.device import choose_device, described
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
 from deepda.runs.error_samples import save_error_samples
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, saved_config
-from deepda.settings.schema import Config
+from deepda.settings.schema import Config, InnovationGenerator
+from deepda.training.ranks import RankError, Ranks, joined_ranks
 from deepda.training.trainer import LEARNING, STATE, Recipe
-from osse.twin.control_years import Control
+from osse.twin.control_years import Control, grid_of_water, require_control
 from osse.twin.evaluation import evaluate
 from osse.twin.fair_baselines import tuned_baselines
+from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation
 from osse.twin.training import TwinTraining, twin_training
-from osse.twin.twin import Twin, twin_of
+from osse.twin.twin import Twin, synthetic_observations, twin_of
 
 
-def run(config: Config, output: Path) -> dict[str, Any]:
+def run(config: Config, output: Path, notes: Sequence[str] = ()) -> dict[str, Any]:
     """The whole twin experiment; everything is written into `output`. Returns the scores.
 
     An interrupted run is resumed: the control simulation is used again, training goes on where it
-    stopped, and what follows is made anew.
+    stopped, and what follows is made anew. Processes that `torchrun` starts train together; only the
+    first of them returns scores.
+
+    Args:
+        config: settings.
+        output: folder.
+        notes: lines for the log on where the settings come from.
 
     Raises:
         DeepDAError: settings, files or control simulation that cannot be used.
     """
+    device = choose_device(config.device)
+    with joined_ranks(device) as ranks:
+        ranks.require_streams(config.training.stretches)
+        if not ranks.first:
+            _join(config, output, ranks)
+            return {}
+        return _lead(config, output, notes, ranks)
+
+
+def _lead(config: Config, output: Path, notes: Sequence[str], ranks: Ranks) -> dict[str, Any]:
+    """The run, by the only process or the first of several, which alone writes."""
     clock = Clock()
     with run_folder(output) as folder:
         if is_finished(folder, config):
+            ranks.by_first(lambda: False)
             return folder.scores() or {}
-        require_same_settings(config, folder)
+        require_usable(config, folder)
         folder.keep_settings(config)
         progress = folder.progress
-        with twin_training(config, output, clock, progress) as training:
-            trained, history = _train(config, training, output, clock, progress)
+        for line in notes:
+            progress.note(line)
+        processes = f"; {ranks.total} processes" if ranks.total > 1 else ""
+        progress.note(described(config.device, choose_device(config.device)) + processes)
+        with twin_training(config, output, output / "cache", clock, progress) as training:
+            ranks.by_first(lambda: not (output / "checkpoint" / MODEL).exists())
+            trained, history = _train(config, training, output, clock, progress, ranks)
             with clock.stage("tune optimal interpolation"):
                 oi = tuned_interpolation(
                     training.years, training.anomalies, output / "checkpoint", progress
                 )
             with clock.stage("tune other baselines"):
-                fair = tuned_baselines(
-                    config.osse.baselines,
-                    oi,
-                    training.baseline_years(config),
-                    config.seed,
-                    output / "checkpoint",
-                    progress,
-                )
+                tuned = {"oi": oi, **_fair_baselines(config, training, oi, output, progress)}
             twin = twin_of_test_years(config, training.control, training.space)
         members = members_of(config, output, training.space)
-        return evaluate(
-            twin,
-            trained,
-            {"oi": oi, **fair},
-            config,
-            output,
-            clock,
-            progress,
-            {"history": history},
-            members,
+        more = {"history": history}
+        return evaluate(twin, trained, tuned, config, output, clock, progress, more, members)
+
+
+def _fair_baselines(
+    config: Config, training: TwinTraining, oi: OptimalInterpolation, output: Path, progress: Progress
+) -> dict[str, ForecastInterpolation]:
+    """The other baselines of the settings, tuned."""
+    names = config.osse.baselines
+    if names == ["oi"]:
+        return {}
+    years = training.baseline_years(config)
+    return tuned_baselines(names, oi, years, config.seed, output / "checkpoint", progress)
+
+
+def require_usable(config: Config, folder: RunFolder) -> None:
+    """Refuse what the experiment cannot be run with in a folder, before anything is made.
+
+    Raises:
+        DeepDAError: settings, files or a folder that cannot be used.
+    """
+    require_same_settings(config, folder)
+    synthetic_observations(config)
+    if isinstance(config.generator, InnovationGenerator):
+        require_equal_longitudes(grid_of_water(config))
+    require_control(config, folder.path)
+
+
+def _join(config: Config, output: Path, ranks: Ranks) -> None:
+    """Train and sample beside the first process, once it has prepared the control simulation.
+
+    Raises:
+        RankError: this process does not see its folder, or another one was lost.
+    """
+    if not ranks.by_first(lambda: False):
+        return
+    if not (output / "control.nc").exists():
+        raise RankError(
+            f"process {ranks.number} sees no {output / 'control.nc'}, which the first process has, "
+            "expected one folder for all; choose an --output on a disk that all machines share"
         )
+    clock, quiet = Clock(), Progress(stream=io.StringIO())
+    with (
+        TemporaryDirectory(prefix="deepda-") as cache,
+        twin_training(config, output, Path(cache), clock, quiet) as training,
+    ):
+        setup = training.setup(config, ranks)
+        analyser, _ = setup.train(Recipe.of(config.training), quiet, output)
+        setup.complete(analyser, config.training.error_samples, config.training.seed, quiet)
 
 
 FREE = ("output", "device", "reanalysis", "data")  # settings that no part of a run depends on
@@ -123,7 +184,12 @@ def twin_of_test_years(config: Config, control: Control, space: StateSpace) -> T
 
 
 def _train(
-    config: Config, training: TwinTraining, output: Path, clock: Clock, progress: Progress
+    config: Config,
+    training: TwinTraining,
+    output: Path,
+    clock: Clock,
+    progress: Progress,
+    ranks: Ranks,
 ) -> tuple[TrainableAnalyser, list[dict[str, float]]]:
     """Train the configured generator, or take it from the run's folder if it is finished.
 
@@ -134,9 +200,10 @@ def _train(
     if (checkpoint / MODEL).exists():
         model = load_model(checkpoint, space.grid)
         progress.note(f"training: {checkpoint} is finished and is used again")
-        return load_analyser(checkpoint, config.generator)[0], model["history"]
+        device = choose_device(config.device)
+        return load_analyser(checkpoint, config.generator, device)[0], model["history"]
     with clock.stage("fit"):
-        setup = training.setup(config)
+        setup = training.setup(config, ranks)
     with clock.stage("train"):
         analyser, history = setup.train(Recipe.of(config.training), progress, output)
     with clock.stage("sample background errors"):

@@ -112,23 +112,32 @@ def drawn_errors(config: Config) -> DrawnErrors:
     )
 
 
+def synthetic_observations(config: Config) -> RandomObservations | HistoricalObservations:
+    """The settings of the observing network.
+
+    Raises:
+        ConfigError: they name real observations.
+    """
+    if not isinstance(config.observations, RandomObservations | HistoricalObservations):
+        raise ConfigError(
+            f"observations={config.observations.kind} found, expected synthetic ones to train and to "
+            "evaluate on; leave it out here and write it behind `deepda reanalysis`"
+        )
+    return config.observations
+
+
 def draw_network(config: Config, grid: Grid, seed: int) -> tuple[PlaceNetwork, Mapping[str, ErrorModel]]:
     """The observing network of the settings, and the errors of its platforms.
 
     Raises:
         ConfigError: the settings name real observations.
     """
-    chosen = config.observations
+    chosen = synthetic_observations(config)
     if isinstance(chosen, RandomObservations):
         profile = ErrorModel(chosen.profile_error, surface=0.0, deep=0.0)
         errors = {**dict.fromkeys(ERRORS, profile)}
         errors["satellite"] = ErrorModel(chosen.surface_error, surface=0.0, deep=0.0)
         return RandomNetwork(grid, seed, chosen.surface, chosen.columns), errors
-    if not isinstance(chosen, HistoricalObservations):
-        raise ConfigError(
-            f"observations={chosen.kind} found, expected synthetic ones to train and to evaluate on; "
-            "leave it out here and write it behind `deepda reanalysis`"
-        )
     return ObservingSystem(grid, seed, scale=chosen.size), ERRORS
 
 

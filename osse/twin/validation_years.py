@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle, inferred
 from deepda.assimilation.state import StateSpace
+from deepda.base.progress import Progress
 from deepda.networks.trainable import CycleErrors
 from deepda.observations.synthetic import GriddedNetwork, observe_gridded
 from osse.twin.control_years import Control
@@ -26,11 +27,18 @@ class ValidationYears:
         spinup: windows that are not scored.
     """
 
-    def __init__(self, control: Control, space: StateSpace, network: GriddedNetwork, seed: int) -> None:
+    def __init__(
+        self,
+        control: Control,
+        space: StateSpace,
+        network: GriddedNetwork,
+        seed: int,
+        progress: Progress,
+    ) -> None:
         part = control.validation
         steps = min(VALIDATION_WINDOWS, part.stop - part.start)
         part = slice(part.start, part.start + steps)
-        self.season, self.space = control.season(part), space
+        self.season, self.space, self._progress = control.season(part), space, progress
         self.truth = space.standardise(control.thetao[part].values, self.season)
         self.spinup = steps // 2
         rng = np.random.default_rng([seed, 1])
@@ -71,7 +79,9 @@ class ValidationYears:
         with torch.inference_mode():
             first = analyser.first_guess(1)
         observed = (self.observations(step, first.mean.device) for step in range(len(self.truth)))
-        for number, step in enumerate(inferred(cycle(analyser, first, observed))):
+        steps = inferred(cycle(analyser, first, observed))
+        tracked = self._progress.track(steps, "Cycling through the validation years", len(self.truth))
+        for number, step in enumerate(tracked):
             if number >= self.spinup:
                 yield number, step.analysis
 

@@ -1,0 +1,66 @@
+"""`deepda osse run --control PATH...`: settings that follow from the files of a control simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deepda.base.errors import UsageError
+
+if TYPE_CHECKING:
+    from deepda.control.described import ControlFiles
+
+NATIVE, BUILT_IN = "native", "embedded_4deg"
+MOST_CELLS = 100_000  # of a model's own grid that is taken without being asked for; 48,600 by default
+
+
+def control_settings(paths: Sequence[str] | None, grid: str | None) -> tuple[list[str], list[str]]:
+    """(overrides, lines that say what was chosen) for files of a model and the grid asked for.
+
+    Args:
+        paths: files, Zarr stores or patterns; None leaves the control simulation to the settings.
+        grid: name of a grid, "native" for the cells of the files, None to choose.
+
+    Raises:
+        DeepDAError: files that cannot be used, or that have no regular grid to keep.
+    """
+    if paths is None:
+        if grid == NATIVE:
+            raise UsageError("--grid native found without --control; name the files, or another grid")
+        return ([] if grid is None else [f"grid={grid}"]), []
+    from deepda.control.described import describe_control
+    from deepda.settings.compose import quoted
+    from deepda.settings.files import matching_files
+
+    files = describe_control(matching_files(paths))
+    chosen, why = (grid, "as asked for") if grid is not None else _choose(files)
+    overrides = [
+        "control=files",
+        f"control.paths=[{','.join(map(quoted, paths))}]",
+        f"per_year={files.per_year}",
+        *(_own_grid(files) if chosen == NATIVE else [f"grid={chosen}"]),
+    ]
+    windows = "pentads" if files.per_year > 12 else "months"
+    return overrides, [
+        f"control simulation: {files.described()}",
+        f"chosen: {files.per_year} windows a year ({windows}), grid {chosen} ({why})",
+    ]
+
+
+def _choose(files: ControlFiles) -> tuple[str, str]:
+    """The grid where none is asked for, and the reason."""
+    if not files.regular:
+        return BUILT_IN, "the files are curvilinear; --grid NAME takes another"
+    edges = files.own_grid()
+    cells = 1
+    for values in edges.values():
+        cells *= len(values) - 1
+    if cells > MOST_CELLS:
+        return BUILT_IN, f"the files have {cells} cells; --grid native keeps them"
+    return NATIVE, f"the {cells} cells of the files; --grid NAME takes another"
+
+
+def _own_grid(files: ControlFiles) -> list[str]:
+    edges = files.own_grid()
+    lists = [f"grid.{name}=[{','.join(f'{edge:.10g}' for edge in edges[name])}]" for name in edges]
+    return [f"grid.name={NATIVE}", *lists]

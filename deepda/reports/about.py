@@ -1,0 +1,75 @@
+"""What was run, for the head of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from deepda.base.info import command_line, provenance, versions
+from deepda.runs.folder import flat_settings
+from deepda.settings.compose import load_config
+from deepda.settings.schema import Config, EmbeddedControl, FilesControl, IngestedObservations
+
+SHOWN = 8  # settings that differ from their default
+APART = ("command", "output", "device", "control.paths", "grid.", "data.", "reanalysis.run")
+
+
+def made_by() -> dict[str, str]:
+    """Command, date and version."""
+    return {
+        "command": command_line(),
+        "date": provenance(None, None)["date_created"],
+        "version": f"DeepDA {versions()['deepda']}",
+    }
+
+
+def what_was_run(config: Config, years: str) -> dict[str, str]:
+    """Model, grid, years, observing system, changed settings, command, date and version.
+
+    Args:
+        config: settings of the run.
+        years: which were analysed, in words.
+    """
+    shortest = load_config("osse", ["osse=smoke"]).training
+    smoke = config.training == replace(shortest, seed=config.training.seed)
+    kind = "smoke test: shows that everything runs, without skill" if smoke else "full"
+    changed = _changed(config)
+    more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+    return {
+        "kind of run": kind,
+        "learnt from": _model(config),
+        "grid": config.grid.name,
+        "windows": f"{config.per_year} a year",
+        "years": years,
+        "observations": _observations(config),
+        "settings changed": ", ".join(changed[:SHOWN]) + more or "none",
+        **made_by(),
+    }
+
+
+def _model(config: Config) -> str:
+    control = config.control
+    if isinstance(control, EmbeddedControl):
+        return f"built-in synthetic ocean, {control.years} years"
+    assert isinstance(control, FilesControl)
+    return f"model run, {', '.join(control.paths)}"
+
+
+def _observations(config: Config) -> str:
+    chosen = config.observations
+    if isinstance(chosen, IngestedObservations):
+        return f"real, {chosen.folder}"
+    return (
+        "synthetic, as the observing system grew" if chosen.kind == "synthetic" else "synthetic, random"
+    )
+
+
+def _changed(config: Config) -> list[str]:
+    """Settings that differ from the defaults of the same kinds, as "training.updates=80 (160)"."""
+    kinds = [f"generator={config.generator.kind}"]
+    usual: Mapping[str, object] = flat_settings(load_config(config.command, kinds))
+    return [
+        f"{key}={value} ({usual[key]})"
+        for key, value in flat_settings(config).items()
+        if key in usual and usual[key] != value and not key.startswith(APART)
+    ]

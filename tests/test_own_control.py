@@ -1,0 +1,165 @@
+"""A model's own output in one step: windows and grid follow from the files, whoever wrote them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from test_control import curvilinear_file, days, regular_file
+from test_regrid import turned_grid
+
+from deepda.cli import main
+from deepda.commands.own_control import control_settings
+from deepda.control.axes import ControlError
+from deepda.control.prepare import open_prepared, prepare_control
+from deepda.settings.compose import load_config
+
+LAYERS = np.array([0.0, 40, 120, 300, 700, 1100, 2000])  # m
+LENGTHS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])  # days, noleap
+COARSE = [
+    "grid.lat_edges={start: -90, stop: 90, step: 18}",
+    "grid.lon_edges={start: 0, stop: 360, step: 30}",
+    "grid.depth_edges=[0,60,300,700]",
+    "observations=random",
+    "training.updates=2",
+    "training.validate_every=2",
+    "generator.hidden=0",
+    "generator.patterns=8",
+    "training.error_samples=4",
+    "osse.validation_years=1",
+    "osse.test_years=2",
+]
+
+
+def months(first_year: int, years: int) -> dict[str, xr.Variable]:
+    """Time and bounds of whole years of noleap months."""
+    edges = 365.0 * (first_year - 1) + np.append(0.0, np.cumsum(np.tile(LENGTHS, years)))
+    units = {"units": "days since 0001-01-01", "calendar": "noleap", "bounds": "time_bnds"}
+    return {
+        "time": xr.Variable("time", (edges[1:] + edges[:-1]) / 2, units),
+        "time_bnds": xr.Variable(("time", "bnds"), np.stack([edges[:-1], edges[1:]], axis=1)),
+    }
+
+
+def tripolar_months(folder: Path, years: int) -> list[Path]:
+    """Monthly means of a curvilinear model with a season and slow anomalies, a file each ten years."""
+    rng, cells = np.random.default_rng(8), turned_grid(np.random.default_rng(3), 36, 60)
+    lat, month = np.deg2rad(cells.lat), np.arange(12 * years)
+    season = -4 * np.cos(2 * np.pi * month / 12)[:, None, None] * np.sin(lat)
+    slow = 0.2 * np.cumsum(rng.normal(size=(month.size, 1, 1)), axis=0) * np.cos(lat)
+    noise = 0.3 * rng.normal(size=(month.size, *cells.shape))
+    decay = np.exp(-LAYERS[:-1] / 300)[:, None, None]
+    values = 6 + 10 * np.cos(lat) ** 2 * decay + (season + slow + noise)[:, None] * decay
+    values = np.where(cells.lat > -65, values, np.nan).astype("f4")
+    return [
+        curvilinear_file(
+            folder / f"thetao_Omon_own_{first + 1:04d}.nc",
+            cells,
+            values[12 * first : 12 * (first + 10)],
+            LAYERS,
+            months(first + 1, 10),
+        )
+        for first in range(0, years, 10)
+    ]
+
+
+@pytest.mark.slow
+def test_twenty_years_of_tripolar_months_are_learnt_from_in_one_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tripolar_months(tmp_path, 20)
+    words = ["osse", "run", "--control", "thetao_Omon_*.nc", "--output", "mine", "training=smoke"]
+    assert main([*words, *COARSE]) == 0
+    log = Path("mine/log.txt").read_text()
+    assert "20 whole years 1-20" in log and "noleap" in log and "curvilinear" in log
+    assert "12 windows a year (months), grid embedded_4deg" in log
+    assert json.loads(Path("mine/scores.json").read_text())["rmse"]["analysis"]["all"] < 3
+    grid, thetao = open_prepared("mine/control.nc")
+    assert grid.shape == (3, 10, 12) and thetao.sizes["time"] == 240
+    assert main([*words, *COARSE]) == 0
+    assert "nothing to do" in Path("mine/log.txt").read_text()
+
+
+def chosen(paths: list[Path], grid: str | None = None) -> tuple[object, list[str]]:
+    """The settings that follow from files, composed, and what is said of them."""
+    overrides, notes = control_settings([str(path) for path in paths], grid)
+    return load_config("osse", overrides), notes
+
+
+def test_regular_files_keep_their_cells_and_pentads(tmp_path: Path) -> None:
+    path = regular_file(tmp_path / "a, b.nc", np.zeros(73), days(73, 5, "noleap"), flip=True)
+    config, notes = chosen([path])
+    assert (config.per_year, config.grid.name, config.control.paths) == (73, "native", [str(path)])
+    assert config.grid.lat_edges[:2] == [-90, -85] and len(config.grid.lon_edges) == 37
+    assert config.grid.depth_edges == [0, 10, 20, 35, 60, 100]
+    assert "grid native (the 6480 cells of the files" in notes[1]
+    made = prepare_control(
+        [path], {k: v for k, v in vars(config.grid).items() if k != "name"}, tmp_path / "c.nc"
+    )
+    assert open_prepared(made)[0].shape == (5, 36, 36)
+
+
+def test_a_prepared_file_passes_as_it_is(tmp_path: Path) -> None:
+    raw = regular_file(tmp_path / "raw.nc", np.zeros(12), months(1, 1))
+    edges = {"lat_edges": np.arange(-90, 91, 15.0), "lon_edges": np.arange(0, 361, 20.0)}
+    made = prepare_control(
+        [raw], edges | {"depth_edges": np.array([0, 20, 60.0])}, tmp_path / "p.nc", 12
+    )
+    config, _ = chosen([made])
+    assert config.per_year == 12 and config.grid.depth_edges == [0, 20, 60]
+    assert config.grid.lat_edges == edges["lat_edges"].tolist()
+
+
+def test_a_grid_that_is_asked_for_wins_over_the_cells_of_the_files(tmp_path: Path) -> None:
+    config, notes = chosen([regular_file(tmp_path / "a.nc", np.zeros(73), days(73, 5, "noleap"))], "gcm")
+    assert config.grid.name == "gcm" and "grid gcm (as asked for)" in notes[1]
+
+
+def test_many_regular_cells_are_not_taken_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepda.commands.own_control.MOST_CELLS", 1000)
+    path = regular_file(tmp_path / "a.nc", np.zeros(73), days(73, 5, "noleap"))
+    assert chosen([path])[0].grid.name == "embedded_4deg"
+    assert chosen([path], "native")[0].grid.name == "native"
+
+
+def test_layers_that_begin_below_a_kilometre_are_not_in_a_native_grid(tmp_path: Path) -> None:
+    path = regular_file(tmp_path / "a.nc", np.zeros(73), days(73, 5, "noleap"))
+    with xr.open_dataset(path, decode_times=False) as file:
+        deep = file.load()
+    for name in ("lev", "lev_bnds"):
+        deep[name] = deep[name] * 20
+        deep[name].attrs = file[name].attrs
+    deep.to_netcdf(tmp_path / "deep.nc")
+    assert chosen([tmp_path / "deep.nc"])[0].grid.depth_edges == [0, 200, 400, 700, 1200]
+
+
+def test_curvilinear_cells_cannot_be_kept(tmp_path: Path) -> None:
+    cells = turned_grid(np.random.default_rng(3), 36, 60)
+    path = curvilinear_file(
+        tmp_path / "a.nc", cells, np.ones((12, 6, 36, 60), "f4"), LAYERS, months(1, 1)
+    )
+    with pytest.raises(ControlError, match="curvilinear, expected a regular grid"):
+        chosen([path], "native")
+    assert chosen([path])[0].grid.name == "embedded_4deg"
+
+
+def test_steps_longer_than_a_month_are_refused(tmp_path: Path) -> None:
+    path = regular_file(tmp_path / "a.nc", np.zeros(8), days(8, 91.25, "noleap"))
+    with pytest.raises(ControlError, match="expected at most one"):
+        chosen([path])
+
+
+def test_too_few_years_are_refused_before_anything_is_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    regular_file(tmp_path / "a.nc", np.zeros(73), days(73, 5, "noleap"))
+    assert main(["osse", "run", "--control", "a.nc", "--output", "mine"]) == 2
+    assert "the control simulation has 1 years" in capsys.readouterr().err
+    assert not Path("mine").exists()
