@@ -33,11 +33,13 @@ The drivers stand on these: `osse` (ocean, observing, twin, known_answer, experi
 where the truth is known, `reanalysis` cycles through the years with real observations or a twin of
 history. They import this package, never each other; only `deepda.cli` and `deepda.commands` import
 them, when a command is called. The public names below are loaded when first used, so that
-`import deepda` costs nothing.
+`import deepda` costs nothing. It asks for threads that sleep while they wait, unless the environment
+says how they are to wait; torch reads that when it is imported.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,9 @@ if TYPE_CHECKING:
     from deepda.runs.run import Run, load_run
     from deepda.settings.compose import load_config, saved_config
     from deepda.settings.schema import Config
+
+# Idle threads that spin starve each other on a shared machine: a cycle took 38 times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _HOME = {
     "Analyser": "deepda.assimilation.cycle",

@@ -5,7 +5,6 @@ With `deepda.commands.osse` the only module that knows the drivers; it imports o
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -35,8 +34,6 @@ simulation alone. First `deepda osse run`, then `deepda reanalysis`."""
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code is 0, 1 (bug, or files left out), 2 (refused) or 130."""
     words = sys.argv[1:] if words is None else words
-    # Idle threads that spin starve each other on a shared machine, by a factor of ten and more.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return exit_code(lambda: _run(words))
 
 
@@ -63,12 +60,22 @@ def _declare_reanalysis(parser: ArgumentParser) -> None:
     parser.add_argument("--run", metavar="DIR", help="folder of the trained run (runs/osse)")
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
     parser.add_argument("--members", type=int, metavar="N", help="members beside the analysis (0)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, see below (1)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster, such as tcp://a:8786")
 
 
 def _reanalysis(arguments: Namespace) -> None:
+    from deepda.base.errors import UsageError
     from deepda.commands.period import continued, period_settings
     from deepda.settings.compose import load_config
 
+    several = arguments.workers > 1 or arguments.scheduler is not None
+    if arguments.workers < 1:
+        raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
+    if several and arguments.product is None:  # --continue keeps the blocks of its product
+        from reanalysis.blocks import BLOCK_YEARS
+
+        arguments.overrides = [f"reanalysis.block_years={BLOCK_YEARS}", *arguments.overrides]
     arguments.overrides = [*period_settings(arguments.start, arguments.end), *arguments.overrides]
     overrides = flag_settings(
         arguments, run="reanalysis.run", output="output", members="reanalysis.members"
@@ -82,7 +89,14 @@ def _reanalysis(arguments: Namespace) -> None:
         import reanalysis.run
         from osse.twin.optimal_interpolation import tuned_interpolation_of
 
-        reanalysis.run.run(config, output, _ocean_of(config), tuned_interpolation_of)
+        reanalysis.run.run(
+            config,
+            output,
+            _ocean_of(config),
+            tuned_interpolation_of,
+            arguments.workers,
+            arguments.scheduler,
+        )
 
 
 def _ocean_of(config: Config) -> OpenOcean:
@@ -107,6 +121,10 @@ REANALYSIS = Command(
 Writes one file a year: thetao_YYYY.nc, or twin_thetao_YYYY.nc where the
 observations are synthetic, as they are unless you bring your own. An
 interrupted reanalysis is resumed by the same command.
+
+--workers and --scheduler analyse blocks of five years side by side, each begun
+a year early: another product than a single cycle. How many workers share them
+changes nothing.
 
 examples:
   deepda reanalysis --start 1981 --end 2020

@@ -33,7 +33,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, UncheckedWindow, WindowOfRows
 from deepda.feedback.error_sizes import DepartureSums, ErrorSizes
-from deepda.geometry.windows import Windows, windows
+from deepda.geometry.windows import Windows, season_of, windows
 from reanalysis.restart import ReanalysisError
 
 NAME = "error_sizes.json"
@@ -179,7 +179,8 @@ class _Departures:
         rows = result.step.observations
         assert isinstance(rows, CheckedObservations)
         if result.place >= self.skipped:
-            fields = Fields.of(self.space, int(rows.season), result.step.background, result.estimate)
+            season = season_of(rows.start, self.space.climatology.per_year)
+            fields = Fields.of(self.space, season, result.step.background, result.estimate)
             self.sums.add(feedback(rows.table, self.space.grid, fields))
 
 

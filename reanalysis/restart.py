@@ -2,6 +2,7 @@
 
 reanalysis.json              settings, weights and observations: whose the folder is
 restart_YYYY.safetensors     estimate at the end of a year; the last two are kept
+blocks/1986/restart_...      the same of the block that begins in 1986, where there are blocks
 """
 
 from __future__ import annotations
@@ -107,13 +108,20 @@ def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str
 
 
 def last_finished(
-    folder: Path, years: range, identity: str, synthetic: bool
+    folder: Path, restarts: Path, years: range, identity: str, synthetic: bool
 ) -> tuple[int, StateEstimate] | None:
     """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
+    Args:
+        folder: of the files.
+        restarts: folder of the restart files.
+        years: that are asked for.
+        identity: of the reanalysis.
+        synthetic: whether the observations are.
+
     Only if the files of all years up to it are there. None: begin at the beginning.
     """
-    for path in _restarts(folder):
+    for path in _restarts(restarts):
         found = _read(path, identity)
         if found is None or found[0] not in years:
             continue

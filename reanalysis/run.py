@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import resource
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from deepda.assimilation.cycle import Analyser
-from deepda.assimilation.members import Members
-from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean, require_years
-from deepda.base.files import checksum
+from deepda.assimilation.observed_ocean import OpenOcean, require_years
 from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
-from deepda.geometry.windows import MONTHS, windows_of_months
-from deepda.networks.build import device_of
-from deepda.networks.trainable import TrainableAnalyser
-from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
+from deepda.geometry.windows import MONTHS
+from deepda.networks.device import choose_device, described
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
 from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
 from deepda.reports.report import Section
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
-from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import CONFIG_FILE, saved_config
-from deepda.settings.schema import ESTIMATED, Config, IngestedObservations
+from deepda.settings.schema import Config, IngestedObservations
+from reanalysis.blocks import BLOCK_YEARS, analyse_blocks, blocks_of
 from reanalysis.climate_report import write_climate
-from reanalysis.error_sizes import NAME as ERROR_SIZES
-from reanalysis.error_sizes import estimated_sizes, with_sizes
 from reanalysis.judge import read_record, truth_is_known
 from reanalysis.members import member_statistics
+from reanalysis.opening import lag_of, members_of, open_reanalysis, reanalysis_of
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
@@ -46,13 +42,7 @@ from reanalysis.restart import (
 from reanalysis.scores import BASELINE, scores_against_references, scores_against_truth
 from reanalysis.years import Reanalysis
 
-DAYS_OF_YEAR = 365  # five days a pentad
 SYNTHETIC = "synthetic: the observations are drawn from a simulated ocean, this is not the real ocean"
-SYNTHETIC_ATTRIBUTES = {
-    "title": "Twin experiment of DeepDA: analysis of a synthetic ocean, not of the real one",
-    **ATTRIBUTES_OF_SYNTHETIC,
-}
-REAL_ATTRIBUTES = {"title": "DeepDA reanalysis of ocean potential temperature"}
 
 
 class OpenBaseline(Protocol):
@@ -64,7 +54,12 @@ class OpenBaseline(Protocol):
 
 
 def run(
-    config: Config, output: Path, open_ocean: OpenOcean, open_baseline: OpenBaseline | None = None
+    config: Config,
+    output: Path,
+    open_ocean: OpenOcean,
+    open_baseline: OpenBaseline | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
 
@@ -77,56 +72,52 @@ def run(
         open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
         open_baseline: gives a method to be judged at withheld observations too; asked only where there
             are some.
+        workers: processes that share the blocks of years out, where `reanalysis.block_years` is not 0.
+        scheduler: address of a dask cluster that does it instead.
 
     Raises:
         DeepDAError: a run, a folder or years that cannot be used; an analysis that ran away.
     """
     clock, chosen = Clock(), config.reanalysis
-    trained, years = FinishedRun(Path(chosen.run)), range(chosen.start, chosen.end + 1)
+    _require_blocks(chosen.block_years, workers, scheduler)
+    device = choose_device(config.device)
+    trained = FinishedRun(Path(chosen.run), config.device)
+    years = range(chosen.start, chosen.end + 1)
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained))
         if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
-        analyser, space = trained.analyser, trained.space
-        lag = lag_of(config, analyser)
+        lag_of(config, trained.analyser)  # refuses before minutes of reading
         with clock.stage("history"):
-            ocean = open_ocean(config, space, output, folder.progress)
+            ocean = open_ocean(config, trained.space, output, folder.progress)
         require_years(years, ocean.years)
         identity = require_own(folder, identity | {"observations": dict(ocean.about)})
         identity.setdefault(PROVENANCE, provenance(config.institution, config.licence))
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
-        members = members_of(config, trained)
-        about = {} if members is None else {"members": members.about()}
+        members_of(config, trained)  # refuses before anything is written
         keep_identity(folder, identity)
         folder.keep_settings(config)
-        if members is not None:
-            folder.progress.note(members.summary(len(years)))
-        analyser, space = analyser.to(device_of(config)), replace(space, climatology=ocean.climatology)
-        if chosen.error_sizes == ESTIMATED:
-            with clock.stage("error sizes"):
-                sizes = estimated_sizes(output, analyser, space, ocean, years, folder.progress)
-            space, ocean = with_sizes(space, ocean, sizes)
-            identity = require_own(folder, identity | {"sizes": checksum(output / ERROR_SIZES)})
-            keep_identity(folder, identity)
-        reanalysis = Reanalysis(
-            analyser,
-            space,
-            ocean,
-            members,
-            output,
-            attributes_of(identity, lag, ocean) | about,
-            digest(identity),
-            lag,
-            part_of(config),
-        )
+        folder.progress.note(described(config.device, device))
+        with clock.stage("open"):
+            reanalysis, identity = reanalysis_of(
+                identity, config, output, trained, ocean, folder.progress
+            )
+        keep_identity(folder, require_own(folder, identity))
+        if reanalysis.members is not None:
+            folder.progress.note(reanalysis.members.summary(len(years)))
         if ocean.synthetic:
             folder.progress.note(SYNTHETIC)
-        mean, made = space.climatology.mean, reanalysis.attributes
-        write_climatology(output / CLIMATOLOGY, space.grid, mean, made)
+        space, made = reanalysis.space, reanalysis.attributes
+        write_climatology(output / CLIMATOLOGY, space.grid, space.climatology.mean, made)
         with clock.stage("cycle"):
-            reanalysis.run(years, folder.progress)
+            if chosen.block_years:
+                again = partial(open_reanalysis, identity, config, output, open_ocean)
+                blocks = blocks_of(years, chosen.block_years)
+                analyse_blocks(again, blocks, workers, scheduler, folder.progress)
+            else:
+                reanalysis.run(years, folder.progress)
         first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
         folder.progress.note(f"{first} to {last.name} written")
         if ocean.synthetic:
@@ -137,6 +128,20 @@ def run(
                 baseline = open_baseline(Path(chosen.run), config, cache, folder.progress)
                 _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
         return _judged(reanalysis, years, config, clock, folder)
+
+
+def _require_blocks(length: int, workers: int, scheduler: str | None) -> None:
+    """Refuse several processes for a single cycle.
+
+    Raises:
+        ReanalysisError: there are no blocks of years to share out.
+    """
+    if length == 0 and (workers > 1 or scheduler is not None):
+        who = f"{workers} workers" if scheduler is None else f"the scheduler {scheduler}"
+        raise ReanalysisError(
+            f"{who} found for a reanalysis in one cycle (reanalysis.block_years=0), expected blocks of "
+            f"years; write reanalysis.block_years={BLOCK_YEARS} and another --output"
+        )
 
 
 def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
@@ -187,76 +192,12 @@ def _cycle_baseline(
         analyser=baseline,
         members=None,
         folder=folder.path,
+        restarts=folder.path,
         attributes=dict(reanalysis.attributes) | title,
         identity=digest(mine),
         lag=None,
     )
     other.run(years, progress)
-
-
-def members_of(config: Config, trained: FinishedRun) -> Members | None:
-    """The members of the settings, from the control simulation of the trained run; None for none.
-
-    Raises:
-        MembersError, ControlError: that simulation is not there, or does not serve.
-    """
-    chosen = config.reanalysis
-    if not chosen.members:
-        return None
-    return Members(
-        open_shadow_truth(trained.folder, trained.space, chosen.members, chosen.start), config.seed
-    )
-
-
-def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
-    """Windows after a year that its smoothed analyses learn from; None is no smoother.
-
-    Raises:
-        ReanalysisError: a smoother is asked of a network that cannot be smoothed.
-    """
-    if not config.reanalysis.smoother:
-        return None
-    if analyser.covariance_form() is None:
-        raise ReanalysisError(
-            f"reanalysis.smoother=true given with a generator of the kind {config.generator.kind}, "
-            "expected one with a covariance; take a run of generator=innovation, or "
-            "reanalysis.smoother=false"
-        )
-    return round(config.reanalysis.lag * config.per_year / DAYS_OF_YEAR)
-
-
-def part_of(config: Config) -> int | None:
-    """Windows of the last year, None if it is whole."""
-    chosen = config.reanalysis
-    if chosen.months == MONTHS:
-        return None
-    return windows_of_months(chosen.end, chosen.months, config.per_year)
-
-
-def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:
-    """Global attributes of every file, the same after an interruption.
-
-    Args:
-        identity: settings, weights, observations and provenance.
-        lag: windows after a year that its analyses learn from; None is no smoother.
-        ocean: whose observations they are.
-    """
-    apart = ("weights", "observations", PROVENANCE)
-    edition = {"edition": ocean.edition} if ocean.edition else {}
-    return {
-        **(SYNTHETIC_ATTRIBUTES if ocean.synthetic else REAL_ATTRIBUTES),
-        **identity[PROVENANCE],
-        "source": f"DeepDA {versions()['deepda']}, trained on a control simulation, cycled with "
-        f"{'synthetic' if ocean.synthetic else 'real'} observations",
-        "id": digest(identity)[:16],
-        "config": {key: value for key, value in identity.items() if key not in apart},
-        "weights_sha256": identity["weights"],
-        "observations": identity["observations"] | edition,
-        "versions": versions(),
-        "smoother": "none: each analysis learns from its own window and earlier ones"
-        if lag is None
-        else f"each analysis learns from all windows of its year and {lag} after it, where observed",
-    }
 
 
 def _judged(

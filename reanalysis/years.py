@@ -36,7 +36,7 @@ from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
 from deepda.feedback import FeedbackWriter, Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
-from deepda.geometry.windows import Windows, windows
+from deepda.geometry.windows import Windows, season_of, windows
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
 from reanalysis.passes import Filter, Pass, Smoother, checked_windows
@@ -59,6 +59,7 @@ class Reanalysis:
         ocean: whose observations are analysed.
         members: analysed by their shadow twins in the same batch; None for none.
         folder: of the files.
+        restarts: folder of the restart files.
         attributes: of each file.
         identity: of the reanalysis, kept in restart files.
         lag: windows after its year that an analysis learns from too; None is no smoother.
@@ -70,19 +71,25 @@ class Reanalysis:
     ocean: ObservedOcean
     members: Members | None
     folder: Path
+    restarts: Path
     attributes: Mapping[str, Any]
     identity: str
     lag: int | None
     part: int | None
 
-    def run(self, years: range, progress: Progress) -> None:
+    def run(self, years: range, progress: Progress, early: bool = False) -> None:
         """Make the files of all years that are not yet there.
+
+        Args:
+            years: consecutive ones.
+            progress: shows the windows.
+            early: begin with the year before them, which is not written.
 
         Raises:
             DivergenceError: an analysis left physical limits.
             OutputError: a file cannot be written.
         """
-        first, estimate = self._start(years, progress)
+        first, estimate = self._start(years, progress, early)
         if first > years[-1]:
             return
         spans = [self._span(year, years) for year in range(first, years[-1] + 1)]
@@ -101,17 +108,29 @@ class Reanalysis:
                 # As read from a restart: convolutions may round by the layout of their input.
                 estimate = _placed(end, device)
                 if len(span) == span.per_year:
-                    save_restart(self.folder, int(span.year[0]), estimate, self.identity)
+                    save_restart(self.restarts, int(span.year[0]), estimate, self.identity)
             next(stream, None)  # there is none: the progress ends
 
-    def _start(self, years: range, progress: Progress) -> tuple[int, StateEstimate]:
+    def _start(self, years: range, progress: Progress, early: bool) -> tuple[int, StateEstimate]:
         """The first year to be made, and the estimate at the end of the one before."""
         estimate = self.analyser.first_guess(batch_of(self.members))
-        finished = last_finished(self.folder, years, self.identity, self.ocean.synthetic)
+        kept = self.folder, self.restarts
+        finished = last_finished(*kept, years, self.identity, self.ocean.synthetic)
         if finished is None:
-            return years[0], estimate
+            return years[0], self._led_in(estimate, years[0] - 1, progress) if early else estimate
         progress.note(f"{years[0]}-{finished[0]} are finished; going on after them")
         return finished[0] + 1, _placed(finished[1], estimate.mean.device)
+
+    def _led_in(self, estimate: StateEstimate, year: int, progress: Progress) -> StateEstimate:
+        """The estimate at the end of a year that nothing is written of."""
+        span = windows(year, year, self.space.climatology.per_year)
+        device, title = estimate.mean.device, f"Leading in through {year}"
+        limit = self.space.limit.to(device) if self.ocean.fallible else LIMIT
+        with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
+            made = ahead(pool, lambda window: self._window(*window), span)
+            stream = progress.track((window.to(device) for window in made), title, len(span))
+            results = Filter(self.analyser, stream).results(estimate, len(span))
+            return _placed(run_cycle(results, Nothing(), Nothing(), limit), device)
 
     def _span(self, year: int, years: range) -> Windows:
         """The windows of a year that are analysed."""
@@ -167,7 +186,7 @@ class RowWriter:
         """Write one window, whose observations are `CheckedObservations`."""
         rows, space = result.step.observations, self._space
         assert isinstance(rows, CheckedObservations)
-        season = int(rows.season)
+        season = season_of(rows.start, space.climatology.per_year)
         fields = Fields.of(space, season, result.step.background, result.estimate)
         normal = {"climatology": space.climatology.mean[season]}
         self._parts.write(feedback(rows.table, space.grid, fields, normal), rows.start, rows.end)

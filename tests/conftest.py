@@ -20,7 +20,6 @@ from deepda.networks.trainable import CycleErrors
 settings.register_profile("repeatable", derandomize=True)  # the same cases each time
 settings.load_profile("repeatable")
 os.environ.setdefault("SOURCE_DATE_EPOCH", "1760000000")  # files tell no other time when made again
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read by torch: idle threads must not spin
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -286,12 +286,12 @@ def test_a_missing_year_is_noticed(tmp_path: Path) -> None:
     for year in (1998, 1999):
         (tmp_path / f"twin_thetao_{year}.nc").touch()
         save_restart(tmp_path, year, estimate, "mine")
-    found = last_finished(tmp_path, YEARS, "mine", synthetic=True)
+    found = last_finished(tmp_path, tmp_path, YEARS, "mine", synthetic=True)
     assert found is not None and found[0] == 1999
     torch.testing.assert_close(found[1].spread, estimate.spread, rtol=0, atol=0)
-    assert last_finished(tmp_path, YEARS, "another", synthetic=True) is None
+    assert last_finished(tmp_path, tmp_path, YEARS, "another", synthetic=True) is None
     (tmp_path / "twin_thetao_1998.nc").unlink()
-    assert last_finished(tmp_path, YEARS, "mine", synthetic=True) is None
+    assert last_finished(tmp_path, tmp_path, YEARS, "mine", synthetic=True) is None
 
 
 @pytest.mark.parametrize(

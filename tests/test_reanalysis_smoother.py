@@ -15,9 +15,9 @@ from test_reanalysis import MONTHS, ToyOcean, checksums, reanalyse, toy_space, t
 from deepda.assimilation.cycle import Observations
 from deepda.settings.compose import load_config
 from deepda.settings.schema import ConfigError
+from reanalysis.opening import lag_of
 from reanalysis.passes import WindowBuffer
 from reanalysis.restart import ReanalysisError
-from reanalysis.run import lag_of
 
 __all__ = ["trained"]  # a fixture
 SMOOTHER = ("reanalysis.smoother=true", "reanalysis.lag=61")

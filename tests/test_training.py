@@ -25,10 +25,12 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.networks.transition import Transition
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.settings.compose import load_config
+from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import Streams, Stretch, TrainingData
 from deepda.training.trainer import STATE, Recipe, Trainer
 
 SHAPE = (3, 8, 12)
+CPU = torch.device("cpu")
 
 
 class HalfSeen:
@@ -55,7 +57,13 @@ def training_data() -> TrainingData:
 
 
 def trainer(
-    folder: Path, updates: int = 8, adversarial: float = 0.0, kind: str = "innovation", **changes: float
+    folder: Path,
+    updates: int = 8,
+    adversarial: float = 0.0,
+    kind: str = "innovation",
+    device: torch.device = CPU,
+    ranks: Ranks = ALONE,
+    **changes: float,
 ) -> Trainer:
     torch.manual_seed(0)
     data = training_data()
@@ -69,9 +77,10 @@ def trainer(
         "unet3plus": lambda: UNet3PlusAnalyser(statics, filters=2, depth=2, dropout=0.3),
         "ham2024": lambda: Ham2024Analyser(ocean, torch.ones(SHAPE)),
     }
-    made = networks[kind]()
+    made = networks[kind]().to(device)
     published = kind == "ham2024"
     judge = Ham2024Discriminator(ocean) if published else PatchDiscriminator(ocean, features=4)
+    judge = judge.to(device)
     settings = {
         "updates": updates,
         "stretches": 2,
@@ -85,7 +94,13 @@ def trainer(
     scores = iter(np.linspace(1.0, 0.5, 100))
     recipe = Recipe(**(settings | changes))  # type: ignore[arg-type]
     return Trainer(
-        made, judge if adversarial else None, data, recipe, lambda: float(next(scores)), folder
+        made,
+        judge if adversarial else None,
+        data,
+        recipe,
+        lambda: float(next(scores)),
+        folder,
+        ranks=ranks,
     )
 
 
@@ -247,7 +262,7 @@ def test_a_stretch_rewound_goes_on_as_before() -> None:
 
 
 def test_streams_differ_and_do_not_restart_together() -> None:
-    streams = Streams(training_data(), seed=2, number=6, device=torch.device("cpu"))
+    streams = Streams(training_data(), 2, range(6), CPU, ALONE)
     starts = np.array([streams.next().fresh.numpy() for _ in range(400)])
     assert starts[0].all()
     assert (starts[1:].sum(axis=1) < 4).all()

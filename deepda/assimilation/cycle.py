@@ -40,6 +40,10 @@ class StateEstimate:
     spread: Tensor
     memory: Tensor
 
+    def to(self, device: torch.device) -> StateEstimate:
+        """The same on a device."""
+        return StateEstimate(*(field.to(device) for field in (self.mean, self.spread, self.memory)))
+
     def detach(self) -> StateEstimate:
         """The same estimate, cut from the graph that made it."""
         return StateEstimate(self.mean.detach(), self.spread.detach(), self.memory.detach())
@@ -140,6 +144,15 @@ class Result(NamedTuple):
     step: Step
     estimate: StateEstimate
 
+    def on_host(self) -> Result:
+        """The same with means and spreads in the memory of the host; memories stay where they are."""
+        background, estimate = self.step.background, self.estimate
+        fields = on_host(background.mean, background.spread, estimate.mean, estimate.spread)
+        known = StateEstimate(fields[0], fields[1], background.memory)
+        shown = StateEstimate(fields[2], fields[3], estimate.memory)
+        analysis = shown if estimate is self.step.analysis else self.step.analysis
+        return Result(self.place, Step(known, analysis, self.step.observations), shown)
+
 
 class Writer(Protocol):
     """Where results go."""
@@ -215,7 +228,7 @@ def run_cycle(
 
     Args:
         results: of `filtered` or of a smoother, in any order, at least one.
-        writer, scorer: `Nothing` for none.
+        writer, scorer: `Nothing` for none. They are given means and spreads on the host.
         limit: see `require_physical`.
 
     Raises:
@@ -224,8 +237,9 @@ def run_cycle(
     last: Result | None = None
     for result in results:
         _require_physical(result, limit)
-        writer.write(result)
-        scorer.add(result)
+        shown = result.on_host()
+        writer.write(shown)
+        scorer.add(shown)
         if last is None or result.place > last.place:
             last = result
     assert last is not None
@@ -235,9 +249,9 @@ def run_cycle(
 def _require_physical(result: Result, limit: float | Tensor) -> None:
     """Refuse a result that ran away, and say which observations to look at."""
     background, analysis, observations = result.step
+    smoothed = result.estimate is not analysis
     try:
-        require_physical(analysis, limit)
-        require_physical(result.estimate, limit)
+        require_physical(analysis, *([result.estimate] if smoothed else []), limit=limit)
     except DivergenceError as error:
         raise DivergenceError(f"{error}{observations.suspects(background)}") from error
 
@@ -246,22 +260,33 @@ class DivergenceError(DeepDAError, RuntimeError):
     """An analysis left physical limits; nothing is clipped silently."""
 
 
-def require_physical(estimate: StateEstimate, limit: float | Tensor = LIMIT) -> None:
-    """Refuse an analysis that ran away.
+def require_physical(*estimates: StateEstimate, limit: float | Tensor = LIMIT) -> None:
+    """Refuse an analysis that ran away; waits for its device once.
 
     Args:
-        estimate: to be looked at.
+        estimates: to be looked at.
         limit: climatological standard deviations, one for all or (L, Y, X).
 
     Raises:
         DivergenceError: a value is not finite or beyond the limit.
     """
-    size = estimate.mean.detach().abs()
-    worst = int((size / limit).nan_to_num(torch.inf).argmax())
+    size = torch.stack([estimate.mean.detach() for estimate in estimates]).abs()
+    share = (size / limit).nan_to_num(torch.inf).flatten()
+    if bool((share <= 1).all()):
+        return
+    worst = int(share.argmax())
     largest = float(size.flatten()[worst])
     allowed = float(torch.as_tensor(limit, device=size.device).expand_as(size).flatten()[worst])
-    if not largest <= allowed:
-        raise DivergenceError(
-            f"the analysis reached {largest:.3g} standard deviations, expected at most {allowed:g}; "
-            "train longer, or look for observations of a wrong unit in this window"
-        )
+    raise DivergenceError(
+        f"the analysis reached {largest:.3g} standard deviations, expected at most {allowed:g}; "
+        "train longer, or look for observations of a wrong unit in this window"
+    )
+
+
+def on_host(*fields: Tensor) -> tuple[Tensor, ...]:
+    """The fields in the memory of the host: all of them by one transfer from their device."""
+    if all(field.device.type == "cpu" for field in fields):
+        return fields
+    together = torch.cat([field.flatten() for field in fields]).cpu()
+    parts = together.split([field.numel() for field in fields])
+    return tuple(part.view(field.shape) for part, field in zip(parts, fields, strict=True))

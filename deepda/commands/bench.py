@@ -24,6 +24,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
 from deepda.networks.build import ControlStatistics, build_generator, number_of_patterns
+from deepda.networks.device import AUTO, choose_device
 from deepda.networks.transition import CONTRACTION, NEIGHBOURS, Transition
 from deepda.settings.compose import load_config
 
@@ -34,7 +35,7 @@ LAND = 0.3  # of the cells, at random: convolutions cost the same whatever the c
 
 def run(output: Path) -> dict[str, Any]:
     """Measure, print and write `bench.json`."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device(AUTO)
     results: dict[str, Any] = {"device": str(device), "threads": torch.get_num_threads()}
     for name in GRIDS:
         results[name] = measure(name, device)

@@ -21,6 +21,7 @@ from typing import NoReturn
 from deepda.base.errors import DeepDAError, UsageError
 from deepda.base.text import printable
 from deepda.settings.presets import config_groups
+from deepda.settings.requirements import DEVICES
 
 REFUSED, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the last two: 128 + SIGINT, SIGPIPE
 
@@ -128,6 +129,13 @@ def _nearest_command(named: Sequence[str], choices: Sequence[str]) -> str | None
     by_last = {name.rpartition(" ")[2]: name for name in choices}
     found = [by_last[near] for word in reversed(named) for near in get_close_matches(word, by_last, 1)]
     return found[0] if found else None
+
+
+def declare_device(parser: argparse.ArgumentParser) -> None:
+    """The flag of a command that takes no settings but opens a trained run."""
+    parser.add_argument(
+        "--device", choices=DEVICES, default=DEVICES[0], help="where it analyses (%(default)s)"
+    )
 
 
 def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepda.base.errors import UsageError
 from deepda.base.files import output_folder
-from deepda.commands.console import Command
+from deepda.commands.console import Command, declare_device
 
 NAMES = ("nino34", "point", "heat")
 
@@ -25,6 +25,7 @@ def _declare(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", default="runs/explain", help="folder of the page (%(default)s)"
     )
+    declare_device(parser)
 
 
 def _explain(arguments: Namespace) -> None:
@@ -41,6 +42,7 @@ def _explain(arguments: Namespace) -> None:
             window=arguments.window,
             place=place,
             number=arguments.windows,
+            device=arguments.device,
         )
     print(page)
 

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from deepda.base.files import output_folder
-from deepda.commands.console import Command, flag_settings, split_settings
+from deepda.commands.console import Command, declare_device, flag_settings, split_settings
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
 
@@ -190,13 +190,16 @@ def _declare_experiment(parser: ArgumentParser, output: str) -> None:
 def _declare_deny(parser: ArgumentParser) -> None:
     _declare_experiment(parser, "runs/denial")
     parser.add_argument("--without", metavar="A,B,...", help="what to leave out, see below")
+    declare_device(parser)
 
 
 def _deny(arguments: Namespace) -> None:
     with output_folder(Path(arguments.output)) as output:
         import osse.experiments.data_denial
 
-        osse.experiments.data_denial.run(Path(arguments.run), output, arguments.without)
+        osse.experiments.data_denial.run(
+            Path(arguments.run), output, arguments.without, arguments.device
+        )
 
 
 DENY = Command(
@@ -229,13 +232,14 @@ def _declare_blind_zone(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--below", type=float, metavar="DEPTH", help="m: keep profiles down to here (no profiles at all)"
     )
+    declare_device(parser)
 
 
 def _blind_zone(arguments: Namespace) -> None:
     with output_folder(Path(arguments.output)) as output:
         import osse.experiments.blind_zone
 
-        osse.experiments.blind_zone.run(Path(arguments.run), output, arguments.below)
+        osse.experiments.blind_zone.run(Path(arguments.run), output, arguments.below, arguments.device)
 
 
 BLIND_ZONE = Command(

@@ -28,7 +28,7 @@ import torch
 from captum.attr import IntegratedGradients, Saliency
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.cycle import Observations, StateEstimate, on_host
 from deepda.explain.cases import Case
 from deepda.explain.targets import Target
 from deepda.networks.trainable import CovarianceForm, InnovationForm
@@ -40,6 +40,10 @@ class Saliencies:
 
     observations: Tensor
     background: Tensor
+
+    def on_host(self) -> Saliencies:
+        """The same in the memory of the host."""
+        return Saliencies(*on_host(self.observations, self.background))
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,18 @@ from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.assimilation.superobs import USED, SuperObs, superobs
 from deepda.base.progress import Progress
 from deepda.explain.targets import ExplainError
+from deepda.networks.device import AUTO
 from deepda.networks.trainable import InnovationForm
 from deepda.runs.finished import ANALYSIS, ROWS, TRUTH, FinishedRun
 
 
 class Finished(FinishedRun):
     """A finished run whose generator can be explained."""
+
+    @property
+    def scale(self) -> Tensor:
+        """(L, Y, X) K of one standard deviation, on the device of the analyser."""
+        return torch.from_numpy(self.space.scale).to(self.analyser.ocean)
 
     @property
     def analyser(self) -> InnovationForm:
@@ -109,19 +115,19 @@ class Case:
 
     @property
     def seen(self) -> Tensor:
-        """(L, Y, X) True where there is an observation."""
-        return self.observations.seen[0]
+        """(L, Y, X) True where there is an observation; on the host."""
+        return self.observations.seen[0].cpu()
 
 
-def open_finished(folder: str | Path) -> Finished:
-    """Read a run's folder.
+def open_finished(folder: str | Path, device: str = AUTO) -> Finished:
+    """Read a run's folder; its analyser lies on a device: auto, cpu or cuda.
 
     Raises:
         ConfigError, CheckpointError: no run is there.
         CheckpointError: it is not finished.
         ExplainError: its generator is the published one.
     """
-    finished = Finished(Path(folder))
+    finished = Finished(Path(folder), device)
     finished.analyser  # noqa: B018  refuses before minutes of reading
     finished.require(ROWS, TRUTH, ANALYSIS)
     return finished
@@ -133,7 +139,8 @@ def cycle_to(
     """The cases of the wanted windows, by a cycle from the first window of the run on."""
     steps, analyser = range(max(wanted) + 1), finished.analyser
     counted = progress.track(steps, "Cycling to the windows", len(steps)) if progress else steps
-    windows = (finished.space.observations(*finished.superobs(step)) for step in counted)
+    device = analyser.ocean.device
+    windows = (finished.space.observations(*finished.superobs(step), device) for step in counted)
     kept: dict[int, Case] = {}
     with torch.no_grad():  # not inference_mode: gradients pass through these tensors later
         for number, step in enumerate(cycle(analyser, analyser.first_guess(1), windows)):

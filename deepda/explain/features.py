@@ -48,7 +48,7 @@ def feature_maps(response: Response) -> list[Level]:
     finally:
         for hook in hooks:
             hook.remove()
-    ocean = response.analyser.ocean.amax(0).numpy() > 0
+    ocean = response.analyser.ocean.amax(0).cpu().numpy() > 0
     return [_level(number, output[0], ocean) for number, output in enumerate(outputs)]
 
 
@@ -56,7 +56,7 @@ def _level(number: int, output: Tensor, ocean: NDArray[np.bool_]) -> Level:
     """Coarse cells are repeated, so that all levels can be drawn on one grid."""
     cells = -(-ocean.shape[1] // output.shape[-1])
     fine = output.float().repeat_interleave(cells, 1).repeat_interleave(cells, 2)
-    maps = fine[:, : ocean.shape[0], : ocean.shape[1]].numpy()
+    maps = fine[:, : ocean.shape[0], : ocean.shape[1]].cpu().numpy()
     spread = maps[:, ocean].var(axis=1)
     most = np.argsort(-spread, kind="stable")[:CHANNELS]
     return Level(
@@ -83,7 +83,7 @@ def known_fields(finished: Finished, case: Case) -> dict[str, NDArray[np.float32
         "latitude": lat,
         "distance from the equator": lat.abs(),
     }
-    return {name: field.numpy() for name, field in fields.items()}
+    return {name: field.cpu().numpy() for name, field in fields.items()}
 
 
 def resemblance(

@@ -101,7 +101,7 @@ def losses(finished: Finished, cases: Sequence[Case], progress: Progress | None 
         truth = _standardised_truth(finished, case)
         for at, groups in enumerate(every):
             analyser = finished.analyser if "statics" in groups else plain
-            mean = analysed(finished, analyser, case, groups)
+            mean = analysed(finished, analyser, case, groups).cpu()
             rmse[number, at] = _rmse(finished, mean - truth)
     return Losses([finished.stamp(case.step) for case in cases], every, rmse)
 
@@ -143,7 +143,7 @@ def _observations(finished: Finished, case: Case, groups: Combination) -> Observ
         surface = case.table["platform_type"].isin(SURFACE).to_numpy()
         table = case.table[surface if "surface" in groups else ~surface]
         found = superobs(table, space.grid, case.season, space.climatology)
-        observations = space.observations(found, case.season)
+        observations = space.observations(found, case.season, observations.value.device)
     if "errors" not in groups:
         observations = replace(observations, precision=_mean_error(finished, observations.precision))
     if "season" not in groups:
@@ -153,7 +153,7 @@ def _observations(finished: Finished, case: Case, groups: Combination) -> Observ
 
 def _mean_error(finished: Finished, precision: Tensor) -> Tensor:
     """Precision with the mean standard deviation (K) of each layer's observations in all its cells."""
-    scale, seen = torch.from_numpy(finished.space.scale), precision > 0
+    scale, seen = finished.scale, precision > 0
     error = torch.where(seen, scale / precision.clamp(min=1e-12).sqrt(), 0.0)
     number = seen.sum((2, 3), keepdim=True).clamp(min=1)
     mean = error.sum((2, 3), keepdim=True) / number

@@ -23,6 +23,7 @@ from deepda.explain.section_sanity import sanity_of, sanity_section
 from deepda.explain.section_targets import account_table, target_section
 from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target
+from deepda.networks.device import AUTO, choose_device, described
 from deepda.reports.about import what_was_run
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.runs.folder import RunFolder, run_folder
@@ -41,6 +42,7 @@ def explain(
     window: str | None = None,
     place: Place | None = None,
     number: int = IMPORTANCE_WINDOWS,
+    device: str = AUTO,
 ) -> Path:
     """Write `explain.html` and `explain.nc` under `output`, and PNG and CSV files into `figures`.
 
@@ -51,23 +53,32 @@ def explain(
         place: of the target `point`, and of sections.
         number: of windows that the inputs are left out in, spread over the test years after the
             spin-up; 0 leaves this part out.
+        device: that the generator analyses on: auto, cpu or cuda.
 
     Raises:
         UsageError: another process writes to the output.
         ExplainError: a run, window or target that cannot be explained.
         ConfigError, CheckpointError: no run is there.
+        DeviceError: the device is not there.
     """
     with run_folder(Path(output)) as here:
-        return _explained(Path(folder), here, names, window, place or Place(), number)
+        here.progress.note(described(device, choose_device(device)))
+        finished = open_finished(Path(folder), device)
+        return _explained(finished, here, names, window, place or Place(), number)
 
 
 def _explained(
-    folder: Path, output: RunFolder, names: Sequence[str], window: str | None, place: Place, number: int
+    finished: Finished,
+    output: RunFolder,
+    names: Sequence[str],
+    window: str | None,
+    place: Place,
+    number: int,
 ) -> Path:
-    finished, progress = open_finished(folder), output.progress
+    progress = output.progress
     step = finished.step(window)
     targets = [target(name, finished.space.grid, place) for name in dict.fromkeys(names)]
-    spinup = min(saved_config(folder).osse.spinup, len(finished.span) - 1)
+    spinup = min(finished.config.osse.spinup, len(finished.span) - 1)
     spread = spread_over(finished, number, spinup)
     own = list(range(max(0, step - LAGS), step + 1))
     cases = cycle_to(finished, {*own, *spread}, progress)
@@ -78,7 +89,7 @@ def _explained(
     write_whole(output.path / FIELDS, lambda path: fields.to_netcdf(path, encoding=_packing(fields)))
     return write_report(
         output.path / PAGE,
-        f"Why {folder.name} says so, {finished.stamp(step)}",
+        f"Why {finished.folder.name} says so, {finished.stamp(step)}",
         sections,
         about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
         summary=_summary(finished, step),

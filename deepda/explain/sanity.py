@@ -107,16 +107,16 @@ def untrained(
     made = build_generator(settings, space, analyser.control_statistics(), seed).analyser
     fresh = made.innovation_form()
     assert fresh is not None
-    return fresh.converged().eval().requires_grad_(False)
+    return fresh.to(analyser.ocean.device).converged().eval().requires_grad_(False)
 
 
 def saliency_of(response: Response, analyser: InnovationForm) -> Tensor:
-    """(L, Y, X) saliency to observations of another analyser in the same window.
+    """(L, Y, X) saliency to observations of another analyser in the same window; on the host.
 
     Its background has the same share of its own climatological variances left.
     """
     case = replace(response.case, background=restated(response.case, response.analyser, analyser))
-    return Response(analyser, case, response.target, response.scale).saliency().observations
+    return Response(analyser, case, response.target, response.scale).saliency().observations.cpu()
 
 
 def mean_likeness(found: Iterable[Likeness]) -> Likeness:

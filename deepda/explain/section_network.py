@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from deepda.assimilation.cycle import on_host
 from deepda.base.progress import Progress
 from deepda.explain.cases import Case, Finished
 from deepda.explain.features import feature_maps, known_fields, resemblance
@@ -183,7 +184,7 @@ def features_section(study: Study, finished: Finished) -> Section | None:
     if not levels:
         return None
     grid, fields = finished.space.grid, known_fields(finished, study.case)
-    ocean = finished.analyser.ocean.amax(0).numpy() > 0
+    ocean = finished.analyser.ocean.amax(0).cpu().numpy() > 0
     panels, rows = [], dict[str, dict[str, Value]]()
     for level in levels:
         activity = np.where(ocean, level.activity, np.nan)
@@ -232,12 +233,11 @@ def correction_picture(study: Study, finished: Finished) -> Picture | None:
     with torch.no_grad():
         whole_field = response.analysis(response.observed, response.background)[0]
         linear = response.linear_analysis(form)
+        whole_field, linear, before = on_host(whole_field, linear, response.background[0])
     shift = np.where(grid.ocean, (whole_field - linear).numpy().astype(float), np.nan)
     levels = sorted({0, int(np.abs(grid.depth - 150).argmin()), int(np.abs(grid.depth - 300).argmin())})
     size = np.sqrt(np.nanmean(shift**2))
-    step = np.sqrt(
-        np.nanmean(np.where(grid.ocean, (linear - response.background[0]).numpy(), np.nan) ** 2)
-    )
+    step = np.sqrt(np.nanmean(np.where(grid.ocean, (linear - before).numpy(), np.nan) ** 2))
     kind = attribution("shift by the correction (K)")
     limits = limits_of([shift[level] for level in levels], kind)
     panels = [Panel(shift[level], kind, f"{grid.depth[level]:.0f} m", limits) for level in levels]

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepda.assimilation.cycle import on_host
 from deepda.explain.attribution import (
     Account,
     Response,
@@ -32,7 +33,9 @@ NEAR_EQUATOR = 12.0  # degrees: up to here a section is set against the 20 °C i
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """What the gain of the default generator says, without its correction; fields are (L, Y, X).
+    """What the gain of the default generator says, without its correction.
+
+    Fields are (L, Y, X), on the host.
 
     Attributes:
         gain: saliency to observations, `unit` per K.
@@ -49,7 +52,7 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """One target in one window; fields are (L, Y, X), zero where there is nothing.
+    """One target in one window; fields are (L, Y, X), zero where there is nothing, and on the host.
 
     Attributes:
         target, case, response: what, when, by whom.
@@ -86,11 +89,11 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
         cases: consecutive windows; the one that is explained comes last.
         spinup: windows at the beginning of the run that say nothing of its errors.
     """
-    case, scale = cases[-1], torch.from_numpy(finished.space.scale)
+    case, scale = cases[-1], finished.scale
     analyser = finished.analyser.converged()
     response = Response(analyser, case, target, scale)
     integrated = response.integrated()
-    truth = finished.space.standardise(finished.truth(case.step)[None], [case.season]) * scale
+    truth = finished.space.standardise(finished.truth(case.step)[None], [case.season]) * scale.cpu()
     as_run = Response(finished.analyser, case, target, scale)
     with torch.no_grad():
         value = float(as_run(response.observed, response.background))
@@ -100,10 +103,10 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
         response,
         response.account(float(integrated.sum()), value),
         float(target.of(truth)),
-        response.saliency(),
-        integrated,
-        *response.shares(),
-        lagged_saliency(analyser, cases, target, scale),
+        response.saliency().on_host(),
+        integrated.cpu(),
+        *on_host(*response.shares()),
+        list(on_host(*lagged_saliency(analyser, cases, target, scale))),
         linear_part(analyser, case, target, scale),
         found_correlation(finished, target, spinup),
         len(finished.span) - spinup,
@@ -122,7 +125,9 @@ def linear_part(analyser: InnovationForm, case: Case, target: Target, scale: Ten
     gain = gain_row(form, case, covariance, scale)
     spread = (form.modelled_spread(case.background)[0] * scale).clamp(min=1e-9)
     correlation = covariance / (spread * variance**0.5) * analyser.ocean
-    return Linear(gain, correlation, variance, variance_removed(gain, covariance) / variance)
+    removed = variance_removed(gain, covariance) / variance
+    gain, correlation, removed = on_host(gain, correlation, removed)
+    return Linear(gain, correlation, variance, removed)
 
 
 def found_correlation(finished: Finished, target: Target, first: int) -> NDArray[np.float32]:
@@ -144,7 +149,7 @@ def found_correlation(finished: Finished, target: Target, first: int) -> NDArray
 
 def removed_by_platform(finished: Finished, case: Case, target: Target) -> dict[str, float]:
     """Share of the target's error variance that each platform's observations remove in a window."""
-    scale = torch.from_numpy(finished.space.scale)
+    scale = finished.scale
     linear = linear_part(finished.analyser.converged(), case, target, scale)
     if linear is None:
         return {}

@@ -12,11 +12,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.cycle import Observations, StateEstimate, on_host
 from deepda.assimilation.members import Members
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.feedback.window import Fields, check_window, feedback, usable
+from deepda.geometry.windows import season_of
 
 SUSPECTS = 3  # rows that an error names
 
@@ -51,7 +52,8 @@ class CheckedObservations(Observations):
 
     def suspects(self, background: StateEstimate) -> str:
         """The used rows furthest from the background, in units of the errors of both."""
-        fields = Fields.of(self.space, int(self.season), background, background)
+        season = season_of(self.start, self.space.climatology.per_year)
+        fields = Fields.of(self.space, season, background, background)
         rows = feedback(self.table, self.space.grid, fields)
         rows = rows[rows["used"]].astype({"temperature": float, "error": float})
         unsure = np.hypot(rows["spread"], rows["error"])
@@ -94,13 +96,16 @@ class WindowOfRows:
 
         Shadow truths are observed where these are: the check does not judge them.
         """
-        space, season = self.space, int(self.season)
-        mean, spread = space.celsius(background.mean[0], season), space.kelvin(background.spread[0])
-        return self.of(check_window(self.table, space.grid, mean, spread), background.mean.device)
+        space = self.space
+        season = season_of(self.start, space.climatology.per_year)
+        mean, spread = on_host(background.mean[0], background.spread[0])
+        celsius, kelvin = space.celsius(mean, season), space.kelvin(spread)
+        return self.of(check_window(self.table, space.grid, celsius, kelvin), background.mean.device)
 
     def of(self, table: pd.DataFrame, device: torch.device) -> CheckedObservations:
         """Superobservations of the rows of `table` that may be used, on a device."""
-        space, season = self.space, int(self.season)
+        space = self.space
+        season = season_of(self.start, space.climatology.per_year)
         made = superobs(usable(table), space.grid, season, space.climatology)
         seen = space.observations(made, season)
         if self.members is not None:

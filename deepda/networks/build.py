@@ -17,8 +17,6 @@ from deepda.networks.statics import ControlStatistics, Statics
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 from deepda.settings.schema import (
-    Config,
-    ConfigError,
     GeneratorConfig,
     HamGenerator,
     InnovationGenerator,
@@ -70,22 +68,6 @@ def build_generator(
             statics, settings.hidden, settings.levels, settings.solver_iterations, settings.dropout
         )
         return Generator(analyser, PatchDiscriminator(ocean))
-
-
-def device_of(config: Config) -> torch.device:
-    """The device of the settings; `auto` takes a GPU where there is one.
-
-    Raises:
-        ConfigError: a GPU is asked for and torch sees none.
-    """
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "device is cuda but torch sees no GPU, expected one; write device=cpu, or device=auto to "
-            "take a GPU where there is one"
-        )
-    return torch.device(config.device)
 
 
 def require_equal_longitudes(grid: Grid) -> None:

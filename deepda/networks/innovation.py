@@ -236,7 +236,7 @@ class InnovationAnalyser(InnovationForm):
 
     def control_statistics(self) -> ControlStatistics:
         """The statistics of the control run that it was built from, its patterns among them."""
-        return replace(super().control_statistics(), patterns=self.patterns)
+        return replace(super().control_statistics(), patterns=self.patterns.cpu())
 
     def correction_network(self) -> nn.Module | None:
         """The convolutions that are added to the linear gain, if it has any."""

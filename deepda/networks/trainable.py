@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -86,6 +87,12 @@ class TrainableAnalyser(nn.Module, ABC):
     def renew(self) -> None:
         """Called after each change of the weights: what follows from them is worked out anew."""
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Every way of torch to another device or type."""
+        moved = super()._apply(fn, recurse)
+        self.renew()
+        return moved
+
     @abstractmethod
     def calibrate(self, errors: CycleErrors) -> None:
         """Fit the stated spread to the errors of the validation years; the mean does not change."""
@@ -156,10 +163,9 @@ class InnovationForm(TrainableAnalyser):
         return advance_adjoint(self.weight, sensitivity)
 
     def control_statistics(self) -> ControlStatistics:
-        """The statistics of the control run that it was built from."""
-        return ControlStatistics(
-            Transition(self.weight, self.noise), self.ocean.new_zeros(0, *self.ocean.shape)
-        )
+        """The statistics of the control run that it was built from, on the CPU."""
+        transition = Transition(self.weight.cpu(), self.noise.cpu())
+        return ControlStatistics(transition, torch.zeros(0, *self.ocean.shape))
 
     def converged(self) -> Self:
         """A copy whose gradients belong to the function that is evaluated: solvers go on to the end."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
 from deepda.geometry.windows import Windows, season_of, windows
+from deepda.networks.device import AUTO, choose_device
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import in_window, read_table
 from deepda.runs.open import load_analyser
@@ -35,9 +36,12 @@ class FinishedRun:
 
     Attributes:
         folder: of the run; nothing is written there.
+        device: that its analyser is opened on: auto (a GPU where there is one), cpu or cuda. It need not
+            be the one that it was trained on.
     """
 
     folder: Path
+    device: str = AUTO
 
     @cached_property
     def config(self) -> Config:
@@ -55,7 +59,7 @@ class FinishedRun:
 
     @cached_property
     def _trained(self) -> tuple[TrainableAnalyser, StateSpace]:
-        return load_analyser(self.checkpoint, self.config.generator)
+        return load_analyser(self.checkpoint, self.config.generator, choose_device(self.device))
 
     @property
     def analyser(self) -> TrainableAnalyser:
@@ -63,6 +67,7 @@ class FinishedRun:
 
         Raises:
             ConfigError, CheckpointError: not there, broken, or of another version.
+            DeviceError: its device is not there.
         """
         return self._trained[0]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from deepda.assimilation.sample_covariance import background_error_covariance
 from deepda.assimilation.state import StateSpace
 from deepda.networks.build import build_generator
@@ -14,8 +16,10 @@ from deepda.runs.error_samples import load_error_samples
 from deepda.settings.schema import GeneratorConfig
 
 
-def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[TrainableAnalyser, StateSpace]:
-    """A trained analyser, ready to analyse, and the space it works in.
+def load_analyser(
+    checkpoint: Path, settings: GeneratorConfig, device: torch.device
+) -> tuple[TrainableAnalyser, StateSpace]:
+    """A trained analyser, ready to analyse on a device, and the space it works in.
 
     Raises:
         CheckpointError: not there, broken, or of other settings.
@@ -29,4 +33,4 @@ def load_analyser(checkpoint: Path, settings: GeneratorConfig) -> tuple[Trainabl
     form = analyser.covariance_form()
     if errors is not None and form is not None:
         form.use_error_samples(background_error_covariance(errors, space.grid))
-    return analyser.requires_grad_(False), space
+    return analyser.to(device).requires_grad_(False), space

@@ -32,7 +32,8 @@ from deepda.base.info import provenance, versions
 from deepda.climatology.seasonal import Climatology
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
-from deepda.geometry.windows import WindowError, Windows, windows
+from deepda.geometry.windows import WindowError, Windows, season_of, windows
+from deepda.networks.device import AUTO
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import REQUIRED, TableError, compact, require_table
 from deepda.output.dataset import dataset_of
@@ -119,8 +120,8 @@ class Run:
         last = self.analyser.first_guess(1) if before is None else before.estimate
         kept = _Kept()
         with torch.inference_mode():
-            results = filtered(cycle(self.analyser, last, [window]))
-            estimate = run_cycle(results, kept, Nothing(), self.space.limit)
+            results = filtered(cycle(self.analyser, last, [window.to(last.mean.device)]))
+            estimate = run_cycle(results, kept, Nothing(), self.space.limit.to(last.mean.device))
         found = self._feedback(kept.result)
         feedback = _join(table, reason, found, inside)
         counts = feedback.loc[~feedback["used"], "reason"].value_counts()
@@ -145,7 +146,8 @@ class Run:
     def _feedback(self, result: Result) -> pd.DataFrame:
         rows = result.step.observations
         assert isinstance(rows, CheckedObservations)
-        season, background = int(rows.season), result.step.background
+        season = season_of(rows.start, self.space.climatology.per_year)
+        background = result.step.background
         fields = Fields.of(self.space, season, background, result.estimate)
         return feedback(rows.table, self.space.grid, fields)
 
@@ -171,13 +173,18 @@ class _Kept:
         self.result = result
 
 
-def load_run(folder: str | Path) -> Run:
+def load_run(folder: str | Path, device: str = AUTO) -> Run:
     """A run made by `deepda osse run`.
+
+    Args:
+        folder: of the run.
+        device: that it analyses on: auto (a GPU where there is one), cpu or cuda.
 
     Raises:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
+        DeviceError: the device is not there.
     """
-    run = FinishedRun(Path(folder))
+    run = FinishedRun(Path(folder), device)
     return Run(run.analyser, run.space)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from deepda.base.errors import DeepDAError
 
+DEVICES = ("auto", "cpu", "cuda")  # auto is a GPU where there is one
+
 
 class ConfigError(DeepDAError, ValueError):
     """Settings that cannot be used; the message says what was found and what to do."""

@@ -13,6 +13,7 @@ from deepda.settings.observations import IngestedObservations as IngestedObserva
 from deepda.settings.observations import ObservationsConfig as ObservationsConfig
 from deepda.settings.observations import RandomObservations as RandomObservations
 from deepda.settings.requirements import (
+    DEVICES,
     ConfigError,
     require_above_zero,
     require_at_least,
@@ -189,7 +190,7 @@ class OsseConfig:
 class ReanalysisConfig:
     """Which years are analysed, with which trained run; warming of the twin in K per decade.
 
-    The last five have a value here because settings that runs of earlier versions wrote lack them.
+    The last six have a value here because settings that runs of earlier versions wrote lack them.
     """
 
     start: int
@@ -202,12 +203,14 @@ class ReanalysisConfig:
     months: int = 12
     references: str | None = None
     error_sizes: str = ASSUMED
+    block_years: int = 0
 
     def __post_init__(self) -> None:
         require_one_of("reanalysis.error_sizes", self.error_sizes, (ASSUMED, ESTIMATED))
         require_order("reanalysis.start", self.start, "end", self.end)
         require_at_least("reanalysis.members", self.members, 0)
         require_at_least("reanalysis.lag", self.lag, 0)
+        require_at_least("reanalysis.block_years", self.block_years, 0)
         if not 1 <= self.months <= 12:
             said = f"reanalysis.months is {self.months}, expected 1 to 12; write --end YYYY-MM"
             raise ConfigError(said)
@@ -237,7 +240,7 @@ class Config:
         if not self.output:
             raise ConfigError("output is empty, expected a folder; name one with --output DIR")
         require_at_least("seed", self.seed, 0)
-        require_one_of("device", self.device, ("auto", "cpu", "cuda"))
+        require_one_of("device", self.device, DEVICES)
         require_one_of("per_year", self.per_year, (73, 12))
         scored = self.osse.test_years * self.per_year
         if self.osse.spinup >= scored:

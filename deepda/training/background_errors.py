@@ -19,6 +19,7 @@ from torch import Tensor
 from deepda.assimilation.cycle import Observations, cycle, inferred, require_physical
 from deepda.base.progress import Progress
 from deepda.networks.trainable import CovarianceForm
+from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
 
 SAMPLES_OF_STRETCH = 40  # at most; neighbours are alike, other stretches are independent
@@ -29,7 +30,12 @@ LEAST_SPREAD = 1e-3  # on land
 
 
 def sample_background_errors(
-    analyser: CovarianceForm, data: TrainingData, seed: int, number: int, progress: Progress
+    analyser: CovarianceForm,
+    data: TrainingData,
+    seed: int,
+    number: int,
+    progress: Progress,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float16]:
     """Cycle through stretches of the training years, and keep errors of the backgrounds.
 
@@ -41,6 +47,7 @@ def sample_background_errors(
         seed: of networks and observation errors.
         number: of samples.
         progress: shows the windows.
+        ranks: processes that share the stretches out; all of them get all samples.
 
     Returns:
         (number, L, Y, X) background minus truth over the modelled spread, zero on land; window by
@@ -52,29 +59,37 @@ def sample_background_errors(
     spinup = min(SPINUP, len(data.anomalies) // 3)
     each = max(1, min(SAMPLES_OF_STRETCH, number, (len(data.anomalies) - spinup) // EVERY))
     steps = spinup + EVERY * each
-    streams = _streams(data, seed, ceil(number / each), min(steps, len(data.anomalies)))
-    together = 1 if analyser.ocean.device.type == "cpu" else len(streams)
+    stretches = ceil(number / each)
+    streams = _streams(data, seed, stretches, min(steps, len(data.anomalies)), ranks)
+    device = analyser.ocean.device
+    together = 1 if device.type == "cpu" else max(1, len(streams))
     batches = [streams[first : first + together] for first in range(0, len(streams), together)]
     errors = (error for batch in batches for error in _errors(analyser, batch, data.per_year))
     tracked = progress.track(
         errors, "Sampling the background-error covariance", total=steps * len(batches)
     )
-    found: list[NDArray[np.float16]] = []
+    own = np.zeros((len(batches), each, together, *data.scale.shape), np.float16)
     with analyser.training_accuracy():
         for place, error in enumerate(tracked):
-            step = place % steps
+            batch, step = divmod(place, steps)
             if step >= spinup and (step - spinup) % EVERY == 0:
-                found.append(error.half().cpu().numpy())
-    by_batch = np.stack(found).reshape(len(batches), each, together, *data.scale.shape)
-    return by_batch.swapaxes(0, 1).reshape(-1, *data.scale.shape)[:number]
+                own[batch, (step - spinup) // EVERY] = error.half().cpu().numpy()
+    by_stretch = own.swapaxes(1, 2).reshape(len(streams), each, *data.scale.shape)
+    whole = ranks.whole(torch.from_numpy(by_stretch).to(device), stretches).cpu().numpy()
+    return whole.swapaxes(0, 1).reshape(-1, *data.scale.shape)[:number]
 
 
-def _streams(data: TrainingData, seed: int, number: int, steps: int) -> list[Iterator[Window]]:
-    """Stretches that share out the training years, each observed by a network of its own."""
+def _streams(
+    data: TrainingData, seed: int, number: int, steps: int, ranks: Ranks
+) -> list[Iterator[Window]]:
+    """This process's stretches of those that share out the training years.
+
+    Each is observed by a network of its own.
+    """
     firsts = np.linspace(0, len(data.anomalies) - steps, number).round().astype(int)
     return [
         observed_stretch(data, np.random.default_rng([seed, STREAM, k]), int(first), steps, steady)
-        for k, first in enumerate(firsts)
+        for k, first in ((k, firsts[k]) for k in ranks.share(number))
     ]
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from deepda.networks.discriminator import adversarial_loss, discriminator_loss
+from deepda.training.ranks import Ranks
 
 
 class Increment(NamedTuple):
@@ -36,10 +37,14 @@ class Critic:
     Args:
         discriminator: a `Discriminator` that is a torch module.
         learning_rate: of Adam.
+        share: of the streams that it sees here.
+        ranks: processes that share them; verdicts and gradients of all sum to those of all streams.
     """
 
-    def __init__(self, discriminator: nn.Module, learning_rate: float) -> None:
-        self.discriminator = discriminator
+    def __init__(
+        self, discriminator: nn.Module, learning_rate: float, share: float, ranks: Ranks
+    ) -> None:
+        self.discriminator, self._share, self._ranks = discriminator, share, ranks
         self.optimiser = torch.optim.Adam(discriminator.parameters(), lr=learning_rate)
 
     def judge(self, windows: Sequence[Increment]) -> Tensor:
@@ -52,15 +57,16 @@ class Critic:
             windows: of one update, in the order of time.
 
         Returns:
-            () mean over the windows.
+            () mean over the windows, times the share of the streams.
         """
         self.optimiser.zero_grad()
-        torch.stack([self._loss(window) for window in windows]).mean().backward()
+        (self._share * torch.stack([self._loss(window) for window in windows]).mean()).backward()
+        self._ranks.sum_gradients(self.discriminator.parameters())
         self.optimiser.step()
         self.discriminator.requires_grad_(False)
         verdicts = torch.stack([self._verdict(window) for window in windows])
         self.discriminator.requires_grad_(True)
-        return verdicts.mean()
+        return self._share * verdicts.mean()
 
     def _loss(self, window: Increment) -> Tensor:
         true = self.discriminator(window.truth, window.background, window.seen)

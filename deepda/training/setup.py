@@ -7,6 +7,7 @@ samples of the generator's own background errors, then the calibration of its sp
 from __future__ import annotations
 
 import io
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from deepda.geometry.grid import Grid
 from deepda.networks.build import Generator
 from deepda.networks.trainable import CycleErrors, TrainableAnalyser, Validation
 from deepda.training.background_errors import sample_background_errors
+from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import TrainingData
 from deepda.training.trainer import History, Recipe, Trainer, Watch
 
@@ -51,12 +53,14 @@ class TrainingSetup:
         data: the control simulation and the observing network.
         validation: the validation years.
         grid: of the analyses.
+        ranks: processes that train together.
     """
 
     build: Callable[[], Generator]
     data: TrainingData
     validation: Validation
     grid: Grid
+    ranks: Ranks = ALONE
 
     def train(
         self,
@@ -74,7 +78,8 @@ class TrainingSetup:
             watch: see Trainer.
 
         Returns:
-            The analyser with its best validated weights, on the CPU, and the history of validations.
+            The analyser with its best validated weights, on the device that it was trained on, and the
+            history of validations.
 
         Raises:
             DivergenceError: an analysis ran away.
@@ -89,13 +94,16 @@ class TrainingSetup:
             lambda: self.validation.errors(analyser).rmse,
             folder,
             watch,
+            self.ranks,
         ).run(progress)
-        return analyser.cpu().eval().requires_grad_(False), history
+        return analyser.eval().requires_grad_(False), history
 
     def complete(
         self, analyser: TrainableAnalyser, samples: int, seed: int, progress: Progress
     ) -> Completed:
         """Sample the background errors of a trained analyser, where it uses them, and calibrate it.
+
+        All processes sample; the first one alone completes its analyser.
 
         Args:
             analyser: trained; changed in place.
@@ -103,11 +111,14 @@ class TrainingSetup:
             seed: of the observing networks and the observation errors.
             progress: shows how far it is.
         """
-        form, sampled = analyser.covariance_form(), None
+        form, sampled, ranks = analyser.covariance_form(), None, self.ranks
         if form is not None and samples:
-            fields = sample_background_errors(form, self.data, seed, samples, progress)
-            sampled = Samples.of(fields, self.grid)
-            form.use_error_samples(background_error_covariance(sampled, self.grid))
+            fields = sample_background_errors(form, self.data, seed, samples, progress, ranks)
+            if ranks.first:
+                sampled = Samples.of(fields, self.grid)
+                form.use_error_samples(background_error_covariance(sampled, self.grid))
+        if not ranks.first:
+            return Completed(None, math.nan)
         errors = self.validation.errors(analyser)
         if sampled is not None:
             progress.note(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deepda.assimilation.cycle import Observations
 from deepda.observations.synthetic import observe_gridded
+from deepda.training.ranks import Ranks
 
 STRETCH = 219  # windows until a stretch ends and another begins from climatology
 Window = tuple[NDArray, NDArray, NDArray, int]  # truth, value, precision (L, Y, X), and season
@@ -121,15 +122,25 @@ class Batch:
 
 
 class Streams:
-    """All parallel streams, as batches."""
+    """Parallel streams, as batches.
 
-    def __init__(self, data: TrainingData, seed: int, number: int, device: torch.device) -> None:
-        self.streams = [Stretch(data, seed, stream) for stream in range(number)]
-        self.per_year, self.device = data.per_year, device
+    Args:
+        data, seed: see `Stretch`.
+        own: numbers of the streams of this process.
+        device: of the batches.
+        ranks: processes that share all streams; the weights of a batch sum to one over all of them.
+    """
+
+    def __init__(
+        self, data: TrainingData, seed: int, own: Sequence[int], device: torch.device, ranks: Ranks
+    ) -> None:
+        self.streams = [Stretch(data, seed, stream) for stream in own]
+        self.per_year, self.device, self.ranks = data.per_year, device, ranks
 
     def next(self) -> Batch:
         truth, value, precision, season, fresh = zip(*(next(s) for s in self.streams), strict=True)
-        old = torch.tensor([1.0 if s.age >= SPINUP else SPINUP_WEIGHT for s in self.streams])
+        ages = [stream.age for stream in self.streams]
+        old = torch.tensor([1.0 if a >= SPINUP else SPINUP_WEIGHT for a in ages], device=self.device)
         return Batch(
             self._stack(truth),
             Observations(
@@ -139,7 +150,7 @@ class Streams:
                 self.per_year,
             ),
             torch.tensor(fresh, device=self.device),
-            (old / old.sum()).to(self.device),
+            old / self.ranks.sum(old.sum()),
         )
 
     def places(self) -> list[tuple[int, int]]:

@@ -26,6 +26,7 @@ from deepda.networks.dropout import combined, thinned
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.settings.schema import TrainingConfig
 from deepda.training.critic import Critic, Increment
+from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import Batch, Streams, TrainingData
 from deepda.training.unfinished import moments_of, read_state, restore_moments, shapes_of, under
 
@@ -79,6 +80,7 @@ class Trainer:
         validate: score of the present (averaged) weights, smaller is better.
         folder: where the state of the training is kept, and its learning curve.
         watch: is shown the history after each validation, and may end the training by raising.
+        ranks: processes that train together.
     """
 
     def __init__(
@@ -90,14 +92,18 @@ class Trainer:
         validate: Callable[[], float],
         folder: Path,
         watch: Watch = lambda history: None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.analyser = analyser
+        ranks.align(analyser, *([discriminator] if discriminator else []))
+        self.analyser, self.ranks, self.own = analyser, ranks, ranks.share(recipe.stretches)
         self.recipe, self.validate, self.folder, self.watch = recipe, validate, folder, watch
         self.device = next(analyser.parameters()).device
         self.weights = data.weights.to(self.device)
-        self.streams = Streams(data, recipe.seed, recipe.stretches, self.device)
+        self.streams = Streams(data, recipe.seed, self.own, self.device, ranks)
         self.optimiser = torch.optim.Adam(parameter_groups(analyser, recipe.learning_rate))
-        self.critic = Critic(discriminator, recipe.learning_rate) if discriminator else None
+        share = len(self.own) / recipe.stretches
+        critic = Critic(discriminator, recipe.learning_rate, share, ranks) if discriminator else None
+        self.critic = critic
         self.average = {name: value.detach().clone() for name, value in self._named()}
         self.best = {name: value.clone() for name, value in self.average.items()}
         self.estimate: StateEstimate | None = None
@@ -121,7 +127,8 @@ class Trainer:
             if self.done % self.recipe.validate_every == 0 or self.done == self.recipe.updates:
                 self._validate(loss, progress)
                 self._save()
-                write_learning(self.history, self.folder / LEARNING)
+                if self.ranks.first:
+                    write_learning(self.history, self.folder / LEARNING)
                 self.watch(self.history)
                 if self.stale > self.recipe.patience:
                     progress.note(f"no gain in {self.stale} validations: training ends early")
@@ -135,7 +142,7 @@ class Trainer:
         estimate = self.estimate.detach() if self.estimate is not None else None
         total = torch.zeros((), device=self.device)
         increments: list[Increment] = []
-        masks = [combined(self.recipe.seed, self.done, n) for n in range(self.recipe.stretches)]
+        masks = [combined(self.recipe.seed, self.done, stream) for stream in self.own]
         with thinned(self.analyser, masks):
             for _ in range(self.recipe.backprop):
                 estimate, loss, increment = self._window(estimate, self.streams.next())
@@ -146,6 +153,7 @@ class Trainer:
             total = total + self.recipe.adversarial_weight * self.critic.judge(increments)
         self.optimiser.zero_grad()
         total.backward()
+        self.ranks.sum_gradients(self.analyser.parameters())
         nn.utils.clip_grad_norm_(self.analyser.parameters(), CLIP)
         self.optimiser.step()
         self.analyser.renew()
@@ -154,7 +162,7 @@ class Trainer:
             self.average[name].lerp_(value.detach(), share)
         self.estimate = estimate.detach()
         require_physical(self.estimate)
-        return float(total.detach())
+        return float(self.ranks.sum(total.detach()))
 
     def _window(
         self, estimate: StateEstimate | None, batch: Batch
@@ -180,7 +188,7 @@ class Trainer:
         present = {name: value.detach().clone() for name, value in self._named()}
         self._load(self.average)
         self.analyser.eval()
-        score = self.validate()
+        score = self.ranks.by_first(self.validate)
         if score < self.best_score:
             self.best_score, self.stale = score, 0
             self.best = {name: value.clone() for name, value in self.average.items()}
@@ -210,21 +218,34 @@ class Trainer:
             weights = self.critic.discriminator.state_dict()
             tensors |= {f"critic.{n}": v for n, v in weights.items()}
             tensors |= moments_of("judge", self.critic.optimiser)
-        assert self.estimate is not None
-        tensors |= {f"estimate.{n}": getattr(self.estimate, n) for n in ("mean", "spread", "memory")}
+        tensors |= {f"estimate.{n}": field for n, field in self._whole_estimate().items()}
         state = {
             "recipe": vars(self.recipe),
             "done": self.done,
             "stale": self.stale,
             "best_score": self.best_score,
-            "places": self.streams.places(),
+            "places": self._whole_places(),
             "history": self.history,
         }
+        if not self.ranks.first:
+            return
         clean = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
         write_whole(
             self.folder / STATE,
             lambda path: save_file(clean, path, metadata={"state": json.dumps(state)}),
         )
+
+    def _whole_estimate(self) -> dict[str, Tensor]:
+        """The estimates of the streams of all processes, field by field."""
+        assert self.estimate is not None
+        count = self.recipe.stretches
+        return {name: self.ranks.whole(field, count) for name, field in vars(self.estimate).items()}
+
+    def _whole_places(self) -> list[list[int]]:
+        """Where the streams of all processes are."""
+        own = torch.tensor(self.streams.places(), device=self.device)
+        places: list[list[int]] = self.ranks.whole(own, self.recipe.stretches).tolist()
+        return places
 
     def _resume(self) -> None:
         path = self.folder / STATE
@@ -248,10 +269,11 @@ class Trainer:
         if self.critic is not None:
             self.critic.discriminator.load_state_dict(under("critic", tensors))
             restore_moments("judge", self.critic.optimiser, tensors)
-        self.estimate = StateEstimate(**under("estimate", tensors))
+        own = list(self.own)
+        self.estimate = StateEstimate(**{n: v[own] for n, v in under("estimate", tensors).items()})
         self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
         self.history = state["history"]
-        self.streams.rewind(state["places"])
+        self.streams.rewind([state["places"][stream] for stream in own])
 
 
 def write_learning(history: Sequence[dict[str, float]], path: Path) -> None:

@@ -19,10 +19,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import osse.experiments.blind_zone_report
-from deepda.assimilation.cycle import Observations, Result
+from deepda.assimilation.cycle import Observations, Result, on_host
 from deepda.base.errors import DeepDAError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
+from deepda.networks.device import AUTO
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
 from deepda.runs.folder import run_folder
@@ -62,13 +63,14 @@ def seen_above(table: pd.DataFrame, below: float | None) -> NDArray[np.bool_]:
     return kept if below is None else kept | (table["depth"].to_numpy(float) <= below)
 
 
-def run(folder: Path, output: Path, below: float | None = None) -> dict[str, Any]:
+def run(folder: Path, output: Path, below: float | None = None, device: str = AUTO) -> dict[str, Any]:
     """The experiment on a run; writes blind_zone.json, .csv, .nc and report.html.
 
     Args:
         folder: of the run; nothing is written there.
         output: folder of the results.
         below: m; profiles are cut there. None leaves out all of them.
+        device: that the generator analyses on: auto, cpu or cuda.
 
     Raises:
         DeepDAError: a run that cannot be used, or a depth that makes no sense.
@@ -78,7 +80,7 @@ def run(folder: Path, output: Path, below: float | None = None) -> dict[str, Any
             f"--below is {below:g} m, expected a depth of 0 or more, positive down; "
             "try --below 100, or leave it out for satellites only"
         )
-    with run_folder(output) as here, opened(folder, output, here.progress) as trained:
+    with run_folder(output) as here, opened(folder, output, here.progress, device) as trained:
         progress = here.progress
         grid = trained.twin.space.grid
         windows = tables(trained.twin, progress)
@@ -191,7 +193,7 @@ def _cycle(
     names = (*METHODS, *(DROPOUT if dropouts(trained.analyser) else ()))  # type: ignore[arg-type]
     sums = {name: WindowSums(weights, mapped=MAPPED if name in STATED else MAPPED[:1]) for name in names}
     continued = Continued(last, grid.ocean, scale, regression)
-    scorer = BlindZoneScorer(trained, continued, sums)
+    scorer = BlindZoneScorer(trained, windows, continued, sums)
     score_cycle(trained.analyser, windows, scorer, progress, "Cycling")
     oi = TwinScorer(trained.twin, trained.spinup, sums["oi"])
     score_cycle(trained.oi, windows, oi, progress, "Cycling optimal interpolation")
@@ -203,12 +205,20 @@ class BlindZoneScorer:
 
     Args:
         trained: of the analyses.
+        windows: their observations, on the CPU.
         continued: the other ways.
         sums: by method; those of DROPOUT where the generator has dropout.
     """
 
-    def __init__(self, trained: Trained, continued: Continued, sums: Mapping[str, WindowSums]) -> None:
-        self._trained, self._continued, self._sums = trained, continued, sums
+    def __init__(
+        self,
+        trained: Trained,
+        windows: Sequence[Observations],
+        continued: Continued,
+        sums: Mapping[str, WindowSums],
+    ) -> None:
+        self._trained, self._windows = trained, windows
+        self._continued, self._sums = continued, sums
         self._analysis = TwinScorer(trained.twin, trained.spinup, sums["analysis"])
 
     def add(self, result: Result) -> None:
@@ -220,7 +230,7 @@ class BlindZoneScorer:
         twin = self._trained.twin
         time, true = twin.windows.middle[result.place], true_anomaly(twin, result.place)
         own = kelvin(twin.space, result.estimate)
-        for name, field in self._continued.fields(own, result.step.observations).items():
+        for name, field in self._continued.fields(own, self._windows[result.place]).items():
             self._sums[name].add(time, moments(field, true))
         if DROPOUT[0] in self._sums and number % EVERY == 0:
             self._add_thinned(result, true)
@@ -228,9 +238,11 @@ class BlindZoneScorer:
     def _add_thinned(self, result: Result, true: NDArray[np.floating]) -> None:
         """Count the analyses of thinned networks: their scatter alone, and with the carried spread."""
         trained, space = self._trained, self._trained.twin.space
-        background, _, observed = result.step
-        seed = trained.config.seed + result.place
-        mean, scatter = monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
+        observed, seed = result.step.observations, trained.config.seed + result.place
+        background = result.step.background.to(observed.value.device)
+        mean, scatter = on_host(
+            *monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
+        )
         time = trained.twin.windows.middle[result.place]
         both = moments(mean[0].numpy() * space.scale, true)
         carried = (scatter.square() + result.estimate.spread.square()).sqrt()

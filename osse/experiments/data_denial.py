@@ -18,6 +18,7 @@ import xarray as xr
 import osse.experiments.data_denial_report
 from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
+from deepda.networks.device import AUTO
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, mean_of, rmse_of, spread_of
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
@@ -35,13 +36,14 @@ SAME = 1e-3  # relative difference of errors that rounding in files and another 
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
 
 
-def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any]:
+def run(folder: Path, output: Path, without: str | None = None, device: str = AUTO) -> dict[str, Any]:
     """All experiments on a run; writes denial.json, denial.csv, denial.nc and report.html.
 
     Args:
         folder: of the run; nothing is written there.
         output: folder of the results.
         without: see `read_denials`.
+        device: that the generator analyses on: auto, cpu or cuda.
 
     Raises:
         DeepDAError: a run that cannot be used, an unknown word, or platforms that the run has none of.
@@ -49,7 +51,7 @@ def run(folder: Path, output: Path, without: str | None = None) -> dict[str, Any
     with run_folder(output) as here:
         progress = here.progress
         read_denials(without, 0)  # refuse before minutes of reading
-        with opened(folder, output, progress) as trained:
+        with opened(folder, output, progress, device) as trained:
             twin, windows = trained.twin, tables(trained.twin, progress)
             denials = possible(
                 read_denials(without, trained.config.seed), windows, typed=without is not None

@@ -28,6 +28,7 @@ from deepda.assimilation.cycle import (
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
+from deepda.networks.device import AUTO, choose_device, described
 from deepda.runs.finished import FinishedRun
 from deepda.settings.schema import Config
 from deepda.verification import WindowSums, moments, spread_moments
@@ -68,24 +69,28 @@ class Trained:
 
 
 @contextmanager
-def opened(run: Path, scratch: Path, progress: Progress) -> Iterator[Trained]:
+def opened(run: Path, scratch: Path, progress: Progress, device: str = AUTO) -> Iterator[Trained]:
     """Open a run; nothing is written into its folder.
 
     Args:
         run: folder of `deepda osse run`.
         scratch: folder for the anomalies of the training years, which are removed at the end.
         progress: shows how far the reading is.
+        device: that its generator analyses on: auto, cpu or cuda.
 
     Raises:
         ConfigError, CheckpointError, ControlError: it is not there, not finished or of another version.
+        DeviceError: the device is not there.
     """
-    finished = FinishedRun(run)
+    finished = FinishedRun(run, device)
     config, space = finished.config, finished.space
+    progress.note(described(device, choose_device(device)))
     finished.require("control.nc", f"checkpoint/{FILE}")
     control = share_out(run / "control.nc", config)
     with TemporaryDirectory(prefix=".anomalies-", dir=scratch) as cache:
         _, anomalies = fit_space(control, Path(cache) / "anomalies.npy", progress)
         oi = load_interpolation(anomalies, space.grid, run / "checkpoint")
+        oi = oi.to(finished.analyser.ocean.device)
         twin = twin_of_test_years(config, control, space)
         analyser: Analyser = finished.analyser  # type: ignore[assignment]
         yield Trained(run, config, analyser, oi, control, anomalies, twin)
@@ -129,7 +134,8 @@ def score_cycle(
         DivergenceError: an analysis left physical limits.
     """
     with torch.inference_mode():
-        steps = cycle(analyser, analyser.first_guess(1), windows)
+        first = analyser.first_guess(1)
+        steps = cycle(analyser, first, (window.to(first.mean.device) for window in windows))
         run_cycle(filtered(progress.track(steps, title, total=len(windows))), Nothing(), scorer)
 
 
@@ -158,7 +164,7 @@ class TwinScorer:
 
 def kelvin(space: StateSpace, estimate: StateEstimate) -> NDArray[np.float32]:
     """(L, Y, X) anomaly of an estimate, K."""
-    return np.asarray(estimate.mean[0].cpu().numpy() * space.scale)
+    return np.asarray(estimate.mean[0].numpy() * space.scale)
 
 
 def true_anomaly(twin: Twin, step: int) -> NDArray[np.float32]:

@@ -62,7 +62,7 @@ def sweep(
         if on == KNOWN_ANSWER:
             setups = known_answer_setups(seed, known_answer.Size())
         else:
-            twin = twin_training(compose(fixed), output, Clock(), progress)
+            twin = twin_training(compose(fixed), output, output / "cache", Clock(), progress)
             setups = opened.enter_context(twin).setup
         objective = trainer(setups, minutes, progress)
         results = run(search, trials, output, compose, objective, progress)

@@ -17,7 +17,6 @@ from deepda.assimilation.members import Members
 from deepda.base.files import write_whole
 from deepda.base.info import provenance, versions
 from deepda.base.progress import Clock, Progress
-from deepda.networks.build import device_of
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
 from deepda.reports.about import what_was_run
@@ -56,7 +55,7 @@ def evaluate(
         if (output / "checkpoint" / MODEL).exists()
         else "of another run",
     }
-    oi = oi.to(device_of(config))
+    oi = oi.to(analyser.ocean.device)
     if members is not None:
         about["members"] = json.dumps(members.about())
         progress.note(members.summary(len(twin.windows) // config.per_year))

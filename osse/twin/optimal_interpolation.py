@@ -19,6 +19,7 @@ from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
+from deepda.networks.device import choose_device
 from deepda.settings.schema import Config
 from osse.twin.control_years import share_out, training_anomalies
 from osse.twin.validation_years import ValidationYears
@@ -76,7 +77,7 @@ def tuned_interpolation_of(
 
     Args:
         run: its folder.
-        config: whose `osse` shares out the years of the control simulation.
+        config: whose `osse` shares out the years of the control simulation; its device is taken.
         cache: folder for the anomalies of the training years, removed again.
         progress: shows the reading.
 
@@ -90,7 +91,8 @@ def tuned_interpolation_of(
         )
     control = share_out(run / "control.nc", config)
     with training_anomalies(control, cache, progress) as (space, anomalies):
-        return load_interpolation(anomalies, space.grid, run / "checkpoint")
+        tuned = load_interpolation(anomalies, space.grid, run / "checkpoint")
+        return tuned.to(choose_device(config.device))
 
 
 def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from deepda.climatology.seasonal import Climatology as SeasonalClimatology
 from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import windows
-from deepda.networks.build import device_of, require_equal_longitudes
+from deepda.networks.build import require_equal_longitudes
+from deepda.networks.device import choose_device, described
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
 from deepda.runs.error_samples import save_error_samples
@@ -25,6 +28,7 @@ from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, InnovationGenerator
+from deepda.training.ranks import RankError, Ranks, joined_ranks
 from deepda.training.trainer import LEARNING, STATE, Recipe
 from osse.twin.control_years import Control, grid_of_water, require_control
 from osse.twin.evaluation import evaluate
@@ -38,7 +42,8 @@ def run(config: Config, output: Path, notes: Sequence[str] = ()) -> dict[str, An
     """The whole twin experiment; everything is written into `output`. Returns the scores.
 
     An interrupted run is resumed: the control simulation is used again, training goes on where it
-    stopped, and what follows is made anew.
+    stopped, and what follows is made anew. Processes that `torchrun` starts train together; only the
+    first of them returns scores.
 
     Args:
         config: settings.
@@ -48,17 +53,32 @@ def run(config: Config, output: Path, notes: Sequence[str] = ()) -> dict[str, An
     Raises:
         DeepDAError: settings, files or control simulation that cannot be used.
     """
+    device = choose_device(config.device)
+    with joined_ranks(device) as ranks:
+        ranks.require_streams(config.training.stretches)
+        if not ranks.first:
+            _join(config, output, ranks)
+            return {}
+        return _lead(config, output, notes, ranks)
+
+
+def _lead(config: Config, output: Path, notes: Sequence[str], ranks: Ranks) -> dict[str, Any]:
+    """The run, by the only process or the first of several, which alone writes."""
     clock = Clock()
     with run_folder(output) as folder:
         if is_finished(folder, config):
+            ranks.by_first(lambda: False)
             return folder.scores() or {}
         require_usable(config, folder)
         folder.keep_settings(config)
         progress = folder.progress
         for line in notes:
             progress.note(line)
-        with twin_training(config, output, clock, progress) as training:
-            trained, history = _train(config, training, output, clock, progress)
+        processes = f"; {ranks.total} processes" if ranks.total > 1 else ""
+        progress.note(described(config.device, choose_device(config.device)) + processes)
+        with twin_training(config, output, output / "cache", clock, progress) as training:
+            ranks.by_first(lambda: not (output / "checkpoint" / MODEL).exists())
+            trained, history = _train(config, training, output, clock, progress, ranks)
             with clock.stage("tune optimal interpolation"):
                 oi = tuned_interpolation(
                     training.years, training.anomalies, output / "checkpoint", progress
@@ -77,11 +97,33 @@ def require_usable(config: Config, folder: RunFolder) -> None:
         DeepDAError: settings, files or a folder that cannot be used.
     """
     require_same_settings(config, folder)
-    device_of(config)
     synthetic_observations(config)
     if isinstance(config.generator, InnovationGenerator):
         require_equal_longitudes(grid_of_water(config))
     require_control(config, folder.path)
+
+
+def _join(config: Config, output: Path, ranks: Ranks) -> None:
+    """Train and sample beside the first process, once it has prepared the control simulation.
+
+    Raises:
+        RankError: this process does not see its folder, or another one was lost.
+    """
+    if not ranks.by_first(lambda: False):
+        return
+    if not (output / "control.nc").exists():
+        raise RankError(
+            f"process {ranks.number} sees no {output / 'control.nc'}, which the first process has, "
+            "expected one folder for all; choose an --output on a disk that all machines share"
+        )
+    clock, quiet = Clock(), Progress(stream=io.StringIO())
+    with (
+        TemporaryDirectory(prefix="deepda-") as cache,
+        twin_training(config, output, Path(cache), clock, quiet) as training,
+    ):
+        setup = training.setup(config, ranks)
+        analyser, _ = setup.train(Recipe.of(config.training), quiet, output)
+        setup.complete(analyser, config.training.error_samples, config.training.seed, quiet)
 
 
 FREE = ("output", "device", "reanalysis", "data")  # settings that no part of a run depends on
@@ -139,11 +181,12 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
     Raises:
         DeepDAError: a run or files that cannot be used.
     """
-    clock = Clock()
+    clock, device = Clock(), choose_device(config.device)
     with run_folder(output) as folder:
         folder.keep_settings(config)
         progress = folder.progress
-        analyser, space = load_analyser(run / "checkpoint", config.generator)
+        progress.note(described(config.device, device))
+        analyser, space = load_analyser(run / "checkpoint", config.generator, device)
         with clock.stage("control"):
             other = _another_truth(truth, config, space, output, progress)
         with clock.stage("baselines"):
@@ -208,7 +251,12 @@ def _twin(config: Config, space: StateSpace, truth: xr.DataArray) -> Twin:
 
 
 def _train(
-    config: Config, training: TwinTraining, output: Path, clock: Clock, progress: Progress
+    config: Config,
+    training: TwinTraining,
+    output: Path,
+    clock: Clock,
+    progress: Progress,
+    ranks: Ranks,
 ) -> tuple[TrainableAnalyser, list[dict[str, float]]]:
     """Train the configured generator, or take it from the run's folder if it is finished.
 
@@ -219,9 +267,10 @@ def _train(
     if (checkpoint / MODEL).exists():
         model = load_model(checkpoint, space.grid)
         progress.note(f"training: {checkpoint} is finished and is used again")
-        return load_analyser(checkpoint, config.generator)[0], model["history"]
+        device = choose_device(config.device)
+        return load_analyser(checkpoint, config.generator, device)[0], model["history"]
     with clock.stage("fit"):
-        setup = training.setup(config)
+        setup = training.setup(config, ranks)
     with clock.stage("train"):
         analyser, history = setup.train(Recipe.of(config.training), progress, output)
     with clock.stage("sample background errors"):

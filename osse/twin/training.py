@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Clock, Progress
-from deepda.networks.build import Generator, build_generator, device_of, number_of_patterns
+from deepda.networks.build import Generator, build_generator, number_of_patterns
+from deepda.networks.device import choose_device
 from deepda.networks.statics import ControlStatistics
 from deepda.settings.schema import Config
+from deepda.training.ranks import ALONE, Ranks
 from deepda.training.setup import TrainingSetup
 from deepda.training.stretches import TrainingData
 from osse.twin.control_years import Control, learn, prepare, share_out, training_anomalies
@@ -44,13 +46,13 @@ class TwinTraining:
         self.years = ValidationYears(control, space, network, config.seed, progress)
         self._statistics: dict[int, ControlStatistics] = {}
 
-    def setup(self, config: Config) -> TrainingSetup:
-        """The training of the configured generator."""
+    def setup(self, config: Config, ranks: Ranks = ALONE) -> TrainingSetup:
+        """The training of the configured generator, by one process or several."""
         statistics, space = self._statistics_of(number_of_patterns(config.generator)), self.space
 
         def build() -> Generator:
             made = build_generator(config.generator, space, statistics, config.seed)
-            device = device_of(config)
+            device = choose_device(config.device)
             return Generator(made.analyser.to(device), made.discriminator.to(device))
 
         data = TrainingData(
@@ -61,7 +63,7 @@ class TwinTraining:
             space.weights,
             training_network(config, space.grid),
         )
-        return TrainingSetup(build, data, self.years, space.grid)
+        return TrainingSetup(build, data, self.years, space.grid, ranks)
 
     def _statistics_of(self, patterns: int) -> ControlStatistics:
         if patterns not in self._statistics:
@@ -72,9 +74,15 @@ class TwinTraining:
 
 @contextmanager
 def twin_training(
-    config: Config, output: Path, clock: Clock, progress: Progress
+    config: Config, output: Path, cache: Path, clock: Clock, progress: Progress
 ) -> Iterator[TwinTraining]:
     """The years of the configured control simulation; it is prepared unless `output` holds it.
+
+    Args:
+        config: its settings.
+        output: folder of the control simulation.
+        cache: folder for the anomalies, gone at the end of the block.
+        clock, progress: of the run.
 
     Raises:
         DeepDAError: settings, files or control simulation that cannot be used.
@@ -84,6 +92,6 @@ def twin_training(
         control = share_out(prepare(config, output, progress), config)
     with ExitStack() as opened:
         with clock.stage("read"):
-            anomalies_of = training_anomalies(control, output / "cache", progress)
+            anomalies_of = training_anomalies(control, cache, progress)
             space, anomalies = opened.enter_context(anomalies_of)
         yield TwinTraining(config, control, space, anomalies, progress)

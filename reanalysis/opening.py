@@ -1,0 +1,150 @@
+"""A reanalysis that is ready to run: its trained run, observations, members and attributes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deepda.assimilation.members import Members
+from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
+from deepda.base.files import checksum
+from deepda.base.info import versions
+from deepda.base.progress import Progress
+from deepda.geometry.windows import MONTHS, windows_of_months
+from deepda.networks.trainable import TrainableAnalyser
+from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
+from deepda.runs.finished import FinishedRun
+from deepda.runs.shadows import open_shadow_truth
+from deepda.settings.schema import ESTIMATED, Config
+from reanalysis.error_sizes import NAME as ERROR_SIZES
+from reanalysis.error_sizes import estimated_sizes, with_sizes
+from reanalysis.restart import PROVENANCE, ReanalysisError, digest
+from reanalysis.years import Reanalysis
+
+DAYS_OF_YEAR = 365  # five days a pentad
+SYNTHETIC_ATTRIBUTES = {
+    "title": "Twin experiment of DeepDA: analysis of a synthetic ocean, not of the real one",
+    **ATTRIBUTES_OF_SYNTHETIC,
+}
+REAL_ATTRIBUTES = {"title": "DeepDA reanalysis of ocean potential temperature"}
+
+
+def reanalysis_of(
+    identity: dict[str, Any],
+    config: Config,
+    output: Path,
+    trained: FinishedRun,
+    ocean: ObservedOcean,
+    progress: Progress,
+) -> tuple[Reanalysis, dict[str, Any]]:
+    """The reanalysis of the settings, and its identity with the error sizes, if these are estimated.
+
+    Raises:
+        DeepDAError: members or error sizes that cannot be had.
+    """
+    chosen = config.reanalysis
+    analyser, lag = trained.analyser, lag_of(config, trained.analyser)
+    members = members_of(config, trained)
+    about = {} if members is None else {"members": members.about()}
+    space = replace(trained.space, climatology=ocean.climatology)
+    if chosen.error_sizes == ESTIMATED:
+        years = range(chosen.start, chosen.end + 1)
+        sizes = estimated_sizes(output, analyser, space, ocean, years, progress)
+        space, ocean = with_sizes(space, ocean, sizes)
+        identity = identity | {"sizes": checksum(output / ERROR_SIZES)}
+    made = Reanalysis(
+        analyser,
+        space,
+        ocean,
+        members,
+        output,
+        output,
+        attributes_of(identity, lag, ocean) | about,
+        digest(identity),
+        lag,
+        part_of(config),
+    )
+    return made, identity
+
+
+def open_reanalysis(
+    identity: dict[str, Any], config: Config, output: Path, open_ocean: OpenOcean
+) -> Reanalysis:
+    """The same in a process of its own, which writes no log.
+
+    Args:
+        identity: with the error sizes, if these are estimated.
+        config, output: of the reanalysis; another process has begun it there.
+        open_ocean: gives the observations.
+    """
+    quiet = Progress(stream=io.StringIO())
+    trained = FinishedRun(Path(config.reanalysis.run), config.device)
+    ocean = open_ocean(config, trained.space, output, quiet)
+    return reanalysis_of(identity, config, output, trained, ocean, quiet)[0]
+
+
+def members_of(config: Config, trained: FinishedRun) -> Members | None:
+    """The members of the settings, from the control simulation of the trained run; None for none.
+
+    Raises:
+        MembersError, ControlError: that simulation is not there, or does not serve.
+    """
+    chosen = config.reanalysis
+    if not chosen.members:
+        return None
+    return Members(
+        open_shadow_truth(trained.folder, trained.space, chosen.members, chosen.start), config.seed
+    )
+
+
+def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
+    """Windows after a year that its smoothed analyses learn from; None is no smoother.
+
+    Raises:
+        ReanalysisError: a smoother is asked of a network that cannot be smoothed.
+    """
+    if not config.reanalysis.smoother:
+        return None
+    if analyser.covariance_form() is None:
+        raise ReanalysisError(
+            f"reanalysis.smoother=true given with a generator of the kind {config.generator.kind}, "
+            "expected one with a covariance; take a run of generator=innovation, or "
+            "reanalysis.smoother=false"
+        )
+    return round(config.reanalysis.lag * config.per_year / DAYS_OF_YEAR)
+
+
+def part_of(config: Config) -> int | None:
+    """Windows of the last year, None if it is whole."""
+    chosen = config.reanalysis
+    if chosen.months == MONTHS:
+        return None
+    return windows_of_months(chosen.end, chosen.months, config.per_year)
+
+
+def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:
+    """Global attributes of every file, the same after an interruption.
+
+    Args:
+        identity: settings, weights, observations and provenance.
+        lag: windows after a year that its analyses learn from; None is no smoother.
+        ocean: whose observations they are.
+    """
+    apart = ("weights", "observations", PROVENANCE)
+    edition = {"edition": ocean.edition} if ocean.edition else {}
+    return {
+        **(SYNTHETIC_ATTRIBUTES if ocean.synthetic else REAL_ATTRIBUTES),
+        **identity[PROVENANCE],
+        "source": f"DeepDA {versions()['deepda']}, trained on a control simulation, cycled with "
+        f"{'synthetic' if ocean.synthetic else 'real'} observations",
+        "id": digest(identity)[:16],
+        "config": {key: value for key, value in identity.items() if key not in apart},
+        "weights_sha256": identity["weights"],
+        "observations": identity["observations"] | edition,
+        "versions": versions(),
+        "smoother": "none: each analysis learns from its own window and earlier ones"
+        if lag is None
+        else f"each analysis learns from all windows of its year and {lag} after it, where observed",
+    }
