@@ -13,7 +13,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import test_denial
 import test_explain
@@ -43,6 +45,7 @@ from reanalysis.ingested_ocean import open_archive
 
 __all__ = ["archive", "folder", "trained"]  # fixtures
 SOLVER = ("conjugate_gradients.py", "assimilation/sample", "optimal_interpolation.py")
+MONTHS = ("03", "04", "05", "06", "07", "08")
 MOST_WAITS = 3  # a window, outside the solver
 
 
@@ -128,7 +131,17 @@ def test_a_twin_experiment_stays_on_its_device(
         lambda: scores.append(osse.twin.run.run(twin_on("cuda", tmp_path / "far"), tmp_path / "far"))
     )
     near = osse.twin.run.run(twin_on("cpu", tmp_path / "near"), tmp_path / "near")
-    assert scores[0]["rmse"] == near["rmse"] and scores[0]["history"] == pytest.approx(near["history"])
+    # Off the CPU sampled covariances are operators, and solves end within their tolerance.
+    np.testing.assert_allclose(numbers(scores[0]["rmse"]), numbers(near["rmse"]), rtol=5e-3)
+    np.testing.assert_allclose(*(numbers(one["history"][0]["loss"]) for one in (scores[0], near)))
+
+
+def numbers(scores: Any) -> list[float]:
+    """All numbers of nested scores, in their order; none for text."""
+    if isinstance(scores, dict | list):
+        parts = scores.values() if isinstance(scores, dict) else scores
+        return [number for part in parts for number in numbers(part)]
+    return [float(scores)] if isinstance(scores, int | float) else []
 
 
 def require_few(waits: Counter[str], windows: int) -> None:
@@ -182,18 +195,18 @@ def test_a_reanalysis_of_real_observations_stays_on_its_device(
 
 def test_a_window_in_python_stays_on_its_device(folder: Path, on_device: Callable) -> None:
     def analysed(device: str) -> list[xr.Dataset]:
-        run = load_run(folder, device)
-        first = run.analyse(table_at(run, "2003-06-10", 1.5), "2003-06-15", quality_control=False)
-        return [
-            first.dataset,
-            run.analyse(table_at(run, "2003-07-10", 1.5), "2003-07-15", first).dataset,
-        ]
+        run, made = load_run(folder, device), None
+        fields = []
+        for month in MONTHS:
+            made = run.analyse(table_at(run, f"2003-{month}-10", 1.5), f"2003-{month}-15", made)
+            fields.append(made.dataset)
+        return fields
 
     found: list[xr.Dataset] = []
     waits = on_device(lambda: found.extend(analysed("cuda")))
     for far, near in zip(found, analysed("cpu"), strict=True):
         xr.testing.assert_equal(far, near)
-    require_few(waits, 2)
+    require_few(waits, len(MONTHS))
 
 
 @pytest.mark.slow
@@ -213,7 +226,8 @@ def test_an_experiment_with_a_finished_run_stays_on_its_device(
 
     found: list[dict] = []
     waits = on_device(lambda: found.append(on("cuda")))
-    assert found[0]["rmse"] == on("cpu")["rmse"]
+    near = numbers(on("cpu")["rmse"])
+    np.testing.assert_allclose(numbers(found[0]["rmse"]), near, rtol=5e-3)
     require_few(waits, 2 * 2 * 24)
 
 

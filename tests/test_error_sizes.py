@@ -84,7 +84,7 @@ def estimated(ring: Ring, windows: int, passes: int = 2) -> tuple[ErrorSizes, De
 @pytest.mark.parametrize(("background", "error"), [(2.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.0, 0.5)])
 def test_known_errors_are_recovered_from_wrong_ones(background: float, error: float) -> None:
     for passes, within in ((2, 0.4), (5, 0.1)):
-        sizes, _ = estimated(Ring(background, error), windows=40, passes=passes)
+        sizes, _ = estimated(Ring(background, error), windows=25, passes=passes)
         assert sizes.on_grid(RING) == pytest.approx(background, rel=within)
         assert sizes.observation["argo"][0, 4] == pytest.approx(error / 0.5, rel=within)
     assert (sizes.observation["xbt"] == 1).all()  # never seen

@@ -97,6 +97,7 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
     as_run = Response(finished.analyser, case, target, scale)
     with torch.no_grad():
         value = float(as_run(response.observed, response.background))
+    from_observations, from_background = on_host(*response.shares())
     return Study(
         target,
         case,
@@ -105,7 +106,8 @@ def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int
         float(target.of(truth)),
         response.saliency().on_host(),
         integrated.cpu(),
-        *on_host(*response.shares()),
+        from_observations,
+        from_background,
         list(on_host(*lagged_saliency(analyser, cases, target, scale))),
         linear_part(analyser, case, target, scale),
         found_correlation(finished, target, spinup),
