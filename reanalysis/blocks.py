@@ -5,8 +5,7 @@
                    1990 | 1991-1995
 
 After a year little is left of where a cycle began, more in deep and poorly observed water: a product in
-blocks differs from that of a single cycle (docs/machines.md has by how much). How many processes work on
-it changes nothing.
+blocks differs from that of a single cycle. How many processes work on it changes nothing.
 """
 
 from __future__ import annotations

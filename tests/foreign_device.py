@@ -38,15 +38,16 @@ INDEXING = ("index", "index_put", "index_put_", "_index_put_impl_")
 class Foreign(Tensor):
     """A tensor on the foreign device."""
 
-    values: Tensor
+    held: Tensor
 
     @staticmethod
     def __new__(cls, values: Tensor) -> Foreign:
+        dense = values.layout == torch.strided  # a sparse matrix looks like a dense one from outside
         made: Foreign = Tensor._make_wrapper_subclass(
             cls,
             values.shape,
-            strides=values.stride(),
-            storage_offset=values.storage_offset(),
+            strides=values.stride() if dense else (values.shape[-1], 1),
+            storage_offset=values.storage_offset() if dense else 0,
             dtype=values.dtype,
             device=DEVICE,
             requires_grad=values.requires_grad,
@@ -54,13 +55,13 @@ class Foreign(Tensor):
         return made
 
     def __init__(self, values: Tensor) -> None:
-        self.values = values.detach()
+        self.held = values.detach()
 
     def __repr__(self) -> str:  # type: ignore[override]
         return f"Foreign{tuple(self.shape)}"
 
     def __deepcopy__(self, memo: dict) -> Foreign:
-        made = Foreign(self.values.clone()).requires_grad_(self.requires_grad)
+        made = Foreign(self.held.clone()).requires_grad_(self.requires_grad)
         made._is_param = getattr(self, "_is_param", False)
         memo[id(self)] = made
         return made
@@ -220,7 +221,7 @@ def _is_foreign(device: Any) -> bool:
 
 
 def _values(item: Any) -> Any:
-    return item.values if isinstance(item, Foreign) else item
+    return item.held if isinstance(item, Foreign) else item
 
 
 def _placed(item: Any) -> Any:
