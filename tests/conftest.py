@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+from PIL import Image
 
 from deepda.assimilation.cycle import Analyser
+from deepda.figures.style import Theme
 from deepda.geometry.grid import Grid
 from deepda.networks.trainable import CycleErrors
 
@@ -57,8 +60,15 @@ def undrawn() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "draw_without_rendering", lambda figure: None)
         patch.setattr(FigureCanvasAgg, "draw", FigureCanvasAgg.get_renderer)
-        patch.setattr("deepda.reports.report.png", lambda figure, theme: theme.paper.encode())
+        patch.setattr("deepda.reports.report.png", lambda figure, theme: _paper(theme))
         yield
+
+
+def _paper(theme: Theme) -> bytes:
+    """A PNG of nothing but the paper."""
+    held = io.BytesIO()
+    Image.new("RGB", (64, 64), theme.paper).save(held, "png")
+    return held.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def isotherm_depth(thetao: xr.DataArray) -> xr.DataArray:
         _crossing,
         thetao,
         input_core_dims=[["depth"]],
-        kwargs={"depth": depth, "celsius": ISOTHERM},
+        kwargs={"depth": depth},
     )
     return found.assign_attrs(units="m", positive="down")
 

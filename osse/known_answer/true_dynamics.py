@@ -152,8 +152,8 @@ def analyses_of(method: Method, case: Case) -> Analyses:
     start = time.perf_counter()
     mean, variance = (np.stack(part) for part in zip(*method.run(case), strict=True))
     cost = 1e3 * (time.perf_counter() - start) / len(mean)
-    fields = (method.ocean.to_field(part.astype(np.float32)) for part in (mean, variance))
-    return Analyses(*fields, cost)
+    to_field = method.ocean.to_field
+    return Analyses(to_field(mean.astype(np.float32)), to_field(variance.astype(np.float32)), cost)
 
 
 def localisation(ocean: LinearOcean, radius_km: float) -> NDArray[np.float32]:

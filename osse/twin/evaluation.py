@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 import osse.twin.report
-from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
+from deepda.assimilation.baselines import Climatology, Persistence
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.base.files import write_whole
@@ -24,7 +24,7 @@ from deepda.reports.members import members_section
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
-from osse.twin.forecast_interpolation import ForecastInterpolation
+from osse.twin.forecast_interpolation import Interpolation
 from osse.twin.increments import INCREMENTS, across_land, single_observations
 from osse.twin.members import member_statistics
 from osse.twin.scores import gain_words, scores_of
@@ -36,7 +36,7 @@ TRUTH = "Twin experiment of DeepDA: the truth, a simulated ocean"
 def evaluate(
     twin: Twin,
     analyser: TrainableAnalyser,
-    tuned: Mapping[str, OptimalInterpolation | ForecastInterpolation],
+    tuned: Mapping[str, Interpolation],
     config: Config,
     output: Path,
     clock: Clock,

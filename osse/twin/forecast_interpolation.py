@@ -92,3 +92,6 @@ class ForecastInterpolation:
     def training_accuracy(self) -> Iterator[None]:
         """Nothing to change: the solver keeps its tolerance."""
         yield
+
+
+Interpolation = OptimalInterpolation | ForecastInterpolation

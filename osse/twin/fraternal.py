@@ -22,6 +22,7 @@ from deepda.runs.open import load_analyser
 from deepda.settings.schema import Config
 from osse.twin.evaluation import evaluate
 from osse.twin.fair_baselines import saved_baselines
+from osse.twin.forecast_interpolation import Interpolation
 from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation_of
 from osse.twin.twin import Twin, twin_of
@@ -46,19 +47,15 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         with clock.stage("control"):
             grid, thetao = open_prepared(prepared_truth(truth, config, output, progress))
             twin = twin_of_truth(config, space, grid, thetao, truth[0])
-        cells = {"run": space.grid, "truth": grid, "shared": twin.space.grid}
-        about = {
-            "run": str(run),
-            "ocean_cells": {name: int(one.ocean.sum()) for name, one in cells.items()},
-        }
-        progress.note(
-            "ocean cells: " + ", ".join(f"{n} {name}" for name, n in about["ocean_cells"].items())
-        )
+        grids = {"run": space.grid, "truth": grid, "shared": twin.space.grid}
+        cells = {name: int(one.ocean.sum()) for name, one in grids.items()}
+        progress.note("ocean cells: " + ", ".join(f"{n} {name}" for name, n in cells.items()))
+        about = {"run": str(run), "ocean_cells": cells}
         with clock.stage("baselines"):
             oi = tuned_interpolation_of(run, config, output / "cache", progress)
         members = members_of(config, run, space)
         fair = saved_baselines(config.osse.baselines, oi, space.grid, run / "checkpoint")
-        tuned = {"oi": oi, **fair}
+        tuned: dict[str, Interpolation] = {"oi": oi, **fair}
         return evaluate(twin, analyser, tuned, config, output, clock, progress, about, members)
 
 

@@ -25,7 +25,7 @@ from deepda.training.trainer import LEARNING, STATE, Recipe
 from osse.twin.control_years import Control, grid_of_water, require_control
 from osse.twin.evaluation import evaluate
 from osse.twin.fair_baselines import tuned_baselines
-from osse.twin.forecast_interpolation import ForecastInterpolation
+from osse.twin.forecast_interpolation import ForecastInterpolation, Interpolation
 from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation
 from osse.twin.training import TwinTraining, twin_training
@@ -78,7 +78,8 @@ def _lead(config: Config, output: Path, notes: Sequence[str], ranks: Ranks) -> d
                     training.years, training.anomalies, output / "checkpoint", progress
                 )
             with clock.stage("tune other baselines"):
-                tuned = {"oi": oi, **_fair_baselines(config, training, oi, output, progress)}
+                fair = _fair_baselines(config, training, oi, output, progress)
+            tuned: dict[str, Interpolation] = {"oi": oi, **fair}
             twin = twin_of_test_years(config, training.control, training.space)
         members = members_of(config, output, training.space)
         more = {"history": history}
