@@ -5,14 +5,18 @@
                    1990 | 1991-1995
 
 After a year little is left of where a cycle began, more in deep and poorly observed water: a product in
-blocks differs from that of a single cycle. How many processes work on it changes nothing.
+blocks differs from that of a single cycle. How many processes work on it changes nothing: each block is
+analysed on one thread.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+
+import torch
 
 from deepda.base.progress import Progress
 from deepda.observations.workers import open_workers
@@ -85,8 +89,20 @@ def analyse_block(job: Job) -> str:
     own = whole.folder / FOLDER / f"{job.years[0]}"  # a later end of the block changes no name
     own.mkdir(parents=True, exist_ok=True)
     block = replace(whole, restarts=own, part=whole.part if job.last else None)
-    block.run(job.years, Progress(stream=io.StringIO()), early=not job.first)
+    with _one_thread():
+        block.run(job.years, Progress(stream=io.StringIO()), early=not job.first)
     return described(job.years)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums are rounded by the number of threads, and files shall not depend on who made them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def described(years: range) -> str:
