@@ -77,7 +77,7 @@ def test_the_first_block_is_a_single_cycle_and_a_later_one_comes_near_it(
             return float(np.sqrt(((one["thetao"] - other["thetao"]) ** 2).mean()))
 
     spread = float(xr.open_dataset(tmp_path / "twin_thetao_2000.nc")["thetao_stddev"].mean())
-    assert max(apart(1997), apart(1998)) < 1e-5  # the rounding of one thread and of several
+    assert max(apart(1997), apart(1998)) < 1e-4  # the rounding of one thread and of several
     assert 0 < apart(2000) < apart(1999) < 0.2 * spread
 
 

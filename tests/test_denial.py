@@ -138,7 +138,9 @@ def celsius_of(trained: Trained, analyser: Analyser, denial: Denial, observed: l
 def test_denying_nothing_gives_the_analysis_of_the_run(
     run: Path, trained: Trained, observed: list, tmp_path: Path
 ) -> None:
-    analyser: Analyser = load_analyser(run / "checkpoint", trained.config.generator, torch.device("cpu"))[0]  # type: ignore[assignment]
+    analyser: Analyser = load_analyser(
+        run / "checkpoint", trained.config.generator, torch.device("cpu")
+    )[0]  # type: ignore[assignment]
     path = tmp_path / "analysis.nc"
     with Progress() as progress:  # what `deepda osse run` does
         analyse(trained.twin, analyser, path, {}, progress, "Cycling", full=False)

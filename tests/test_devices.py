@@ -99,7 +99,7 @@ def test_training_stays_on_its_device(
     for name, value in trained_on("cpu").items():
         assert torch.equal(value, found[0][name]), name
     of_cycle = sum(n for line, n in waits.items() if "trainer.py" not in line and "/" in line)
-    assert of_cycle <= 3, waits.most_common(12)  # once an update: is it within physical limits
+    assert of_cycle <= MOST_WAITS * 3, waits.most_common(12)  # of three updates of one window each
 
 
 TWIN = [
@@ -144,10 +144,10 @@ def numbers(scores: Any) -> list[float]:
     return [float(scores)] if isinstance(scores, int | float) else []
 
 
-def require_few(waits: Counter[str], windows: int) -> None:
-    """Refuse more than MOST_WAITS a window; lines with fewer waits than windows are met once."""
+def require_few(waits: Counter[str], windows: int, most: int = MOST_WAITS) -> None:
+    """Refuse more than `most` a window; lines with fewer waits than windows are met once."""
     of_windows = {line: n for line, n in waits.items() if n >= windows}
-    assert sum(of_windows.values()) <= MOST_WAITS * windows, of_windows
+    assert sum(of_windows.values()) <= most * windows, of_windows
 
 
 @pytest.mark.slow
@@ -169,7 +169,7 @@ def test_a_reanalysis_stays_on_its_device(
             xr.open_dataset(tmp_path / "cpu" / name) as near,
         ):
             xr.testing.assert_equal(far, near)
-    require_few(waits, 24)
+    require_few(waits, 24 + 2 * (words == SMOOTHER))  # it reads two windows of the next year
 
 
 @pytest.mark.slow
@@ -190,7 +190,7 @@ def test_a_reanalysis_of_real_observations_stays_on_its_device(
         xr.open_dataset(tmp_path / "cuda" / "thetao_1998.nc") as far,
     ):
         xr.testing.assert_equal(far, near)
-    require_few(waits, 12)
+    require_few(waits, *((14, MOST_WAITS + 1) if words else (12,)))  # smoothed: the cells are packed too
 
 
 def test_a_window_in_python_stays_on_its_device(folder: Path, on_device: Callable) -> None:
