@@ -232,11 +232,8 @@ def test_an_experiment_with_a_finished_run_stays_on_its_device(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [test_explain.INNOVATION, test_explain.UNET])
-def test_an_explanation_stays_on_its_device(
-    tmp_path: Path, on_device: Callable, kind: list[str]
-) -> None:
-    run = test_explain.write_run(tmp_path / "run", kind)
+def test_an_explanation_stays_on_its_device(tmp_path: Path, on_device: Callable) -> None:
+    run = test_explain.write_run(tmp_path / "run", test_explain.INNOVATION)
 
     def on(device: str) -> xr.Dataset:
         explain(run, tmp_path / device, ["nino34"], window="2001-04-10", number=0, device=device)
