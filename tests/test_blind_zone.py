@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("run"), dropout=0.3)
+    return write_run(tmp_path_factory.mktemp("run"), "generator.dropout=0.3")
 
 
 @pytest.fixture(scope="module")

@@ -60,13 +60,17 @@ def slow_anomalies(grid: Grid, windows: int, rng: np.random.Generator) -> np.nda
     return noise
 
 
-def write_run(folder: Path, dropout: float = 0.0) -> Path:
-    """A finished run but for its training: untrained weights, the toy ocean, two test years."""
+def write_run(folder: Path, *more: str) -> Path:
+    """A finished run but for its training: untrained weights, the toy ocean, two test years.
+
+    Args:
+        folder: of the run.
+        more: settings.
+    """
     grid, rng = even_grid(), np.random.default_rng(7)
     words = ["per_year=12", "generator.hidden=4", "generator.levels=1", "generator.patterns=0",
-             f"generator.dropout={dropout}", "control.years=6", "osse.train_years=3",
-             "osse.validation_years=1", "osse.test_years=2", "osse.spinup=6",
-             "osse.label_year=2005"]  # fmt: skip
+             "control.years=6", "osse.train_years=3", "osse.validation_years=1", "osse.test_years=2",
+             "osse.spinup=6", "osse.label_year=2005", *more]  # fmt: skip
     config = load_config("osse", words)
     windows = YEARS * PER_YEAR
     cycle = 15 + 3 * np.sin(2 * np.pi * np.arange(windows) / PER_YEAR)[:, None, None, None]

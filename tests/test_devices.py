@@ -102,12 +102,14 @@ def test_training_stays_on_its_device(
     assert of_cycle <= MOST_WAITS * 3, waits.most_common(12)  # of three updates of one window each
 
 
+FEW_STEPS = "generator.solver_iterations=3"
 TWIN = [
     "per_year=12", "generator.hidden=4", "generator.levels=1", "generator.patterns=1",
-    "generator.solver_iterations=3", "control.years=6", "osse.train_years=3",
+    FEW_STEPS, "control.years=6", "osse.train_years=3",
     "osse.validation_years=1", "osse.test_years=1", "osse.spinup=6", "osse.label_year=2005",
     "training.updates=2", "training.stretches=2", "training.validate_every=2", "training.backprop=2",
     "training.adversarial_weight=0.1", "training.error_samples=6",
+    "osse.baselines=[oi,forecast_oi]",
 ]  # fmt: skip
 
 
@@ -151,7 +153,7 @@ def require_few(waits: Counter[str], windows: int, most: int = MOST_WAITS) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [(), ("reanalysis.members=3",), SMOOTHER])
+@pytest.mark.parametrize("words", [("reanalysis.members=3",), SMOOTHER])
 def test_a_reanalysis_stays_on_its_device(
     trained: Path, tmp_path: Path, on_device: Callable, words: tuple[str, ...]
 ) -> None:
@@ -173,14 +175,13 @@ def test_a_reanalysis_stays_on_its_device(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [(), SMOOTHER])
 def test_a_reanalysis_of_real_observations_stays_on_its_device(
-    trained: Path, archive: Path, tmp_path: Path, on_device: Callable, words: tuple[str, ...]
+    trained: Path, archive: Path, tmp_path: Path, on_device: Callable
 ) -> None:
-    """With the check against the background."""
+    """With the check against the background, and smoothed."""
 
     def on(device: str) -> Path:
-        config = settings(trained, archive, "reanalysis.end=1998", *words, f"device={device}")
+        config = settings(trained, archive, "reanalysis.end=1998", *SMOOTHER, f"device={device}")
         reanalysis.run.run(config, tmp_path / device, open_archive)
         return tmp_path / device / "thetao_1998.nc"
 
@@ -190,7 +191,7 @@ def test_a_reanalysis_of_real_observations_stays_on_its_device(
         xr.open_dataset(tmp_path / "cuda" / "thetao_1998.nc") as far,
     ):
         xr.testing.assert_equal(far, near)
-    require_few(waits, *((14, MOST_WAITS + 1) if words else (12,)))  # smoothed: the cells are packed too
+    require_few(waits, 14, MOST_WAITS + 1)  # the smoother also packs the observed cells
 
 
 def test_a_window_in_python_stays_on_its_device(folder: Path, on_device: Callable) -> None:
@@ -214,7 +215,7 @@ def test_a_window_in_python_stays_on_its_device(folder: Path, on_device: Callabl
 def test_an_experiment_with_a_finished_run_stays_on_its_device(
     tmp_path: Path, on_device: Callable, name: str
 ) -> None:
-    run = test_denial.write_run(tmp_path / "run", dropout=0.3)
+    run = test_denial.write_run(tmp_path / "run", "generator.dropout=0.3", FEW_STEPS)
     file = "denial.json" if name == "deny" else "blind_zone.json"
     more = ["--without", "argo"] if name == "deny" else []
 
@@ -233,7 +234,7 @@ def test_an_experiment_with_a_finished_run_stays_on_its_device(
 
 @pytest.mark.slow
 def test_an_explanation_stays_on_its_device(tmp_path: Path, on_device: Callable) -> None:
-    run = test_explain.write_run(tmp_path / "run", test_explain.INNOVATION)
+    run = test_explain.write_run(tmp_path / "run", [*test_explain.INNOVATION, FEW_STEPS])
 
     def on(device: str) -> xr.Dataset:
         explain(run, tmp_path / device, ["nino34"], window="2001-04-10", number=0, device=device)

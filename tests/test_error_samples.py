@@ -136,7 +136,7 @@ def test_a_checkpoint_gives_the_analysis_of_what_was_saved(
         if errors is not None:
             save_error_samples(errors, grid, tmp_path)
             made.use_error_samples(background_error_covariance(errors, grid))
-        again: Any = load_analyser(tmp_path, GENERATOR)[0]
+        again: Any = load_analyser(tmp_path, GENERATOR, torch.device("cpu"))[0]
         assert (again.sampled is None) == (errors is None) and not again.training
         expected.append(analysed(made, background, observations))
         found.append(analysed(again, background, observations))

@@ -59,6 +59,7 @@ def few(data: Path, real: Path) -> None:
 
 @pytest.mark.data
 @pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures", "empty_fdbk")
 def test_its_commands_make_a_reanalysis_that_is_judged(
     trained: Path, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

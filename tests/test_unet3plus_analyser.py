@@ -210,7 +210,7 @@ def test_a_trained_one_comes_back_from_its_folder(tmp_path: Path, grid: Grid, oc
         made.head.weight.normal_(generator=torch.Generator().manual_seed(2))
     save_checkpoint(tmp_path, made, space_on(grid), {})
     settings = load_config("osse", ["generator=unet3plus", "generator.filters=2", "generator.depth=1"])
-    again, _ = load_analyser(tmp_path, settings.generator)
+    again, _ = load_analyser(tmp_path, settings.generator, torch.device("cpu"))
     assert isinstance(again, UNet3PlusAnalyser) and not again.training
     background, window = believed(made, ocean), drawn(ocean, 3, batch=2)
     expected = made.analyse(background, window).mean

@@ -104,6 +104,7 @@ def require_usable(config: Config, folder: RunFolder) -> None:
         DeepDAError: settings, files or a folder that cannot be used.
     """
     require_same_settings(config, folder)
+    choose_device(config.device)
     synthetic_observations(config)
     if isinstance(config.generator, InnovationGenerator):
         require_equal_longitudes(grid_of_water(config))
