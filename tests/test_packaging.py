@@ -134,8 +134,8 @@ def imported_packages() -> set[str]:
     return {name.partition(".")[0].lower().replace("_", "-") for name in plain | named}
 
 
-# What is needed without an import: engines of xarray, units of cf-xarray, data of land, http of fsspec.
-UNSEEN = {"dask", "fsspec", "zarr", "pint", "global-land-mask", "hydra-core", "pyyaml"}
+# No import has these names: engines of xarray, units of cf-xarray, data of land, http of fsspec, PIL, yaml.
+UNSEEN = {"dask", "fsspec", "zarr", "pint", "pillow", "global-land-mask", "hydra-core", "pyyaml"}
 
 
 def test_every_package_that_is_asked_for_is_used() -> None:
