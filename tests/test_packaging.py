@@ -134,7 +134,7 @@ def imported_packages() -> set[str]:
     return {name.partition(".")[0].lower().replace("_", "-") for name in plain | named}
 
 
-# No import has these names: engines of xarray, units of cf-xarray, data of land, http of fsspec, PIL, yaml.
+# No import has these names: engines of xarray, units of cf-xarray, land, http of fsspec, PIL, yaml.
 UNSEEN = {"dask", "fsspec", "zarr", "pint", "pillow", "global-land-mask", "hydra-core", "pyyaml"}
 
 
