@@ -8,6 +8,7 @@ import xarray as xr
 
 from deepda.verification import VerificationError
 from deepda.verification.bootstrap import gain_over
+from osse.twin.report import headline
 from osse.twin.scores import gain_of, gain_words
 
 
@@ -57,3 +58,12 @@ def test_the_gain_is_over_the_best_of_all_baselines(windows: int, known: bool) -
     assert (found["low"] is not None) == known
     assert gain_words(found).startswith("10.0% below that of the best baseline, persistence")
     assert ("interval" in gain_words(found)) == known
+
+
+def test_the_page_begins_with_the_gain_over_the_best_baseline_not_over_a_weaker_one() -> None:
+    gain = {"baseline": "own_error_oi", "gain": 0.1, "low": 0.08, "high": 0.12}
+    rmse = {"analysis": 0.9, "own_error_oi": 1.0, "oi": 2.0, "climatology": 1.8}
+    assert headline(rmse, gain) == (
+        "The error of the analysis is 0.900 K, 10.0% below that of the best baseline, own_error_oi "
+        "(95 % interval 8.0% to 12.0%), and 50.0% below that of climatology (1.800 K)."
+    )

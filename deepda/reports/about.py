@@ -69,7 +69,12 @@ def _changed(config: Config) -> list[str]:
     kinds = [f"generator={config.generator.kind}"]
     usual: Mapping[str, object] = flat_settings(load_config(config.command, kinds))
     return [
-        f"{key}={value} ({usual[key]})"
+        f"{key}={_written(value)} ({_written(usual[key])})"
         for key, value in flat_settings(config).items()
         if key in usual and usual[key] != value and not key.startswith(APART)
     ]
+
+
+def _written(value: object) -> str:
+    """A value as the settings write it."""
+    return "null" if value is None else str(value)
