@@ -66,7 +66,7 @@ def innovation(grid: Grid, hidden: int = 4) -> InnovationAnalyser:
 
 
 def with_error_samples(grid: Grid) -> InnovationAnalyser:
-    """The default generator with the covariance of errors that hang together."""
+    """The default generator with the covariance of correlated errors."""
     made, rng = innovation(grid), np.random.default_rng(5)
     errors = rng.standard_normal((30, 4)) @ rng.standard_normal((4, grid.ocean.size)) / 2
     made.use_error_samples(SampleCovariance.fit(errors.reshape(30, *grid.shape), grid, 4000.0, 200.0))

@@ -51,7 +51,7 @@ def even_grid(seed: int = 4) -> Grid:
 
 
 def slow_anomalies(grid: Grid, windows: int, rng: np.random.Generator) -> np.ndarray:
-    """(time, depth, lat, lon) K: each level is the one above, damped, and noise that remembers."""
+    """(time, depth, lat, lon) K: each level is the one above, damped, and noise correlated in time."""
     noise = rng.normal(0, 1, (windows, *grid.shape))
     for step in range(1, windows):
         noise[step] = 0.8 * noise[step - 1] + 0.6 * noise[step]

@@ -20,7 +20,7 @@ def trunk() -> PyramidTrunk:
 
 
 def features(batch: int = 3) -> Tensor:
-    """The same sample again and again, so that only the masks can tell them apart."""
+    """The same sample again and again, so that only the masks make them differ."""
     return torch.randn(1, 5, 8, 12, generator=torch.Generator().manual_seed(1)).expand(batch, -1, -1, -1)
 
 

@@ -33,7 +33,7 @@ def test_the_interval_holds_the_true_gain_about_as_often_as_it_says() -> None:
         held += found.low < 0 < found.high
         narrow += independent.low < 0 < independent.high
     assert 0.87 < held / 200 < 0.99
-    assert narrow / 200 < 0.8  # what forgetting that windows are alike would cost
+    assert narrow / 200 < 0.8  # what taking windows for independent would cost
 
 
 def test_windows_that_do_not_match_or_are_one_block_are_refused() -> None:

@@ -24,7 +24,7 @@ Matrix = NDArray[np.float64]
 
 @pytest.fixture
 def errors(grid: Grid) -> NDArray[np.float32]:
-    """Few samples, so that cells far from each other hang together strongly."""
+    """Few samples, so that cells far from each other are strongly correlated."""
     return ocean_history(grid, np.random.default_rng(grid.ocean.size), windows=8)
 
 
@@ -77,18 +77,18 @@ def weights_of(covariance: Matrix, grid: Grid, misfit: Tensor, precision: Tensor
     return solved
 
 
-@pytest.mark.parametrize("remembers", [True, False])
+@pytest.mark.parametrize("sampled", [True, False])
 def test_the_increment_is_that_of_the_dense_hybrid_covariance(
-    grid: Grid, ocean: Tensor, errors: NDArray[np.float32], remembers: bool
+    grid: Grid, ocean: Tensor, errors: NDArray[np.float32], sampled: bool
 ) -> None:
-    """Without remembered errors, the factors have it all; that others remember must not matter."""
+    """Without error samples the factors have it all, whether or not another network has samples."""
     other = with_samples(grid, errors)
-    made = other if remembers else exact(grid)
+    made = other if sampled else exact(grid)
     background, observations = background_of(made, ocean), drawn(ocean, 3)
     increment = (analysed(made, background, observations).mean - background.mean)[:, ocean]
     assert not torch.equal(observations.seen[0], observations.seen[1])
     for number, found in enumerate(increment):
-        covariance = hybrid(grid, errors, member_of(background, number), SAMPLED_SHARE * remembers)
+        covariance = hybrid(grid, errors, member_of(background, number), SAMPLED_SHARE * sampled)
         misfit = observations.value[number] - background.mean[number]
         solved = weights_of(covariance, grid, misfit, observations.precision[number])
         assert_close(found.numpy(), covariance @ solved)
@@ -192,7 +192,7 @@ def test_gradients_reach_the_cells_that_only_the_sampled_errors_connect(
     assert not found[~observations.seen].any()
 
 
-def test_remembering_takes_effect_at_once_and_other_errors_give_another_analysis(
+def test_error_samples_take_effect_at_once_and_other_errors_give_another_analysis(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
     made, observations = exact(grid), drawn(ocean, 3)

@@ -1,4 +1,4 @@
-"""The known answer: the comparison runs, its numbers hang together, and its files bear them out."""
+"""The known answer: the comparison runs, its numbers agree, and its files bear them out."""
 
 from __future__ import annotations
 

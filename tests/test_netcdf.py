@@ -260,7 +260,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, room: int) -> No
 
 
 class Recorder:
-    """A writer that only remembers, slowly, and may fail at a step."""
+    """A writer that keeps all in memory, slowly, and may fail at a step."""
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.steps: list[tuple[int, float]] = []

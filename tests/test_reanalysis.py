@@ -449,7 +449,7 @@ def test_members_without_the_control_simulation_are_refused_before_anything_is_m
 
 
 class StandStill:
-    """An analyser that learns nothing and forgets nothing, half a standard deviation unsure."""
+    """An analyser that changes nothing, half a standard deviation unsure."""
 
     def __init__(self, grid: Grid) -> None:
         self.ocean = torch.from_numpy(grid.ocean).float()

@@ -1,4 +1,4 @@
-"""A sweep: what is searched is read rightly, and trials are resumed, pruned, told apart and ranked."""
+"""A sweep: what is searched is read rightly; trials are resumed, pruned, distinguished and ranked."""
 
 from __future__ import annotations
 

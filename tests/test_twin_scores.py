@@ -10,8 +10,8 @@ from osse.twin.scores import consistency
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("claimed", [1.0, 2.0])
-def test_departures_of_the_best_analysis_tell_the_true_errors(seed: int, claimed: float) -> None:
+@pytest.mark.parametrize("stated", [1.0, 2.0])
+def test_departures_of_the_best_analysis_give_the_true_errors(seed: int, stated: float) -> None:
     rng = np.random.default_rng(seed)
     shape, dims = (400, 3, 6, 8), ("time", "depth", "lat", "lon")
     before, error = np.array([0.5, 1.0, 2.0])[:, None, None], rng.uniform(0.4, 0.8)
@@ -23,13 +23,13 @@ def test_departures_of_the_best_analysis_tell_the_true_errors(seed: int, claimed
     values = {
         "background": background,
         "analysis": background + gain * (observed - background),
-        "stddev": spread / claimed,
+        "stddev": spread / stated,
     }
     observed[rng.random(shape) < 0.5] = np.nan
     observed[:, 2] = np.nan
     fields = {name: xr.DataArray(field, dims=dims) for name, field in values.items()}
-    errors = np.where(np.isfinite(observed), error * claimed, np.nan)
+    errors = np.where(np.isfinite(observed), error * stated, np.nan)
     found = consistency(fields, xr.DataArray(observed, dims=dims), errors)
-    np.testing.assert_allclose(found["observation"][:2], 1 / claimed, rtol=0.03)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found["analysis"][:2], claimed, rtol=0.03)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found["observation"][:2], 1 / stated, rtol=0.03)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found["analysis"][:2], stated, rtol=0.03)  # type: ignore[arg-type]
     assert found["observation"][2] is None and found["analysis"][2] is None

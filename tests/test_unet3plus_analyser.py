@@ -59,7 +59,7 @@ def test_untrained_a_lone_observation_of_one_cell_is_used_as_by_a_kalman_filter(
 ) -> None:
     made = UNet3PlusAnalyser(statics_of(grid), 4, 2, 0.0).eval()
     made.requires_grad_(False)
-    made.log_gain[1:] = made.log_drop[1:] = -60.0  # nobody listens to other cells
+    made.log_gain[1:] = made.log_drop[1:] = -60.0  # no weight on other cells
     place = tuple(ocean.nonzero()[20].tolist())
     background = believed(made, ocean, batch=1)
     variance, before = float(background.memory[0][place]), float(background.mean[0][place])
@@ -124,7 +124,7 @@ def test_an_increment_is_no_larger_than_the_largest_innovation_and_a_spread_in_r
         assert bool((analysis.memory <= background.memory).all())
 
 
-def test_the_trunk_decides_how_far_a_place_listens(grid: Grid, ocean: Tensor) -> None:
+def test_the_trunk_decides_how_far_an_average_reaches(grid: Grid, ocean: Tensor) -> None:
     """Else it would be a plain normalised convolution."""
     analysers = [unet3plus(grid), unet3plus(grid)]
     with torch.no_grad():
