@@ -89,13 +89,13 @@ def analyse_block(job: Job) -> str:
     own = whole.folder / FOLDER / f"{job.years[0]}"  # a later end of the block changes no name
     own.mkdir(parents=True, exist_ok=True)
     block = replace(whole, restarts=own, part=whole.part if job.last else None)
-    with _one_thread():
+    with on_one_thread():
         block.run(job.years, Progress(stream=io.StringIO()), early=not job.first)
     return described(job.years)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def on_one_thread() -> Iterator[None]:
     """Sums are rounded by the number of threads, and files shall not depend on who made them."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
