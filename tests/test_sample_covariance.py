@@ -248,7 +248,6 @@ def test_from_observed_cells_it_is_the_dense_matrix_of_each_member(
 ) -> None:
     """However few cells are worked on together; nothing else is read."""
     monkeypatch.setattr(sample_operator, "AT_ONCE", at_once)
-    monkeypatch.setattr(sample_matrix, "ROWS", at_once)
     monkeypatch.setattr(sample_matrix, "COLUMNS", at_once)
     seen = masks(grid, (0.1, 0.5, 0.02))
     field = fields(grid, 4)

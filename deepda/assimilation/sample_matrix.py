@@ -21,7 +21,6 @@ from deepda.assimilation.samples import Samples
 from deepda.assimilation.sparse import by_rows, times
 
 COLUMNS = 8  # water columns whose rows are made together: neighbours are near the same cells
-ROWS = 500  # rows that are copied at a time: small pieces stay in the cache
 
 
 class SampleMatrix:
@@ -51,10 +50,7 @@ class SampleMatrix:
     def observed(self, cells: Tensor) -> ObservedPart:
         """What belongs to some cells, given by ascending numbers (m)."""
         rows, order = self._row[cells].sort()
-        cut = rows.numpy()
-        pieces = np.split(cut, range(ROWS, len(cut), ROWS))
-        part = sparse.vstack([self._rows[piece][:, cut] for piece in pieces], format="csr")
-        return ObservedPart(self, cells, order, _as_tensor(part))
+        return ObservedPart(self, cells, order, _as_tensor(_cut(self._rows, rows.numpy())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +82,27 @@ class ObservedPart:
     def from_everywhere(self, values: Tensor) -> Tensor:
         """(B, m) of values (B, n): the transpose of `everywhere`."""
         return self.whole.product(values)[:, self.cells]
+
+
+def _cut(matrix: sparse.csr_array, rows: NDArray[np.intp]) -> sparse.csr_array:
+    """(m, m) the rows and columns with these ascending numbers.
+
+    Rows of a water column mostly have the same indices, which are looked up once.
+    """
+    number = np.full(matrix.shape[0], -1, np.int32)
+    number[rows] = np.arange(len(rows))
+    data, indices, looked_up = [], [], np.empty(0, np.int32)
+    kept, own = np.empty(0, np.intp), looked_up
+    for begin, end in zip(matrix.indptr[rows], matrix.indptr[rows + 1], strict=True):
+        near, row = matrix.indices[begin:end], matrix.data[begin:end]
+        if not np.array_equal(near, looked_up):
+            kept = np.flatnonzero(number[near] >= 0)
+            own, looked_up = number[near[kept]], near
+        data.append(row[kept])
+        indices.append(own)
+    first = np.append(0, np.cumsum([len(row) for row in data])).astype(np.int32)
+    entries = np.concatenate(data), np.concatenate(indices), first
+    return sparse.csr_array(entries, shape=(len(rows), len(rows)))
 
 
 def _matrix(values: NDArray[np.floating], localisation: Localisation) -> sparse.csr_array:
