@@ -39,6 +39,12 @@ def test_every_value_can_be_changed_and_the_change_arrives() -> None:
     assert load_config("osse", ["training=smoke", "training.updates=3"]).training.updates == 3
 
 
+def test_a_change_does_not_reach_the_next_settings() -> None:
+    assert load_config("osse", ["grid.name=mine", "seed=7"]).grid.name == "mine"
+    again = load_config("osse")
+    assert (again.grid.name, again.seed) == ("embedded_4deg", 1)
+
+
 def test_the_seed_of_the_run_is_the_seed_of_its_parts_unless_they_have_their_own() -> None:
     config = load_config("osse", ["seed=7", "training.seed=8"])
     assert isinstance(config.control, EmbeddedControl)

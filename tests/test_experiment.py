@@ -35,6 +35,8 @@ pytestmark = pytest.mark.slow  # the whole experiment, once for the file
 
 COARSE = [
     "osse=smoke",
+    "per_year=12",
+    "osse.spinup=4",
     "grid.lat_edges={start: -90, stop: 90, step: 12}",
     "grid.lon_edges={start: 0, stop: 360, step: 12}",
     "grid.depth_edges=[0, 20, 60, 150, 300]",

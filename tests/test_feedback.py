@@ -293,7 +293,7 @@ def test_rows_without_a_time_stay_with_their_window(
     time = table["time"].to_numpy(copy=True)
     time[:3] = np.array(["NaT", "1066-10-14", "2999-01-01"], "datetime64[s]")
     table["time"] = time
-    with FeedbackWriter(tmp_path, fdbk=False) as out:
+    with FeedbackWriter(tmp_path) as out:
         out.write(table, START, END)
     assert len(read_feedback(tmp_path)) == len(table)
     assert [path.parent.name for path in tmp_path.rglob("*.parquet")] == ["month=03"]

@@ -84,6 +84,7 @@ def test_sums_are_those_of_pandas_whatever_the_batches(
     assert sum(found.states.values()) == len(table)
 
 
+@pytest.mark.usefixtures("empty_fdbk")
 def test_honest_spread_is_told_as_one(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     count = 40_000
@@ -96,7 +97,7 @@ def test_honest_spread_is_told_as_one(tmp_path: Path) -> None:
             "error": error, "used": True, "withheld": False, "reason": "", "platform_type": "argo",
         }
     )  # fmt: skip
-    with FeedbackWriter(tmp_path, fdbk=False) as out:
+    with FeedbackWriter(tmp_path) as out:
         out.write(table, START, END)
     assert departures(tmp_path).groups["used", "all", "all"].spread_to_rms == pytest.approx(1, abs=0.02)
 
