@@ -22,7 +22,7 @@ from deepda.networks.trainable import CycleErrors
 
 settings.register_profile("repeatable", derandomize=True)  # the same cases each time
 settings.load_profile("repeatable")
-os.environ.setdefault("SOURCE_DATE_EPOCH", "1760000000")  # files tell no other time when made again
+os.environ.setdefault("SOURCE_DATE_EPOCH", "1760000000")  # files made again have the same time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,6 +61,7 @@ def undrawn() -> Iterator[None]:
         patch.setattr(Figure, "draw_without_rendering", lambda figure: None)
         patch.setattr(FigureCanvasAgg, "draw", FigureCanvasAgg.get_renderer)
         patch.setattr("deepda.reports.report.png", lambda figure, theme: _paper(theme))
+        patch.setattr("deepda.reports.report.columns_of", lambda figure: 1)
         yield
 
 
@@ -75,6 +76,22 @@ def _paper(theme: Theme) -> bytes:
 def blank_pictures() -> Iterator[None]:
     """No test of this file looks at its pictures: see `undrawn`."""
     with undrawn():
+        yield
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """A reanalysis is scored but its page is not made, which takes longer than its years."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("write", "write_climate"):
+            patch.setattr(f"reanalysis.run.{name}", lambda *what: "none")
+        yield
+
+
+@pytest.fixture
+def no_report() -> Iterator[None]:
+    """See `unreported`."""
+    with unreported():
         yield
 
 

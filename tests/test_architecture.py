@@ -152,9 +152,9 @@ def rooms_on_disk(package: str) -> set[str]:
     return {path.stem for path in inside if path.suffix == ".py" or (path / "__init__.py").exists()}
 
 
-def missing_from_the_map(rooms: set[str], told: str) -> set[str]:
+def missing_from_the_map(rooms: set[str], text: str) -> set[str]:
     """Rooms whose name begins no line of the map."""
-    return rooms - {line.split()[0] for line in told.splitlines() if line.startswith("    ")}
+    return rooms - {line.split()[0] for line in text.splitlines() if line.startswith("    ")}
 
 
 def test_the_map_names_every_room() -> None:

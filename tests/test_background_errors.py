@@ -158,7 +158,7 @@ def test_a_seed_gives_the_same_errors_again_and_another_seed_others(grid: Grid) 
 
 
 def test_stretches_of_the_same_years_are_observed_by_other_networks(grid: Grid) -> None:
-    """Else more samples would tell no more."""
+    """Else more samples would add no information."""
     samples = collected(innovation(grid), training_data(grid), number=20)
     stretches = samples[:3].astype(float)  # of 8 samples each: all of the 24 windows, three times
     for one, other in zip(stretches, np.roll(stretches, 1, axis=0), strict=True):

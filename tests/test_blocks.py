@@ -114,13 +114,7 @@ def test_several_workers_for_a_single_cycle_are_refused(trained: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_two_workers_write_the_same_bytes(trained: Path, whole: Path, tmp_path: Path) -> None:
-    in_blocks(trained, tmp_path, workers=2)
-    assert checksums(tmp_path) == checksums(whole)
-
-
-@pytest.mark.slow
-def test_a_killed_worker_is_said_in_a_sentence_and_the_folder_goes_on(
+def test_a_killed_worker_is_said_in_a_sentence_and_two_workers_end_with_the_same_bytes(
     trained: Path, whole: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(
@@ -128,7 +122,7 @@ def test_a_killed_worker_is_said_in_a_sentence_and_the_folder_goes_on(
     ):
         in_blocks(trained, tmp_path, workers=2, ocean=deadly)
     assert set(checksums(tmp_path)) >= {"twin_thetao_1997.nc", "twin_thetao_1998.nc"}
-    in_blocks(trained, tmp_path)
+    in_blocks(trained, tmp_path, workers=2)
     assert checksums(tmp_path) == checksums(whole)
 
 

@@ -40,7 +40,7 @@ from osse.experiments.regions import sea_weights
 from osse.twin.optimal_interpolation import FILE
 from osse.twin.twin import analyse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
 YEARS, PER_YEAR = 6, 12
 
 
@@ -227,7 +227,7 @@ def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied
     assert scores["loss_of_skill"]["analysis"][CONTROL]["all"] == 0
 
 
-def test_a_run_scored_by_another_version_is_told(tmp_path: Path) -> None:
+def test_a_run_scored_by_another_version_is_reported(tmp_path: Path) -> None:
     assert "no scores" in control_against_run(tmp_path, 0.05)
     (tmp_path / "scores.json").write_text(json.dumps({"rmse": {"analysis": {"all": 0.05}}}))
     assert control_against_run(tmp_path, 0.05001) == "control 0.05001 K, as the run was scored"
@@ -256,8 +256,8 @@ def test_every_file_is_there_and_says_the_same(denied: Path) -> None:
 
 
 def test_the_table_fits_eighty_columns(denied: Path) -> None:
-    told = lines(json.loads((denied / "denial.json").read_text()))
-    assert max(map(len, told)) <= 80 and any(line.startswith("argo") for line in told)
+    shown = lines(json.loads((denied / "denial.json").read_text()))
+    assert max(map(len, shown)) <= 80 and any(line.startswith("argo") for line in shown)
 
 
 def test_a_run_is_not_written_into(run: Path, denied: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_folder_without_a_checkpoint_is_refused(
         assert err.startswith("deepda: no ") and "checkpoint" in err
 
 
-def test_a_run_without_its_opponent_is_refused(run: Path, tmp_path: Path) -> None:
+def test_a_run_without_its_baseline_is_refused(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "checkpoint" / FILE).unlink()
     with (

@@ -47,7 +47,7 @@ from deepda.settings.schema import Config
 from reanalysis.ingested_ocean import open_archive
 
 __all__ = ["archive", "folder", "trained"]  # fixtures
-pytestmark = pytest.mark.usefixtures("blank_pictures", "empty_fdbk")
+pytestmark = pytest.mark.usefixtures("blank_pictures", "empty_fdbk", "no_report")
 SOLVER = ("conjugate_gradients.py", "assimilation/sample", "optimal_interpolation.py")
 MONTHS = ("03", "04", "05", "06", "07", "08")
 MOST_WAITS = 3  # a window, outside the solver
@@ -108,8 +108,8 @@ def test_training_stays_on_its_device(
 
 FEW_STEPS = "generator.solver_iterations=3"
 TWIN = [
-    "per_year=12", "generator.hidden=4", "generator.levels=1", "generator.patterns=1",
-    FEW_STEPS, "control.years=6", "osse.train_years=3",
+    "per_year=12", "observations=random", "generator.hidden=4", "generator.levels=1",
+    "generator.patterns=1", FEW_STEPS, "control.years=6", "osse.train_years=3",
     "osse.validation_years=1", "osse.test_years=1", "osse.spinup=6", "osse.label_year=2005",
     "training.updates=2", "training.stretches=2", "training.validate_every=2", "training.backprop=2",
     "training.adversarial_weight=0.1", "training.error_samples=6",

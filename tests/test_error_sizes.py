@@ -188,6 +188,7 @@ def test_the_page_has_the_sizes_that_were_used(tmp_path: Path) -> None:
     assert "argo" in row and "xbt" not in row and "1999–2000" in section.text
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_run_goes_on_with_the_sizes_that_it_began_with(
     trained: Path, archive: Path, tmp_path: Path
 ) -> None:

@@ -129,7 +129,7 @@ def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: P
     assert (finished / "log.txt").read_text().count("with the sampled background-error covariance") == 1
 
 
-def test_the_log_tells_of_every_long_stage(finished: Path) -> None:
+def test_the_log_names_every_long_stage(finished: Path) -> None:
     log = (finished / "log.txt").read_text()
     for stage in (
         "Reading the training years",

@@ -230,7 +230,7 @@ def test_integrated_gradients_sum_to_what_the_innovations_did(runs, settings: li
     account = response.account(float(response.integrated().sum()), 0.0)
     moved = account.analysis - account.background
     assert abs(moved) > 1e-3
-    # random weights of U-Net 3+ bend and jump: what the quadrature leaves over is told as the rest
+    # random weights of U-Net 3+ bend and jump: what the quadrature leaves over is shown as the rest
     allowed = 0.1 * abs(moved) if settings is UNET else 2e-4
     assert abs(account.rest) < allowed
     assert account.innovations + account.presence == pytest.approx(moved, abs=allowed)
@@ -257,7 +257,7 @@ def test_contributions_of_observations_and_background_sum_to_the_anomaly(runs) -
 # the gain
 
 
-def test_what_observations_tell_sums_to_the_variance_that_they_remove(runs) -> None:
+def test_the_share_of_each_observation_sums_to_the_variance_that_they_remove(runs) -> None:
     response = response_of(runs(LINEAR), "point")
     covariance, cells, noise = dense(response)
     weights = response.target.weights.ravel()
@@ -374,13 +374,13 @@ def test_platforms_over_windows_are_those_of_the_study(runs) -> None:
 def test_distances_hold_the_shares_that_they_name() -> None:
     grid = even_grid()
     asked = target("point", grid, wet_place(grid))
-    told = torch.zeros(SHAPE)
+    removed = torch.zeros(SHAPE)
     far = grid.distance_to(asked.place.lat, asked.place.lon) / 1e3
     order = np.argsort(far, axis=None)
     for rank, part in ((3, 0.6), (20, 0.35), (40, 0.05)):
-        told[0].flatten()[order[rank]] = part
-    told[1, 0, 0] = -5.0
-    found = distances(told, asked, grid)
+        removed[0].flatten()[order[rank]] = part
+    removed[1, 0, 0] = -5.0
+    found = distances(removed, asked, grid)
     assert found[0.5] == pytest.approx(far.ravel()[order[3]])
     assert found[0.9] == pytest.approx(far.ravel()[order[20]])
 

@@ -52,7 +52,7 @@ def rng() -> np.random.Generator:
 
 
 def fields_of(grid: Grid, rng: np.random.Generator) -> Fields:
-    """Values that tell their cell; NaN on land."""
+    """Values that encode their cell; NaN on land."""
     background = np.where(grid.ocean, rng.uniform(0, 30, grid.shape), np.nan).astype(np.float32)
     step = rng.normal(0, 0.5, grid.shape).astype(np.float32)
     spread = np.where(grid.ocean, rng.uniform(0.2, 1, grid.shape), np.nan).astype(np.float32)
@@ -350,7 +350,7 @@ def test_levels_go_down_and_a_rejected_single_value_without_temperature_is_a_row
     assert read_fdbk(write_fdbk(single, tmp_path / "one.nc"), READ).rows_in == 1
 
 
-def test_a_nemo_file_tells_equivalents_use_and_reason_of_each_level(
+def test_a_nemo_file_holds_equivalents_use_and_reason_of_each_level(
     grid: Grid, rng: np.random.Generator, tmp_path: Path
 ) -> None:
     table = fed(grid, rng)

@@ -85,7 +85,7 @@ def test_sums_are_those_of_pandas_whatever_the_batches(
 
 
 @pytest.mark.usefixtures("empty_fdbk")
-def test_honest_spread_is_told_as_one(tmp_path: Path) -> None:
+def test_a_calibrated_spread_has_a_ratio_of_one(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     count = 40_000
     spread, error = (rng.uniform(0.2, 0.6, count).astype(np.float32) for _ in "so")

@@ -30,7 +30,7 @@ TIMES = windows(2008, 2008).middle
 
 
 def placed(grid: Grid) -> np.ndarray:
-    """(depth, lat, lon) values that tell their place; NaN on land."""
+    """(depth, lat, lon) values that encode their place; NaN on land."""
     depth, lat, lon = np.indices(grid.shape)
     return np.where(grid.ocean, depth + lat / 100 + lon / 10000, np.nan)
 

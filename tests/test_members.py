@@ -161,7 +161,7 @@ def test_spread_is_the_exact_error_for_any_gain_and_forecast(memory: float, of_o
 
 
 def test_a_control_run_that_varies_less_than_the_ocean_gives_too_little_spread() -> None:
-    """The limit of the method: what the control run does not do, the members do not know."""
+    """The limit of the method: members vary only as the control run does."""
     control = 0.8 * simulation(40, 7)
     gain = 0.5 * optimal_gain()
     spread, error = spread_and_error(Linear(MEMORY, gain, []), Members(shadow_truth(4, control), 3))

@@ -28,7 +28,7 @@ ACDD = {"id": "run-1", "date_created": "2026-01-02T03:04:05Z", "config": {"b": 1
 
 
 def place_in_value(grid: Grid, step: int) -> np.ndarray:
-    """(depth, lat, lon) a field whose values tell where and when they belong; NaN on land."""
+    """(depth, lat, lon) a field whose values encode place and time; NaN on land."""
     depth, lat, lon = np.indices(grid.shape)
     return np.where(grid.ocean, step / 4 + depth / 64 + lat / 8 + lon / 2, np.nan).astype(np.float32)
 
@@ -226,7 +226,7 @@ def test_a_field_that_does_not_fit_is_refused(
         out.write(**({"step": 0, "thetao": field, "stddev": field} | change))
 
 
-def test_a_place_that_cannot_be_is_told_in_one_sentence(tmp_path: Path, grid: Grid) -> None:
+def test_a_place_that_cannot_be_is_refused_in_one_sentence(tmp_path: Path, grid: Grid) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputError, match=r"cannot write .*--output") as caught:
         AnalysisWriter(tmp_path / "file" / "a.nc", grid, windows(2008, 2008)).__enter__()
@@ -252,7 +252,7 @@ else:
 
 
 @pytest.mark.parametrize("room", [4_000, 200_000])
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, room: int) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, room: int) -> None:
     script = FULL_DISK.format(tests=str(Path(__file__).parent), path=str(tmp_path / "a.nc"), room=room)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("OutputError cannot write"), done.stderr

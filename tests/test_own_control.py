@@ -67,6 +67,7 @@ def tripolar_months(folder: Path, years: int) -> list[Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures")
 def test_twenty_years_of_tripolar_months_are_learnt_from_in_one_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

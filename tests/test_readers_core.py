@@ -266,7 +266,7 @@ def test_what_is_no_observation_file_is_refused(
         read_observations(tmp_path / name)
 
 
-def test_missing_files_and_folders_are_told_apart(tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(ObservationError, match="is missing"):
         format_of(tmp_path / "none.nc")
     with pytest.raises(ObservationError, match="is a folder"):

@@ -19,7 +19,7 @@ import pytest
 import torch
 import xarray as xr
 from compliance_checker.runner import CheckSuite
-from conftest import toy_grid, undrawn
+from conftest import toy_grid, undrawn, unreported
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Observations, StateEstimate
@@ -74,7 +74,7 @@ class ToyOcean:
         breaks: month from which on asking for observations ends the process, so to speak.
         values: observed in a window.
         name: of the observations.
-        known: whether the truth is told (then there are scores and a report).
+        known: whether the truth is known (then there are scores and a report).
     """
 
     years = range(1990, 2011)
@@ -252,7 +252,7 @@ def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
     assert not [path for path in hidden if path.exists()] and checksums(tmp_path)
 
 
-@undrawn()
+@unreported()
 def test_a_finished_reanalysis_repeated_has_nothing_to_do(trained: Path, tmp_path: Path) -> None:
     words = ["reanalysis.end=1998"]
     scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
@@ -363,7 +363,7 @@ def test_the_years_open_as_one(finished: Path) -> None:
         assert 0 < float(share.mean()) < 1
 
 
-def test_a_file_tells_what_it_was_made_of(trained: Path, finished: Path) -> None:
+def test_a_file_states_what_it_was_made_of(trained: Path, finished: Path) -> None:
     with netCDF4.Dataset(finished / "twin_thetao_1999.nc") as file:
         weights = (trained / "checkpoint" / "weights.safetensors").read_bytes()
         assert file.weights_sha256 == hashlib.sha256(weights).hexdigest()
@@ -381,6 +381,7 @@ def test_the_compliance_checker_finds_no_error(finished: Path) -> None:
     assert [result.msgs for result in checked if result.value[0] < result.value[1]] == []
 
 
+@undrawn()
 def test_the_truth_is_followed_members_are_verified_and_the_report_is_written(
     trained: Path, tmp_path: Path
 ) -> None:

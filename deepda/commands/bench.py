@@ -39,8 +39,8 @@ def run(output: Path) -> dict[str, Any]:
     results: dict[str, Any] = {"device": str(device), "threads": torch.get_num_threads()}
     for name in GRIDS:
         results[name] = measure(name, device)
-        told = ", ".join(f"{key} {value:g}" for key, value in results[name].items())
-        print(f"{name}: {told}", file=sys.stdout)
+        numbers = ", ".join(f"{key} {value:g}" for key, value in results[name].items())
+        print(f"{name}: {numbers}", file=sys.stdout)
     results["versions"] = versions()
     text = json.dumps(results, indent=1) + "\n"
     write_whole(output / "bench.json", lambda path: path.write_text(text))

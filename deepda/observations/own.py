@@ -1,4 +1,4 @@
-"""A user's own observations: CSV or Parquet.
+"""A user's own observations: CSV, Parquet or a pandas table.
 
 Columns are found by their names and units (`deepda.observations.columns`); what a table does not say
 is assumed as documented there, and said in the result. Times without zone are UTC.
@@ -79,6 +79,19 @@ def read_own(path: Path, options: ReadOptions) -> ReadResult:
             "`deepda observations ingest`, which reads it in parts"
         )
     return _read(rows, options, path)
+
+
+def read_frame(frame: pd.DataFrame, options: ReadOptions) -> ReadResult:
+    """Read a pandas table, one row a value.
+
+    Args:
+        frame: with columns as `deepda.observations.columns` lists them, or named by `options.columns`.
+        options: `columns`, `units` and `temperature` say what the table does not.
+
+    Raises:
+        ObservationError: a column is missing, holds no numbers or times, or contradicts itself.
+    """
+    return _read(OwnRows(frame, [str(name) for name in frame.columns]), options, Path("table"))
 
 
 def _from_text(path: Path, options: ReadOptions) -> OwnRows:
