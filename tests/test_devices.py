@@ -49,7 +49,7 @@ from reanalysis.ingested_ocean import open_archive
 __all__ = ["archive", "folder", "trained"]  # fixtures
 pytestmark = pytest.mark.usefixtures("blank_pictures", "empty_fdbk", "no_report")
 SOLVER = ("conjugate_gradients.py", "assimilation/sample", "optimal_interpolation.py")
-MONTHS = ("03", "04", "05", "06", "07", "08")
+MONTHS = ("03", "04", "05")
 MOST_WAITS = 3  # a window, outside the solver
 
 
@@ -161,25 +161,26 @@ def require_few(waits: Counter[str], windows: int, most: int = MOST_WAITS) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("reanalysis.members=3",), SMOOTHER])
+@pytest.mark.parametrize(
+    ("words", "years"), [(("reanalysis.members=3",), 2), (("reanalysis.end=1998", *SMOOTHER), 1)]
+)
 def test_a_reanalysis_stays_on_its_device(
-    trained: Path, tmp_path: Path, on_device: Callable, words: tuple[str, ...]
+    trained: Path, tmp_path: Path, on_device: Callable, words: tuple[str, ...], years: int
 ) -> None:
-    years = ("reanalysis.end=1999", *words)
-
     def on(device: str) -> Path:
-        reanalyse(trained, tmp_path / device, ToyOcean(toy_space()), *years, f"device={device}")
+        given = ("reanalysis.end=1999", *words, f"device={device}")
+        reanalyse(trained, tmp_path / device, ToyOcean(toy_space()), *given)
         return tmp_path / device
 
     waits = on_device(lambda: on("cuda"))
-    assert len(checksums(tmp_path / "cuda")) == 2
+    assert len(checksums(tmp_path / "cuda")) == years
     for name in checksums(on("cpu")):
         with (
             xr.open_dataset(tmp_path / "cuda" / name) as far,
             xr.open_dataset(tmp_path / "cpu" / name) as near,
         ):
             xr.testing.assert_equal(far, near)
-    require_few(waits, 24 + 2 * (words == SMOOTHER))  # it reads two windows of the next year
+    require_few(waits, 12 * years + 2 * (years == 1))  # a smoother reads two windows of the next year
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def estimated(ring: Ring, windows: int, passes: int = 2) -> tuple[ErrorSizes, De
     return sizes, sums
 
 
-@pytest.mark.parametrize(("background", "error"), [(2.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.0, 0.5)])
+@pytest.mark.parametrize(("background", "error"), [(2.0, 0.5), (0.5, 1.0), (1.0, 1.5)])
 def test_known_errors_are_recovered_from_wrong_ones(background: float, error: float) -> None:
     for passes, within in ((2, 0.4), (5, 0.1)):
         sizes, _ = estimated(Ring(background, error), windows=25, passes=passes)

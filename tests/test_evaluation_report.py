@@ -143,15 +143,25 @@ def test_a_spread_is_not_judged_where_windows_were_averaged(tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A twin of three years, its truth and a baseline, evaluated."""
+    """A twin of three years, its truth and baselines, evaluated.
+
+    Baselines: larger errors (oi), the anomaly itself (same), too small (small), with a bias (warm).
+    """
     folder = tmp_path_factory.mktemp("twin")
     grid, span = ocean("flat"), windows(*YEARS, 12)
     truth = fields(grid, span, 1)
     noise = fields(grid, span, 2) - fields(grid, span, 3)
     write(folder / "analysis.nc", grid, span, truth + 0.3 * noise, 0.13)
     write(folder / "truth.nc", grid, span, truth)
-    write(folder / "oi.nc", grid, span, truth + 0.6 * noise)
-    evaluate([folder], folder, [folder / "truth.nc"], baselines={"oi": [folder / "oi.nc"]})
+    base, anomaly = _split(folder / "truth.nc", span)
+    made = {
+        "oi": truth + 0.6 * noise,
+        "small": base + 0.3 * anomaly,
+        "same": base + anomaly,
+        "warm": base + anomaly + 1.0,
+    }
+    others = {name: [write(folder / f"{name}.nc", grid, span, field)] for name, field in made.items()}
+    evaluate([folder], folder, [folder / "truth.nc"], baselines=others)
     return folder
 
 
@@ -181,19 +191,12 @@ def test_tables_beside_the_page_hold_the_numbers(report: Path) -> None:
 
 
 def test_anomalies_that_are_too_small_or_biased_fail_by_the_thresholds_of_the_truth(
-    tmp_path: Path,
+    report: Path,
 ) -> None:
-    grid, span = ocean("flat"), windows(*YEARS, 12)
-    truth = write(tmp_path / "truth.nc", grid, span, fields(grid, span, 1))
-    base, anomaly = _split(truth, span)
-    made = {"small": base + 0.3 * anomaly, "same": base + anomaly, "warm": base + anomaly + 1.0}
-    paths = {name: [write(tmp_path / f"{name}.nc", grid, span, field)] for name, field in made.items()}
-    small = paths.pop("small")
-    evaluate(small, tmp_path, [truth], baselines=paths)
-    own = _scores(tmp_path / "figures/heatwaves.csv")
-    assert min(own[row]["critical success index"] for row in ("surface, global", "warm, surface")) > 0.9
-    by_truth = _scores(tmp_path / "figures/heatwaves_by_reference.csv")
-    assert by_truth["surface, global"]["probability of detection"] < 0.3
+    own = _scores(report / "figures/heatwaves.csv")
+    assert min(own[row]["critical success index"] for row in ("small, surface", "warm, surface")) > 0.9
+    by_truth = _scores(report / "figures/heatwaves_by_reference.csv")
+    assert by_truth["small, surface, global"]["probability of detection"] < 0.3
     assert by_truth["same, surface, global"]["critical success index"] > 0.9
     warm = by_truth["warm, surface, global"]
     assert warm["probability of detection"] > 0.99 and warm["false-alarm ratio"] > 0.5
