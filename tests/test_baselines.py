@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import toy_grid
 from dense_covariances import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from numpy.typing import NDArray
 from torch import Tensor
+from toys import toy_grid
 
 from deepda.assimilation.baselines import (
     Candidates,

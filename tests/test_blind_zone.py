@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import toy_grid
 from test_denial import PER_YEAR, write_run
+from toys import toy_grid
 
 import osse.experiments.blind_zone
 from deepda.assimilation.cycle import Observations, cycle, inferred

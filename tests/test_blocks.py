@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from test_reanalysis import ToyOcean, checksums, toy_space, trained
+from test_reanalysis import checksums, trained
+from toys import ToyOcean, toy_space
 
 from deepda.assimilation.observed_ocean import OpenOcean
 from deepda.base.progress import Progress

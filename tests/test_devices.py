@@ -23,10 +23,11 @@ import torch
 import xarray as xr
 from foreign_device import Foreign, ForeignDevice, MixedDevicesError
 from test_real_reanalysis import archive, settings
-from test_reanalysis import ToyOcean, checksums, reanalyse, toy_space, trained
+from test_reanalysis import checksums, reanalyse, trained
 from test_reanalysis_smoother import SMOOTHER
 from test_run import folder, table_at
 from test_training import trainer
+from toys import ToyOcean, toy_space
 
 import osse.experiments.blind_zone
 import osse.experiments.data_denial

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import toy_grid
 from test_fraternal import SOURCE, truth_on
-from test_state import space_on
+from toys import space_on, toy_grid
 
 from deepda.geometry.grid import Grid
 from deepda.observations.drawn_errors import DrawnErrors

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_real_reanalysis import archive, settings
-from test_reanalysis import YEARS, ToyOcean, reanalyse, toy_space, trained
+from test_reanalysis import YEARS, reanalyse, trained
+from toys import ToyOcean, toy_space
 
 from deepda.feedback import read_feedback
 from deepda.feedback.error_sizes import FEWEST, LIMITS, DepartureSums, ErrorSizes

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
 from lxml import html
 from test_feedback import END, START, fed
+from toys import toy_grid
 
 from deepda.base.progress import Progress
 from deepda.evaluation import calendars, evaluate, open_product

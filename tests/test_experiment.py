@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import MeasuredErrors, toy_grid, undrawn
+from conftest import undrawn
 from test_background_errors import training_data
-from test_state import space_on
+from toys import MeasuredErrors, even_grid, space_on
 
 import osse.twin.fraternal
 import osse.twin.run
@@ -144,7 +143,7 @@ def test_the_log_names_every_long_stage(finished: Path) -> None:
 
 
 def test_without_background_errors_the_generator_is_calibrated_all_the_same(tmp_path: Path) -> None:
-    grid = replace(toy_grid(np.random.default_rng(0)), lon_edges=np.linspace(0, 360, 15))
+    grid = even_grid(0)
     space = space_on(grid)
     config = load_config("osse", ["generator.hidden=0", "generator.patterns=0"])
     made = build_generator(config.generator, space, ControlStatistics.none(space, 0), 0)

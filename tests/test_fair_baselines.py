@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import toy_grid
 from numpy.typing import NDArray
 from test_background_errors import training_data
 from test_baselines import DEPTH_SCALE, RADIUS, observe, ocean_history
+from toys import persistence, toy_grid
 
 from deepda.assimilation.baselines import OptimalInterpolation, Validation
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
-from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.networks.transition import Transition
 from osse.twin.fair_baselines import FORECAST, OWN, Years, load, mixed, tuned_baselines
 from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast, fit_forecasts
@@ -39,14 +39,12 @@ def red(grid: Grid, steps: int, damping: float, seed: int = 0) -> NDArray[np.flo
 
 
 def blank(grid: Grid) -> Transition:
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    return Transition(weight, torch.ones(grid.shape) * torch.from_numpy(grid.ocean))
+    return persistence(grid, 0.0, 1.0)
 
 
 def still(grid: Grid, noise: float = 0.36) -> LinearForecast:
     """Persistence of 0.8 with the noise that keeps the variance at one."""
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    weight[0] = 0.8 * torch.from_numpy(grid.ocean)
+    weight = persistence(grid, 0.8, noise).weight
     return LinearForecast("still", weight, torch.zeros(grid.shape), torch.full(grid.shape, noise))
 
 

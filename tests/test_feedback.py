@@ -154,7 +154,7 @@ def test_an_estimate_becomes_degrees_and_kelvin_of_the_unperturbed_member(
 @given(data=st.data())
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_comes_out_in_one_state_with_its_values(data: st.DataObject) -> None:
-    from conftest import toy_grid
+    from toys import toy_grid
 
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     grid = toy_grid(rng)

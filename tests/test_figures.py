@@ -11,7 +11,6 @@ import matplotlib
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 from test_architecture import modules
+from toys import toy_grid
 
 from deepda import figures
 from deepda.figures.maps import coast, equal_earth
@@ -276,7 +276,8 @@ def test_ranks_are_shown_against_the_right_share(drawn: dict[str, Figure]) -> No
 
 def test_model_calendars_can_be_drawn() -> None:
     times = xr.date_range("0001-01-03", periods=40, freq="5D", calendar="noleap", use_cftime=True)
-    figures.series({"analysis": xr.DataArray(WAVE, {"time": times}, ("time",))}, "error (K)")
+    made = figures.series({"analysis": xr.DataArray(WAVE, {"time": times}, ("time",))}, "error (K)")
+    assert len(made.axes[0].get_lines()) == 1
 
 
 # ----- looks

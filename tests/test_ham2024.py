@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import MeasuredErrors
 from torch import Tensor
+from toys import MeasuredErrors
 
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import Grid

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import MeasuredErrors
 from torch import Tensor
+from toys import MeasuredErrors
 
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.correction import influence

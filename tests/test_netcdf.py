@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from compliance_checker.runner import CheckSuite
-from conftest import toy_grid
+from toys import toy_grid
 
 from deepda.base.errors import OutputError
 from deepda.geometry.grid import Grid

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
 from scipy.integrate import quad
+from toys import toy_grid
 
 from deepda.climatology.files import LEVITUS_SHAPE, Months, read_months, read_surface
 from deepda.climatology.observed import ObservedClimatology, grown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import toy_grid
+from toys import toy_grid
 
 from deepda.assimilation.superobs import superobs
 from deepda.climatology.seasonal import Climatology

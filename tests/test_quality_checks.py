@@ -8,9 +8,9 @@ import gsw
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import toy_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import toy_grid
 
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid

@@ -15,7 +15,8 @@ import torch
 import xarray as xr
 from conftest import unreported
 from numpy.typing import NDArray
-from test_reanalysis import checksums, toy_space, trained
+from test_reanalysis import checksums, trained
+from toys import toy_space
 
 from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle

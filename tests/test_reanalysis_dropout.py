@@ -8,7 +8,8 @@ import netCDF4
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_reanalysis import ToyOcean, network, reanalyse, toy_space
+from test_reanalysis import network, reanalyse
+from toys import ToyOcean, toy_space
 
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.settings.compose import dump, load_config

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import toy_grid
 from lxml import html
 from PIL import Image
+from toys import toy_grid
 
 from deepda import figures
 from deepda.base.errors import OutputError

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MeasuredErrors
 from test_analyser_laws import SEASON, drawn, statics_of, unet3plus
-from test_state import space_on
 from torch import Tensor
+from toys import MeasuredErrors, space_on
 
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import Grid

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import toy_grid
 from scipy import integrate, stats
 from scipy.signal import lfilter, periodogram
+from toys import toy_grid
 
 import deepda.verification as v
 from deepda.geometry.grid import Grid
