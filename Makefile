@@ -1,6 +1,6 @@
 # make demo   install, train on the embedded ocean, make a short reanalysis with it
 # make test   install, run all tests
-# make test-fast  the tests that take less than ten seconds each
+# make test-fast  the tests that take less than a second each
 # make lint   ruff and mypy
 # make docs   the documentation site, in build/site
 # make scores measure every number of the docs anew (hours; DEEPDA_TEST_DATA names the real files)
