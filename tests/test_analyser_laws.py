@@ -144,6 +144,7 @@ def assert_same(
         torch.testing.assert_close(getattr(one, part), expected, rtol=rtol, atol=atol)
 
 
+@pytest.mark.slow
 def test_no_observation_gives_the_forecast(analyser: Analyser, ocean: Tensor) -> None:
     background = background_of(analyser, ocean)
     nothing = without_observations(drawn(ocean, 3))

@@ -94,6 +94,7 @@ def _tensors(module: str) -> bool:
     return module.startswith(TENSORS_ONLY)
 
 
+@pytest.mark.slow
 def test_nobody_imports_against_the_rule() -> None:
     assert [found for module, source in modules().items() for found in violations(module, source)] == []
 
@@ -229,6 +230,7 @@ def _last(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
+@pytest.mark.slow
 def test_nobody_outside_the_networks_asks_which_network_it_has() -> None:
     assert [
         at for module, source in modules().items() for at in asks_which_network(module, source)

@@ -25,6 +25,7 @@ from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
 
 __all__ = ["trained"]  # a fixture
+pytestmark = pytest.mark.slow
 LENGTH = 2  # years of a block
 
 
@@ -115,7 +116,6 @@ def test_several_workers_for_a_single_cycle_are_refused(trained: Path, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_a_killed_worker_is_said_in_a_sentence_and_two_workers_end_with_the_same_bytes(
     trained: Path, whole: Path, tmp_path: Path
 ) -> None:

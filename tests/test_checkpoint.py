@@ -58,6 +58,7 @@ def test_samples_that_are_recorded_and_missing_are_refused(folder: Path) -> None
         load_run(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "name", "change", "said"),
     [

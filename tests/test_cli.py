@@ -106,6 +106,7 @@ def test_help_fits_eighty_columns(
     assert max(map(len, text.splitlines())) <= 80, text
 
 
+@pytest.mark.slow
 def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], tmp_path: Path) -> None:
     for folder in ("runs/osse", "runs/first"):
         trained_run(tmp_path / folder)

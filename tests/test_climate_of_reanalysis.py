@@ -108,6 +108,7 @@ def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     }
 
 
+@pytest.mark.slow
 def test_a_year_without_observations_has_no_mark() -> None:
     time = np.array(["2000-07-02", "2001-07-02", "2002-07-02"], "datetime64[ns]")
     count = xr.DataArray([10.0, 0.0, 100.0], {"time": time}, ("time",))

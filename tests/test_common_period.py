@@ -21,6 +21,7 @@ from deepda.settings.schema import ConfigError
 from reanalysis.ingested_ocean import open_archive
 
 __all__ = ["archive", "trained"]  # fixtures
+pytestmark = pytest.mark.slow
 YEARS = range(1981, 2011)
 MIDDLE = 1995.5
 

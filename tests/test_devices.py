@@ -48,7 +48,7 @@ from deepda.settings.schema import Config
 from reanalysis.ingested_ocean import open_archive
 
 __all__ = ["archive", "folder", "trained"]  # fixtures
-pytestmark = pytest.mark.usefixtures("blank_pictures", "empty_fdbk", "no_report")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures", "empty_fdbk", "no_report")]
 SOLVER = ("conjugate_gradients.py", "assimilation/sample", "optimal_interpolation.py")
 MONTHS = ("03", "04", "05")
 MOST_WAITS = 3  # a window, outside the solver
@@ -83,7 +83,6 @@ def test_the_foreign_device_refuses_what_a_gpu_refuses() -> None:
         assert foreign.uploads.total() == 1 and foreign.waits.total() == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "adversarial"),
     [("innovation", 0.0), ("innovation", 0.1), ("unet3plus", 0.1), ("ham2024", 0.1)],
@@ -127,7 +126,6 @@ def twin_on(device: str, run: Path) -> Config:
     return config
 
 
-@pytest.mark.slow
 def test_a_twin_experiment_stays_on_its_device(
     tmp_path: Path, on_device: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +159,6 @@ def require_few(waits: Counter[str], windows: int, most: int = MOST_WAITS) -> No
     assert sum(of_windows.values()) <= most * windows, of_windows
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "years"), [(("reanalysis.members=3",), 2), (("reanalysis.end=1998", *SMOOTHER), 1)]
 )
@@ -184,7 +181,6 @@ def test_a_reanalysis_stays_on_its_device(
     require_few(waits, 12 * years + 2 * (years == 1))  # a smoother reads two windows of the next year
 
 
-@pytest.mark.slow
 def test_a_reanalysis_of_real_observations_stays_on_its_device(
     trained: Path, archive: Path, tmp_path: Path, on_device: Callable
 ) -> None:
@@ -220,7 +216,6 @@ def test_a_window_in_python_stays_on_its_device(folder: Path, on_device: Callabl
     require_few(waits, len(MONTHS))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["deny", "blind-zone"])
 def test_an_experiment_with_a_finished_run_stays_on_its_device(
     tmp_path: Path, on_device: Callable, name: str
@@ -243,7 +238,6 @@ def test_an_experiment_with_a_finished_run_stays_on_its_device(
     require_few(waits, 2 * 2 * 12)
 
 
-@pytest.mark.slow
 def test_an_explanation_stays_on_its_device(tmp_path: Path, on_device: Callable) -> None:
     run = test_explain.write_run(tmp_path / "run", [*test_explain.INNOVATION, FEW_STEPS])
 

@@ -83,6 +83,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert sorted(navigation()) == [page.relative_to(DOCS).as_posix() for page in PAGES]
 
 
+@pytest.mark.slow
 def test_the_command_reference_holds_the_help_of_every_command(hooks: ModuleType) -> None:
     text = hooks.on_page_markdown((DOCS / "reference" / "commands.md").read_text())
     for command in COMMANDS:

@@ -26,6 +26,7 @@ from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
 
 __all__ = ["archive", "trained"]  # fixtures
+pytestmark = pytest.mark.slow
 RING = Grid(
     np.array([-4.0, -2, 2, 4]), np.linspace(0, 360, 41), np.array([0.0, 10]), np.ones((1, 3, 40))
 )

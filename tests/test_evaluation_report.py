@@ -26,7 +26,7 @@ from deepda.geometry.windows import Windows, windows
 from deepda.output.netcdf import AnalysisWriter
 from deepda.verification import ocean_weights, rmse
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
 YEARS = (2000, 2002)
 
 

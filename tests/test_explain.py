@@ -173,6 +173,7 @@ def dense(response: Response) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 # gradients
 
 
+@pytest.mark.slow
 def test_without_correction_saliency_is_the_row_of_the_kalman_gain(runs) -> None:
     response = response_of(runs(LINEAR))
     covariance, cells, noise = dense(response)
@@ -188,6 +189,7 @@ def test_without_correction_saliency_is_the_row_of_the_kalman_gain(runs) -> None
     np.testing.assert_allclose(found.background.numpy().ravel(), rest, atol=2e-4, rtol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [LINEAR, INNOVATION, UNET], ids=["gain", "correction", "unet"])
 def test_saliency_is_the_slope_of_the_analysis(runs, settings: list[str]) -> None:
     response = doubled(response_of(runs(settings), "point"))
@@ -220,6 +222,7 @@ def test_unobserved_cells_and_land_have_no_saliency(runs) -> None:
 # integrated gradients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [LINEAR, INNOVATION, UNET], ids=["gain", "correction", "unet"])
 def test_integrated_gradients_sum_to_what_the_innovations_did(runs, settings: list[str]) -> None:
     response = response_of(runs(settings))

@@ -39,6 +39,7 @@ def meshes(figure) -> list[QuadMesh]:
     ]
 
 
+@pytest.mark.slow
 def test_a_section_shows_the_row_of_its_place() -> None:
     grid = deep_grid()
     place = wet_place(grid)

@@ -135,6 +135,7 @@ def years(grid: Grid) -> Years:
     return Years(grid, data, blank(grid), Validation(windows, torch.ones(grid.shape), 8))
 
 
+@pytest.mark.slow
 def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tmp_path: Path) -> None:
     """Random walks are forecast by persistence; the blank regression forecasts nothing."""
     oi = interpolation(grid)
@@ -147,6 +148,7 @@ def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tm
     assert years.best(made[FORECAST], oi.inflation)[0] < years.best(blind, oi.inflation)[0]
 
 
+@pytest.mark.slow
 def test_what_was_tuned_is_used_again_and_gives_the_same_analysis(
     grid: Grid, years: Years, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ def test_an_estimate_becomes_degrees_and_kelvin_of_the_unperturbed_member(
     np.testing.assert_array_equal(fields.spread[grid.ocean], 0.5)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_comes_out_in_one_state_with_its_values(data: st.DataObject) -> None:
@@ -264,6 +265,7 @@ def written(folder: Path, grid: Grid, rng: np.random.Generator) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+@pytest.mark.slow
 def test_parquet_gives_back_every_row_by_year_and_month(
     grid: Grid, rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -315,6 +317,7 @@ def test_a_table_that_is_no_feedback_is_refused(
         out.write(window_table(grid, rng), START, END)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cells", [7, 4_000_000])
 def test_our_reader_reads_back_every_level_of_a_nemo_file(
@@ -407,6 +410,7 @@ def test_a_nemo_file_has_the_dimensions_and_variables_of_the_manual(
         assert data["ENTRIES"][:].tobytes() == b"Hx      Hxa     SPREAD  "
 
 
+@pytest.mark.slow
 def test_the_writer_puts_profiles_and_surface_into_their_own_files(
     grid: Grid, rng: np.random.Generator, tmp_path: Path
 ) -> None:

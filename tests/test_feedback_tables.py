@@ -54,6 +54,7 @@ def groups_of(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
         yield "region", name, table[(lat >= box.south) & north & (lon >= box.west) & (lon < box.east)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [37, 500_000])
 def test_sums_are_those_of_pandas_whatever_the_batches(
     product: tuple[Path, pd.DataFrame], batch: int, monkeypatch: pytest.MonkeyPatch

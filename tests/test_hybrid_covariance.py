@@ -77,6 +77,7 @@ def weights_of(covariance: Matrix, grid: Grid, misfit: Tensor, precision: Tensor
     return solved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampled", [True, False])
 def test_the_increment_is_that_of_the_dense_hybrid_covariance(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32], sampled: bool

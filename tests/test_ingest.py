@@ -235,6 +235,7 @@ def test_a_finished_run_reads_nothing_again(
     assert (tmp_path / "out" / "manifest.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [0, 1, 3])
 @pytest.mark.parametrize("journal_written", [True, False])
 def test_a_run_killed_half_way_and_repeated_gives_the_same(
@@ -269,6 +270,7 @@ def test_a_part_that_is_gone_is_written_again(many: Path, tmp_path: Path) -> Non
     pd.testing.assert_frame_equal(kept_rows(tmp_path / "out"), before)
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_replaces_its_old_rows(many: Path, tmp_path: Path) -> None:
     take(many, output=tmp_path / "out")
     csv(many / "1.csv", count=3, seed=77)
@@ -307,6 +309,7 @@ def test_a_batch_whose_worker_died_is_reported_and_tried_again(
 # Rows
 
 
+@pytest.mark.slow
 def test_a_gridded_product_in_parts_is_the_same_as_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +368,7 @@ def test_a_window_is_half_open_and_fit_for_the_analysis(many: Path, tmp_path: Pa
 # Workers
 
 
+@pytest.mark.slow
 def test_a_cluster_by_address_gives_the_same_as_this_process(many: Path, tmp_path: Path) -> None:
     from distributed import LocalCluster
 

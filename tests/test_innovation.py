@@ -85,6 +85,7 @@ def test_values_under_the_mask_and_on_land_never_leak(seed: int) -> None:
     assert found.mean[:, land].abs().max() == 0 and found.spread[:, land].abs().max() == 0
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_members_of_a_batch_do_not_see_each_other() -> None:
     made = analyser(0)
@@ -193,6 +194,7 @@ def test_variances_grow_back_to_climatology_without_observations() -> None:
     torch.testing.assert_close(estimate.spread, first.spread, atol=0.05, rtol=0.1)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_free_runs_of_years_decay() -> None:
     made = analyser(6)

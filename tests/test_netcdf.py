@@ -109,6 +109,7 @@ def complaints(path: Path, checker: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [0, 2])
 def test_the_cf_checker_has_nothing_to_say(tmp_path: Path, members: int) -> None:
     grid = toy_grid(np.random.default_rng(4))
@@ -122,6 +123,7 @@ def test_the_cf_checker_has_nothing_to_say(tmp_path: Path, members: int) -> None
     assert complaints(tmp_path / "a.nc", "acdd:1.3")["3"] == []
 
 
+@pytest.mark.slow
 def test_the_cf_checker_bites(tmp_path: Path, grid: Grid) -> None:
     path = write_year(tmp_path / "a.nc", grid)
     with netCDF4.Dataset(path, "a") as file:

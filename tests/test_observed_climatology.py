@@ -343,6 +343,7 @@ def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
         read_surface(tmp_path / "11.nc")
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_levitus_and_sst_of_the_test_data_cover_the_model_grid(data_root: Path) -> None:
     from deepda.geometry.regrid import grid_edges

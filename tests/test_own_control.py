@@ -91,6 +91,7 @@ def chosen(paths: list[Path], grid: str | None = None) -> tuple[object, list[str
     return load_config("osse", overrides), notes
 
 
+@pytest.mark.slow
 def test_regular_files_keep_their_cells_and_pentads(tmp_path: Path) -> None:
     path = regular_file(tmp_path / "a, b.nc", np.zeros(73), days(73, 5, "noleap"), flip=True)
     config, notes = chosen([path])
@@ -156,6 +157,7 @@ def test_steps_longer_than_a_month_are_refused(tmp_path: Path) -> None:
         chosen([path])
 
 
+@pytest.mark.slow
 def test_too_few_years_are_refused_before_anything_is_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,7 @@ def test_anomalies_are_never_temperatures(tmp_path: Path) -> None:
 # Units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factor", "units"),
     [

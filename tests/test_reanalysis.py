@@ -45,6 +45,7 @@ from reanalysis.run import run
 from reanalysis.scores import periods_of, scores_against_truth, trends_of
 from reanalysis.years import VARIABLES, ahead
 
+pytestmark = pytest.mark.slow
 YEARS = range(1998, 2001)
 
 

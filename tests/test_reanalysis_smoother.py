@@ -21,6 +21,7 @@ from reanalysis.passes import WindowBuffer
 from reanalysis.restart import ReanalysisError
 
 __all__ = ["trained"]  # a fixture
+pytestmark = pytest.mark.slow
 SMOOTHER = ("reanalysis.smoother=true", "reanalysis.lag=61")
 LAG = 2  # windows
 

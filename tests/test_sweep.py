@@ -35,6 +35,7 @@ from osse.sweep.search_space import Space, Value, read_space, standing
 from osse.sweep.trials import CSV, ERROR, FIGURE, TRIALS, Objective, Search, run
 
 RATE, BACKPROP = "training.learning_rate", "training.backprop"
+pytestmark = pytest.mark.slow
 SMALL = Size(control=2, validation=1, shape=(2, 8, 12))
 
 
@@ -391,7 +392,6 @@ def test_what_was_searched_is_kept(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
