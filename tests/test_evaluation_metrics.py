@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from toys import harmonics
 
 from deepda.base.errors import EvaluationError
 from deepda.evaluation.calendars import month_weights
@@ -20,7 +21,7 @@ from deepda.evaluation.patterns import (
     pattern_correlation,
 )
 from deepda.evaluation.reliability import ReliabilitySums, spread_classes
-from deepda.evaluation.seasonal import annual_amplitude, annual_phase, harmonic_basis, harmonics
+from deepda.evaluation.seasonal import annual_amplitude, annual_phase, harmonic_basis
 from deepda.figures.sections import decimal_years
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from lxml import html
 from test_feedback import END, START, fed
-from toys import toy_grid
+from toys import harmonics, toy_grid
 
 from deepda.base.progress import Progress
 from deepda.evaluation import calendars, evaluate, open_product
@@ -18,7 +18,7 @@ from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.records import Comparison, Frame, Record, correlation
-from deepda.evaluation.seasonal import harmonic_basis, harmonics
+from deepda.evaluation.seasonal import harmonic_basis
 from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD
 from deepda.geometry.grid import Grid

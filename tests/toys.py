@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
+from deepda.evaluation.seasonal import fit_weights
 from deepda.geometry.grid import Grid
 from deepda.networks.trainable import CycleErrors
 from deepda.networks.transition import NEIGHBOURS, Transition
@@ -75,6 +77,17 @@ def persistence(grid: Grid, kept: float, noise: float) -> Transition:
     weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
     weight[0] = kept * ocean
     return Transition(weight, noise * ocean.float())
+
+
+def harmonics(thetao: xr.DataArray, per_year: int) -> xr.DataArray:
+    """(term, ...) coefficients of `harmonic_basis`, in the units of `thetao`; missing stays missing.
+
+    Args:
+        thetao: (time, ...) whole years from the first window of one on.
+    """
+    weights = fit_weights(per_year, thetao.sizes["time"] // per_year)
+    plain = thetao.drop_vars("time", errors="ignore")
+    return xr.dot(xr.DataArray(weights, dims=("term", "time")), plain, dim="time")
 
 
 @dataclass(frozen=True)
