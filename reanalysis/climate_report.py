@@ -175,8 +175,8 @@ def _events(record: Record, events: dict[int, Maps]) -> Section:
     return Section(
         "El Niño",
         blocks,
-        "Three great events. What is below the surface comes from the covariances that the network "
-        "learnt, where no profile was there.",
+        "Three great events. Where there is no profile, the analysis below the surface follows from the "
+        "learnt covariances.",
     )
 
 

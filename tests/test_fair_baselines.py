@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import toy_grid
 from numpy.typing import NDArray
 from test_background_errors import training_data
 from test_baselines import DEPTH_SCALE, RADIUS, observe, ocean_history
 from torch import Tensor
+from toys import persistence, toy_grid
 
 from deepda.assimilation.baselines import OptimalInterpolation, Validation
 from deepda.assimilation.baselines.tuning import mean_square_error
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
-from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.networks.transition import Transition
 from osse.twin.fair_baselines import FORECAST, OWN, Years, load, mixed, tuned_baselines
 from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast, fit_forecasts
@@ -43,14 +43,12 @@ def red(grid: Grid, steps: int, damping: float, seed: int = 0) -> NDArray[np.flo
 
 
 def blank(grid: Grid) -> Transition:
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    return Transition(weight, torch.ones(grid.shape) * torch.from_numpy(grid.ocean))
+    return persistence(grid, 0.0, 1.0)
 
 
 def still(grid: Grid, noise: float = 0.36) -> LinearForecast:
     """Persistence of 0.8 with the noise that keeps the variance at one."""
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    weight[0] = 0.8 * torch.from_numpy(grid.ocean)
+    weight = persistence(grid, 0.8, noise).weight
     return LinearForecast("still", weight, torch.zeros(grid.shape), torch.full(grid.shape, noise))
 
 
@@ -141,6 +139,7 @@ def years(grid: Grid) -> Years:
     return Years(grid, data, blank(grid), Validation(windows, torch.ones(grid.shape), 8))
 
 
+@pytest.mark.slow
 def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tmp_path: Path) -> None:
     """Random walks are forecast by persistence; the blank regression forecasts nothing."""
     oi = interpolation(grid)
@@ -153,6 +152,7 @@ def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tm
     assert years.best(made[FORECAST], oi.inflation)[0] < years.best(blind, oi.inflation)[0]
 
 
+@pytest.mark.slow
 def test_what_was_tuned_is_used_again_and_gives_the_same_analysis(
     grid: Grid, years: Years, tmp_path: Path
 ) -> None:

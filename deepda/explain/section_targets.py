@@ -1,4 +1,4 @@
-"""The sections of the page on one target: what it answers to, where that lies, how long it lasts."""
+"""The sections of the page on one target: what it depends on, where that lies, how long it lasts."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
         f"{found.target.name}_saliency",
         maps(panels, grid, levels, found.target),
         "Saliency to observations: by how much the target of the analysis rises if the observation of a "
-        "cell were 1 K warmer, all others as they are. Paper: nothing observed. Cells that stand alone "
-        "answer strongly, crowded ones share; so this is no map of where the ocean matters, but of what "
-        f"this window's network of observations is made to say. {NOT_CAUSE}",
+        "cell were 1 K warmer, all others as they are. Paper: nothing observed. Isolated cells have "
+        "large values, neighbouring ones share them: the map shows the geometry of the observations of "
+        f"this window more than the ocean. {NOT_CAUSE}",
         wide=True,
     )
 
@@ -143,7 +143,7 @@ def _saliency_sections(found: Study, finished: Finished) -> Picture:
         sections(volumes, grid, found.target.place, found.target),
         "The same in sections through the target. Below: saliency to the background, the observations "
         "held as they are; where something is observed the background counts less or even with the "
-        "other sign, for a warmer background there makes the observation a colder surprise.",
+        "other sign, because a warmer background makes the innovation there colder.",
         wide=True,
     )
 
@@ -208,10 +208,10 @@ def _depth_picture(found: Study, grid: Grid) -> Picture:
         name: 100 * layers for name, layers in by_platform(found.case, found.linear.removed).items()
     }
     return Picture(
-        f"{found.target.name}_told_by_depth",
+        f"{found.target.name}_removed_by_depth",
         by_depth(profiles, grid, "variance of the target removed (%)"),
-        "From which depth what is known comes, by platform: sums over all places. Small negative "
-        "numbers are no mistake: an observation may serve to correct what others say.",
+        "Variance removed by the observations of each depth, by platform: sums over all places. Small "
+        "negative numbers are no mistake: an observation may correct the weight of others.",
     )
 
 

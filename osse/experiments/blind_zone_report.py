@@ -45,9 +45,9 @@ CAPTIONS = {
     "seas": "Error over that of climatology in the whole blind zone.",
     "quarter": "The analysis by quarter of the year: what the surface implies for the water below "
     "changes with the depth of mixing.",
-    "coverage": "Share of truths in the stated central intervals: honest on the line of the interval, "
+    "coverage": "Share of truths in the stated central intervals: right on the line of the interval, "
     "overconfident left of it.",
-    "spread": "Stated spread over error; 1 is honest.",
+    "spread": "Stated spread over error; 1 is right.",
 }
 
 

@@ -27,13 +27,13 @@ CAPTIONS = {
     "table": "Volume-weighted over all depths. ±: standard error of the loss, a jackknife over half "
     "years.",
     "loss": "Growth of the error by depth; a system matters where its curve is far to the right. "
-    "Where it matters at depths that it does not measure, the method has carried its values "
+    "Where it matters at depths that it does not measure, the analysis extends it "
     "there.",
-    "rmse": "The error itself. Between the curve of all data and that without everything "
-    "(climatology) lies what observations are worth.",
+    "rmse": "The error itself. The impact of all observations is the distance between the curve of all "
+    "data and that without any (climatology).",
     "growth": "Each mark is a depth. On the line the stated spread grows as the error does; below it "
     "the stated spread is too small for what was left out.",
-    "spread": "Stated spread over error, all depths; 1 is honest, below 1 overconfident.",
+    "spread": "Stated spread over error, all depths; 1 is right, below 1 overconfident.",
 }
 
 
@@ -41,7 +41,7 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
     """The table within 80 columns: what is left out, and what that costs."""
     out = [
         f"Growth of the error, %, {scores['scored_from']} to {scores['scored_to']}: volume-weighted,",
-        "all depths; +-: standard error over half years; spr/err: 1 is honest",
+        "all depths; +-: standard error over half years; spr/err: 1 is right",
         "",
         f"{'without':<11}{'denied':>7}{'RMSE':>7}{'all':>6}{'+-':>5}{'oi':>6}{'spr/err':>8}"
         + "".join(f"{short:>5}" for short in SHORT.values()),
@@ -72,8 +72,8 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
     largest = _largest_loss(scores)
     return write_report(
         output / "report.html",
-        "What is each observing system worth?",
-        [_worth(scores), _places(scores), _maps(grid, maps), _honesty(scores)],
+        "Impact of each observing system",
+        [_worth(scores), _places(scores), _maps(grid, maps), _calibration(scores)],
         about={"run": str(scores["run"]), **made_by()},
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
@@ -194,7 +194,7 @@ def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     return Section("Maps", blocks)
 
 
-def _honesty(scores: Mapping[str, Any]) -> Section:
+def _calibration(scores: Mapping[str, Any]) -> Section:
     loss, growth = (scores[key]["analysis"] for key in ("loss_of_skill", "spread_growth"))
     points = {}
     for name in loss:

@@ -238,7 +238,7 @@ def methods(
 def with_true_dynamics(
     ocean: LinearOcean, validation: Case, seed: int, progress: Progress
 ) -> Iterator[tuple[str, EnsembleFilter | StaticInterpolation, dict[str, float]]]:
-    """Yield (name, method, cost) of the baselines that know the ocean's equations, tuned one by one."""
+    """Yield (name, method, cost) of the baselines with the true dynamics, tuned one by one."""
     for members in MEMBERS:
         progress.note(f"tuning the localised ensemble Kalman filter of {members} members")
         yield f"enkf{members}", *tuned_ensemble_filter(ocean, validation, members, seed)

@@ -146,7 +146,7 @@ def _simulate(path: Path, config: Config, space: StateSpace, progress: Progress)
     years = LAST_YEAR - FIRST_YEAR + 1
     steps = iter(progress.track(range(years), "Simulating the twin of history", total=years))
 
-    def told(done: int, total: int) -> None:
+    def shown(done: int, total: int) -> None:
         if done > total - years:  # the years before are spin-up
             next(steps, None)
 
@@ -158,7 +158,7 @@ def _simulate(path: Path, config: Config, space: StateSpace, progress: Progress)
         config.reanalysis.warming,
         FIRST_YEAR,
         config.per_year,
-        progress=told,
+        progress=shown,
     )
     next(steps, None)
 

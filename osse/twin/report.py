@@ -117,7 +117,7 @@ def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str,
                 "rmse_by_depth",
                 rmse_by_depth(scores),
                 "Error by depth. Left is better; where the curve of the analysis lies left of optimal "
-                "interpolation at every depth, the network has earned its place.",
+                "interpolation at every depth, the network is better everywhere.",
             ),
             Picture(
                 "rmse_series",
@@ -213,7 +213,7 @@ def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
             Picture(
                 "pit",
                 rank_bars(trusted["pit"], label="quantile of the truth in the stated distribution"),
-                "Flat is honest; a hump says too cautious, a bowl overconfident.",
+                "Flat is right; a hump shows a spread that is too large, a bowl one that is too small.",
             ),
             Picture(
                 "spread_map",
