@@ -3,6 +3,7 @@
 # make test-fast  the tests that take less than half a second each
 # make lint   ruff and mypy
 # make docs   the documentation site, in build/site
+# make weights train the built-in ocean, pack the weights that are shipped (an hour)
 # make scores measure every number of the docs anew (hours; DEEPDA_TEST_DATA names the real files)
 # Another interpreter: make demo PYTHON=python3.12
 
@@ -15,7 +16,7 @@ REANALYSIS := runs/demo/reanalysis
 # By file: fixtures of a file, such as the run of the twin experiment, are made once. Files of slow tests begin.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast lint docs scores venv dev
+.PHONY: demo test test-fast lint docs weights scores venv dev
 
 demo: venv
 	$(BIN)/deepda osse run --output $(RUN) training=quick 'osse.baselines=[oi,forecast_oi]'
@@ -39,6 +40,11 @@ lint: dev
 docs: dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 	@echo "documentation: build/site/index.html"
+
+weights: venv
+	$(BIN)/deepda osse run --output runs/shipped training.error_samples=128
+	$(BIN)/python benchmarks/ship_weights.py runs/shipped
+	$(BIN)/python benchmarks/scores.py --tables
 
 scores: venv
 	$(BIN)/python benchmarks/scores.py

@@ -30,6 +30,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "scores"
 MEASURED = ROOT / "docs" / "measured.json"
+SHIPPED = ROOT / "deepda" / "shipped" / "model.json"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 MARK = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 BASELINES = {
@@ -231,7 +232,45 @@ def blind_zone(measured: Mapping[str, Any]) -> str:
     return _table(rows) + _made(measured, *names)
 
 
+def shipped(model: Mapping[str, Any]) -> str:
+    """What the shipped weights were made by, and their scores in the test years."""
+    scores = model["scores"]
+    gain, coverage, depth = scores["gain"], scores["coverage"], scores["depth_m"]
+    errors = scores["rmse"]
+    rows = [["", "value"]]
+    rows.append(["made by", f"`{model['command']}`, {model['date']}, version {model['version']}"])
+    rows.append(["seed", str(model["seed"])])
+    rows.append(["SHA-256 of `weights.safetensors`", f"`{model['sha256'][:16]}…`"])
+    rows.append(
+        ["test windows", f"{scores['scored_windows']}, {_day(scores, 'from')} to {_day(scores, 'to')}"]
+    )
+    rows.append(["error of the analysis (K)", f"{errors['analysis']['all']:.4f}"])
+    rows.append(["the same before packing (K)", f"{scores['rmse_before_packing']:.4f}"])
+    rows += [
+        [f"error of {BASELINES[name]} (K)", f"{errors[name]['all']:.4f}"]
+        for name in BASELINES
+        if name in errors
+    ]
+    title = f"gain over the best baseline, {BASELINES[gain['baseline']]} (95 % interval)"
+    rows.append([title, f"{100 * gain['gain']:.1f} %{_interval(scores)}"])
+    levels = zip(depth, errors["analysis"]["by_depth"], strict=True)
+    rows.append(["error by depth (K)", ", ".join(f"{d:.0f} m {error:.3f}" for d, error in levels)])
+    spread = scores["spread_over_error"]
+    rows.append(["spread over error", f"{spread['all']:.2f}; by depth {_span(spread['by_depth'])}"])
+    regions = ", ".join(f"{region} {ratio:.2f}" for region, ratio in spread["by_region"].items())
+    rows.append(["spread over error by region", regions])
+    rows.append(
+        ["50 % and 90 % intervals hold", ", ".join(f"{100 * c:.0f} %" for c in coverage.values())]
+    )
+    return _table(rows)
+
+
+def _day(scores: Mapping[str, Any], end: str) -> str:
+    return str(scores[f"scored_{end}"])[:10]
+
+
 TABLES = {
+    "shipped": lambda _: shipped(json.loads(SHIPPED.read_text())),
     "headline": headline,
     "embedded_depths": lambda measured: depths("embedded", measured),
     "embedded_reliability": lambda measured: reliability("embedded", measured),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from deepda.base.files import output_folder
 from deepda.commands.console import Command, exit_code, flag_settings, read_command_line, split_settings
 from deepda.commands.data import DATA_GET, DATA_LIST
+from deepda.commands.demo import DEMO
 from deepda.commands.evaluate import EVALUATE
 from deepda.commands.explain import EXPLAIN
 from deepda.commands.observations import FEEDBACK, FORMATS, INGEST, OBSERVATIONS_SHOW
@@ -57,7 +58,7 @@ def _declare_reanalysis(parser: ArgumentParser) -> None:
     parser.add_argument("--start", metavar="YEAR[-MM]", help="first year (1981)")
     parser.add_argument("--end", metavar="YEAR[-MM]", help="last year or month, included (2020)")
     parser.add_argument("--continue", dest="product", metavar="DIR", help="add to this reanalysis")
-    parser.add_argument("--run", metavar="DIR", help="folder of the trained run (runs/osse)")
+    parser.add_argument("--run", metavar="DIR", help="the trained run, see below (runs/osse)")
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
     parser.add_argument("--members", type=int, metavar="N", help="members beside the analysis (0)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, see below (1)")
@@ -67,7 +68,8 @@ def _declare_reanalysis(parser: ArgumentParser) -> None:
 def _reanalysis(arguments: Namespace) -> None:
     from deepda.base.errors import UsageError
     from deepda.commands.period import continued, period_settings
-    from deepda.settings.compose import load_config
+    from deepda.runs.shipped import SHIPPED, folder_of, run_for
+    from deepda.settings.compose import load_config, quoted
 
     several = arguments.workers > 1 or arguments.scheduler is not None
     if arguments.workers < 1:
@@ -82,13 +84,19 @@ def _reanalysis(arguments: Namespace) -> None:
     )
     if arguments.product is None:
         wanted = load_config("reanalysis", overrides)
-        config = load_config("reanalysis", overrides, run=Path(wanted.reanalysis.run))
+        named = any(text.startswith("reanalysis.run=") for text in overrides)
+        run = run_for(wanted, named)
+        overrides = [*overrides, f"reanalysis.run={quoted(run)}"]
+        config = load_config("reanalysis", overrides, run=folder_of(run))
     else:
         config = continued(Path(arguments.product), overrides)
     with output_folder(Path(config.output)) as output:
         import reanalysis.run
+        from osse.twin.control_years import restore_control
         from osse.twin.optimal_interpolation import tuned_interpolation_of
 
+        if config.reanalysis.run == SHIPPED and reanalysis.run.needs_control(config):
+            restore_control(folder_of(SHIPPED))
         reanalysis.run.run(
             config,
             output,
@@ -121,6 +129,9 @@ REANALYSIS = Command(
 Writes one file a year: thetao_YYYY.nc, or twin_thetao_YYYY.nc where the
 observations are synthetic, as they are unless you bring your own. An
 interrupted reanalysis is resumed by the same command.
+
+Without --run it uses runs/osse, where there is such a run, else weights of the
+built-in ocean that come with DeepDA (--run shipped), and says which.
 
 --workers and --scheduler analyse blocks of five years side by side, each begun
 a year early: another product than a single cycle. How many workers share them
@@ -265,6 +276,7 @@ example:
 INFO = Command("info", "Print versions, devices and threads", _info)
 
 COMMANDS = (
+    DEMO,
     OSSE_RUN,
     KNOWN_ANSWER,
     DENY,

@@ -18,6 +18,7 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
 from deepda.runs.finished import FinishedRun
 from deepda.runs.shadows import open_shadow_truth
+from deepda.runs.shipped import folder_of
 from deepda.settings.schema import ESTIMATED, Config
 from reanalysis.error_sizes import NAME as ERROR_SIZES
 from reanalysis.error_sizes import estimated_sizes, with_sizes
@@ -83,7 +84,7 @@ def open_reanalysis(
         open_ocean: gives the observations.
     """
     quiet = Progress(stream=io.StringIO())
-    trained = FinishedRun(Path(config.reanalysis.run), config.device)
+    trained = FinishedRun(folder_of(config.reanalysis.run), config.device)
     ocean = open_ocean(config, trained.space, output, quiet)
     return reanalysis_of(identity, config, output, trained, ocean, quiet)[0]
 

@@ -19,6 +19,7 @@ from deepda.reports.members import members_section
 from deepda.reports.report import Section
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
+from deepda.runs.shipped import folder_of, weights_used
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.blocks import BLOCK_YEARS, analyse_blocks, blocks_of
@@ -80,7 +81,7 @@ def run(
     clock, chosen = Clock(), config.reanalysis
     _require_blocks(chosen.block_years, workers, scheduler)
     device = choose_device(config.device)
-    trained = FinishedRun(Path(chosen.run), config.device)
+    trained = FinishedRun(folder_of(chosen.run), config.device)
     years = range(chosen.start, chosen.end + 1)
     with run_folder(output) as folder:
         require_free(folder)
@@ -98,6 +99,7 @@ def run(
         members_of(config, trained)  # refuses before anything is written
         keep_identity(folder, identity)
         folder.keep_settings(config)
+        folder.progress.note(weights_used(chosen.run))
         folder.progress.note(described(config.device, device))
         with clock.stage("open"):
             reanalysis, identity = reanalysis_of(
@@ -124,7 +126,7 @@ def run(
         if open_baseline is not None and withholds(config):
             with clock.stage("baseline"):
                 cache = output / BASELINE
-                baseline = open_baseline(Path(chosen.run), config, cache, folder.progress)
+                baseline = open_baseline(trained.folder, config, cache, folder.progress)
                 _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
         return _judged(reanalysis, years, config, clock, folder)
 
@@ -164,6 +166,11 @@ def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
 def synthetic(config: Config) -> bool:
     """Whether the observations of the settings are drawn from a simulated ocean."""
     return not isinstance(config.observations, IngestedObservations)
+
+
+def needs_control(config: Config) -> bool:
+    """Whether a reanalysis needs the control simulation of its trained run."""
+    return config.reanalysis.members > 0 or withholds(config)
 
 
 def withholds(config: Config) -> bool:

@@ -39,6 +39,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
     for name, functions in {
         "osse.twin.run": ("run", "require_usable"),
         "osse.twin.fraternal": ("score",),
+        "osse.twin.demo": ("run",),
         "osse.twin.historical_twin": ("twin_of_history",),
         "osse.known_answer.run": ("run",),
         "osse.known_answer.several": ("run_seeds",),

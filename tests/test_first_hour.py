@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from deepda.base.files import output_folder
+from deepda.base.text import say_once
 from deepda.cli import main
-from deepda.settings.compose import _say_once, dump, load_config, saved_config
+from deepda.settings.compose import dump, load_config, saved_config
 from deepda.settings.schema import ConfigError, HistoricalObservations
 
 
@@ -22,7 +23,7 @@ def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Path("bad.nc").write_bytes(b"no ocean")
     Path("untrained").mkdir()
     Path("untrained/config.yaml").write_text(dump(load_config("osse")))
-    _say_once.cache_clear()
+    say_once.cache_clear()
     yield
 
 

@@ -17,7 +17,7 @@ from test_architecture import modules
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ("deepda", "osse", "reanalysis", "configs")
-DATA = ("*.yaml", "*.html")  # files in the package that are no modules
+DATA = ("*.yaml", "*.html", "*.json", "*.safetensors")  # files in the package that are no modules
 
 
 @pytest.fixture(scope="module")

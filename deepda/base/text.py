@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from functools import cache
 
 _CODE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 
@@ -16,6 +18,12 @@ def printable(text: str) -> str:
     """
     safe = _CODE.sub(lambda code: rf"\x5c{code[0][1:]}", text)
     return safe if safe.isprintable() else "".join(map(_shown, safe))
+
+
+@cache
+def say_once(sentence: str) -> None:
+    """A sentence to the terminal, however often it is asked for."""
+    print(f"deepda: {sentence}", file=sys.stderr)
 
 
 def as_it_was(text: str) -> str:

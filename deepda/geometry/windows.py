@@ -55,7 +55,13 @@ class Windows:
 
     def first(self, number: int) -> Windows:
         """The first windows, at most so many."""
-        kept = slice(number)
+        return self._kept(slice(number))
+
+    def last(self, number: int) -> Windows:
+        """The last windows, at most so many, one or more."""
+        return self._kept(slice(-number, None))
+
+    def _kept(self, kept: slice) -> Windows:
         return Windows(
             self.start[kept], self.end[kept], self.season[kept], self.year[kept], self.per_year
         )

@@ -1,6 +1,7 @@
 """A trained run in Python: load it, analyse a window of your own observations, go on to the next.
 
-run = load_run("runs/osse")
+run = load_run()                                        # weights of the built-in ocean, as shipped
+run = load_run("runs/osse")                             # or a run of your own
 analysis = run.analyse(table, "2003-01-03")             # from climatology
 analysis = run.analyse(table, "2003-01-08", analysis)   # from the analysis before
 analysis.rows, analysis.table                           # what became of each row
@@ -40,6 +41,7 @@ from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
 from deepda.quality import Context, screen
 from deepda.runs.finished import FinishedRun
+from deepda.runs.shipped import SHIPPED, folder_of
 
 OUTSIDE_WINDOW, WITHOUT_TIME = "outside_window", "without_time"
 
@@ -173,18 +175,18 @@ class _Kept:
         self.result = result
 
 
-def load_run(folder: str | Path, device: str = AUTO) -> Run:
-    """A run made by `deepda osse run`.
+def load_run(folder: str | Path = SHIPPED, device: str = AUTO) -> Run:
+    """A trained run: one made by `deepda osse run`, or the one that comes with DeepDA.
 
     Args:
-        folder: of the run.
+        folder: of the run; without it the shipped one, see docs/model-card.md.
         device: that it analyses on: auto (a GPU where there is one), cpu or cuda.
 
     Raises:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
         DeviceError: the device is not there.
     """
-    run = FinishedRun(Path(folder), device)
+    run = FinishedRun(folder_of(str(folder)), device)
     return Run(run.analyser, run.space)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
@@ -22,6 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from deepda.base.text import say_once
 from deepda.settings.presets import config_folder, config_groups
 from deepda.settings.schema import VARIANTS, Config, ConfigError, require_one_of
 
@@ -121,13 +121,8 @@ def _present_name(text: str) -> str:
     if (key, value) not in RENAMED:
         return text
     present = f"{key}={RENAMED[key, value]}"
-    _say_once(f"deepda: {text} is called {present} now, and is taken for it")
+    say_once(f"{text} is called {present} now, and is taken for it")
     return present
-
-
-@cache
-def _say_once(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
 
 
 def present_values(settings: Mapping[str, Any]) -> dict[str, Any]:

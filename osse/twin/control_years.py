@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -23,6 +25,8 @@ from deepda.geometry.regrid import grid_edges
 from deepda.networks.patterns import leading_patterns
 from deepda.networks.statics import ControlStatistics
 from deepda.networks.transition import Transition
+from deepda.runs.shadows import CONTROL
+from deepda.settings.compose import saved_config
 from deepda.settings.files import matching_files
 from deepda.settings.schema import Config, EmbeddedControl, FilesControl
 from osse.ocean.simulate import ocean_mask, write_control
@@ -63,7 +67,7 @@ def prepare(config: Config, output: Path, progress: Progress) -> Path:
     Raises:
         ControlError, OceanError, ConfigError: the control simulation cannot be had.
     """
-    path = output / "control.nc"
+    path = output / CONTROL
     if path.exists():
         progress.note(f"control simulation: {path} is there and is used again")
         return path
@@ -77,6 +81,19 @@ def prepare(config: Config, output: Path, progress: Progress) -> Path:
     return write_embedded(path, config, control.years, control.seed, control.warming, 1, progress)
 
 
+def restore_control(run: Path) -> None:
+    """Simulate again the control simulation of a run that was shipped without it.
+
+    The same settings give the same simulation. It appears when it is complete; several processes may do
+    the same at once.
+    """
+    path = run / CONTROL
+    if path.exists():
+        return
+    with TemporaryDirectory(dir=run, prefix=".control-") as scratch, Progress() as progress:
+        os.replace(prepare(saved_config(run), Path(scratch), progress), path)
+
+
 def require_control(config: Config, output: Path) -> None:
     """Refuse a control simulation that `prepare` and `share_out` would refuse.
 
@@ -85,7 +102,7 @@ def require_control(config: Config, output: Path) -> None:
     Raises:
         ControlError, OceanError, GridError, ConfigError: the control simulation cannot be had.
     """
-    if (output / "control.nc").exists():
+    if (output / CONTROL).exists():
         return
     if isinstance(config.control, FilesControl):
         first, last = years_of(matching_files(config.control.paths), config.per_year)

@@ -48,7 +48,7 @@ def evaluate(
     Args:
         twin: whose truth it is.
         analyser: trained.
-        tuned: baselines by name, optimal interpolation (`oi`) among them.
+        tuned: baselines by name, beside climatology and persistence.
         config, output, clock, progress: of the run.
         more: kept in the scores as it is.
         members: None for none.
@@ -66,7 +66,7 @@ def evaluate(
     device = analyser.ocean.device
     if members is not None:
         about["members"] = json.dumps(members.about())
-        progress.note(members.summary(len(twin.windows) // config.per_year))
+        progress.note(members.summary(-(-len(twin.windows) // config.per_year)))
     ocean = torch.from_numpy(twin.space.grid.ocean)
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)
@@ -95,7 +95,8 @@ def evaluate(
             found = member_statistics(twin, output, config.osse.spinup, progress)
             scores["members"] = found.scores()
             sections.append(members_section(found, scores["members"], config.per_year))
-    both: dict[str, Analyser] = {"analysis": analyser, "oi": methods["oi"]}
+    both: dict[str, Analyser] = {"analysis": analyser}
+    both |= {name: method for name, method in methods.items() if name == "oi"}
     with clock.stage("increments"):
         write_whole(output / INCREMENTS, single_observations(both, twin.space).to_netcdf)
     scores |= {

@@ -60,12 +60,9 @@ def write(
         _learning(scores),
     ]
     rmse_all = {name: value["all"] for name, value in scores["rmse"].items()}
-    facts = {
-        "analysis error": f"{rmse_all['analysis']:.3f} K",
-        "optimal interpolation": f"{rmse_all['oi']:.3f} K",
-        "climatology": f"{rmse_all['climatology']:.3f} K",
-        "spread / error": f"{scores['reliability']['spread_skill']['all']:.2f}",
-    }
+    shown = {"analysis": "analysis error", "oi": "optimal interpolation", "climatology": "climatology"}
+    facts = {title: f"{rmse_all[name]:.3f} K" for name, title in shown.items() if name in rmse_all}
+    facts["spread / error"] = f"{scores['reliability']['spread_skill']['all']:.2f}"
     return write_report(
         output / "report.html",
         "DeepDA twin experiment",
@@ -74,11 +71,11 @@ def write(
         headline=headline(rmse_all, scores["gain"]),
         facts=facts,
         summary=(
-            "A network that learnt from the training years of a control simulation analyses years it "
-            "never saw. The truth is known, the observations are drawn from it as the historical "
-            "network would have made them, and every method gets the same ones. Errors are analysis "
-            f"minus truth, weighted by water volume; the first {scores['spinup_windows']} windows do "
-            "not count."
+            "Not the real ocean: a twin experiment. A network that learnt from the training years of a "
+            "control simulation analyses years it never saw. The truth is known, the observations are "
+            "drawn from it as the historical network would have made them, and every method gets the "
+            "same ones. Errors are analysis minus truth, weighted by water volume; the first "
+            f"{scores['spinup_windows']} windows do not count."
         ),
         footer=f"seed {scores['seed']}; " + ", ".join(f"{k} {v}" for k, v in scores["versions"].items()),
         beside=output / "figures",
@@ -116,8 +113,8 @@ def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str,
             Picture(
                 "rmse_by_depth",
                 rmse_by_depth(scores),
-                "Error by depth. Left is better; where the curve of the analysis lies left of optimal "
-                "interpolation at every depth, the network is better everywhere.",
+                "Error by depth. Left is better; where the curve of the analysis lies left of the best "
+                "baseline at every depth, the network is better everywhere.",
             ),
             Picture(
                 "rmse_series",
@@ -255,6 +252,7 @@ def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Sectio
         panels = [
             Panel(here["increment"].sel(analyser=name).values[level], "increment", title, (-1.0, 1.0))
             for name, title in titles.items()
+            if name in here["analyser"]
         ]
         pictures.append(
             Picture(
@@ -266,8 +264,8 @@ def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Sectio
             )
         )
     shares = "; ".join(
-        f"{name}: network {share['analysis']:.2f}, optimal interpolation {share['oi']:.2f}"
-        for name, share in scores["across_land"].items()
+        f"{place}: " + ", ".join(f"{titles[name]} {share:.2f}" for name, share in shares.items())
+        for place, shares in scores["across_land"].items()
     )
     crossing = f" Share of an increment that appears beyond an isthmus: {shares}." if shares else ""
     return Section("One observation", pictures, text="Where the influence of a value goes." + crossing)

@@ -1,0 +1,37 @@
+"""The command `deepda demo`. Like `deepda.cli` it imports a driver, osse, when it is called."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from deepda.base.files import output_folder
+from deepda.commands.console import Command
+
+
+def _declare(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="DIR", default="runs/demo-page", help="(%(default)s)")
+
+
+def _demo(arguments: Namespace) -> None:
+    with output_folder(Path(arguments.output)) as output:
+        import osse.twin.demo
+
+        page = osse.twin.demo.run(output)
+    print(page)
+
+
+DEMO = Command(
+    "demo",
+    "Analyse a synthetic ocean with the shipped weights, in a minute",
+    _demo,
+    _declare,
+    """\
+Half a year of a simulated ocean, whose truth is known, is observed and analysed
+with the weights that come with DeepDA: nothing is trained or downloaded. The
+page shows maps, a section, members, error by depth, and spread against error.
+
+examples:
+  deepda demo
+  deepda demo --output runs/look""",
+)
