@@ -42,7 +42,7 @@ docs: dev
 	@echo "documentation: build/site/index.html"
 
 weights: venv
-	$(BIN)/deepda osse run --output runs/shipped training.error_samples=128
+	$(BIN)/deepda osse run --output runs/shipped training.error_samples=128 'osse.baselines=[oi]'
 	$(BIN)/python benchmarks/ship_weights.py runs/shipped
 	$(BIN)/python benchmarks/scores.py --tables
 

@@ -1,6 +1,6 @@
 """Pack a trained run of the built-in ocean as the weights that come with DeepDA: `make weights`.
 
-    deepda osse run --output runs/shipped training.error_samples=128
+    deepda osse run --output runs/shipped training.error_samples=128 'osse.baselines=[oi]'
     python benchmarks/ship_weights.py runs/shipped
 
 Writes weights.safetensors, model.json and config.yaml to deepda/shipped. What is packed is unpacked
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from osse.twin.run import twin_of_test_years
 from osse.twin.scores import scores_of
 from osse.twin.twin import analyse, superobservations
 
-COMMAND = "deepda osse run --output runs/shipped training.error_samples=128"
+COMMAND = "deepda osse run --output runs/shipped training.error_samples=128 'osse.baselines=[oi]'"
 LIMIT = 8  # MB of all files
 
 
@@ -46,7 +47,7 @@ def ship(run: Path, folder: Path) -> None:
 
 def require_command(run: Path) -> None:
     """Refuse a run that COMMAND does not make."""
-    asked = load_config("osse", [word for word in COMMAND.split() if "=" in word])
+    asked = load_config("osse", [word for word in shlex.split(COMMAND) if "=" in word])
     found = differences(flat_settings(saved_config(run)), flat_settings(asked))
     if other := [line for line in found if not line.startswith(("output=", "device="))]:
         raise SystemExit(f"{run} is of other settings ({'; '.join(other)}), expected those of {COMMAND}")

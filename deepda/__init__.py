@@ -21,7 +21,7 @@ a room imports only rooms above it in this list:
     output          CF NetCDF files
     verification    scores against a truth or against withheld observations
     feedback        what became of each observation
-    runs            a trained run on disk, opened, and used in Python
+    runs            a trained run on disk, or the shipped one, opened, and used in Python
     figures         maps and curves
     reports         the self-contained page
     evaluation      the climate of a product: cycle, indices, heat, trends, heatwaves

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Global ocean temperature analyses by a network that learnt from a control
-simulation alone. First `deepda osse run`, then `deepda reanalysis`."""
+simulation alone. `deepda demo` shows it in a minute; `deepda osse run` trains,
+`deepda reanalysis` cycles through the years."""
 
 
 def main(words: Sequence[str] | None = None) -> int:

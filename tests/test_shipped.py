@@ -69,15 +69,20 @@ def coarse_space(config: Config) -> StateSpace:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the coarse built-in ocean with random weights, samples and a tuned baseline."""
-    folder, config = tmp_path_factory.mktemp("trained"), settings()
+    """A run of the coarse built-in ocean."""
+    return toy_run(tmp_path_factory.mktemp("trained"), patterns=3)
+
+
+def toy_run(folder: Path, patterns: int) -> Path:
+    """A run with random weights, samples and a tuned baseline."""
+    config = settings()
     space, checkpoint = coarse_space(config), folder / "checkpoint"
     grid, rng = space.grid, np.random.default_rng(3)
     ocean = torch.from_numpy(grid.ocean).float()
     weight = 0.02 * torch.rand(len(NEIGHBOURS), *grid.shape) * ocean
     weight[0] += 0.7 * ocean
     statistics = ControlStatistics(
-        Transition(weight, 0.02 * ocean), 0.3 * torch.randn(3, *grid.shape) * ocean
+        Transition(weight, 0.02 * ocean), 0.3 * torch.randn(patterns, *grid.shape) * ocean
     )
     analyser = build_generator(config.generator, space, statistics, 0).analyser
     errors = rng.normal(0, 1, (9, *grid.shape)).astype(np.float32)
@@ -154,6 +159,13 @@ def test_parameters_and_samples_are_exact(trained: Path, packed: Path, tmp_path:
         assert {k for k in before if not torch.equal(before[k], after[k])} <= rounded
         for name in rounded:
             assert (before[name] - after[name]).abs().max() < 0.01 * before[name].abs().max()
+
+
+def test_a_run_without_patterns_is_packed_too(tmp_path: Path) -> None:
+    run = toy_run(tmp_path / "run", patterns=0)
+    pack_run(run, tmp_path / "packed", {})
+    unpack_run(tmp_path / "packed", tmp_path / "again")
+    assert np.nanmax(np.abs(analysed(load_run(run)) - analysed(load_run(tmp_path / "again")))) < 0.01
 
 
 def test_unpacking_twice_gives_the_same_weights(packed: Path, tmp_path: Path) -> None:
@@ -239,20 +251,29 @@ def test_a_damaged_cache_is_unpacked_again_and_a_whole_one_is_used(as_shipped: P
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-def _unpacked(source: Path, folder: Path) -> str:
+def _opened(_: int) -> tuple[Path, str]:
     torch.set_num_threads(1)
-    unpack_run(source, folder)
-    return (folder / "checkpoint" / MODEL).read_text()
+    folder = shipped_run()
+    return folder, (folder / "checkpoint" / MODEL).read_text()
 
 
-def test_several_processes_may_unpack_at_once(packed: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "cache" / "run"
-    folder.parent.mkdir()
+def test_several_processes_may_unpack_at_once(as_shipped: Path) -> None:
     with ProcessPoolExecutor(3, multiprocessing.get_context("fork")) as pool:
-        made = list(pool.map(_unpacked, [packed] * 3, [folder] * 3))
-    assert made[0] == made[1] == made[2]
+        made = list(pool.map(_opened, range(6)))
+    [(folder, _)] = set(made)
     load_run(folder)
-    assert [path.name for path in folder.parent.iterdir()] == ["run"]
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_an_unpacked_run_that_cannot_be_written_is_used(
+    as_shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> Path:
+        raise UsageError(f"cannot write to {folder}")
+
+    folder = shipped_run()
+    monkeypatch.setattr(shipped, "require_writable", refuse)
+    assert shipped_run() == folder
 
 
 def test_a_home_that_cannot_be_written_falls_back_to_a_temporary_folder(

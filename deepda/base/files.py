@@ -146,7 +146,7 @@ def require_writable(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".deepda-write-test"
         probe.write_bytes(b"deepda")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may ask at the same time
     except OSError as error:
         raise UsageError(
             f"cannot write to {folder} ({error.strerror}); choose another place with --output"

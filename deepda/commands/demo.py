@@ -27,7 +27,7 @@ DEMO = Command(
     _demo,
     _declare,
     """\
-Half a year of a simulated ocean, whose truth is known, is observed and analysed
+Four months of a simulated ocean, whose truth is known, are observed and analysed
 with the weights that come with DeepDA: nothing is trained or downloaded. The
 page shows maps, a section, members, error by depth, and spread against error.
 

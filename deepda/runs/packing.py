@@ -3,7 +3,7 @@
 Only water cells are kept. Parameters, the grid, the standard deviation and the samples of background
 errors are exact; the rest is rounded by far less than what another training run would change:
 
-    patterns of the control simulation    8 bits, a scale a cell
+    patterns of the control simulation    8 bits, a scale a pattern
     weights of the forecast               16 bits, a scale a neighbour
     seasonal cycle                        annual mean exact, its harmonics 16 bits, a scale a harmonic
     error variance of the forecast, stated error of optimal interpolation    half precision
@@ -65,8 +65,8 @@ def pack(checkpoint: Path, settings: GeneratorConfig) -> dict[str, Tensor]:
     cells = torch.from_numpy(np.flatnonzero(grid.ocean))
     water = {name: weights[name].flatten(-3)[..., cells] for name in ("weight", "noise", "patterns")}
     parameters = {f"parameter.{k}": v for k, v in weights.items() if k not in REBUILT}
-    patterns, patterns_scale = _coded(water["patterns"], torch.int8, along=0, scale=torch.float16)
-    weight, weight_scale = _coded(water["weight"], torch.int16, along=1)
+    patterns, patterns_scale = _coded(water["patterns"], torch.int8)
+    weight, weight_scale = _coded(water["weight"], torch.int16)
     return {
         **parameters,
         **_packed_space(checkpoint, space),
@@ -142,7 +142,7 @@ def _packed_space(checkpoint: Path, space: StateSpace) -> dict[str, Tensor]:
     mean = climatology.mean[:, grid.ocean].astype(np.float64)
     spectrum = np.fft.rfft(mean, axis=0)[1 : HARMONICS + 1] / len(mean)
     waves = torch.from_numpy(np.concatenate([spectrum.real, spectrum.imag]))
-    codes, scale = _coded(waves, torch.int16, along=1, scale=torch.float64)
+    codes, scale = _coded(waves, torch.int16)
     packed = {
         **{name: torch.from_numpy(getattr(grid, name)) for name in EDGES},
         "ocean": torch.from_numpy(grid.ocean.astype(np.uint8)),
@@ -189,20 +189,15 @@ def _packed_interpolation(checkpoint: Path, cells: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _coded(
-    values: Tensor, kind: torch.dtype, along: int, scale: torch.dtype = torch.float32
-) -> tuple[Tensor, Tensor]:
-    """Whole numbers of a kind, and the scale that they are multiplied by: one along an axis."""
-    largest = values.abs().amax(dim=along, keepdim=True)
-    size = (largest / STEPS[kind]).to(scale)
-    step = size.to(values)
-    codes = (values / torch.where(step > 0, step, 1)).round().clamp(-STEPS[kind], STEPS[kind])
-    return codes.to(kind).contiguous(), size
+def _coded(values: Tensor, kind: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Whole numbers (k, n) of a kind, and the scale (k, 1) that they are multiplied by."""
+    scale = values.abs().amax(dim=1, keepdim=True) / STEPS[kind]
+    codes = (values / torch.where(scale > 0, scale, 1)).round()
+    return codes.to(kind).contiguous(), scale
 
 
 def _decoded(codes: Tensor, scale: Tensor) -> Tensor:
-    kind = torch.promote_types(scale.dtype, torch.float32)
-    return codes.to(kind) * scale.to(kind)
+    return codes.to(scale) * scale
 
 
 def _on_grid(water: Tensor, ocean: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from deepda.base.files import checksum, require_writable, write_whole
 from deepda.base.info import versions
 from deepda.base.text import say_once
 from deepda.runs.checkpoint import MODEL, load_model, load_space, read_tensors
-from deepda.runs.finished import CHECKPOINT, FinishedRun
+from deepda.runs.finished import CHECKPOINT
 from deepda.runs.packing import pack, unpack
 from deepda.settings.compose import CONFIG_FILE, dump, saved_config
 from deepda.settings.schema import Config, ConfigError
@@ -99,8 +99,11 @@ def shipped_run() -> Path:
         CheckpointError: the shipped files are not there, changed, or of another version.
         UsageError: there is no folder to unpack it in.
     """
-    about = shipped_about()
-    folder = _cache_folder() / f"{SHIPPED}-{about['sha256'][:16]}"
+    name = f"{SHIPPED}-{shipped_about()['sha256'][:16]}"
+    usual = _usual_cache() / name
+    if _is_whole(usual):  # even if it cannot be written
+        return usual
+    folder = _writable_cache() / name
     if not _is_whole(folder):
         unpack_run(SOURCE, folder)
     return folder
@@ -117,9 +120,9 @@ def pack_run(run: Path, folder: Path, more: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: see `pack`.
     """
-    config, trained = saved_config(run), FinishedRun(run, "cpu")
-    model = load_model(trained.checkpoint, load_space(trained.checkpoint).grid)
-    packed = pack(trained.checkpoint, config.generator)
+    config, checkpoint = saved_config(run), run / CHECKPOINT
+    model = load_model(checkpoint, load_space(checkpoint).grid)
+    packed = pack(checkpoint, config.generator)
     write_whole(folder / PACKED, lambda path: save_file(packed, path))
     installed = versions()["deepda"]
     about = {
@@ -152,13 +155,12 @@ def unpack_run(source: Path, folder: Path) -> None:
         (made / CHECKPOINT).mkdir(parents=True)
         unpack(read_tensors(source / PACKED), settings, kept, made / CHECKPOINT)
         shutil.copyfile(source / CONFIG_FILE, made / CONFIG_FILE)
-        if not _is_whole(folder):
-            shutil.rmtree(folder, ignore_errors=True)
         try:
             made.rename(folder)
-        except OSError:
-            if not _is_whole(folder):  # else another process has just made it
-                raise
+        except OSError:  # it is there
+            if not _is_whole(folder):
+                folder.rename(Path(scratch) / "broken")
+                made.rename(folder)
 
 
 def _about(source: Path) -> dict[str, Any]:
@@ -185,25 +187,26 @@ def _about(source: Path) -> dict[str, Any]:
     return about
 
 
-def _cache_folder() -> Path:
-    """Where runs are unpacked; a temporary folder where the home of the user cannot be written.
+def _usual_cache() -> Path:
+    """Where runs are unpacked."""
+    return Path(os.environ.get(CACHE) or "~/.cache/deepda").expanduser().absolute()
+
+
+def _writable_cache() -> Path:
+    """The same; a temporary folder where the home of the user cannot be written.
 
     Raises:
         UsageError: neither can be, or the one that DEEPDA_CACHE names.
     """
-    named = os.environ.get(CACHE)
-    if named:
-        try:
-            return require_writable(Path(named).expanduser())
-        except UsageError as error:
-            raise UsageError(
-                f"{CACHE} is {named}, which cannot be written, expected a folder for unpacked weights; "
-                "name another one"
-            ) from error
-    usual = Path("~/.cache/deepda").expanduser()
+    usual = _usual_cache()
     try:
         return require_writable(usual)
-    except UsageError:
+    except UsageError as error:
+        if os.environ.get(CACHE):
+            raise UsageError(
+                f"{CACHE} is {usual}, which cannot be written, expected a folder for unpacked weights; "
+                "name another one"
+            ) from error
         other = Path(gettempdir()) / f"deepda-{os.getuid()}"
         say_once(
             f"{usual} cannot be written, weights are unpacked into {other}; {CACHE}=DIR names another "

@@ -23,7 +23,7 @@ from osse.twin.evaluation import evaluate
 from osse.twin.members import members_of
 from osse.twin.twin import Twin, twin_of
 
-MEMBERS, WINDOWS, SPINUP = 4, 36, 12  # half a year of pentads, of which two months do not count
+MEMBERS, WINDOWS, SPINUP = 3, 24, 6  # four months of pentads, of which the first does not count
 OF_DEMO = 3_000  # added to the seed: neither the years that were learnt from nor a twin of history
 PAGE = "report.html"
 
