@@ -93,10 +93,11 @@ def _reanalysis(arguments: Namespace) -> None:
         config = continued(Path(arguments.product), overrides)
     with output_folder(Path(config.output)) as output:
         import reanalysis.run
-        from osse.twin.control_years import restore_control
         from osse.twin.optimal_interpolation import tuned_interpolation_of
 
         if config.reanalysis.run == SHIPPED and reanalysis.run.needs_control(config):
+            from osse.twin.control_years import restore_control
+
             restore_control(folder_of(SHIPPED))
         reanalysis.run.run(
             config,

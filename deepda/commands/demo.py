@@ -23,13 +23,13 @@ def _demo(arguments: Namespace) -> None:
 
 DEMO = Command(
     "demo",
-    "Analyse a synthetic ocean with the shipped weights, in a minute",
+    "Show an analysis with the shipped weights, in a minute",
     _demo,
     _declare,
     """\
-Four months of a simulated ocean, whose truth is known, are observed and analysed
-with the weights that come with DeepDA: nothing is trained or downloaded. The
-page shows maps, a section, members, error by depth, and spread against error.
+Observes four months of a simulated ocean, whose truth is known, and analyses
+them with the weights that come with DeepDA: nothing is trained or downloaded.
+The page shows maps, a section, members, error by depth, spread against error.
 
 examples:
   deepda demo

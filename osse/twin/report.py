@@ -76,6 +76,7 @@ def write(
             "drawn from it as the historical network would have made them, and every method gets the "
             "same ones. Errors are analysis minus truth, weighted by water volume; the first "
             f"{scores['spinup_windows']} windows do not count."
+            + ("" if "oi" in rmse_all else " Optimal interpolation was not cycled here.")
         ),
         footer=f"seed {scores['seed']}; " + ", ".join(f"{k} {v}" for k, v in scores["versions"].items()),
         beside=output / "figures",
