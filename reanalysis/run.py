@@ -88,6 +88,7 @@ def run(
         identity = require_own(folder, identity_of(config, trained))
         if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
+        folder.progress.note(weights_used(chosen.run))
         lag_of(config, trained.analyser)  # refuses before minutes of reading
         with clock.stage("history"):
             ocean = open_ocean(config, trained.space, output, folder.progress)
@@ -99,7 +100,6 @@ def run(
         members_of(config, trained)  # refuses before anything is written
         keep_identity(folder, identity)
         folder.keep_settings(config)
-        folder.progress.note(weights_used(chosen.run))
         folder.progress.note(described(config.device, device))
         with clock.stage("open"):
             reanalysis, identity = reanalysis_of(
