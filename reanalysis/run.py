@@ -31,10 +31,12 @@ from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
     PROVENANCE,
+    STATED,
     ReanalysisError,
     digest,
     identity_of,
     keep_identity,
+    kept_provenance,
     require_free,
     require_own,
     year_file,
@@ -86,6 +88,8 @@ def run(
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained))
+        if kept := kept_provenance(identity, config):
+            folder.progress.note(kept)
         if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
         lag_of(config, trained.analyser)  # refuses before minutes of reading
@@ -157,7 +161,7 @@ def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
     if not whole or not all(file.exists() for file in files):
         return False
     there, asked = flat_settings(saved_config(folder.path)), flat_settings(config)
-    for name in ("output", "data.root"):
+    for name in ("output", "data.root", *STATED):
         there.pop(name), asked.pop(name)
     return folder.nothing_to_do(there, asked)
 

@@ -312,6 +312,24 @@ def test_a_folder_of_other_settings_is_refused(
     assert checksums(finished) == before
 
 
+@undrawn()
+def test_another_institution_refuses_nothing_and_the_files_keep_theirs(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["reanalysis.start=1998", "reanalysis.end=1998", "institution=A"]
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    log = tmp_path / "log.txt"
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    assert "nothing to do" in log.read_text() and "asked for" not in log.read_text()
+    later = [*words[:1], "reanalysis.end=1999", "institution=B", "licence=CC0-1.0"]
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *later)
+    for year in (1998, 1999):
+        with xr.open_dataset(tmp_path / f"twin_thetao_{year}.nc") as file:
+            assert file.attrs["institution"] == "A" and "license" not in file.attrs
+    assert "institution=B asked for, the files keep A of the command" in log.read_text()
+    assert "licence=CC0-1.0 asked for, the files keep null" in log.read_text()
+
+
 def test_a_folder_of_other_weights_is_refused(trained: Path, finished: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text((trained / "config.yaml").read_text())
     config = load_config("reanalysis", [], run=trained)
