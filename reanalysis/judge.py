@@ -79,14 +79,17 @@ class _Reader:
         self.weights = xr.concat(boxes, "region").assign_coords(region=[WHOLE, NINO34])
         self.sums: list[xr.Dataset] = []
         self.annual: dict[str, list[tuple[Maps, Maps]]] = {}
+        self.error_maps: dict[int, Maps] = {}
         self.spread_maps: dict[int, Maps] = {}
         self.influence_maps: dict[int, Maps] = {}
 
     def read_year(self, year: int, mapped: bool) -> None:
-        """Count a year in; keep maps of its spread and influence where it is one of those mapped."""
+        """Count a year in; keep maps of error, spread and influence where it is mapped."""
         known = truth_is_known(self.ocean, year, self.span.per_year)
         names = [OF_SERIES[name] for name in (TRUTH, ANALYSIS) if known or name == ANALYSIS]
-        sums = WindowSums(self.weights, mapped=[*names, "stddev", "influence"])
+        sums = WindowSums(
+            self.weights, mapped=[*names, *["square"][: int(known)], "stddev", "influence"]
+        )
         with netCDF4.Dataset(year_file(self.folder, year, self.ocean.synthetic)) as file:
             for place, step in enumerate(self.span.of_year(year)):
                 sums.add(self.span.middle[step], self._values(int(step), fields_of(file, place)))
@@ -95,6 +98,8 @@ class _Reader:
             self.annual.setdefault(name, []).append(_layers(found[f"{name}_map"], self.space.grid))
         if mapped:
             levels = list(levels_shown(self.space.grid))
+            if known:
+                self.error_maps[year] = np.sqrt(found["square_map"].values[levels]).astype(np.float32)
             self.spread_maps[year] = found["stddev_map"].values[levels].astype(np.float32)
             self.influence_maps[year] = found["influence_map"].values[levels].astype(np.float32)
         self.sums.append(found.drop_dims(("lat", "lon")))
@@ -138,6 +143,7 @@ class _Reader:
             layers("variance"),
             layers("influence"),
             layers("stddev", NINO34)[:, 0],
+            self.error_maps,
             self.spread_maps,
             self.influence_maps,
         )

@@ -17,8 +17,8 @@ from deepda.networks.device import choose_device, described
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
 from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
-from deepda.reports.report import Section
-from deepda.runs.finished import FinishedRun
+from deepda.reports.report import WRITING, Section
+from deepda.runs.finished import OPENING, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
@@ -92,7 +92,8 @@ def run(
             folder.progress.note(kept)
         if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
-        lag_of(config, trained.analyser)  # refuses before minutes of reading
+        with folder.progress.stage(OPENING):
+            lag_of(config, trained.analyser)  # refuses before minutes of reading
         with clock.stage("history"):
             ocean = open_ocean(config, trained.space, output, folder.progress)
         require_years(years, ocean.years)
@@ -229,7 +230,7 @@ def _judged(
         )
         sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
     about = what_was_run(config, f"{years[0]}-{years[-1]}")
-    with clock.stage("report"):
+    with clock.stage("report"), folder.progress.stage(WRITING):
         page = (
             write(record, scores, space, ocean, about, path, sections)
             if against_truth

@@ -26,6 +26,8 @@ from deepda.base.progress import Progress
 from deepda.networks.device import AUTO
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
+from deepda.reports.about import of_run
+from deepda.reports.report import WRITING
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, moments, spread_moments
 from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
@@ -101,7 +103,9 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
         write_whole(output / "blind_zone.csv", lambda path: rows_of(scores).to_csv(path, index=False))
         maps = maps_of(sums)
         write_whole(output / "blind_zone.nc", lambda path: maps.to_netcdf(path))
-        page = osse.experiments.blind_zone_report.write(grid, scores, maps, output)
+        about = of_run(folder, trained.config, scores)
+        with progress.stage(WRITING):
+            page = osse.experiments.blind_zone_report.write(grid, scores, maps, about, output)
         progress.note(f"report: {page}; scores: {output / 'blind_zone.json'}")
     print("\n".join(osse.experiments.blind_zone_report.lines(scores)))
     return scores

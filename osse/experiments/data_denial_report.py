@@ -10,7 +10,6 @@ import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
-from deepda.reports.about import made_by
 from deepda.reports.report import Picture, Section, Table, Value, write_report
 from deepda.verification.thermocline import levels_shown
 from osse.experiments.charts import depth_panels, growth_scatter
@@ -33,7 +32,7 @@ CAPTIONS = {
     "(climatology) lies what observations are worth.",
     "growth": "Each mark is a depth. On the line the stated spread grows as the error does; below it "
     "the stated spread is too small for what was left out.",
-    "spread": "Stated spread over error, all depths; 1 is honest, below 1 overconfident.",
+    "spread": "Stated spread over error, all depths; 1 is right, below 1 it is too small.",
 }
 
 
@@ -41,7 +40,7 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
     """The table within 80 columns: what is left out, and what that costs."""
     out = [
         f"Growth of the error, %, {scores['scored_from']} to {scores['scored_to']}: volume-weighted,",
-        "all depths; +-: standard error over half years; spr/err: 1 is honest",
+        "all depths; +-: standard error over half years; spr/err: 1 is right",
         "",
         f"{'without':<11}{'denied':>7}{'RMSE':>7}{'all':>6}{'+-':>5}{'oi':>6}{'spr/err':>8}"
         + "".join(f"{short:>5}" for short in SHORT.values()),
@@ -60,21 +59,28 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path) -> Path:
+def write(
+    grid: Grid,
+    scores: Mapping[str, Any],
+    maps: xr.Dataset,
+    about: Mapping[str, str],
+    output: Path,
+) -> Path:
     """`report.html`, with PNG and CSV files in `figures`.
 
     Args:
         grid: of the maps.
         scores: as in denial.json.
         maps: as in denial.nc.
+        about: what was run.
         output: folder.
     """
     largest = _largest_loss(scores)
     return write_report(
         output / "report.html",
         "What is each observing system worth?",
-        [_worth(scores), _places(scores), _maps(grid, maps), _honesty(scores)],
-        about={"run": str(scores["run"]), **made_by()},
+        [_worth(scores), _places(scores), _maps(grid, maps), _spread(scores)],
+        about=about,
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
             "truth, same values of what is kept, same weights; optimal interpolation gets the same "
@@ -194,7 +200,7 @@ def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     return Section("Maps", blocks)
 
 
-def _honesty(scores: Mapping[str, Any]) -> Section:
+def _spread(scores: Mapping[str, Any]) -> Section:
     loss, growth = (scores[key]["analysis"] for key in ("loss_of_skill", "spread_growth"))
     points = {}
     for name in loss:

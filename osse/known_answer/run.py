@@ -225,11 +225,11 @@ def methods(
 
     def trained(settings: GeneratorConfig, adversarial: float) -> Method:
         recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, 1000, VALIDATIONS, seed)
-        training = setup(settings, anomalies, validation, network, seed)
+        training = setup(settings, anomalies, validation, network, seed, progress)
         return train(training, recipe, validation, minutes, progress)
 
     yield "deepda", trained(OURS, 0.0)
-    yield "oi", interpolation(anomalies, validation)
+    yield "oi", interpolation(anomalies, validation, progress)
     yield "ham2024", trained(HAM, HAM_ADVERSARIAL)
     yield "persistence", Method(baselines.Persistence(ocean))
     yield "climatology", Method(baselines.Climatology(ocean))
@@ -245,13 +245,13 @@ def with_true_dynamics(
     yield "static_oi", *tuned_static_interpolation(ocean, validation)
 
 
-def interpolation(anomalies: NDArray[np.float32], validation: Case) -> Method:
+def interpolation(anomalies: NDArray[np.float32], validation: Case, progress: Progress) -> Method:
     """Optimal interpolation, its static covariance tuned on the validation years."""
     start = time.perf_counter()
     known = baselines.Validation(
         validation.pairs, torch.from_numpy(validation.space.scale), validation.spinup
     )
-    tuned = baselines.tune(anomalies, validation.space.grid, known)
+    tuned = baselines.tune(anomalies, validation.space.grid, known, progress)
     return Method(tuned.analyser, {"training_seconds": time.perf_counter() - start})
 
 
@@ -261,10 +261,11 @@ def setup(
     validation: Case,
     network: Network,
     seed: int,
+    progress: Progress,
 ) -> TrainingSetup:
     """A generator to be trained on the training years (time, depth, lat, lon), standardised."""
     space = validation.space
-    statistics = learn(anomalies, space, number_of_patterns(settings))
+    statistics = learn(anomalies, space, number_of_patterns(settings), progress)
     season = np.arange(len(anomalies)) % PENTADS
     data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network))
 

@@ -21,6 +21,7 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
 from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
+from deepda.reports.report import WRITING
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
@@ -88,7 +89,7 @@ def evaluate(
             path = output / "baselines" / f"{name}.nc"
             title = f"Cycling the baseline {name}"
             milliseconds[name] = analyse(twin, method, path, about, progress, title, full=False)
-    with clock.stage("score"):
+    with clock.stage("score"), progress.stage("Scoring all methods"):
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
     sections = []
     if members is not None:
@@ -108,7 +109,7 @@ def evaluate(
         "seed": config.seed,
         "versions": versions(),
     }
-    with clock.stage("report"):
+    with clock.stage("report"), progress.stage(WRITING):
         span = twin.windows
         years = f"{span.year[0]}-{span.year[-1]}, as the observing system was then"
         about = what_was_run(config, years)
