@@ -116,6 +116,14 @@ def test_the_report_and_its_figures_are_there(finished: Path) -> None:
     assert "optimal interpolation" in page and page.count("data:image/png") >= 10
     assert 'src="http' not in page and 'href="http' not in page
     assert len(list((finished / "figures").glob("*.png"))) >= 10
+    figures = {path.stem for path in (finished / "figures").iterdir()}
+    assert {
+        "rmse_map_level_1",
+        "rmse_time_depth",
+        "uncertainty_by_depth",
+        "uncertainty_by_region",
+    } <= figures
+    assert "window of 2002-" in page and "last window" not in page
 
 
 def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: Path) -> None:

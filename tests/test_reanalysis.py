@@ -406,7 +406,10 @@ def test_the_truth_is_followed_members_are_verified_and_the_report_is_written(
     scores = reanalyse(trained, tmp_path, ocean, "reanalysis.members=2")
     assert scores["rmse"]["analysis"]["all"] < 0.4 * scores["rmse"]["climatology"]["all"]
     assert json.loads((tmp_path / "scores.json").read_text())["rmse"] == scores["rmse"]
-    assert (tmp_path / "report.html").stat().st_size > 10_000
+    page = (tmp_path / "report.html").read_text()
+    assert len(page) > 10_000
+    assert "root mean square error, of 1998 and of 2000, in the same colours" in page
+    assert (tmp_path / "figures" / "rmse_time_depth.png").exists()
     assert (tmp_path / "figures" / "nino34.png").exists()
     members = json.loads((tmp_path / "scores.json").read_text())["members"]
     assert members["number"] == 2 and members["spread_over_error"]["all"] > 0
