@@ -66,7 +66,9 @@ def read_record(
     for year in progress.track(years, "Reading the analyses", total=len(years)):
         reader.read_year(year, mapped=year in (years[0], years[len(years) // 2], years[-1]))
     record = reader.record(years)
-    count = values_used(folder, years) if ocean.fallible else values_observed(ocean, span, years)
+    count = (
+        values_used(folder, years) if ocean.fallible else values_observed(ocean, span, years, progress)
+    )
     return replace(record, used=count)
 
 
@@ -194,10 +196,12 @@ def values_used(folder: Path, years: range) -> dict[str, Array]:
     return used
 
 
-def values_observed(ocean: ObservedOcean, span: Windows, years: range) -> dict[str, Array]:
+def values_observed(
+    ocean: ObservedOcean, span: Windows, years: range, progress: Progress
+) -> dict[str, Array]:
     """Values by platform type and (year), from COUNTED_WINDOWS of each year: all of them are used."""
     used: dict[str, Array] = {}
-    for order, year in enumerate(years):
+    for order, year in enumerate(progress.track(years, "Counting the observations")):
         steps = span.of_year(year)
         counted = steps[:: max(1, len(steps) // COUNTED_WINDOWS)][:COUNTED_WINDOWS]
         for step in counted:

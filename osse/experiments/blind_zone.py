@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,13 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
         progress = here.progress
         grid = trained.twin.space.grid
         windows = tables(trained.twin, progress)
-        found, rows = kept_observations(trained.twin, windows, lambda table: seen_above(table, below))
+        with progress.stage("Averaging the observations in cells"):
+            keep = partial(seen_above, below=below)
+            found, rows = kept_observations(trained.twin, windows, keep)
         last = last_seen(found, grid.depth)
         progress.note(f"seen down to {grid.depth[last]:.0f} m; blind below")
-        regression, tried = _regression(trained, last)
+        with progress.stage("Fitting the regressions on the training years"):
+            regression, tried = _regression(trained, last)
         sums = _cycle(trained, found, last, regression, progress)
         scores = {
             **_about(trained, below, last),

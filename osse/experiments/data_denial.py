@@ -63,7 +63,8 @@ def run(folder: Path, output: Path, without: str | None = None, device: str = AU
             sums: dict[str, dict[str, xr.Dataset]] = {name: {} for name in methods}
             rows: dict[str, int] = {}
             for denial in (Denial(), *denials):
-                found, rows[denial.name] = kept_observations(twin, windows, denial.keep)
+                with progress.stage(f"Averaging the observations in cells, {denial.title}"):
+                    found, rows[denial.name] = kept_observations(twin, windows, denial.keep)
                 for name, method in methods.items():
                     title = f"{name}, {denial.title}"
                     windowed = WindowSums(weights, mapped=("square", "variance"))

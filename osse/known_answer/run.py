@@ -137,15 +137,18 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         ocean = LinearOcean.draw(seed, size.shape)
         network = Network.draw(ocean, seed)
         progress.note(f"seed {seed}: an ocean of {ocean.grid.shape} with {ocean.size} water cells")
-        training, validation = studied(ocean, network, seed, size)
+        with progress.stage("Simulating the control run of the linear ocean"):
+            training, validation = studied(ocean, network, seed, size)
         space = validation.space
         truth = ocean.simulate(PENTADS * (size.spinup + size.test), _rng(seed, TEST[0]))[0]
         test = observed(space, truth, network, seed, TEST[1:], PENTADS * size.spinup)
         analyses, costs = {"kalman": exact(ocean, test, progress)}, {}
         for name, baseline, cost in with_true_dynamics(ocean, validation, seed, progress):
-            analyses[name], costs[name] = analyses_of(baseline, test), cost
+            with progress.stage(f"Cycling {name}"):
+                analyses[name], costs[name] = analyses_of(baseline, test), cost
         for name, method in methods(training, validation, network, minutes, seed, progress):
-            analyses[name], costs[name] = analyse(method.analyser, test), method.cost
+            with progress.stage(f"Cycling {name}"):
+                analyses[name], costs[name] = analyse(method.analyser, test), method.cost
         scores = judge(test, analyses, costs)
         scores |= {"seed": seed, "minutes": minutes, "water_cells": ocean.size, "versions": versions()}
         scores |= {"threads": torch.get_num_threads(), "shape": list(ocean.grid.shape)}
@@ -240,9 +243,12 @@ def with_true_dynamics(
 ) -> Iterator[tuple[str, EnsembleFilter | StaticInterpolation, dict[str, float]]]:
     """Yield (name, method, cost) of the baselines that know the ocean's equations, tuned one by one."""
     for members in MEMBERS:
-        progress.note(f"tuning the localised ensemble Kalman filter of {members} members")
-        yield f"enkf{members}", *tuned_ensemble_filter(ocean, validation, members, seed)
-    yield "static_oi", *tuned_static_interpolation(ocean, validation)
+        with progress.stage(f"Tuning the localised ensemble Kalman filter of {members} members"):
+            tuned = tuned_ensemble_filter(ocean, validation, members, seed)
+        yield f"enkf{members}", *tuned
+    with progress.stage("Tuning static optimal interpolation with the true dynamics"):
+        static = tuned_static_interpolation(ocean, validation)
+    yield "static_oi", *static
 
 
 def interpolation(anomalies: NDArray[np.float32], validation: Case, progress: Progress) -> Method:
@@ -251,7 +257,8 @@ def interpolation(anomalies: NDArray[np.float32], validation: Case, progress: Pr
     known = baselines.Validation(
         validation.pairs, torch.from_numpy(validation.space.scale), validation.spinup
     )
-    tuned = baselines.tune(anomalies, validation.space.grid, known, progress)
+    with progress.stage("Tuning optimal interpolation"):
+        tuned = baselines.tune(anomalies, validation.space.grid, known, progress)
     return Method(tuned.analyser, {"training_seconds": time.perf_counter() - start})
 
 

@@ -72,8 +72,9 @@ def evaluate(
     ocean = torch.from_numpy(twin.space.grid.ocean)
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)
-        write_truth(twin, output / "truth.nc", about | {"title": TRUTH})
-        observed, errors = superobservations(twin)
+        with progress.stage("Writing the truth, averaging the observations in cells"):
+            write_truth(twin, output / "truth.nc", about | {"title": TRUTH})
+            observed, errors = superobservations(twin)
     milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
         milliseconds["analysis"] = analyse(
