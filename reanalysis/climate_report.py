@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.figures import Panel, index_series, map_panels, section, series
+from deepda.figures.style import NAMES as METHODS
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification.thermocline import levels_shown
@@ -241,13 +242,13 @@ def _withheld_table(scores: dict[str, Any]) -> Table:
     rows: dict[str, dict[str, Any]] = {}
     for score in scores["withheld"]:
         row = rows.setdefault(score["name"], {"values": score["count"], "platforms": score["platforms"]})
-        row[score["candidate"]] = score["rmse"]
+        row[METHODS.get(score["candidate"], score["candidate"])] = score["rmse"]
     return Table(
         "withheld",
         rows,
         "Root mean square difference in K from observations of withheld platforms, which hold errors "
-        "of their own. Neither background nor climatology has seen the window; oi is the analysis of "
-        "optimal interpolation, tuned on the control run, of the same observations.",
+        "of their own. Neither background nor climatology has seen the window; optimal interpolation is "
+        "tuned on the control run and analyses the same observations.",
         corner="group",
         best="smallest",
         unranked=("values", "platforms"),

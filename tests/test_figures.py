@@ -391,10 +391,11 @@ def cut_off(figure: Figure) -> list[str]:
 def colliding(figure: Figure) -> list[str]:
     """Tick labels that overlap the next one of their axis."""
     found = []
-    for axis in (axis for axes in figure.axes if axes.axison for axis in (axes.xaxis, axes.yaxis)):
+    axes_shown = [axes for axes in figure.axes if axes.axison]
+    for place, axis in ((at, (a.xaxis, a.yaxis)[at]) for a in axes_shown for at in (0, 1)):
         low, high = sorted(axis.get_view_interval())
-        ticks = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
-        shown = [label for at, label in ticks if low <= at <= high and label.get_text()]
+        labels = [label for label in axis.get_ticklabels() if label.get_text()]
+        shown = [label for label in labels if low <= label.get_position()[place] <= high]
         found += [
             one.get_text()
             for one, other in pairwise(shown)

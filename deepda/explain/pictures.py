@@ -58,8 +58,8 @@ def maps(
 def sections(volumes: Sequence[Volume], grid: Grid, place: Place, target: Target) -> Figure:
     """Of each volume the section along the place's latitude and that along its longitude."""
     _, row, column = (int(at) for at in grid.locate(place.lat, place.lon, grid.depth[0]))
-    with canvas(2.75 * len(volumes), 2 * PANEL + 0.6) as figure:
-        drawn = figure.subplots(len(volumes), 2, squeeze=False, width_ratios=[1.5, 1.0])
+    with canvas(2.75 * len(volumes), 2 * PANEL) as figure:
+        drawn = figure.subplots(len(volumes), 2, squeeze=False)
         for (along, across), volume in zip(drawn, volumes, strict=True):
             _along_latitude(along, volume, grid, row, target)
             _along_longitude(across, volume, grid, column, target)

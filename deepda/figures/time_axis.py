@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, num2date
+from matplotlib.dates import (
+    AutoDateLocator,
+    ConciseDateFormatter,
+    DateFormatter,
+    YearLocator,
+    num2date,
+)
+
+FEWEST_DAYS = 360  # between values of which there is one a year
+MOST_TICKS = 8
 
 
 def times_of(line: xr.DataArray) -> Any:
@@ -20,11 +29,19 @@ def times_of(line: xr.DataArray) -> Any:
 
 
 def time_axis(axes: Axes) -> None:
-    """Ticks of the horizontal axis."""
-    locator = AutoDateLocator(minticks=4, maxticks=8)
+    """Ticks of the horizontal axis; at the values themselves where there is one a year."""
+    axes.margins(x=0.01)
+    stamps = np.concatenate([np.asarray(line.get_xdata(orig=False), float) for line in axes.lines])
+    steps = np.diff(np.unique(stamps))
+    if steps.size and steps.min() > FEWEST_DAYS:
+        first = num2date(stamps.min())
+        every = -(-(steps.size + 1) // MOST_TICKS)
+        axes.xaxis.set_major_locator(YearLocator(every, month=first.month, day=first.day))
+        axes.xaxis.set_major_formatter(DateFormatter("%Y"))
+        return
+    locator = AutoDateLocator(minticks=4, maxticks=MOST_TICKS)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(_Dates(locator, show_offset=False))
-    axes.margins(x=0.01)
 
 
 class _Dates(ConciseDateFormatter):
