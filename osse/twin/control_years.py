@@ -182,11 +182,12 @@ def fit_space(
     for year in progress.track(years, "Reading the training years", total=len(years)):
         fields[year.start - part.start : year.stop - part.start] = control.thetao[year].values
     season = control.season(part)
-    climatology = Climatology.fit(fields, season, int(season.max()) + 1)
-    space = StateSpace(control.grid, climatology, scale_of(climatology, control.grid))
-    for year in years:
-        piece = slice(year.start - part.start, year.stop - part.start)
-        fields[piece] = space.standardise(fields[piece], season[piece]).numpy()
+    with progress.stage("Taking the climatology off the training years"):
+        climatology = Climatology.fit(fields, season, int(season.max()) + 1)
+        space = StateSpace(control.grid, climatology, scale_of(climatology, control.grid))
+        for year in years:
+            piece = slice(year.start - part.start, year.stop - part.start)
+            fields[piece] = space.standardise(fields[piece], season[piece]).numpy()
     return space, fields
 
 
