@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -315,6 +316,24 @@ def test_the_band_of_an_index_is_the_gaussian_interval(drawn: dict[str, Figure])
 def test_ranks_are_shown_against_the_right_share(drawn: dict[str, Figure]) -> None:
     heights = [bar.get_height() for bar in drawn["ranks"].axes[0].patches]
     np.testing.assert_allclose(heights, np.array([5, 9, 11, 3]) / 7)
+
+
+@pytest.mark.parametrize(("years", "shown"), [(3, ["1998", "1999", "2000"]), (24, None)])
+def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | None) -> None:
+    times = np.array([f"{1998 + year}-07-02" for year in range(years)], "datetime64[ns]")
+    yearly = xr.DataArray(np.arange(years) + 1.0, {"time": times}, ("time",))
+    for figure in (figures.series({"a": yearly}, "K"), figures.counts_by_year({"a": yearly}, "rows")):
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert labels == shown or all(re.fullmatch(r"\d{4}", label) for label in labels)
+        assert len(labels) <= 10
+
+
+def test_the_first_tick_says_its_year_where_others_are_months() -> None:
+    times = np.array("2001-02-15", "datetime64[D]") + np.arange(0, 480, 30)
+    monthly = xr.DataArray(np.arange(16.0), {"time": times.astype("datetime64[ns]")}, ("time",))
+    (axes,) = figures.series({"a": monthly}, "K").axes
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels[0].endswith("\n2001") and "2002" in labels[1:]
 
 
 def test_model_calendars_can_be_drawn() -> None:

@@ -59,7 +59,7 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
             axes.text(
                 times[0], 0.98, " spin-up", transform=axes.get_xaxis_transform(), va="top", fontsize=8
             )
-        time_axis(axes)
+        time_axis(axes, times_of(next(iter(lines.values()))))
         axes.set_ylabel(label)
         _legend(axes, len(lines))
     return figure
@@ -74,7 +74,7 @@ def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
             style = look(name, order) | {"marker": "o", "markersize": 3.5, "linewidth": 0.8}
             axes.plot(times_of(count), some, **style)
         axes.set_yscale("log")
-        time_axis(axes)
+        time_axis(axes, times_of(next(iter(counts.values()))))
         axes.set(ylabel=label)
         _legend(axes, len(counts))
     return figure
@@ -112,7 +112,7 @@ def index_series(
         if truth is not None:
             axes.plot(times_of(truth), truth.values, **(look("truth") | {"label": name}))
         axes.plot(times_of(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
-        time_axis(axes)
+        time_axis(axes, times_of(analysis))
         axes.set(ylabel=label)
         _legend(axes, 3)
     return figure

@@ -130,7 +130,7 @@ def hovmoeller(
 
 
 def time_depth(field: xr.DataArray, grid: Grid, kind: str) -> Figure:
-    """A field (time, depth) at equal steps of time, depth downwards."""
+    """A field (time, depth) at two or more equal steps of time, depth downwards."""
     stamps = np.asarray(date2num(times_of(field)), float)
     half = 0.5 * float(np.diff(stamps).mean())
     edges = np.append(stamps - half, stamps[-1] + half)
@@ -139,7 +139,7 @@ def time_depth(field: xr.DataArray, grid: Grid, kind: str) -> Figure:
         axes = figure.add_subplot()
         draw_mesh(axes, edges, grid.depth_edges, values, np.isfinite(values), kind, None, pad=0.08)
         depth_axis(axes, float(grid.depth_edges[0]), float(grid.depth_edges[-1]))
-        time_axis(axes)
+        time_axis(axes, times_of(field))
         axes.grid(False)
     return figure
 

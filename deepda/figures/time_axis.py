@@ -13,6 +13,7 @@ from matplotlib.dates import (
     ConciseDateFormatter,
     DateFormatter,
     YearLocator,
+    date2num,
     num2date,
 )
 
@@ -28,14 +29,17 @@ def times_of(line: xr.DataArray) -> Any:
     return np.array([np.datetime64(time.strftime("%Y-%m-%d"), "s") for time in times])
 
 
-def time_axis(axes: Axes) -> None:
-    """Ticks of the horizontal axis; at the values themselves where there is one a year."""
+def time_axis(axes: Axes, times: Any) -> None:
+    """Ticks of the horizontal axis; at the values themselves where there is one a year.
+
+    Args:
+        times: (time) of the values, see `times_of`.
+    """
     axes.margins(x=0.01)
-    stamps = np.concatenate([np.asarray(line.get_xdata(orig=False), float) for line in axes.lines])
-    steps = np.diff(np.unique(stamps))
-    if steps.size and steps.min() > FEWEST_DAYS:
-        first = num2date(stamps.min())
-        every = -(-(steps.size + 1) // MOST_TICKS)
+    stamps = np.asarray(date2num(times), float)
+    if stamps.size > 1 and np.diff(stamps).min() > FEWEST_DAYS:
+        first = num2date(stamps[0])
+        every = -(-stamps.size // MOST_TICKS)
         axes.xaxis.set_major_locator(YearLocator(every, month=first.month, day=first.day))
         axes.xaxis.set_major_formatter(DateFormatter("%Y"))
         return
