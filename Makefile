@@ -1,6 +1,6 @@
 # make demo   install, train on the embedded ocean, make a short reanalysis with it
 # make test   install, run all tests
-# make test-fast  the tests that take less than ten seconds each
+# make test-fast  the tests that take less than half a second each
 # make lint   ruff and mypy
 # make docs   the documentation site, in build/site
 # make scores measure every number of the docs anew (hours; DEEPDA_TEST_DATA names the real files)
@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
-# By file: fixtures of a file, such as the run of the twin experiment, are made once. Slow files begin.
+# By file: fixtures of a file, such as the run of the twin experiment, are made once. Files of slow tests begin.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast lint docs scores venv dev

@@ -11,7 +11,6 @@ depends on neither. The sea surface is observed in 60 % of the columns, whole co
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from global_land_mask import globe
 from deepda.assimilation.cycle import Observations
 from deepda.assimilation.sample_covariance import background_error_covariance
 from deepda.assimilation.samples import STEPS, Samples
+from deepda.base.info import peak_memory
 from deepda.geometry.grid import Grid, centres
 from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.statics import Statics
@@ -91,7 +91,7 @@ def measure(case: Case, repeats: int) -> dict[str, float]:
         "observed": int((observed.precision > 0).sum()),
         "members": case.members,
         "seconds": min(seconds[1:]),
-        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak_gib": peak_memory(),
     }
 
 

@@ -8,7 +8,6 @@ Everything is measured on the file that `write_control` wrote, as a user would f
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from deepda.base.info import peak_memory
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import PENTADS
@@ -220,7 +220,7 @@ def main() -> None:
         start, processor = time.perf_counter(), time.process_time()
         path = write_control(Path(folder) / "control.nc", grid, options.years, options.seed)
         wall, processor = time.perf_counter() - start, time.process_time() - processor
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        peak = peak_memory()
         print(
             f"{options.years} years: {wall:.1f} s wall, {processor:.1f} s processor, peak {peak:.2f} GiB"
         )

@@ -61,7 +61,7 @@ def write_month(path: Path, month: np.datetime64, casts: int, rng: np.random.Gen
 
 
 def main() -> None:
-    """Draw, ingest, tell."""
+    """Draw, ingest, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--values", type=float, default=1e8)
     parser.add_argument("--years", type=int, default=40)

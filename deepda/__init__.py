@@ -25,7 +25,7 @@ a room imports only rooms above it in this list:
     figures         maps and curves
     reports         the self-contained page
     evaluation      the climate of a product: cycle, indices, heat, trends, heatwaves
-    explain         what an analysis answers to: saliency, importance of inputs, feature maps
+    explain         what an analysis depends on: saliency, importance of inputs, feature maps
     commands        one module a family of commands
     cli             the table of commands
 

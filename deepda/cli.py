@@ -1,6 +1,6 @@
 """The commands of DeepDA.
 
-With `deepda.commands.osse` the only module that knows the drivers; it imports one when it is called.
+With `deepda.commands` the only code that imports the drivers, each when its command is called.
 """
 
 from __future__ import annotations

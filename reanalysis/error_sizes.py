@@ -14,22 +14,17 @@ background follow. Withheld and rejected values have no part in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import Analyser, Nothing, Result, cycle, filtered, run_cycle
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
-from deepda.climatology.seasonal import Climatology
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, UncheckedWindow, WindowOfRows
 from deepda.feedback.error_sizes import DepartureSums, ErrorSizes
@@ -41,59 +36,9 @@ SPINUP = 10  # years at most, the last of the period: the best observed ones
 PASSES = 2
 
 
-@dataclass(frozen=True, eq=False)
-class RescaledOcean:
-    """An `ObservedOcean` whose observation errors are of other sizes."""
-
-    ocean: ObservedOcean
-    space: StateSpace
-    sizes: ErrorSizes
-
-    @property
-    def years(self) -> range:
-        """As of the ocean."""
-        return self.ocean.years
-
-    @property
-    def climatology(self) -> Climatology:
-        """As of the ocean."""
-        return self.ocean.climatology
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """As of the ocean."""
-        return self.ocean.about
-
-    @property
-    def synthetic(self) -> bool:
-        """As of the ocean."""
-        return self.ocean.synthetic
-
-    @property
-    def fallible(self) -> bool:
-        """As of the ocean."""
-        return self.ocean.fallible
-
-    @property
-    def edition(self) -> str:
-        """As of the ocean."""
-        return self.ocean.edition
-
-    def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
-        """The table of the ocean with its errors rescaled."""
-        return self.sizes.rescaled(self.ocean.table(start, end), self.space.grid)
-
-    def truth(self, start: np.datetime64, end: np.datetime64) -> NDArray[np.float32] | None:
-        """As of the ocean."""
-        return self.ocean.truth(start, end)
-
-
-def with_sizes(
-    space: StateSpace, ocean: ObservedOcean, sizes: ErrorSizes
-) -> tuple[StateSpace, ObservedOcean]:
-    """State space and ocean whose errors have these sizes."""
-    scaled = replace(space, scale=space.scale * sizes.on_grid(space.grid))
-    return scaled, RescaledOcean(ocean, scaled, sizes)
+def with_sizes(space: StateSpace, sizes: ErrorSizes) -> StateSpace:
+    """The state space whose background errors have these sizes."""
+    return replace(space, scale=space.scale * sizes.on_grid(space.grid))
 
 
 def estimated_sizes(
@@ -125,8 +70,7 @@ def estimated_sizes(
     for number in range(1, PASSES + 1):
         title = f"Estimating error sizes {number}/{PASSES}"
         window = UncheckedWindow if number == 1 else WindowOfRows
-        scaled = with_sizes(space, ocean, sizes)
-        found = _departures(analyser, *scaled, years[-SPINUP:], window, progress, title)
+        found = _departures(analyser, space, ocean, sizes, years[-SPINUP:], window, progress, title)
         sizes = found.estimate(sizes)
         passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
     for name in found.too_few():
@@ -141,18 +85,19 @@ def _departures(
     analyser: Analyser,
     space: StateSpace,
     ocean: ObservedOcean,
+    sizes: ErrorSizes,
     years: range,
     window: type[WindowOfRows],
     progress: Progress,
     title: str,
 ) -> DepartureSums:
     """What a cycle through the years departs from its observations; the first of several is left out."""
-    span = windows(years[0], years[-1], space.climatology.per_year)
+    space, span = with_sizes(space, sizes), windows(years[0], years[-1], space.climatology.per_year)
     counted = _Departures(space, DepartureSums(space.grid), span.per_year if len(years) > 1 else 0)
     with torch.inference_mode():
         first = analyser.first_guess(1)
         device = first.mean.device
-        rows = (each.to(device) for each in _rows(space, ocean, span, window))
+        rows = (each.to(device) for each in _rows(space, ocean, sizes, span, window))
         stream = progress.track(rows, title, len(span))
         steps = cycle(analyser, first, stream)
         run_cycle(filtered(steps), Nothing(), counted, space.limit.to(device))
@@ -161,10 +106,15 @@ def _departures(
 
 
 def _rows(
-    space: StateSpace, ocean: ObservedOcean, span: Windows, window: type[WindowOfRows]
+    space: StateSpace,
+    ocean: ObservedOcean,
+    sizes: ErrorSizes,
+    span: Windows,
+    window: type[WindowOfRows],
 ) -> Iterator[WindowOfRows]:
     for start, end, season in span:
-        yield window(ocean.table(start, end), start, end, torch.tensor([season]), space, None)
+        table = sizes.rescaled(ocean.table(start, end), space.grid)
+        yield window(table, start, end, torch.tensor([season]), space, None)
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
 from deepda.base.files import checksum
 from deepda.base.info import versions
 from deepda.base.progress import Progress
+from deepda.feedback.error_sizes import ErrorSizes
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
@@ -49,15 +50,17 @@ def reanalysis_of(
     members = members_of(config, trained)
     about = {} if members is None else {"members": members.about()}
     space = replace(trained.space, climatology=ocean.climatology)
+    sizes: ErrorSizes | None = None
     if chosen.error_sizes == ESTIMATED:
         years = range(chosen.start, chosen.end + 1)
         sizes = estimated_sizes(output, analyser, space, ocean, years, progress)
-        space, ocean = with_sizes(space, ocean, sizes)
+        space = with_sizes(space, sizes)
         identity = identity | {"sizes": checksum(output / ERROR_SIZES)}
     made = Reanalysis(
         analyser,
         space,
         ocean,
+        sizes,
         members,
         output,
         output,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Protocol
 
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.observed_ocean import OpenOcean, require_years
-from deepda.base.info import provenance, versions
+from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.geometry.windows import MONTHS
 from deepda.networks.device import choose_device, described
@@ -237,7 +236,7 @@ def _judged(
             else write_climate(record, known, scores, space, ocean, about, path, sections)
         )
     scores["wall_seconds"] = clock.seconds
-    scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    scores["peak_rss_gib"] = round(peak_memory(), 2)
     scores["versions"] = versions()
     folder.keep_scores(scores)
     if against_truth:

@@ -7,7 +7,8 @@
 
 A tensor on it says that it lies on another device, holds its values on the CPU, and refuses to meet
 tensors of the CPU, as those of a GPU do: single numbers and indices may meet any. The GPU of the package
-is this device inside the block. Inference mode, which such tensors do not know, is `no_grad` meanwhile.
+is this device inside the block. Inference mode, which such
+tensors do not support, is `no_grad` meanwhile.
 """
 
 from __future__ import annotations

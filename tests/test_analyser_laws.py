@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
+from toys import persistence
 
 from deepda.assimilation.baselines import Climatology, OptimalInterpolation, Persistence
 from deepda.assimilation.baselines import optimal_interpolation as baseline
@@ -21,7 +22,6 @@ from deepda.climatology.seasonal import Climatology as SeasonalCycle
 from deepda.geometry.grid import Grid
 from deepda.networks.ham2024 import Ham2024Analyser
 from deepda.networks.innovation import InnovationAnalyser, Statics
-from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
 
 PER_YEAR, SEASON, BATCH = 12, 5, 3
@@ -44,10 +44,8 @@ def ham(grid: Grid) -> Analyser:
 
 def statics_of(grid: Grid) -> Statics:
     ocean = torch.from_numpy(grid.ocean)
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    weight[0] = 0.95 * ocean
     lat = torch.from_numpy(grid.lat).float()
-    transition = Transition(weight, 0.02 * ocean.float())
+    transition = persistence(grid, 0.95, 0.02)
     patterns = 0.3 * torch.randn(3, *grid.shape[:2], 1).expand(-1, -1, -1, grid.shape[2]) * ocean
     return Statics(ocean, lat, torch.full(grid.shape, STDDEV), transition, patterns)
 
@@ -146,6 +144,7 @@ def assert_same(
         torch.testing.assert_close(getattr(one, part), expected, rtol=rtol, atol=atol)
 
 
+@pytest.mark.slow
 def test_no_observation_gives_the_forecast(analyser: Analyser, ocean: Tensor) -> None:
     background = background_of(analyser, ocean)
     nothing = without_observations(drawn(ocean, 3))

@@ -94,6 +94,7 @@ def _tensors(module: str) -> bool:
     return module.startswith(TENSORS_ONLY)
 
 
+@pytest.mark.slow
 def test_nobody_imports_against_the_rule() -> None:
     assert [found for module, source in modules().items() for found in violations(module, source)] == []
 
@@ -152,9 +153,9 @@ def rooms_on_disk(package: str) -> set[str]:
     return {path.stem for path in inside if path.suffix == ".py" or (path / "__init__.py").exists()}
 
 
-def missing_from_the_map(rooms: set[str], told: str) -> set[str]:
+def missing_from_the_map(rooms: set[str], text: str) -> set[str]:
     """Rooms whose name begins no line of the map."""
-    return rooms - {line.split()[0] for line in told.splitlines() if line.startswith("    ")}
+    return rooms - {line.split()[0] for line in text.splitlines() if line.startswith("    ")}
 
 
 def test_the_map_names_every_room() -> None:
@@ -229,6 +230,7 @@ def _last(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
+@pytest.mark.slow
 def test_nobody_outside_the_networks_asks_which_network_it_has() -> None:
     assert [
         at for module, source in modules().items() for at in asks_which_network(module, source)

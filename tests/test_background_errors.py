@@ -147,6 +147,7 @@ def test_without_observations_the_error_is_the_truth_over_the_climatological_spr
     np.testing.assert_allclose(samples[:, grid.ocean], expected, rtol=2e-3, atol=1e-6)  # float16
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_errors_again_and_another_seed_others(grid: Grid) -> None:
     made, data = innovation(grid), training_data(grid)
     one, again = (collected(made, data, seed=4) for _ in range(2))
@@ -157,14 +158,16 @@ def test_a_seed_gives_the_same_errors_again_and_another_seed_others(grid: Grid) 
     assert np.abs(one.astype(float) - other)[:, grid.ocean].max() > 0.1
 
 
+@pytest.mark.slow
 def test_stretches_of_the_same_years_are_observed_by_other_networks(grid: Grid) -> None:
-    """Else more samples would tell no more."""
+    """Else more samples would add no information."""
     samples = collected(innovation(grid), training_data(grid), number=20)
     stretches = samples[:3].astype(float)  # of 8 samples each: all of the 24 windows, three times
     for one, other in zip(stretches, np.roll(stretches, 1, axis=0), strict=True):
         assert np.abs(one - other).max() > 0.1
 
 
+@pytest.mark.slow
 def test_drifts_of_the_training_are_left_out(grid: Grid) -> None:
     steady, drifting = (collected(innovation(grid), training_data(grid, drift=d)) for d in (0.0, 9.0))
     assert np.array_equal(steady, drifting)

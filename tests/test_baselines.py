@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import toy_grid
 from dense_covariances import DEPTH_SCALE, RADIUS, dense_covariance, ocean_history
 from numpy.typing import NDArray
 from torch import Tensor
+from toys import toy_grid
 
 from deepda.assimilation.baselines import (
     Candidates,
@@ -197,6 +197,7 @@ def volume_weighted(square: Tensor, grid: Grid, stddev: Tensor) -> float:
     return float(np.sqrt(np.average(kelvin, weights=grid.volume)))
 
 
+@pytest.mark.slow
 def test_tuning_takes_the_best_of_its_table(
     toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
 ) -> None:
@@ -216,6 +217,7 @@ def test_tuning_takes_the_best_of_its_table(
     assert best.radius_km == 20000  # the patterns of this ocean are global
 
 
+@pytest.mark.slow
 def test_tuning_tries_the_inflation_of_all_layers_and_of_each_depth_group(
     toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
 ) -> None:
@@ -234,6 +236,7 @@ def test_tuning_tries_the_inflation_of_all_layers_and_of_each_depth_group(
     np.testing.assert_allclose(trials[-1].inflation, together, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_ranking_with_a_rough_solver_chooses_a_candidate_as_good_as_the_best(
     toy_tuning: tuple[Grid, NDArray[np.float32], Validation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +254,7 @@ def test_ranking_with_a_rough_solver_chooses_a_candidate_as_good_as_the_best(
     assert errors[0] == pytest.approx(errors[1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_spread_of_the_tuned_analyser_is_its_error(
     toy_tuning: tuple[Grid, NDArray[np.float32], Validation], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import toy_grid
 from test_denial import PER_YEAR, write_run
+from toys import toy_grid
 
 import osse.experiments.blind_zone
 from deepda.assimilation.cycle import Observations, cycle, inferred
@@ -127,7 +127,7 @@ def test_an_observation_is_worth_less_the_larger_its_error(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize(("varies", "best"), [(True, 4), (False, 1)])
-def test_seasons_are_told_apart_where_that_helps(varies: bool, best: int) -> None:
+def test_seasons_are_distinguished_where_that_helps(varies: bool, best: int) -> None:
     grid = toy_grid(np.random.default_rng(0))
     slopes = np.random.default_rng(6).uniform(-1, 1, (4, *grid.shape))
     slopes = slopes if varies else slopes[:1]

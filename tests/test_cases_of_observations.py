@@ -126,6 +126,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
     return Ingested(entries, {Path(name).name: rows for name, rows in kept.groupby("source")})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kept", "reasons"),
     [

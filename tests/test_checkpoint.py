@@ -26,7 +26,7 @@ def changed(path: Path, name: str, change: Callable[[torch.Tensor], torch.Tensor
     save_file({**tensors, name: change(tensors[name]).contiguous()}, path)
 
 
-def forget_checksums(checkpoint: Path) -> None:
+def remove_checksums(checkpoint: Path) -> None:
     """As an old version wrote it."""
     model = json.loads((checkpoint / MODEL).read_text())
     kept = {key: value for key, value in model.items() if key not in ("weights", "space", "samples")}
@@ -58,6 +58,7 @@ def test_samples_that_are_recorded_and_missing_are_refused(folder: Path) -> None
         load_run(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "name", "change", "said"),
     [
@@ -73,7 +74,7 @@ def test_samples_that_are_recorded_and_missing_are_refused(folder: Path) -> None
 def test_impossible_tensors_of_an_old_checkpoint_are_refused(
     folder: Path, file: str, name: str, change: Callable[[torch.Tensor], torch.Tensor], said: str
 ) -> None:
-    forget_checksums(folder / "checkpoint")
+    remove_checksums(folder / "checkpoint")
     load_run(folder)  # what is not recorded is not checked
     changed(folder / "checkpoint" / file, name, change)
     with pytest.raises(CheckpointError, match=said):

@@ -93,6 +93,7 @@ def test_zeros_behind_the_data_pass_and_data_do_not(tmp_path: Path) -> None:
         require_whole(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))

@@ -1,4 +1,4 @@
-"""The command line: what reaches the drivers, what is refused, and how each end is told."""
+"""The command line: what reaches the drivers, what is refused, and how each command ends."""
 
 from __future__ import annotations
 
@@ -106,6 +106,7 @@ def test_help_fits_eighty_columns(
     assert max(map(len, text.splitlines())) <= 80, text
 
 
+@pytest.mark.slow
 def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], tmp_path: Path) -> None:
     for folder in ("runs/osse", "runs/first"):
         trained_run(tmp_path / folder)
@@ -264,7 +265,7 @@ def test_without_words_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -
     assert "osse run" in capsys.readouterr().out
 
 
-def test_a_full_disk_is_told_in_one_line(
+def test_a_full_disk_is_reported_in_one_line(
     drivers: dict[str, Recorder], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fill(*_: object) -> None:
@@ -275,7 +276,7 @@ def test_a_full_disk_is_told_in_one_line(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_a_really_full_device_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_really_full_device_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     def write() -> None:
         with open("/dev/full", "w") as file:
             file.write("x" * 100_000)

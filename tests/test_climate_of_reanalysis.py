@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from test_real_reanalysis import archive, reanalyse
+from test_real_reanalysis import archive, settings
 from test_reanalysis import trained
 
 from deepda.figures import counts_by_year
+from reanalysis.ingested_ocean import open_archive
 from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, compare, read_references
+from reanalysis.run import run
 
 __all__ = ["archive", "trained"]  # fixtures
 PSL = """ 1999 2000
@@ -85,13 +87,13 @@ def test_comparison_is_free_of_base_and_season(yearly: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("empty_fdbk")
+@pytest.mark.usefixtures("blank_pictures", "empty_fdbk")
 def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     trained: Path, archive: Path, tmp_path: Path
 ) -> None:
     folder = write_references(tmp_path / "series", range(1995, 2003))
     words = ["observations.withheld=0.2", f"reanalysis.references='{folder}'"]
-    scores = reanalyse(trained, archive, tmp_path / "out", *words)
+    scores = run(settings(trained, archive, *words), tmp_path / "out", open_archive)
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["rows"] == scores["rows"]
     rows = scores["rows"]
     rejected = sum(number for name, number in rows.items() if name.startswith("rejected: "))
@@ -107,6 +109,7 @@ def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     }
 
 
+@pytest.mark.slow
 def test_a_year_without_observations_has_no_mark() -> None:
     time = np.array(["2000-07-02", "2001-07-02", "2002-07-02"], "datetime64[ns]")
     count = xr.DataArray([10.0, 0.0, 100.0], {"time": time}, ("time",))

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_real_reanalysis import archive, settings, write_climatology
-from test_reanalysis import toy_space, trained
+from test_reanalysis import trained
+from toys import toy_space
 
 from deepda.base.progress import Progress
 from deepda.climatology.common_period import Correction, YearlyAnomalies
@@ -20,6 +21,7 @@ from deepda.settings.schema import ConfigError
 from reanalysis.ingested_ocean import open_archive
 
 __all__ = ["archive", "trained"]  # fixtures
+pytestmark = pytest.mark.slow
 YEARS = range(1981, 2011)
 MIDDLE = 1995.5
 

@@ -29,14 +29,21 @@ def run_folder(tmp_path: Path, *overrides: str) -> Path:
 @pytest.mark.parametrize("group", sorted(config_groups()))
 def test_every_choice_of_every_group_is_accepted(group: str) -> None:
     short = [] if group == "osse" else ["osse=smoke"]  # for which every control is long enough
-    for choice in config_groups()[group]:
-        load_config("osse", [*short, f"{group}={choice}"])
+    choices = config_groups()[group]
+    made = {dump(load_config("osse", [*short, f"{group}={choice}"])) for choice in choices}
+    assert len(made) == len(choices)
 
 
 def test_every_value_can_be_changed_and_the_change_arrives() -> None:
     assert load_config("osse", ["seed=7"]).seed == 7
     assert load_config("osse", ["training.updates=5"]).training.updates == 5
     assert load_config("osse", ["training=smoke", "training.updates=3"]).training.updates == 3
+
+
+def test_a_change_does_not_reach_the_next_settings() -> None:
+    assert load_config("osse", ["grid.name=mine", "seed=7"]).grid.name == "mine"
+    again = load_config("osse")
+    assert (again.grid.name, again.seed) == ("embedded_4deg", 1)
 
 
 def test_the_seed_of_the_run_is_the_seed_of_its_parts_unless_they_have_their_own() -> None:

@@ -308,6 +308,7 @@ def test_a_grid_keeps_its_own_mask_and_must_be_covered(tmp_path: Path) -> None:
         open_control(path, grid.with_ocean(np.ones(ocean.shape, bool)))
 
 
+@pytest.mark.slow
 def test_files_may_come_in_any_order_and_as_folder_or_pattern(tmp_path: Path) -> None:
     for part in range(3):
         regular_file(
@@ -354,6 +355,7 @@ def step_means(path: Path, output: Path, per_year: int = 73) -> np.ndarray:
     return np.nanmedian(thetao - still, axis=(1, 2))
 
 
+@pytest.mark.slow
 def test_days_are_averaged_to_pentads_and_months(tmp_path: Path) -> None:
     value = np.cumsum(np.random.default_rng(1).normal(size=730)) / 10
     value -= value[0]
@@ -402,6 +404,7 @@ def test_partial_years_are_left_out(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_size_of_blocks_does_not_change_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -571,6 +574,7 @@ def test_a_file_that_was_not_prepared_is_refused(tmp_path: Path) -> None:
 # Real files
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_model_run_is_prepared_to_the_bit(data_root: Path, tmp_path: Path) -> None:
     """Two of its years on its own grid: the very values of the packed file."""
@@ -583,6 +587,7 @@ def test_the_model_run_is_prepared_to_the_bit(data_root: Path, tmp_path: Path) -
     assert grid.ocean.sum() == np.isfinite(source[0].values).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_real_nemo_file_opens(data_root: Path) -> None:
     """ORCA2: scalar depth and time, halo, tripolar; one layer of 0-10 m."""

@@ -49,7 +49,7 @@ def test_flipped_bits_in_numbers_of_a_classic_header_are_no_other_values(
         assert verdict(whole, path, flipped(content, [bit])) in ("refused", "same rows")
 
 
-def test_the_comparison_tells_the_verdicts_apart(tmp_path: Path) -> None:
+def test_the_comparison_distinguishes_the_verdicts(tmp_path: Path) -> None:
     file, write = WRITTEN["csv"]
     write(path := tmp_path / file)
     whole = read_observations(path, OPTIONS)

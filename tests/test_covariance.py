@@ -40,6 +40,7 @@ def dense(correlation: SphericalCorrelation, scale: int) -> Tensor:
         return correlation.smooth(units, correlation.spectrum())[:, scale].flatten(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("longitudes", [9, 10])
 def test_the_correlation_is_one_at_home_symmetric_and_positive(seed: int, longitudes: int) -> None:

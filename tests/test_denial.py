@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import toy_grid
 from safetensors.torch import save_file
+from toys import even_grid, persistence
 
 import osse.experiments.data_denial
 from deepda.assimilation.cycle import Analyser, cycle, inferred
@@ -26,7 +25,6 @@ from deepda.climatology.seasonal import Climatology
 from deepda.control.prepared import PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.networks.build import ControlStatistics, build_generator
-from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.open import load_analyser
@@ -40,14 +38,8 @@ from osse.experiments.regions import sea_weights
 from osse.twin.optimal_interpolation import FILE
 from osse.twin.twin import analyse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
 YEARS, PER_YEAR = 6, 12
-
-
-def even_grid(seed: int = 4) -> Grid:
-    """The unfair toy ocean with longitudes of one width, as the default generator needs."""
-    grid = toy_grid(np.random.default_rng(seed))
-    return replace(grid, lon_edges=np.linspace(0, 360, grid.lon_edges.size))
 
 
 def slow_anomalies(grid: Grid, windows: int, rng: np.random.Generator) -> np.ndarray:
@@ -67,7 +59,7 @@ def write_run(folder: Path, *more: str) -> Path:
         folder: of the run.
         more: settings.
     """
-    grid, rng = even_grid(), np.random.default_rng(7)
+    grid, rng = even_grid(4, west=0.0), np.random.default_rng(7)
     words = ["per_year=12", "generator.hidden=4", "generator.levels=1", "generator.patterns=0",
              "control.years=6", "osse.train_years=3", "osse.validation_years=1", "osse.test_years=2",
              "osse.spinup=6", "osse.label_year=2005", *more]  # fmt: skip
@@ -82,11 +74,7 @@ def write_run(folder: Path, *more: str) -> Path:
     train = slice(0, 3 * PER_YEAR)
     climatology = Climatology.fit(thetao[train], np.arange(windows)[train] % PER_YEAR, PER_YEAR)
     space = StateSpace(grid, climatology, scale_of(climatology, grid))
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    weight[0] = 0.8 * torch.from_numpy(grid.ocean)
-    statistics = ControlStatistics(
-        Transition(weight, torch.full(grid.shape, 0.4)), torch.zeros(0, *grid.shape)
-    )
+    statistics = ControlStatistics(persistence(grid, 0.8, 0.4), torch.zeros(0, *grid.shape))
     made = build_generator(config.generator, space, statistics, 0).analyser
     with torch.no_grad():  # an untrained correction is zero, and no dropout would change anything
         for parameter in (p for name, p in made.named_parameters() if name.startswith("correction")):
@@ -227,7 +215,7 @@ def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied
     assert scores["loss_of_skill"]["analysis"][CONTROL]["all"] == 0
 
 
-def test_a_run_scored_by_another_version_is_told(tmp_path: Path) -> None:
+def test_a_run_scored_by_another_version_is_reported(tmp_path: Path) -> None:
     assert "no scores" in control_against_run(tmp_path, 0.05)
     (tmp_path / "scores.json").write_text(json.dumps({"rmse": {"analysis": {"all": 0.05}}}))
     assert control_against_run(tmp_path, 0.05001) == "control 0.05001 K, as the run was scored"
@@ -257,8 +245,8 @@ def test_every_file_is_there_and_says_the_same(denied: Path) -> None:
 
 
 def test_the_table_fits_eighty_columns(denied: Path) -> None:
-    told = lines(json.loads((denied / "denial.json").read_text()))
-    assert max(map(len, told)) <= 80 and any(line.startswith("argo") for line in told)
+    shown = lines(json.loads((denied / "denial.json").read_text()))
+    assert max(map(len, shown)) <= 80 and any(line.startswith("argo") for line in shown)
 
 
 def test_a_run_is_not_written_into(run: Path, denied: Path) -> None:
@@ -292,7 +280,7 @@ def test_a_folder_without_a_checkpoint_is_refused(
         assert err.startswith("deepda: no ") and "checkpoint" in err
 
 
-def test_a_run_without_its_opponent_is_refused(run: Path, tmp_path: Path) -> None:
+def test_a_run_without_its_baseline_is_refused(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "checkpoint" / FILE).unlink()
     with (

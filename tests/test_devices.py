@@ -23,17 +23,21 @@ import torch
 import xarray as xr
 from foreign_device import Foreign, ForeignDevice, MixedDevicesError
 from test_real_reanalysis import archive, settings
-from test_reanalysis import ToyOcean, checksums, reanalyse, toy_space, trained
+from test_reanalysis import checksums, reanalyse, trained
 from test_reanalysis_smoother import SMOOTHER
 from test_run import folder, table_at
 from test_training import trainer
+from toys import ToyOcean, toy_space
 
 import osse.experiments.blind_zone
 import osse.experiments.data_denial
+import osse.twin.fair_baselines
+import osse.twin.optimal_interpolation
 import osse.twin.report
 import osse.twin.run
 import reanalysis.run
 from deepda import load_run
+from deepda.assimilation.baselines import Candidates
 from deepda.base.progress import Progress
 from deepda.cli import main
 from deepda.explain import explain
@@ -44,8 +48,9 @@ from deepda.settings.schema import Config
 from reanalysis.ingested_ocean import open_archive
 
 __all__ = ["archive", "folder", "trained"]  # fixtures
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures", "empty_fdbk", "no_report")]
 SOLVER = ("conjugate_gradients.py", "assimilation/sample", "optimal_interpolation.py")
-MONTHS = ("03", "04", "05", "06", "07", "08")
+MONTHS = ("03", "04", "05")
 MOST_WAITS = 3  # a window, outside the solver
 
 
@@ -78,7 +83,6 @@ def test_the_foreign_device_refuses_what_a_gpu_refuses() -> None:
         assert foreign.uploads.total() == 1 and foreign.waits.total() == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "adversarial"),
     [("innovation", 0.0), ("innovation", 0.1), ("unet3plus", 0.1), ("ham2024", 0.1)],
@@ -104,8 +108,8 @@ def test_training_stays_on_its_device(
 
 FEW_STEPS = "generator.solver_iterations=3"
 TWIN = [
-    "per_year=12", "generator.hidden=4", "generator.levels=1", "generator.patterns=1",
-    FEW_STEPS, "control.years=6", "osse.train_years=3",
+    "per_year=12", "observations=random", "generator.hidden=4", "generator.levels=1",
+    "generator.patterns=1", FEW_STEPS, "control.years=6", "osse.train_years=3",
     "osse.validation_years=1", "osse.test_years=1", "osse.spinup=6", "osse.label_year=2005",
     "training.updates=2", "training.stretches=2", "training.validate_every=2", "training.backprop=2",
     "training.adversarial_weight=0.1", "training.error_samples=6",
@@ -122,12 +126,15 @@ def twin_on(device: str, run: Path) -> Config:
     return config
 
 
-@pytest.mark.slow
 def test_a_twin_experiment_stays_on_its_device(
     tmp_path: Path, on_device: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Training, sampling of background errors, validation, calibration, cycle, baselines."""
     monkeypatch.setattr(osse.twin.report, "write", lambda *about: None)
+    monkeypatch.setattr(
+        osse.twin.optimal_interpolation, "CANDIDATES", Candidates((0.1,), (3000.0,), (800.0,))
+    )
+    monkeypatch.setattr(osse.twin.fair_baselines, "FACTORS", (1.0,))
     scores: list[dict] = []
     on_device(
         lambda: scores.append(osse.twin.run.run(twin_on("cuda", tmp_path / "far"), tmp_path / "far"))
@@ -152,29 +159,28 @@ def require_few(waits: Counter[str], windows: int, most: int = MOST_WAITS) -> No
     assert sum(of_windows.values()) <= most * windows, of_windows
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [("reanalysis.members=3",), SMOOTHER])
+@pytest.mark.parametrize(
+    ("words", "years"), [(("reanalysis.members=3",), 2), (("reanalysis.end=1998", *SMOOTHER), 1)]
+)
 def test_a_reanalysis_stays_on_its_device(
-    trained: Path, tmp_path: Path, on_device: Callable, words: tuple[str, ...]
+    trained: Path, tmp_path: Path, on_device: Callable, words: tuple[str, ...], years: int
 ) -> None:
-    years = ("reanalysis.end=1999", *words)
-
     def on(device: str) -> Path:
-        reanalyse(trained, tmp_path / device, ToyOcean(toy_space()), *years, f"device={device}")
+        given = ("reanalysis.end=1999", *words, f"device={device}")
+        reanalyse(trained, tmp_path / device, ToyOcean(toy_space()), *given)
         return tmp_path / device
 
     waits = on_device(lambda: on("cuda"))
-    assert len(checksums(tmp_path / "cuda")) == 2
+    assert len(checksums(tmp_path / "cuda")) == years
     for name in checksums(on("cpu")):
         with (
             xr.open_dataset(tmp_path / "cuda" / name) as far,
             xr.open_dataset(tmp_path / "cpu" / name) as near,
         ):
             xr.testing.assert_equal(far, near)
-    require_few(waits, 24 + 2 * (words == SMOOTHER))  # it reads two windows of the next year
+    require_few(waits, 12 * years + 2 * (years == 1))  # a smoother reads two windows of the next year
 
 
-@pytest.mark.slow
 def test_a_reanalysis_of_real_observations_stays_on_its_device(
     trained: Path, archive: Path, tmp_path: Path, on_device: Callable
 ) -> None:
@@ -210,29 +216,28 @@ def test_a_window_in_python_stays_on_its_device(folder: Path, on_device: Callabl
     require_few(waits, len(MONTHS))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["deny", "blind-zone"])
 def test_an_experiment_with_a_finished_run_stays_on_its_device(
     tmp_path: Path, on_device: Callable, name: str
 ) -> None:
-    run = test_denial.write_run(tmp_path / "run", "generator.dropout=0.3", FEW_STEPS)
+    words = ["generator.dropout=0.3", "osse.test_years=1", FEW_STEPS]
+    run = test_denial.write_run(tmp_path / "run", *words)
     file = "denial.json" if name == "deny" else "blind_zone.json"
     more = ["--without", "argo"] if name == "deny" else []
 
     def on(device: str) -> dict:
         output = tmp_path / device
-        words = ["osse", name, "--run", str(run), "--output", str(output), "--device", device, *more]
-        assert main(words) == 0
+        named = ["--run", str(run), "--output", str(output), "--device", device]
+        assert main(["osse", name, *named, *more]) == 0
         return json.loads((output / file).read_text())
 
     found: list[dict] = []
     waits = on_device(lambda: found.append(on("cuda")))
     near = numbers(on("cpu")["rmse"])
     np.testing.assert_allclose(numbers(found[0]["rmse"]), near, rtol=5e-3)
-    require_few(waits, 2 * 2 * 24)
+    require_few(waits, 2 * 2 * 12)
 
 
-@pytest.mark.slow
 def test_an_explanation_stays_on_its_device(tmp_path: Path, on_device: Callable) -> None:
     run = test_explain.write_run(tmp_path / "run", [*test_explain.INNOVATION, FEW_STEPS])
 

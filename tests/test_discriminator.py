@@ -50,6 +50,7 @@ def test_the_judge_sees_state_minus_background(kind: type[nn.Module], ocean: Ten
     torch.testing.assert_close(increment, (state - background) * ocean)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_generator_is_pulled_towards_the_increments_the_judge_learnt_as_true(

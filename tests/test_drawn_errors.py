@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import toy_grid
 from test_fraternal import SOURCE, truth_on
-from test_state import space_on
+from toys import space_on, toy_grid
 
 from deepda.geometry.grid import Grid
 from deepda.observations.drawn_errors import DrawnErrors
@@ -126,6 +125,7 @@ def test_the_settings_arrive_in_the_observations_of_the_twin() -> None:
     assert apart.mean().to_dict() == pytest.approx({"satellite": 0.0, "argo": 3.0}, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_an_observed_climatology_errs_by_its_share_of_the_standard_deviation() -> None:
     plain, wrong = (
         twin(*more).space.climatology for more in ((), ("observations.climatology_error=0.4",))
@@ -140,6 +140,7 @@ def test_an_observed_climatology_errs_by_its_share_of_the_standard_deviation() -
     np.testing.assert_array_equal(wrong.stddev, plain.stddev)
 
 
+@pytest.mark.slow
 def test_the_error_of_a_climatology_is_smooth_and_of_variance_one() -> None:
     ocean = np.ones((1, 3, 90), bool)
     globe = Grid(np.linspace(-15, 15, 4), np.linspace(0, 360, 91), np.array([0.0, 10.0]), ocean)

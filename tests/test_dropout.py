@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_innovation import analyser, believed, observed
+from test_innovation import analyser, estimate_of, observed
 from torch import Tensor, nn
 
 from deepda.networks.dropout import MonteCarloDropout, combined, monte_carlo_spread, thinned
@@ -100,7 +100,7 @@ def droppy(dropout: float = RATE) -> InnovationAnalyser:
 @torch.no_grad()
 def test_spread_of_passes_is_that_of_the_thinned_networks() -> None:
     made = droppy()
-    background, window = believed(made, 0), observed(made, 0)
+    background, window = estimate_of(made, 0), observed(made, 0)
     mean, spread = monte_carlo_spread(made, background, window, passes=6, seed=3)
     passes = []
     for number in range(6):
@@ -116,14 +116,14 @@ def test_spread_of_passes_is_that_of_the_thinned_networks() -> None:
 @torch.no_grad()
 def test_without_observations_passes_agree() -> None:
     made = droppy()
-    background = believed(made, 0)
+    background = estimate_of(made, 0)
     mean, spread = monte_carlo_spread(made, background, observed(made, 0, share=0.0), 3, seed=1)
     assert torch.equal(mean, background.mean) and not spread.any()
 
 
 def test_passes_need_dropout_and_be_two_at_least() -> None:
     made = droppy(0.0)
-    background, window = believed(made, 0), observed(made, 0)
+    background, window = estimate_of(made, 0), observed(made, 0)
     with pytest.raises(ValueError, match=r"without dropout found, .*generator.dropout above 0"):
         monte_carlo_spread(made, background, window, 3, seed=1)
     with pytest.raises(ValueError, match="1 passes found, expected at least 2"):

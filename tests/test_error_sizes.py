@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_real_reanalysis import archive, settings
-from test_reanalysis import YEARS, ToyOcean, reanalyse, toy_space, trained
+from test_reanalysis import YEARS, reanalyse, trained
+from toys import ToyOcean, toy_space
 
 from deepda.feedback import read_feedback
 from deepda.feedback.error_sizes import FEWEST, LIMITS, DepartureSums, ErrorSizes
@@ -25,6 +26,7 @@ from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
 
 __all__ = ["archive", "trained"]  # fixtures
+pytestmark = pytest.mark.slow
 RING = Grid(
     np.array([-4.0, -2, 2, 4]), np.linspace(0, 360, 41), np.array([0.0, 10]), np.ones((1, 3, 40))
 )
@@ -81,7 +83,7 @@ def estimated(ring: Ring, windows: int, passes: int = 2) -> tuple[ErrorSizes, De
     return sizes, sums
 
 
-@pytest.mark.parametrize(("background", "error"), [(2.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.0, 0.5)])
+@pytest.mark.parametrize(("background", "error"), [(2.0, 0.5), (0.5, 1.0), (1.0, 1.5)])
 def test_known_errors_are_recovered_from_wrong_ones(background: float, error: float) -> None:
     for passes, within in ((2, 0.4), (5, 0.1)):
         sizes, _ = estimated(Ring(background, error), windows=25, passes=passes)
@@ -188,6 +190,7 @@ def test_the_page_has_the_sizes_that_were_used(tmp_path: Path) -> None:
     assert "argo" in row and "xbt" not in row and "1999–2000" in section.text
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_run_goes_on_with_the_sizes_that_it_began_with(
     trained: Path, archive: Path, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from toys import harmonics
 
 from deepda.base.errors import EvaluationError
 from deepda.evaluation.calendars import month_weights
@@ -20,7 +21,7 @@ from deepda.evaluation.patterns import (
     pattern_correlation,
 )
 from deepda.evaluation.reliability import ReliabilitySums, spread_classes
-from deepda.evaluation.seasonal import annual_amplitude, annual_phase, harmonic_basis, harmonics
+from deepda.evaluation.seasonal import annual_amplitude, annual_phase, harmonic_basis
 from deepda.figures.sections import decimal_years
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
@@ -250,10 +251,10 @@ def test_what_varies_by_rounding_alone_has_no_heatwaves() -> None:
 
 
 def test_contingency_scores_by_hand_and_by_their_law() -> None:
-    told = xr.DataArray([True, True, False, False, True], dims="x")
+    stated = xr.DataArray([True, True, False, False, True], dims="x")
     true = xr.DataArray([True, False, True, False, True], dims="x")
     weights = xr.DataArray([1.0, 2, 3, 4, 0], dims="x")
-    found = contingency(told, true, weights)
+    found = contingency(stated, true, weights)
     assert (found.hits, found.misses, found.false_alarms, found.rejections) == (1, 3, 2, 4)
     assert found.detection == pytest.approx(1 / 4)
     assert found.false_alarm_ratio == pytest.approx(2 / 3)
@@ -307,7 +308,7 @@ def test_basins_agree_with_those_of_the_world_ocean_atlas(data_root: Path) -> No
 # Reliability
 
 
-def test_classes_of_an_honest_spread_lie_on_the_diagonal() -> None:
+def test_classes_of_a_calibrated_spread_lie_on_the_diagonal() -> None:
     rng = np.random.default_rng(9)
     spread = rng.uniform(0.1, 1.0, 200_000)
     classes = spread_classes(np.stack([spread, rng.normal(0, spread), np.ones(spread.size)]))

@@ -1,4 +1,4 @@
-"""Products of all kinds are read as they stand, share windows honestly, or are refused in a sentence."""
+"""Products of all kinds are read as they stand, share windows, or are refused in a sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEPTH = np.array([5.0, 15, 30, 60, 120])
 
 
 def temperature(lat: np.ndarray, lon: np.ndarray, depth: np.ndarray, months: np.ndarray) -> np.ndarray:
-    """(time, depth, lat, lon) degC that tells place and time: every axis could be told from a value."""
+    """(time, depth, lat, lon) degC: every coordinate of a cell follows from its value."""
     t, z, y, x = np.meshgrid(months, depth, lat, np.mod(lon, 360), indexing="ij")
     return 10 + 0.05 * y + 0.01 * x - 0.02 * z + 0.001 * t
 
@@ -151,7 +151,7 @@ def test_pentads_of_one_calendar_stay_pentads() -> None:
     assert len(axis.notes) == 1 and "2000–2004" in axis.notes[0]
 
 
-def test_pentads_of_two_calendars_become_months_and_the_reader_is_told() -> None:
+def test_pentads_of_two_calendars_become_months_and_that_is_said() -> None:
     axis = common_axis(pentads(2000, 2004, "standard"), pentads(2000, 2004, "noleap"))
     assert axis.per_year == 12
     assert "noleap and standard" in axis.notes[0] and "months" in axis.notes[0]
@@ -257,8 +257,8 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(
 ) -> None:
     path = write(made(), tmp_path / "x.nc")
     assert command(str(path), "--output", str(tmp_path / "out")) == 2
-    told = capsys.readouterr().err.strip().splitlines()
-    assert len(told) == 1 and sentence in told[0]
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and sentence in said[0]
     assert not (tmp_path / "out/report.html").exists()
 
 

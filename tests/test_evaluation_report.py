@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
 from lxml import html
 from test_feedback import END, START, fed
+from toys import harmonics, toy_grid
 
 from deepda.base.progress import Progress
 from deepda.evaluation import calendars, evaluate, open_product
@@ -19,7 +19,7 @@ from deepda.evaluation.charts import over_time
 from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.records import Comparison, Frame, Record, correlation
-from deepda.evaluation.seasonal import harmonic_basis, harmonics
+from deepda.evaluation.seasonal import harmonic_basis
 from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD
 from deepda.geometry.grid import Grid
@@ -27,7 +27,7 @@ from deepda.geometry.windows import Windows, windows
 from deepda.output.netcdf import AnalysisWriter
 from deepda.verification import ocean_weights, rmse
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
 YEARS = (2000, 2002)
 
 
@@ -144,15 +144,25 @@ def test_a_spread_is_not_judged_where_windows_were_averaged(tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A twin of three years, its truth and a baseline, evaluated."""
+    """A twin of three years, its truth and baselines, evaluated.
+
+    Baselines: larger errors (oi), the anomaly itself (same), too small (small), with a bias (warm).
+    """
     folder = tmp_path_factory.mktemp("twin")
     grid, span = ocean("flat"), windows(*YEARS, 12)
     truth = fields(grid, span, 1)
     noise = fields(grid, span, 2) - fields(grid, span, 3)
     write(folder / "analysis.nc", grid, span, truth + 0.3 * noise, 0.13)
     write(folder / "truth.nc", grid, span, truth)
-    write(folder / "oi.nc", grid, span, truth + 0.6 * noise)
-    evaluate([folder], folder, [folder / "truth.nc"], baselines={"oi": [folder / "oi.nc"]})
+    base, anomaly = _split(folder / "truth.nc", span)
+    made = {
+        "oi": truth + 0.6 * noise,
+        "small": base + 0.3 * anomaly,
+        "same": base + anomaly,
+        "warm": base + anomaly + 1.0,
+    }
+    others = {name: [write(folder / f"{name}.nc", grid, span, field)] for name, field in made.items()}
+    evaluate([folder], folder, [folder / "truth.nc"], baselines=others)
     return folder
 
 
@@ -190,19 +200,12 @@ def test_tables_beside_the_page_hold_the_numbers(report: Path) -> None:
 
 
 def test_anomalies_that_are_too_small_or_biased_fail_by_the_thresholds_of_the_truth(
-    tmp_path: Path,
+    report: Path,
 ) -> None:
-    grid, span = ocean("flat"), windows(*YEARS, 12)
-    truth = write(tmp_path / "truth.nc", grid, span, fields(grid, span, 1))
-    base, anomaly = _split(truth, span)
-    made = {"small": base + 0.3 * anomaly, "same": base + anomaly, "warm": base + anomaly + 1.0}
-    paths = {name: [write(tmp_path / f"{name}.nc", grid, span, field)] for name, field in made.items()}
-    small = paths.pop("small")
-    evaluate(small, tmp_path, [truth], baselines=paths)
-    own = _scores(tmp_path / "figures/heatwaves.csv")
-    assert min(own[row]["critical success index"] for row in ("surface, global", "warm, surface")) > 0.9
-    by_truth = _scores(tmp_path / "figures/heatwaves_by_reference.csv")
-    assert by_truth["surface, global"]["probability of detection"] < 0.3
+    own = _scores(report / "figures/heatwaves.csv")
+    assert min(own[row]["critical success index"] for row in ("small, surface", "warm, surface")) > 0.9
+    by_truth = _scores(report / "figures/heatwaves_by_reference.csv")
+    assert by_truth["small, surface, global"]["probability of detection"] < 0.3
     assert by_truth["same, surface, global"]["critical success index"] > 0.9
     warm = by_truth["warm, surface, global"]
     assert warm["probability of detection"] > 0.99 and warm["false-alarm ratio"] > 0.5
@@ -221,12 +224,6 @@ def _scores(table: Path) -> dict[str, dict[str, float]]:
     return {name: {key: float(value) for key, value in row.items()} for name, row in rows.items()}
 
 
-def test_a_product_alone_is_told_of_without_a_reference(report: Path, tmp_path: Path) -> None:
-    page = evaluate([report / "truth.nc"], tmp_path).read_text(encoding="utf-8")
-    assert "Agreement with the reference" not in page and "Modes of climate" in page
-    assert not (tmp_path / "figures/rmse_table.csv").exists()
-
-
 def test_published_ranges_are_those_of_the_source() -> None:
     assert [(one.first, one.bottom, one.low, one.high) for one in PUBLISHED] == [
         (1993, 300, 0.35, 0.45), (1993, 700, 0.57, 0.77),
@@ -234,12 +231,16 @@ def test_published_ranges_are_those_of_the_source() -> None:
     ]  # fmt: skip
 
 
-def test_the_fit_to_observations_is_told_where_there_is_feedback(report: Path, tmp_path: Path) -> None:
+def test_a_product_without_a_reference_is_described_and_judged_by_its_observations(
+    report: Path, tmp_path: Path
+) -> None:
     grid, rng = ocean("flat"), np.random.default_rng(4)
     with FeedbackWriter(tmp_path) as out:
         table = fed(grid, rng)
         out.write(table, START, END)
-    evaluate([report / "truth.nc"], tmp_path / "out", observations=tmp_path)
+    page = evaluate([report / "truth.nc"], tmp_path / "out", observations=tmp_path).read_text("utf-8")
+    assert "Agreement with the reference" not in page and "Modes of climate" in page
+    assert not (tmp_path / "out/figures/rmse_table.csv").exists()
     with (tmp_path / "out/figures/observations_withheld_by_platform.csv").open() as file:
         rows = {row["platform"]: row for row in csv.DictReader(file)}
     kept = table[state_of(table) == WITHHELD]

@@ -81,7 +81,7 @@ def test_a_window_that_holds_no_observation_is_exactly_zero() -> None:
         reach = 2**scale - 1
         far = (torch.arange(SHAPE[2]) - 8).abs() > reach
         assert weight[scale, 1, 6, 8] > 0 and not weight[scale, :, :, far].any()
-        assert not weight[scale, [0, 2, 3]].any()  # other layers know it by the deep windows only
+        assert not weight[scale, [0, 2, 3]].any()  # other layers are reached by the deep windows only
     assert bool((weight[-1, 0] > 0).sum() > 20)
     assert not gather(innovation * 0, ratio * 0, coast(), SCALES).weight.any()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import MeasuredErrors, toy_grid, undrawn
+from conftest import undrawn
 from test_background_errors import training_data
-from test_state import space_on
+from toys import MeasuredErrors, even_grid, space_on
 
 import osse.twin.fraternal
 import osse.twin.run
@@ -35,6 +34,8 @@ pytestmark = pytest.mark.slow  # the whole experiment, once for the file
 
 COARSE = [
     "osse=smoke",
+    "per_year=12",
+    "osse.spinup=4",
     "grid.lat_edges={start: -90, stop: 90, step: 12}",
     "grid.lon_edges={start: 0, stop: 360, step: 12}",
     "grid.depth_edges=[0, 20, 60, 150, 300]",
@@ -131,7 +132,7 @@ def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: P
     assert (finished / "log.txt").read_text().count("with the sampled background-error covariance") == 1
 
 
-def test_the_log_tells_of_every_long_stage(finished: Path) -> None:
+def test_the_log_names_every_long_stage(finished: Path) -> None:
     log = (finished / "log.txt").read_text()
     for stage in (
         "Reading the training years",
@@ -152,7 +153,7 @@ def test_the_log_tells_of_every_long_stage(finished: Path) -> None:
 
 
 def test_without_background_errors_the_generator_is_calibrated_all_the_same(tmp_path: Path) -> None:
-    grid = replace(toy_grid(np.random.default_rng(0)), lon_edges=np.linspace(0, 360, 15))
+    grid = even_grid(0)
     space = space_on(grid)
     config = load_config("osse", ["generator.hidden=0", "generator.patterns=0"])
     made = build_generator(config.generator, space, ControlStatistics.none(space, 0), 0)

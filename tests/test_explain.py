@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import toy_grid
-from test_state import space_on
 from torch import Tensor
+from toys import even_grid, space_on
 
 from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
@@ -52,12 +51,9 @@ LINEAR = ["generator.hidden=0", "generator.patterns=3"]
 UNET = ["generator=unet3plus", "generator.filters=4", "generator.depth=2"]
 
 
-def even_grid(seed: int = 4, deep: bool = True) -> Grid:
-    """The unfair toy ocean with equal longitudes, as networks need, down to 900 m."""
-    grid = toy_grid(np.random.default_rng(seed), SHAPE)
-    lon = np.linspace(grid.lon_edges[0], grid.lon_edges[-1], grid.lon_edges.size)
-    depth = np.array([0.0, 60, 180, 420, 900]) if deep else grid.depth_edges
-    return replace(grid, lon_edges=lon, depth_edges=depth)
+def deep_grid() -> Grid:
+    """A toy ocean down to 900 m."""
+    return replace(even_grid(4), depth_edges=np.array([0.0, 60, 180, 420, 900]))
 
 
 def observations_of(space: StateSpace, truth: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
@@ -88,7 +84,7 @@ def observations_of(space: StateSpace, truth: np.ndarray, rng: np.random.Generat
 
 def write_run(folder: Path, settings: list[str]) -> Path:
     """What `deepda osse run` leaves behind, with weights that are random everywhere."""
-    grid, rng = even_grid(), np.random.default_rng(8)
+    grid, rng = deep_grid(), np.random.default_rng(8)
     space = space_on(grid)
     config = load_config("osse", [*settings, "per_year=12", "osse.spinup=2", "osse.test_years=2"])
     weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
@@ -177,6 +173,7 @@ def dense(response: Response) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 # gradients
 
 
+@pytest.mark.slow
 def test_without_correction_saliency_is_the_row_of_the_kalman_gain(runs) -> None:
     response = response_of(runs(LINEAR))
     covariance, cells, noise = dense(response)
@@ -192,6 +189,7 @@ def test_without_correction_saliency_is_the_row_of_the_kalman_gain(runs) -> None
     np.testing.assert_allclose(found.background.numpy().ravel(), rest, atol=2e-4, rtol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [LINEAR, INNOVATION, UNET], ids=["gain", "correction", "unet"])
 def test_saliency_is_the_slope_of_the_analysis(runs, settings: list[str]) -> None:
     response = doubled(response_of(runs(settings), "point"))
@@ -224,13 +222,14 @@ def test_unobserved_cells_and_land_have_no_saliency(runs) -> None:
 # integrated gradients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [LINEAR, INNOVATION, UNET], ids=["gain", "correction", "unet"])
 def test_integrated_gradients_sum_to_what_the_innovations_did(runs, settings: list[str]) -> None:
     response = response_of(runs(settings))
     account = response.account(float(response.integrated().sum()), 0.0)
     moved = account.analysis - account.background
     assert abs(moved) > 1e-3
-    # random weights of U-Net 3+ bend and jump: what the quadrature leaves over is told as the rest
+    # random weights of U-Net 3+ bend and jump: what the quadrature leaves over is shown as the rest
     allowed = 0.1 * abs(moved) if settings is UNET else 2e-4
     assert abs(account.rest) < allowed
     assert account.innovations + account.presence == pytest.approx(moved, abs=allowed)
@@ -257,7 +256,7 @@ def test_contributions_of_observations_and_background_sum_to_the_anomaly(runs) -
 # the gain
 
 
-def test_what_observations_tell_sums_to_the_variance_that_they_remove(runs) -> None:
+def test_the_share_of_each_observation_sums_to_the_variance_that_they_remove(runs) -> None:
     response = response_of(runs(LINEAR), "point")
     covariance, cells, noise = dense(response)
     weights = response.target.weights.ravel()
@@ -372,21 +371,21 @@ def test_platforms_over_windows_are_those_of_the_study(runs) -> None:
 
 
 def test_distances_hold_the_shares_that_they_name() -> None:
-    grid = even_grid()
+    grid = deep_grid()
     asked = target("point", grid, wet_place(grid))
-    told = torch.zeros(SHAPE)
+    removed = torch.zeros(SHAPE)
     far = grid.distance_to(asked.place.lat, asked.place.lon) / 1e3
     order = np.argsort(far, axis=None)
     for rank, part in ((3, 0.6), (20, 0.35), (40, 0.05)):
-        told[0].flatten()[order[rank]] = part
-    told[1, 0, 0] = -5.0
-    found = distances(told, asked, grid)
+        removed[0].flatten()[order[rank]] = part
+    removed[1, 0, 0] = -5.0
+    found = distances(removed, asked, grid)
     assert found[0.5] == pytest.approx(far.ravel()[order[3]])
     assert found[0.9] == pytest.approx(far.ravel()[order[20]])
 
 
 def test_reach_finds_the_length_of_an_exponential() -> None:
-    grid = replace(even_grid(), ocean=np.ones(SHAPE, bool))
+    grid = replace(deep_grid(), ocean=np.ones(SHAPE, bool))
     asked = target("point", grid, wet_place(grid))
     far = grid.distance_to(asked.place.lat, asked.place.lon) / 1e3
     down = np.abs(grid.depth - grid.depth[asked.level])[:, None, None]
@@ -431,7 +430,7 @@ def test_the_correlation_that_is_found_is_that_of_the_errors(runs) -> None:
 
 
 def test_targets_are_those_of_verification() -> None:
-    grid = even_grid()
+    grid = deep_grid()
     kelvin = np.random.default_rng(0).normal(0, 1, (1, *SHAPE)) * grid.ocean
     dims = ("time", "depth", "lat", "lon")
     field = xr.DataArray(
@@ -450,12 +449,12 @@ def test_targets_are_those_of_verification() -> None:
 
 
 def test_targets_without_water_are_refused() -> None:
-    grid = even_grid()
+    grid = deep_grid()
     level, row, column = np.argwhere(~grid.ocean)[0]
     with pytest.raises(ExplainError, match="no water"):
         target("point", grid, Place(grid.lat[row], grid.lon[column], grid.depth[level]))
     with pytest.raises(ExplainError, match="needs 700"):
-        target("heat", even_grid(deep=False), Place())
+        target("heat", even_grid(4), Place())
 
 
 # a finished run
@@ -490,7 +489,7 @@ def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_published_network_is_refused(tmp_path: Path) -> None:
-    grid = even_grid()
+    grid = deep_grid()
     config = load_config("osse", ["generator=ham2024", "per_year=12", "osse.spinup=2"])
     space = space_on(grid)
     made = build_generator(config.generator, space, ControlStatistics.none(space, 0), 0).analyser

@@ -64,6 +64,7 @@ def test_shapley_sums_to_what_everything_is_worth() -> None:
     np.testing.assert_allclose(total, found.of(frozenset()) - found.of(FULL), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_with_all_groups_the_analysis_is_that_of_the_run(runs) -> None:
     finished: Finished = runs(INNOVATION)
     case = cycle_to(finished, [STEP])[STEP]
@@ -99,6 +100,7 @@ def test_without_observations_only_the_background_counts(runs) -> None:
         assert torch.equal(finished.analyser.analyse(case.background, empty).mean, case.background.mean)
 
 
+@pytest.mark.slow
 def test_surface_and_profiles_part_the_observations(runs) -> None:
     """Without profiles no layer below the surface moves in a generator of independent layers: ask the
     superobservations instead, which must be those of the satellite rows."""
@@ -113,6 +115,7 @@ def test_surface_and_profiles_part_the_observations(runs) -> None:
     assert torch.equal(surface.seen | profiles.seen, case.observations.seen)
 
 
+@pytest.mark.slow
 def test_errors_left_out_are_one_mean_error_a_layer(runs) -> None:
     from deepda.explain.importance import _observations
 
@@ -128,6 +131,7 @@ def test_errors_left_out_are_one_mean_error_a_layer(runs) -> None:
         torch.testing.assert_close(errors, expected.expand_as(errors), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_statics_left_out_make_all_places_alike(runs) -> None:
     for settings in (INNOVATION, UNET):
         finished: Finished = runs(settings)
@@ -138,6 +142,7 @@ def test_statics_left_out_make_all_places_alike(runs) -> None:
     assert float(climate.std((1, 2)).max()) < 1e-6
 
 
+@pytest.mark.slow
 def test_losses_are_errors_against_the_truth(runs) -> None:
     finished: Finished = runs(UNET)
     case = cycle_to(finished, [STEP])[STEP]

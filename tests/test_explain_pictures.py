@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
-from test_explain import even_grid, wet_place
+from test_explain import deep_grid, wet_place
 
 from deepda.explain.pictures import Volume, maps, sections
 from deepda.explain.targets import Place, target
@@ -39,8 +39,9 @@ def meshes(figure) -> list[QuadMesh]:
     ]
 
 
+@pytest.mark.slow
 def test_a_section_shows_the_row_of_its_place() -> None:
-    grid = even_grid()
+    grid = deep_grid()
     place = wet_place(grid)
     row = int(grid.locate(place.lat, place.lon, place.depth)[1])
     field = np.full(grid.shape, np.nan)
@@ -56,7 +57,7 @@ def test_a_section_shows_the_row_of_its_place() -> None:
 
 
 def test_what_was_not_observed_is_not_drawn() -> None:
-    grid = even_grid()
+    grid = deep_grid()
     field = np.full(grid.shape[1:], np.nan)
     at = tuple(np.argwhere(grid.ocean[0])[5])
     field[at] = 0.3

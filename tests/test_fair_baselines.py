@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import toy_grid
 from numpy.typing import NDArray
 from test_background_errors import training_data
 from test_baselines import DEPTH_SCALE, RADIUS, observe, ocean_history
+from torch import Tensor
+from toys import persistence, toy_grid
 
 from deepda.assimilation.baselines import OptimalInterpolation, Validation
-from deepda.assimilation.cycle import StateEstimate, cycle
+from deepda.assimilation.baselines.tuning import mean_square_error
+from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
-from deepda.networks.transition import NEIGHBOURS, Transition
+from deepda.networks.transition import Transition
 from osse.twin.fair_baselines import FORECAST, OWN, Years, load, mixed, tuned_baselines
 from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast, fit_forecasts
@@ -39,14 +43,12 @@ def red(grid: Grid, steps: int, damping: float, seed: int = 0) -> NDArray[np.flo
 
 
 def blank(grid: Grid) -> Transition:
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    return Transition(weight, torch.ones(grid.shape) * torch.from_numpy(grid.ocean))
+    return persistence(grid, 0.0, 1.0)
 
 
 def still(grid: Grid, noise: float = 0.36) -> LinearForecast:
     """Persistence of 0.8 with the noise that keeps the variance at one."""
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    weight[0] = 0.8 * torch.from_numpy(grid.ocean)
+    weight = persistence(grid, 0.8, noise).weight
     return LinearForecast("still", weight, torch.zeros(grid.shape), torch.full(grid.shape, noise))
 
 
@@ -98,7 +100,7 @@ def test_the_carried_spread_scales_the_covariance_on_both_sides(grid: Grid) -> N
     """x + D C D h' (h D C D h' + R)^-1 (y - h x), in dense algebra."""
     oi, ocean = interpolation(grid), torch.from_numpy(grid.ocean)
     analyser = ForecastInterpolation(oi, still(grid), carried=True)
-    spread = (0.2 + torch.rand(1, *grid.shape)) * ocean
+    spread = (0.2 + 0.5 * torch.rand(1, *grid.shape)) * ocean  # within climatology
     background = StateEstimate(torch.randn(1, *grid.shape) * ocean, spread, torch.zeros(1, *grid.shape))
     window = observe(torch.randn(1, *grid.shape), ocean, 3)
     found = analyser.analyse(background, window)
@@ -137,6 +139,7 @@ def years(grid: Grid) -> Years:
     return Years(grid, data, blank(grid), Validation(windows, torch.ones(grid.shape), 8))
 
 
+@pytest.mark.slow
 def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tmp_path: Path) -> None:
     """Random walks are forecast by persistence; the blank regression forecasts nothing."""
     oi = interpolation(grid)
@@ -149,6 +152,7 @@ def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tm
     assert years.best(made[FORECAST], oi.inflation)[0] < years.best(blind, oi.inflation)[0]
 
 
+@pytest.mark.slow
 def test_what_was_tuned_is_used_again_and_gives_the_same_analysis(
     grid: Grid, years: Years, tmp_path: Path
 ) -> None:
@@ -167,3 +171,61 @@ def test_what_was_tuned_is_used_again_and_gives_the_same_analysis(
             torch.testing.assert_close(
                 other.analyse(guess, window).mean, made.analyse(guess, window).mean
             )
+
+
+def test_a_candidate_that_runs_away_is_not_chosen_and_changes_nothing_for_the_others(
+    grid: Grid, years: Years
+) -> None:
+    oi = interpolation(grid)
+    unstable = replace(still(grid), weight=3.0 * still(grid).weight)
+    sound = ForecastInterpolation(oi, still(grid), carried=False)
+
+    @dataclass
+    class OneUnstable:
+        ocean = sound.ocean
+        first_guess, analyse = sound.first_guess, sound.analyse
+
+        def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
+            both = sound.forecast(analysis, season)
+            wild = replace(sound, model=unstable).forecast(analysis, season).mean
+            chosen = torch.tensor([False, True, False])[:, None, None, None]
+            return replace(both, mean=torch.where(chosen, wild, both.mean))
+
+    blind = replace(years.validation, windows=lambda: blinded(years.validation))
+    found = mean_square_error(OneUnstable(), blind, 3)
+    alone = mean_square_error(sound, blind, 1)[0]
+    assert torch.isinf(found[1][sound.ocean]).all()
+    torch.testing.assert_close(found[0], alone)
+    torch.testing.assert_close(found[2], alone)
+
+
+def blinded(validation: Validation) -> Iterator[tuple[Observations, Tensor]]:
+    """The windows with observations at the first one only."""
+    for number, (seen, truth) in enumerate(validation.windows()):
+        yield replace(seen, precision=seen.precision * (number == 0)), truth
+
+
+def test_a_baseline_whose_candidates_all_run_away_is_left_out_and_the_others_stay(
+    grid: Grid, years: Years, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: Years, analyser: ForecastInterpolation, inflation: Tensor) -> tuple[float, Tensor]:
+        return (np.inf if analyser.carried else 1.0), inflation[:1]
+
+    monkeypatch.setattr(Years, "best", away)
+    with Progress(log=tmp_path / "log.txt") as progress:
+        made = tuned_baselines([FORECAST, OWN], interpolation(grid), years, 0, tmp_path, progress)
+    assert list(made) == [FORECAST]
+    assert "own_error_oi is left out: all 9 candidates left" in (tmp_path / "log.txt").read_text()
+
+
+def test_no_cell_has_more_background_variance_than_climatology(grid: Grid) -> None:
+    """Errors that were sampled over small spreads meet a spread of one at a cold start."""
+    history = ocean_history(grid, np.random.default_rng(7))
+    history[..., ::2] *= 20
+    oi = OptimalInterpolation.fit(history, grid, RADIUS, DEPTH_SCALE, 1.0)
+    analyser, ocean = ForecastInterpolation(oi, still(grid), carried=True), torch.from_numpy(grid.ocean)
+    sharp = observe(torch.ones(1, *grid.shape), ocean, 3)
+    precision = 1e3 * (sharp.precision > 0)
+    precision[..., ::2] = 0
+    after = analyser.analyse(analyser.first_guess(1), replace(sharp, precision=precision)).mean
+    assert 0.5 < after[..., ::2].abs().max() < 4

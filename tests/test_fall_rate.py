@@ -63,7 +63,7 @@ def test_depths_that_the_database_calls_uncorrected_are_corrected(name: str, tmp
 def test_other_depths_stay_as_they_are(text: str, dataset: str, tmp_path: Path) -> None:
     result = read_observations(wod(tmp_path / "wod.nc", text, dataset))
     np.testing.assert_allclose(result.table["depth"], DEPTH)
-    assert not any("fall rate" in told for told in result.assumed)
+    assert not any("fall rate" in one for one in result.assumed)
 
 
 @pytest.mark.parametrize(("codes", "needed"), [

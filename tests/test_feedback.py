@@ -52,7 +52,7 @@ def rng() -> np.random.Generator:
 
 
 def fields_of(grid: Grid, rng: np.random.Generator) -> Fields:
-    """Values that tell their cell; NaN on land."""
+    """Values that encode their cell; NaN on land."""
     background = np.where(grid.ocean, rng.uniform(0, 30, grid.shape), np.nan).astype(np.float32)
     step = rng.normal(0, 0.5, grid.shape).astype(np.float32)
     spread = np.where(grid.ocean, rng.uniform(0.2, 1, grid.shape), np.nan).astype(np.float32)
@@ -151,10 +151,11 @@ def test_an_estimate_becomes_degrees_and_kelvin_of_the_unperturbed_member(
     np.testing.assert_array_equal(fields.spread[grid.ocean], 0.5)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_comes_out_in_one_state_with_its_values(data: st.DataObject) -> None:
-    from conftest import toy_grid
+    from toys import toy_grid
 
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     grid = toy_grid(rng)
@@ -264,6 +265,7 @@ def written(folder: Path, grid: Grid, rng: np.random.Generator) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+@pytest.mark.slow
 def test_parquet_gives_back_every_row_by_year_and_month(
     grid: Grid, rng: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -293,7 +295,7 @@ def test_rows_without_a_time_stay_with_their_window(
     time = table["time"].to_numpy(copy=True)
     time[:3] = np.array(["NaT", "1066-10-14", "2999-01-01"], "datetime64[s]")
     table["time"] = time
-    with FeedbackWriter(tmp_path, fdbk=False) as out:
+    with FeedbackWriter(tmp_path) as out:
         out.write(table, START, END)
     assert len(read_feedback(tmp_path)) == len(table)
     assert [path.parent.name for path in tmp_path.rglob("*.parquet")] == ["month=03"]
@@ -315,6 +317,7 @@ def test_a_table_that_is_no_feedback_is_refused(
         out.write(window_table(grid, rng), START, END)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cells", [7, 4_000_000])
 def test_our_reader_reads_back_every_level_of_a_nemo_file(
@@ -350,7 +353,7 @@ def test_levels_go_down_and_a_rejected_single_value_without_temperature_is_a_row
     assert read_fdbk(write_fdbk(single, tmp_path / "one.nc"), READ).rows_in == 1
 
 
-def test_a_nemo_file_tells_equivalents_use_and_reason_of_each_level(
+def test_a_nemo_file_holds_equivalents_use_and_reason_of_each_level(
     grid: Grid, rng: np.random.Generator, tmp_path: Path
 ) -> None:
     table = fed(grid, rng)
@@ -407,6 +410,7 @@ def test_a_nemo_file_has_the_dimensions_and_variables_of_the_manual(
         assert data["ENTRIES"][:].tobytes() == b"Hx      Hxa     SPREAD  "
 
 
+@pytest.mark.slow
 def test_the_writer_puts_profiles_and_surface_into_their_own_files(
     grid: Grid, rng: np.random.Generator, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def groups_of(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
         yield "region", name, table[(lat >= box.south) & north & (lon >= box.west) & (lon < box.east)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [37, 500_000])
 def test_sums_are_those_of_pandas_whatever_the_batches(
     product: tuple[Path, pd.DataFrame], batch: int, monkeypatch: pytest.MonkeyPatch
@@ -84,7 +85,8 @@ def test_sums_are_those_of_pandas_whatever_the_batches(
     assert sum(found.states.values()) == len(table)
 
 
-def test_honest_spread_is_told_as_one(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("empty_fdbk")
+def test_a_calibrated_spread_has_a_ratio_of_one(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     count = 40_000
     spread, error = (rng.uniform(0.2, 0.6, count).astype(np.float32) for _ in "so")
@@ -96,7 +98,7 @@ def test_honest_spread_is_told_as_one(tmp_path: Path) -> None:
             "error": error, "used": True, "withheld": False, "reason": "", "platform_type": "argo",
         }
     )  # fmt: skip
-    with FeedbackWriter(tmp_path, fdbk=False) as out:
+    with FeedbackWriter(tmp_path) as out:
         out.write(table, START, END)
     assert departures(tmp_path).groups["used", "all", "all"].spread_to_rms == pytest.approx(1, abs=0.02)
 

@@ -13,7 +13,7 @@ import matplotlib
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid, undrawn
+from conftest import undrawn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 from test_architecture import modules
+from toys import toy_grid
 
 from deepda import figures
 from deepda.figures import Panel
@@ -33,7 +34,7 @@ TIMES = windows(2008, 2008).middle
 
 
 def placed(grid: Grid) -> np.ndarray:
-    """(depth, lat, lon) values that tell their place; NaN on land."""
+    """(depth, lat, lon) values that encode their place; NaN on land."""
     depth, lat, lon = np.indices(grid.shape)
     return np.where(grid.ocean, depth + lat / 100 + lon / 10000, np.nan)
 
@@ -162,6 +163,7 @@ def pixels(figure: Figure, theme: figures.style.Theme) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK], ids=["light", "dark"])
 def test_land_missing_and_value_are_three_colours(theme: figures.style.Theme) -> None:
     field = np.nan_to_num(placed(GRID)[0], nan=1.9)  # what stands on land must not show
@@ -246,6 +248,7 @@ def draws_cells(source: str) -> list[str]:
     return [ast.unparse(f) for f in calls if ast.unparse(f).split(".")[-1] in names]
 
 
+@pytest.mark.slow
 def test_cells_are_coloured_in_the_room_of_figures_alone() -> None:
     elsewhere = {n: s for n, s in modules().items() if not n.startswith("deepda.figures.")}
     assert {name: found for name, source in elsewhere.items() if (found := draws_cells(source))} == {}
@@ -296,6 +299,7 @@ def test_a_field_without_any_value_still_makes_a_map() -> None:
 # ----- curves
 
 
+@pytest.mark.slow
 def test_curves_hold_the_numbers_they_were_given(drawn: dict[str, Figure]) -> None:
     lines = {curve.get_label(): curve for curve in drawn["rmse"].axes[0].lines}
     np.testing.assert_array_equal(lines["analysis"].get_xdata(), [0.1, 0.2, 0.15, 0.1])
@@ -338,7 +342,8 @@ def test_the_first_tick_says_its_year_where_others_are_months() -> None:
 
 def test_model_calendars_can_be_drawn() -> None:
     times = xr.date_range("0001-01-03", periods=40, freq="5D", calendar="noleap", use_cftime=True)
-    figures.series({"analysis": xr.DataArray(WAVE, {"time": times}, ("time",))}, "error (K)")
+    made = figures.series({"analysis": xr.DataArray(WAVE, {"time": times}, ("time",))}, "error (K)")
+    assert len(made.axes[0].get_lines()) == 1
 
 
 # ----- looks
@@ -355,6 +360,7 @@ def test_on_dark_paper_nothing_keeps_the_ink_of_light_paper(drawn: dict[str, Fig
     assert to_hex(corner / 255) == figures.DARK.paper
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one(
     drawn: dict[str, Figure], name: str

@@ -122,6 +122,7 @@ def by_hand(module: str, source: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_nobody_renames_files_or_makes_checksums_by_hand() -> None:
     others = {name: source for name, source in modules().items() if name != OWNER}
     assert [found for name, source in others.items() for found in by_hand(name, source)] == []

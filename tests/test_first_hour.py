@@ -97,6 +97,7 @@ def test_the_check_of_settings_refuses_what_the_run_refuses(
         assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_settings_that_the_run_can_use_pass_the_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", "training=quick"]) == 0
     assert "can be used" in capsys.readouterr().out

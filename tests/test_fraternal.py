@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
-from test_state import space_on
+from toys import space_on, toy_grid
 
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress

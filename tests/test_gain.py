@@ -25,6 +25,7 @@ def test_a_method_that_halves_every_error_gains_half_without_doubt() -> None:
     assert gain_over(square / 4, square, 18) == pytest.approx((0.5, 0.5, 0.5))
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_gain_about_as_often_as_it_says() -> None:
     rng, held, narrow = np.random.default_rng(1), 0, 0
     for _ in range(200):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import MeasuredErrors
 from torch import Tensor
+from toys import MeasuredErrors
 
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import Grid
@@ -54,6 +54,7 @@ def test_kernels_are_turned_from_longitude_first_to_depth_first() -> None:
     assert network.background.residual.stride == (1, 4, 4)
 
 
+@pytest.mark.slow
 def test_two_thirds_of_the_channels_are_relu_and_one_third_tanh() -> None:
     features = split(torch.full((1, 24, 1, 1, 1), -3.0))[0, :, 0, 0, 0]
     torch.testing.assert_close(features, torch.tensor([0.0] * 16 + [-0.99505475] * 8))
@@ -150,6 +151,7 @@ def test_first_guess_is_climatology_with_its_spread(ocean: Tensor) -> None:
     assert not guess.mean.any() and torch.equal(guess.spread[2], 0.9 * ocean)
 
 
+@pytest.mark.slow
 def test_the_measured_error_is_saved_with_the_weights(ocean: Tensor) -> None:
     analyser = Ham2024Analyser(ocean, torch.ones(ocean.shape))
     analyser.calibrate(MeasuredErrors(stddev=np.full(ocean.shape, 0.25)).errors(analyser))

@@ -48,7 +48,7 @@ def csv(path: Path, count: int = 4, seed: int = 0, **columns: object) -> Path:
 
 
 def sst(path: Path, steps: int = 5) -> Path:
-    """A gridded product with an island, a field without values, and values that tell their place."""
+    """A gridded product with an island, a field without values, and values that encode their place."""
     value = np.arange(steps * 12, dtype=float).reshape(steps, 3, 4) / 10
     value[:, 1, 1] = np.nan
     value[2] = np.nan
@@ -111,7 +111,7 @@ def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # What becomes of each file
 
 
-def test_bad_input_is_told_file_by_file_and_the_rest_is_read(tmp_path: Path) -> None:
+def test_bad_input_is_listed_file_by_file_and_the_rest_is_read(tmp_path: Path) -> None:
     found = take(bad_input(tmp_path / "in"), output=tmp_path / "out")
     assert {name: entry.status for name, entry in found.items()} == {
         "good.csv": "kept", "zero.nc": "empty", "whole.nc": "kept", "truncated.nc": "quarantined",
@@ -210,7 +210,7 @@ def test_an_argo_tree_gives_each_cast_once_and_names_what_is_missing(tmp_path: P
     }
 
 
-def test_floats_without_an_index_are_told_apart_but_no_stranger_is_left_out(tmp_path: Path) -> None:
+def test_floats_without_an_index_are_distinguished_but_no_stranger_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write_argo(tmp_path / "in" / "D1900000_001.nc")
     write_argo(tmp_path / "in" / "R1900000_001.nc")
@@ -235,6 +235,7 @@ def test_a_finished_run_reads_nothing_again(
     assert (tmp_path / "out" / "manifest.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [0, 1, 3])
 @pytest.mark.parametrize("journal_written", [True, False])
 def test_a_run_killed_half_way_and_repeated_gives_the_same(
@@ -269,6 +270,7 @@ def test_a_part_that_is_gone_is_written_again(many: Path, tmp_path: Path) -> Non
     pd.testing.assert_frame_equal(kept_rows(tmp_path / "out"), before)
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_replaces_its_old_rows(many: Path, tmp_path: Path) -> None:
     take(many, output=tmp_path / "out")
     csv(many / "1.csv", count=3, seed=77)
@@ -288,7 +290,7 @@ def test_what_was_there_stays_when_more_is_added(tmp_path: Path) -> None:
     assert len(kept_rows(tmp_path / "out")) == 8
 
 
-def test_a_batch_whose_worker_died_is_told_and_tried_again(
+def test_a_batch_whose_worker_died_is_reported_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
@@ -307,6 +309,7 @@ def test_a_batch_whose_worker_died_is_told_and_tried_again(
 # Rows
 
 
+@pytest.mark.slow
 def test_a_gridded_product_in_parts_is_the_same_as_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +368,7 @@ def test_a_window_is_half_open_and_fit_for_the_analysis(many: Path, tmp_path: Pa
 # Workers
 
 
+@pytest.mark.slow
 def test_a_cluster_by_address_gives_the_same_as_this_process(many: Path, tmp_path: Path) -> None:
     from distributed import LocalCluster
 
@@ -428,7 +432,7 @@ def test_the_summary_fits_a_terminal(tmp_path: Path) -> None:
     assert "1854-2024" in lines[1] and "100,000,000,001" in lines[1]
 
 
-def test_exit_codes_tell_what_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_codes_say_what_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, words = tmp_path / "in", ["observations", "ingest"]
     csv(folder / "good.csv")
     assert main([*words, str(folder), "--output", str(tmp_path / "a"), "--workers", "1"]) == 0

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import MeasuredErrors
 from torch import Tensor
+from toys import MeasuredErrors
 
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.correction import influence
@@ -51,7 +51,7 @@ def observed(made: InnovationAnalyser, seed: int, batch: int = 2, share: float =
     return Observations(torch.randn(shape) * (precision > 0), precision, torch.tensor([3] * batch), 73)
 
 
-def believed(made: InnovationAnalyser, seed: int, batch: int = 2) -> StateEstimate:
+def estimate_of(made: InnovationAnalyser, seed: int, batch: int = 2) -> StateEstimate:
     torch.manual_seed(seed + 200)
     first = made.first_guess(batch)
     mean = torch.randn_like(first.mean) * made.ocean
@@ -65,7 +65,7 @@ SEEDS = range(3)
 @torch.no_grad()
 def test_without_observations_the_analysis_is_the_forecast(seed: int) -> None:
     made = analyser(seed)
-    background = believed(made, seed)
+    background = estimate_of(made, seed)
     analysis = made.analyse(background, observed(made, seed, share=0.0))
     for name in ("mean", "spread", "memory"):
         assert torch.equal(getattr(analysis, name), getattr(background, name)), name
@@ -75,7 +75,7 @@ def test_without_observations_the_analysis_is_the_forecast(seed: int) -> None:
 @torch.no_grad()
 def test_values_under_the_mask_and_on_land_never_leak(seed: int) -> None:
     made = analyser(seed)
-    background, clean = believed(made, seed), observed(made, seed)
+    background, clean = estimate_of(made, seed), observed(made, seed)
     poisoned = torch.where(clean.precision > 0, clean.value, torch.nan)
     on_land = torch.where(made.ocean > 0, clean.precision, 7.0)
     dirty = Observations(poisoned, on_land, clean.season, 73)
@@ -85,10 +85,11 @@ def test_values_under_the_mask_and_on_land_never_leak(seed: int) -> None:
     assert found.mean[:, land].abs().max() == 0 and found.spread[:, land].abs().max() == 0
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_members_of_a_batch_do_not_see_each_other() -> None:
     made = analyser(0)
-    background, seen = believed(made, 0), observed(made, 0)
+    background, seen = estimate_of(made, 0), observed(made, 0)
     both = made.analyse(background, seen).mean
     for member in range(2):
         alone = made.analyse(
@@ -106,7 +107,7 @@ def test_members_of_a_batch_do_not_see_each_other() -> None:
 @torch.no_grad()
 def test_rolling_longitude_rolls_the_analysis_on_an_all_ocean_globe(turn: int) -> None:
     made = analyser(1, everywhere_ocean=True)
-    background, seen = believed(made, 1), observed(made, 1)
+    background, seen = estimate_of(made, 1), observed(made, 1)
 
     def rolled(field: Tensor) -> Tensor:
         return field.roll(turn, -1)
@@ -123,7 +124,7 @@ def test_rolling_longitude_rolls_the_analysis_on_an_all_ocean_globe(turn: int) -
 @torch.no_grad()
 def test_a_precise_observation_pulls_the_analysis_to_itself() -> None:
     made = analyser(2, hidden=0)
-    background = believed(made, 2, batch=1)
+    background = estimate_of(made, 2, batch=1)
     precision = torch.zeros(1, *made.ocean.shape)
     precision[0, 1, 7, 11] = 1e5
     value = torch.zeros_like(precision)
@@ -139,7 +140,7 @@ def test_a_precise_observation_pulls_the_analysis_to_itself() -> None:
 def test_an_analysis_is_solved_however_exact_the_observations_are(seed: int, exact: float) -> None:
     made = analyser(seed, hidden=0)
     made.iterations = 500
-    background, seen = believed(made, seed), observed(made, seed, share=0.9)
+    background, seen = estimate_of(made, seed), observed(made, seed, share=0.9)
     seen = replace(seen, precision=exact * seen.precision)
     usual = made.analyse(background, seen).mean
     made.tolerance = 1e-6
@@ -154,7 +155,7 @@ def test_an_analysis_is_solved_however_exact_the_observations_are(seed: int, exa
 def test_the_gain_is_the_kalman_gain_of_the_stated_covariance() -> None:
     made = analyser(3, hidden=0)
     made.iterations, made.tolerance = 500, 1e-6
-    background, seen = believed(made, 3, batch=1), observed(made, 3, batch=1, share=0.05)
+    background, seen = estimate_of(made, 3, batch=1), observed(made, 3, batch=1, share=0.05)
     analysis = made.analyse(background, seen)
     cells = torch.nonzero(seen.precision[0].flatten() > 0)[:, 0]
     size = made.ocean.numel()
@@ -171,7 +172,7 @@ def test_the_gain_is_the_kalman_gain_of_the_stated_covariance() -> None:
 @torch.no_grad()
 def test_the_stated_spread_is_the_diagonal_of_the_covariance() -> None:
     made = analyser(4)
-    background = believed(made, 4, batch=1)
+    background = estimate_of(made, 4, batch=1)
     cells = torch.nonzero(made.ocean.flatten())[::37, 0]
     units = torch.eye(made.ocean.numel())[cells].reshape(-1, *made.ocean.shape)
     variance = made.covariance(background, units).flatten(1)[range(len(cells)), cells]
@@ -193,10 +194,11 @@ def test_variances_grow_back_to_climatology_without_observations() -> None:
     torch.testing.assert_close(estimate.spread, first.spread, atol=0.05, rtol=0.1)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_free_runs_of_years_decay() -> None:
     made = analyser(6)
-    estimate = believed(made, 6)
+    estimate = estimate_of(made, 6)
     before = estimate.mean.abs().max()
     for season in range(3 * 73):
         estimate = made.analyse(
@@ -207,14 +209,14 @@ def test_free_runs_of_years_decay() -> None:
 
 def test_season_changes_the_correction() -> None:
     made = analyser(7)
-    background, seen = believed(made, 7), observed(made, 7)
+    background, seen = estimate_of(made, 7), observed(made, 7)
     with torch.no_grad():
         summer = made.analyse(background, seen).mean
         other = Observations(seen.value, seen.precision, seen.season + 36, 73)
         assert (made.analyse(background, other).mean - summer).abs().max() > 1e-6
 
 
-def test_training_mode_forgets_what_followed_from_old_weights() -> None:
+def test_training_mode_drops_what_followed_from_old_weights() -> None:
     made = analyser(8)
     with torch.no_grad():
         before = made.first_guess(1).memory.clone()
@@ -238,14 +240,14 @@ def test_vertical_shapes_reach_every_layer() -> None:
 @torch.no_grad()
 def test_calibration_scales_a_small_spread_fully_and_that_of_climatology_not() -> None:
     made = analyser(6)
-    first, background = made.first_guess(1), believed(made, 6, batch=1)
+    first, background = made.first_guess(1), estimate_of(made, 6, batch=1)
     before = made.analyse(background, observed(made, 6, batch=1))
     small = made._spread(1e-4 * first.memory)
     made.calibrate(MeasuredErrors(np.array([2.0, 0.5, 1.0, 1.5])).errors(made))
     factor = torch.tensor([2.0, 0.5, 1.0, 1.5])[:, None, None]
     torch.testing.assert_close(made.first_guess(1).spread, first.spread, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(made._spread(1e-4 * first.memory), factor * small, atol=1e-3, rtol=0.02)
-    again = believed(made, 6, batch=1)
+    again = estimate_of(made, 6, batch=1)
     assert not torch.equal(again.spread, background.spread)
     after = made.analyse(again, observed(made, 6, batch=1))
     assert torch.equal(after.mean, before.mean) and torch.equal(after.memory, before.memory)

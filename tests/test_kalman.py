@@ -161,6 +161,7 @@ def test_innovations_are_as_large_as_the_filter_says() -> None:
     assert abs(distance - freedom) < 4 * np.sqrt(2 * freedom)
 
 
+@pytest.mark.slow
 def test_errors_of_the_filter_match_their_stated_covariance() -> None:
     """At the last window of independent runs, by the chi-square of the full covariance."""
     ocean, distance = tiny_ocean(2), 0.0

@@ -12,7 +12,7 @@ import pytest
 import torch
 import xarray as xr
 
-from deepda.assimilation.baselines import Persistence
+from deepda.assimilation.baselines import Candidates, Persistence
 from deepda.base.progress import Progress
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.network import Network
@@ -38,9 +38,11 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """One small experiment with a few seconds of training."""
-    folder = tmp_path_factory.mktemp("known")
-    return folder, run(4, 0.01, folder, SMALL)
+    """One small experiment with a second of training and one candidate of interpolation."""
+    folder, one = tmp_path_factory.mktemp("known"), Candidates((0.1,), (3000.0,), (800.0,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deepda.assimilation.baselines.tuning.Candidates", lambda: one)
+        return folder, run(4, 0.01, folder, SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +75,10 @@ def test_nothing_is_better_than_the_exact_filter(outcome: tuple[Path, dict[str, 
     assert ratio["oi"] < ratio["climatology"]
 
 
-def test_the_exact_filter_knows_its_error(outcome: tuple[Path, dict[str, Any]]) -> None:
-    honest = outcome[1]["spread"]["kalman"]
-    assert honest["standardised_error_variance"] == pytest.approx([1, 1], abs=0.15)
-    assert honest["correlation_with_exact_variance"]["all"] == pytest.approx(1)
+def test_the_exact_filter_states_its_error_rightly(outcome: tuple[Path, dict[str, Any]]) -> None:
+    found = outcome[1]["spread"]["kalman"]
+    assert found["standardised_error_variance"] == pytest.approx([1, 1], abs=0.15)
+    assert found["correlation_with_exact_variance"]["all"] == pytest.approx(1)
     assert outcome[1]["spread"]["climatology"]["correlation_with_exact_variance"]["all"] is not None
 
 
@@ -142,16 +144,16 @@ def test_scores_leave_out_the_spinup_and_weigh_by_volume(case: Case) -> None:
     assert volume_mean(mean_square_error(mean, case), case) == pytest.approx(0.25 * share, rel=1e-5)
 
 
-def test_an_honest_spread_scores_one(case: Case) -> None:
+def test_a_calibrated_spread_scores_one(case: Case) -> None:
     rng = np.random.default_rng(5)
     stddev = np.where(case.space.grid.ocean, rng.uniform(0.1, 0.5, case.truth.shape), 0)
     noisy = case.truth + stddev * rng.standard_normal(case.truth.shape)
-    honest = Analyses(noisy.astype(np.float32), (stddev**2).astype(np.float32), 0.0)
-    sure = honest._replace(variance=honest.variance / np.float32(2))
-    found = spread(honest, sure, case)
+    right = Analyses(noisy.astype(np.float32), (stddev**2).astype(np.float32), 0.0)
+    sure = right._replace(variance=right.variance / np.float32(2))
+    found = spread(right, sure, case)
     assert found["standardised_error_variance"] == pytest.approx([1, 1], abs=0.1)
     assert found["correlation_with_exact_variance"]["by_level"] == pytest.approx([1, 1])
-    doubled = spread(sure, honest, case)["standardised_error_variance"]
+    doubled = spread(sure, right, case)["standardised_error_variance"]
     assert doubled == pytest.approx([2 * value for value in found["standardised_error_variance"]])
 
 

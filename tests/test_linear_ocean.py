@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import toy_grid
 from scipy import sparse
 from scipy.linalg import solve_discrete_lyapunov
+from toys import toy_grid
 
 from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS

@@ -96,6 +96,7 @@ def test_a_file_in_place_of_the_folder_is_refused_in_one_sentence(tmp_path: Path
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -161,7 +161,7 @@ def test_spread_is_the_exact_error_for_any_gain_and_forecast(memory: float, of_o
 
 
 def test_a_control_run_that_varies_less_than_the_ocean_gives_too_little_spread() -> None:
-    """The limit of the method: what the control run does not do, the members do not know."""
+    """The limit of the method: members vary only as the control run does."""
     control = 0.8 * simulation(40, 7)
     gain = 0.5 * optimal_gain()
     spread, error = spread_and_error(Linear(MEMORY, gain, []), Members(shadow_truth(4, control), 3))
@@ -331,6 +331,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_control_simulation_of_a_run_gives_as_many_members_as_it_has_years(folder: Path) -> None:
     truth = open_shadow_truth(folder, SPACE, 5, FIRST)
     assert truth.years == [3, 4, 5, 1, 2]
@@ -374,6 +375,7 @@ def statistics(
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 0.4])
 def test_spread_over_error_is_the_ratio_of_what_was_drawn(scale: float) -> None:
     scores = statistics(np.random.default_rng(1), 5, scale).scores()
@@ -384,6 +386,7 @@ def test_spread_over_error_is_the_ratio_of_what_was_drawn(scale: float) -> None:
     assert ratio == pytest.approx(scale, rel=0.35)  # 50 windows of one number
 
 
+@pytest.mark.slow
 def test_members_as_likely_as_the_truth_have_flat_ranks_and_the_expected_ratio() -> None:
     right = statistics(np.random.default_rng(2), 4).scores()
     ranks = np.sum(right["ranks_by_depth"], axis=0)

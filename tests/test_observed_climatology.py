@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
 from scipy.integrate import quad
+from toys import toy_grid
 
 from deepda.climatology.files import LEVITUS_SHAPE, Months, read_months, read_surface
 from deepda.climatology.observed import ObservedClimatology, grown
@@ -343,6 +343,7 @@ def test_a_surface_climatology_has_twelve_months(tmp_path: Path) -> None:
         read_surface(tmp_path / "11.nc")
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_levitus_and_sst_of_the_test_data_cover_the_model_grid(data_root: Path) -> None:
     from deepda.geometry.regrid import grid_edges

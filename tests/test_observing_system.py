@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import toy_grid
+from toys import toy_grid
 
 from deepda.assimilation.superobs import superobs
 from deepda.climatology.seasonal import Climatology
@@ -40,6 +40,7 @@ def year_of(system: ObservingSystem, year: int) -> pd.DataFrame:
     return pd.concat([system.places(*window(year, season)) for season in range(73)], ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", [1981, 1993, 2004, 2018])
 def test_places_lie_in_the_ocean_and_in_their_window(system: ObservingSystem, year: int) -> None:
     start, end = window(year)
@@ -120,6 +121,7 @@ def test_floats_drift_slowly_and_live_for_about_four_years(system: ObservingSyst
     assert lives.mean() == pytest.approx(150, rel=0.2)
 
 
+@pytest.mark.slow
 def test_moorings_stay_and_arrive_in_their_decade(system: ObservingSystem) -> None:
     def sites(year: int, array: str) -> pd.DataFrame:
         places = year_of(system, year)
@@ -158,6 +160,7 @@ def test_a_crossing_runs_along_its_great_circle(system: ObservingSystem) -> None
         assert np.abs(off).max(initial=0) < 1e-6, line
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_places_bit_for_bit(system: ObservingSystem) -> None:
     again = ObservingSystem(system.grid, system.seed, SCALE)
     other = ObservingSystem(system.grid, system.seed + 1, SCALE)
@@ -167,6 +170,7 @@ def test_the_same_seed_gives_the_same_places_bit_for_bit(system: ObservingSystem
     assert not system.places(*window(2009)).equals(other.places(*window(2009)))
 
 
+@pytest.mark.slow
 def test_a_restart_in_the_middle_sees_what_the_whole_run_saw(system: ObservingSystem) -> None:
     whole = [system.places(*window(2009, season)) for season in range(30)]
     restarted = ObservingSystem(system.grid, system.seed, SCALE)
@@ -205,6 +209,7 @@ def test_a_training_year_sees_the_cells_that_the_twin_of_that_year_sees(
         np.testing.assert_array_equal(precision.ravel() > 0, seen)
 
 
+@pytest.mark.slow
 def test_the_scale_multiplies_the_profiles_and_leaves_the_satellite(system: ObservingSystem) -> None:
     double, none = (ObservingSystem(system.grid, system.seed, scale) for scale in (2 * SCALE, 0.0))
 

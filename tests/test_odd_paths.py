@@ -196,6 +196,7 @@ NASTY = ("a\x1b[31mred.csv", "two\nlines.csv", "back\\x1bslash.csv", "\u202egnp.
          os.fsdecode(b"no\xff\xfetext.csv"))  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NASTY)
 def test_names_are_shown_escaped_and_are_still_the_same_file(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -222,6 +223,7 @@ def test_escaping_can_be_undone(text: str) -> None:
     assert printable(text).isprintable() and as_it_was(printable(text)) == text
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     take(csv(tmp_path / "a.csv"), output=tmp_path / "out")
     read, write = os.pipe()

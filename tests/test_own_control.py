@@ -67,6 +67,7 @@ def tripolar_months(folder: Path, years: int) -> list[Path]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures")
 def test_twenty_years_of_tripolar_months_are_learnt_from_in_one_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +91,7 @@ def chosen(paths: list[Path], grid: str | None = None) -> tuple[object, list[str
     return load_config("osse", overrides), notes
 
 
+@pytest.mark.slow
 def test_regular_files_keep_their_cells_and_pentads(tmp_path: Path) -> None:
     path = regular_file(tmp_path / "a, b.nc", np.zeros(73), days(73, 5, "noleap"), flip=True)
     config, notes = chosen([path])
@@ -155,6 +157,7 @@ def test_steps_longer_than_a_month_are_refused(tmp_path: Path) -> None:
         chosen([path])
 
 
+@pytest.mark.slow
 def test_too_few_years_are_refused_before_anything_is_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,7 +89,7 @@ def test_a_unit_that_is_unknown_or_of_something_else_is_refused(head: str, tmp_p
         read(tmp_path, f"{head}\n{DAY}5,12\n")
 
 
-def test_a_line_of_units_is_no_row_and_is_believed(tmp_path: Path) -> None:
+def test_a_line_of_units_is_no_row_and_is_used(tmp_path: Path) -> None:
     text = f"{HEAD}\nUTC,degrees_north,degrees_east,cm,degree_F\n{DAY}500,54\n"
     result = read(tmp_path, text)
     assert result.rows_in == 1
@@ -205,6 +205,7 @@ def test_what_kind_is_assumed_is_said_and_the_user_may_say_another(tmp_path: Pat
         ReadOptions(temperature="warm")
 
 
+@pytest.mark.slow
 def test_the_command_takes_the_kind_and_the_manifest_and_the_log_say_what_is_assumed(
     tmp_path: Path,
 ) -> None:
@@ -334,6 +335,7 @@ def test_a_time_in_several_columns_is_one_time(head: str, cells: str, tmp_path: 
     assert row["time"] == np.datetime64("2010-03-04T11:20:00")
 
 
+@pytest.mark.slow
 def test_day_and_month_are_read_in_the_one_order_that_fits_all_rows(tmp_path: Path) -> None:
     rows = "{},10,20,5,12\n03/04/2010,10,20,5,12\n"
     first = read(tmp_path, f"{HEAD}\n{rows.format('25/04/2010')}")
@@ -440,6 +442,7 @@ def test_salinity_that_is_none_is_missing(tmp_path: Path) -> None:
 # bounded memory
 
 
+@pytest.mark.slow
 def test_a_parquet_file_that_unpacks_to_far_more_is_refused_unread(tmp_path: Path) -> None:
     same = pa.DictionaryArray.from_arrays(pa.array(np.zeros(10_000_000, np.int8)), pa.array([1.0]))
     table = pa.table({"time": same, **{name: same for name in ("lat", "lon", "depth", "theta")}})
@@ -495,6 +498,7 @@ damage = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(how=st.lists(damage, min_size=1, max_size=3))
 def test_damage_never_changes_a_row_that_is_kept(how: list, sound: tuple, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next((copy / "dist").glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module_and_every_setting(wheel: Path) -> None:
     modules = [file for name in SHIPPED[:3] for file in (ROOT / name).rglob("*.py")]
     yaml = [file for file in (ROOT / "configs").rglob("*.yaml")]
@@ -53,6 +54,7 @@ def test_the_wheel_brings_the_licence_and_the_command(wheel: Path) -> None:
     assert b"deepda = deepda.cli:main" in archive.read(names["entry_points.txt"])
 
 
+@pytest.mark.slow
 def test_the_unpacked_wheel_finds_its_own_settings_from_any_folder(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     elsewhere = tmp_path / "elsewhere"
@@ -138,6 +140,7 @@ def imported_packages() -> set[str]:
 UNSEEN = {"dask", "fsspec", "zarr", "pint", "pillow", "global-land-mask", "hydra-core", "pyyaml"}
 
 
+@pytest.mark.slow
 def test_every_package_that_is_asked_for_is_used() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]

@@ -63,6 +63,7 @@ def test_response_equals_the_equation_cell_by_cell(kernel: int, groups: int) -> 
     np.testing.assert_allclose(new, best, atol=0)
 
 
+@pytest.mark.slow
 def test_zero_one_confidence_is_the_partial_convolution_of_the_other_class() -> None:
     torch.manual_seed(0)
     flat, deep = NormalisedConv2d(1, 3, 3).double(), PartialConv3d(1, 3, (1, 3, 3)).double()

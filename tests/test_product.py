@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import toy_grid
 from test_netcdf import place_in_value, write_year
+from toys import toy_grid
 
 import deepda
 from deepda.base.info import provenance

@@ -33,7 +33,7 @@ def test_every_item_is_passed_on_in_order(tmp_path: Path) -> None:
         assert list(progress.track(iter("abc"), "Cycling", total=3)) == ["a", "b", "c"]
 
 
-def test_lines_come_at_a_decent_rate_and_tell_the_time_left(clock: list[float]) -> None:
+def test_lines_come_at_a_decent_rate_and_show_the_time_left(clock: list[float]) -> None:
     stream = io.StringIO()
     with Progress(stream=stream, every=15) as progress:
         for _ in progress.track(range(100), "Cycling"):
@@ -97,6 +97,6 @@ def test_a_stage_that_breaks_off_is_not_done() -> None:
     assert "done" not in stream.getvalue()
 
 
-def test_hours_are_told_as_hours() -> None:
+def test_hours_are_shown_as_hours() -> None:
     assert module._duration(3 * 3600 + 65) == "3 h 1 min"
     assert module._duration(59.6) == "1 min 0 s"

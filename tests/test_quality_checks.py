@@ -8,9 +8,9 @@ import gsw
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import toy_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import toy_grid
 
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
@@ -528,6 +528,7 @@ def test_lost_rows_are_noticed() -> None:
         Screened(10, table.iloc[1:], table.iloc[:0].assign(reason=""))
 
 
+@pytest.mark.slow
 def test_one_context_serves_many_tables() -> None:
     grid = wet_grid()
     context = Context(grid, NOW, warm(grid), greylist())
@@ -548,6 +549,7 @@ def test_a_table_that_cannot_be_checked_is_refused() -> None:
 WILD = st.sampled_from([np.nan, np.inf, -1e9, 1e9, 0.0, 90.0, -180.0, 359.9, 15.0, 10.0, 10.5])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_rows_in_are_rows_kept_and_rows_rejected(data: st.DataObject) -> None:

@@ -157,12 +157,12 @@ def _same(better: pd.DataFrame, worse: pd.DataFrame) -> bool:
     return bool(median <= (0.001 if a.source == b.source else 0.1))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_duplicates_agree_with_a_loop_over_all_pairs(seed: int) -> None:
-    table = by_cast(scatter(np.random.default_rng(seed), 150))
+    table = by_cast(scatter(np.random.default_rng(seed), 100))
     bad = duplicates(table)
     np.testing.assert_array_equal(bad, brute(table))
-    assert 10 < table.loc[bad, "cast"].nunique() < 140
+    assert 10 < table.loc[bad, "cast"].nunique() < 95
 
 
 def test_the_order_of_rows_does_not_decide() -> None:

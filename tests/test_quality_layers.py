@@ -136,6 +136,7 @@ def test_the_shallowest_value_stands_for_the_water_above_it_within_5_m() -> None
         assert (0 in found.level) == known
 
 
+@pytest.mark.slow
 def test_casts_do_not_mix_and_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     depths = [np.sort(rng.uniform(0, rng.uniform(50, 1200), rng.integers(2, 80))) for _ in range(40)]

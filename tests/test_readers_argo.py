@@ -61,6 +61,7 @@ def test_d_files_mix_modes_and_only_the_primary_sampling_is_taken(argo: Path) ->
     assert result.reasons == {"not_primary_sampling": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samplings", [1, 2, 4, 6])
 def test_one_cast_is_taken_of_any_number_of_samplings(samplings: int, argo: Path) -> None:
     paths = [path for path in sorted(argo.rglob("profiles/[RD]*.nc"))

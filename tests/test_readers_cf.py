@@ -102,6 +102,7 @@ def test_anomalies_are_never_temperatures(tmp_path: Path) -> None:
 # Units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factor", "units"),
     [
@@ -407,7 +408,7 @@ def test_two_casts_are_the_same_in_every_geometry(geometry, tmp_path: Path) -> N
     assert hours.tolist() == [0] * 4 + [12] * 4
 
 
-def test_casts_without_a_name_are_told_by_time_and_place(tmp_path: Path) -> None:
+def test_casts_without_a_name_are_distinguished_by_time_and_place(tmp_path: Path) -> None:
     time = {"time": (OBS, [0.0, 0.0, 12.0, 12.0], NOON)}
     assert read(cast_file(tmp_path / "x.nc", time)).table["profile"].tolist() == [0, 0, 1, 1]
 

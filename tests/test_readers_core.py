@@ -266,13 +266,14 @@ def test_what_is_no_observation_file_is_refused(
         read_observations(tmp_path / name)
 
 
-def test_missing_files_and_folders_are_told_apart(tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(ObservationError, match="is missing"):
         format_of(tmp_path / "none.nc")
     with pytest.raises(ObservationError, match="is a folder"):
         format_of(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_library_is_a_refusal_and_the_next_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("time,lat,lon,depth,temperature\n2010-01-01,1,2,3,4\n")
     with Guard() as guard:
@@ -285,6 +286,7 @@ def test_a_crash_of_the_library_is_a_refusal_and_the_next_file_is_read(tmp_path:
         assert guard._child.pid != first
 
 
+@pytest.mark.slow
 def test_a_library_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepda.observations.guard.PATIENCE", 1.0)
     (tmp_path / "own.csv").write_text("time,lat,lon,depth,temperature\n2010-01-01,1,2,3,4\n")
@@ -304,6 +306,7 @@ class Sleepy(dict):
         return time.sleep, (3600,)
 
 
+@pytest.mark.slow
 def test_a_fault_of_a_reader_is_no_refusal(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("time,lat,lon,depth,temperature\n2010-01-01,1,2,3,4\n")
     with Guard() as guard, pytest.raises(RuntimeError, match="fault of the reader"):

@@ -49,7 +49,7 @@ def test_wod_flag_zero_is_good_and_all_others_are_not(real: Path) -> None:
     np.testing.assert_array_equal(result.table["qc"] == "probably_good", changed)
 
 
-def test_wod_probes_are_told_apart(real: Path) -> None:
+def test_wod_probes_are_distinguished(real: Path) -> None:
     kinds = {
         str(kind)
         for path in sorted((real / "wod18_iquod").rglob("*.nc"))

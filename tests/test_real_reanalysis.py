@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from conftest import unreported
 from numpy.typing import NDArray
-from test_reanalysis import checksums, toy_space, trained
+from test_reanalysis import checksums, trained
+from toys import toy_space
 
 from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
@@ -100,6 +102,7 @@ def settings(trained: Path, archive: Path, *words: str) -> Config:
     )  # fmt: skip
 
 
+@unreported()
 def reanalyse(trained: Path, archive: Path, output: Path, *words: str) -> dict[str, Any]:
     return run(settings(trained, archive, *words), output, open_ocean=open_archive)
 
@@ -117,19 +120,19 @@ def test_every_ingested_row_is_used_or_withheld_or_rejected_or_out_of_the_period
 ) -> None:
     ingested = pd.read_parquet(archive / "obs" / "observations")
     inside = ingested["time"].dt.year.between(FIRST, LAST)
-    told = read_feedback(finished)
-    assert told["rows"].sum() == inside.sum() and (~inside).sum() > 50
-    rejected = (told["reason"] != "").to_numpy()
-    assert (told["used"].to_numpy().astype(int) + (told["withheld"] & ~rejected) + rejected == 1).all()
-    reasons = set(told["reason"].unique())
+    rows = read_feedback(finished)
+    assert rows["rows"].sum() == inside.sum() and (~inside).sum() > 50
+    rejected = (rows["reason"] != "").to_numpy()
+    assert (rows["used"].to_numpy().astype(int) + (rows["withheld"] & ~rejected) + rejected == 1).all()
+    reasons = set(rows["reason"].unique())
     assert {"", "on_land", NO_LAYER, "climatology"} <= reasons
-    assert not told.loc[told["temperature"] > 38, "used"].any()
-    by_month = told.groupby(told["time"].dt.to_period("M"))["rows"].sum()
+    assert not rows.loc[rows["temperature"] > 38, "used"].any()
+    by_month = rows.groupby(rows["time"].dt.to_period("M"))["rows"].sum()
     expected = ingested[inside].groupby(ingested["time"][inside].dt.to_period("M")).size()
     assert by_month.to_dict() == expected.to_dict()
 
 
-def test_an_opponent_is_judged_at_the_same_withheld_rows(
+def test_a_baseline_is_judged_at_the_same_withheld_rows(
     trained: Path, archive: Path, finished: Path, tmp_path: Path
 ) -> None:
     asked: list[Path] = []
@@ -151,15 +154,16 @@ def test_an_opponent_is_judged_at_the_same_withheld_rows(
     # and it does not disturb the analysis
     assert checksums(tmp_path / "out").items() <= checksums(finished).items()
 
-    run(settings(trained, archive, *words[1:]), tmp_path / "all", open_archive, climatology)
+    with unreported():
+        run(settings(trained, archive, *words[1:]), tmp_path / "all", open_archive, climatology)
     assert len(asked) == 1  # nothing withheld: nothing to judge by
 
 
 def test_rejected_and_withheld_rows_change_nothing(
     trained: Path, archive: Path, finished: Path, tmp_path: Path
 ) -> None:
-    told = read_feedback(finished)
-    table = told[told["used"]].rename(columns={"temperature": "moved"})
+    rows = read_feedback(finished)
+    table = rows[rows["used"]].rename(columns={"temperature": "moved"})
     assert len(table) > 100
     table = table.assign(temperature=table["moved"] - table["shift"])
     gap = (table["analysis"] - table["moved"]).abs().mean()
@@ -171,6 +175,7 @@ def test_rejected_and_withheld_rows_change_nothing(
     assert np.allclose(none["analysis"], none["background"], atol=2e-3, equal_nan=True)
 
 
+@unreported()
 def test_a_product_that_is_continued_by_months_ends_with_the_same_bytes(
     trained: Path, archive: Path, finished: Path, tmp_path: Path
 ) -> None:
@@ -242,8 +247,8 @@ def test_a_smoothed_reanalysis_of_rows_resumes_with_the_same_bytes(
     reanalyse(trained, archive, tmp_path / "cut", *words, "reanalysis.end=1998")
     reanalyse(trained, archive, tmp_path / "cut", *words)
     assert checksums(tmp_path / "cut") == checksums(tmp_path / "whole")
-    told = [read_feedback(tmp_path / name, ["rows", "analysis"]) for name in ("cut", "whole")]
-    pd.testing.assert_frame_equal(told[0], told[1])
+    rows = [read_feedback(tmp_path / name, ["rows", "analysis"]) for name in ("cut", "whole")]
+    pd.testing.assert_frame_equal(rows[0], rows[1])
 
 
 class Plain:
@@ -315,7 +320,8 @@ def test_shadow_twins_are_observed_where_the_rows_passed_the_check_of_the_analys
 def test_members_of_real_observations_are_written_and_pictured(
     trained: Path, archive: Path, tmp_path: Path
 ) -> None:
-    scores = reanalyse(trained, archive, tmp_path, "reanalysis.members=2", f"reanalysis.end={FIRST}")
+    words = ["reanalysis.members=2", f"reanalysis.end={FIRST}"]
+    scores = run(settings(trained, archive, *words), tmp_path, open_archive)
     with xr.open_dataset(tmp_path / f"thetao_{FIRST}.nc") as file:
         assert file["thetao_members"].sizes["realization"] == 2
         assert file["thetao_stddev"].comment.startswith("stated by the network")
@@ -391,9 +397,9 @@ def test_the_climate_is_that_of_the_files(trained: Path, archive: Path, finished
         expected = top.weighted(area.fillna(0)).mean(("lat", "lon")).values
     assert np.allclose(lines[SURFACE], expected, atol=1e-4)
     assert np.isfinite(lines[UPPER]).all() and (found.variance > 0).all()
-    told = read_feedback(finished)
-    counts = told[told["used"]].groupby([told["time"].dt.year, "platform_type"], observed=True).size()
+    rows = read_feedback(finished)
+    counts = rows[rows["used"]].groupby([rows["time"].dt.year, "platform_type"], observed=True).size()
     for platform, row in found.used.items():
         assert row.tolist() == [counts.get((year, platform), 0) for year in found.years]
-    assert sum(map(sum, found.used.values())) == told["used"].sum() > 0
+    assert sum(map(sum, found.used.values())) == rows["used"].sum() > 0
     assert values_used(finished, range(1950, 1952)) == {}

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,9 @@ import pytest
 import torch
 import xarray as xr
 from compliance_checker.runner import CheckSuite
-from conftest import toy_grid, undrawn
+from conftest import undrawn, unreported
 from numpy.typing import NDArray
+from toys import MONTHS, ToyOcean, persistence, toy_space
 
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.observed_ocean import PeriodError
@@ -32,9 +32,6 @@ from deepda.control.prepared import PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
 from deepda.networks.build import ControlStatistics, build_generator
-from deepda.networks.transition import NEIGHBOURS, Transition
-from deepda.observations.errors import window_rng
-from deepda.observations.synthetic import observe
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.shadows import MembersError
@@ -48,80 +45,8 @@ from reanalysis.run import run
 from reanalysis.scores import periods_of, scores_against_truth, trends_of
 from reanalysis.years import VARIABLES, ahead
 
-MONTHS = 12
+pytestmark = pytest.mark.slow
 YEARS = range(1998, 2001)
-
-
-def toy_space(seed: int = 0) -> StateSpace:
-    """A toy ocean with a seasonal cycle and a variability that differ from place to place.
-
-    Its longitudes are equal: the default generator asks for that.
-    """
-    uneven = toy_grid(np.random.default_rng(seed))
-    grid = replace(uneven, lon_edges=np.linspace(-170, 190, uneven.lon_edges.size))
-    rng = np.random.default_rng(seed + 1)
-    warm = 15 + 5 * np.cos(2 * np.pi * np.arange(MONTHS) / MONTHS)[:, None, None, None]
-    mean = np.where(grid.ocean, warm + rng.normal(0, 2, grid.shape), np.nan)
-    stddev = np.where(grid.ocean, rng.uniform(0.3, 1.2, grid.shape), np.nan)
-    climatology = Climatology(mean.astype(np.float32), stddev.astype(np.float32))
-    return StateSpace(grid, climatology, scale_of(climatology, grid))
-
-
-class ToyOcean:
-    """An observed ocean that warms by 0.1 K a year.
-
-    Args:
-        breaks: month from which on asking for observations ends the process, so to speak.
-        values: observed in a window.
-        name: of the observations.
-        known: whether the truth is told (then there are scores and a report).
-    """
-
-    years = range(1990, 2011)
-    synthetic = True
-    fallible = False
-    edition = ""
-
-    def __init__(
-        self,
-        space: StateSpace,
-        breaks: str = "",
-        values: int = 150,
-        name: str = "toy",
-        known: bool = False,
-    ) -> None:
-        self.space, self.climatology = space, space.climatology
-        self.about: Mapping[str, Any] = {"source": name}
-        self.breaks, self.values, self.known = breaks, values, known
-
-    def __call__(self, config: Config, space: StateSpace, folder: Path, progress: Progress) -> ToyOcean:
-        return self
-
-    def truth(self, start: np.datetime64, end: np.datetime64) -> NDArray[np.float32] | None:
-        return self.field(start) if self.known else None
-
-    def field(self, start: np.datetime64) -> NDArray[np.float32]:
-        year, month = divmod(int(start.astype("datetime64[M]").astype(int)), MONTHS)
-        return self.climatology.mean[month] + np.float32(0.1 * (year + 1970 - self.years[0]))
-
-    def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
-        if self.breaks and start >= np.datetime64(self.breaks):
-            raise InterruptedError("killed")
-        rng = window_rng(3, "toy", start)
-        at = rng.permutation(np.flatnonzero(self.space.grid.ocean))[: self.values]
-        z, y, x = np.unravel_index(at, self.space.grid.shape)
-        grid = self.space.grid
-        places = pd.DataFrame(
-            {
-                "time": np.full(at.size, start),
-                "lat": grid.lat[y],
-                "lon": grid.lon[x],
-                "depth": grid.depth[z],
-                "platform_type": pd.Categorical(["argo"] * at.size),
-                "platform_id": "1",
-            }
-        )
-        return observe(self.field(start), grid, places, rng)
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +79,7 @@ def write_control(folder: Path, space: StateSpace, years: int = 9) -> None:
 
 def network(config: Config, space: StateSpace, seed: int = 5) -> torch.nn.Module:
     shape = space.grid.shape
-    ocean = torch.from_numpy(space.grid.ocean)
-    weight = torch.zeros(len(NEIGHBOURS), *shape)
-    weight[0] = 0.9 * ocean
-    statistics = ControlStatistics(Transition(weight, 0.2 * ocean.float()), torch.zeros(0, *shape))
+    statistics = ControlStatistics(persistence(space.grid, 0.9, 0.2), torch.zeros(0, *shape))
     analyser = build_generator(config.generator, space, statistics, seed).analyser
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -252,7 +174,7 @@ def test_half_files_of_a_killed_writer_are_gone_after_the_next_start(
     assert not [path for path in hidden if path.exists()] and checksums(tmp_path)
 
 
-@undrawn()
+@unreported()
 def test_a_finished_reanalysis_repeated_has_nothing_to_do(trained: Path, tmp_path: Path) -> None:
     words = ["reanalysis.end=1998"]
     scores = reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
@@ -381,7 +303,7 @@ def test_the_years_open_as_one(finished: Path) -> None:
         assert 0 < float(share.mean()) < 1
 
 
-def test_a_file_tells_what_it_was_made_of(trained: Path, finished: Path) -> None:
+def test_a_file_states_what_it_was_made_of(trained: Path, finished: Path) -> None:
     with netCDF4.Dataset(finished / "twin_thetao_1999.nc") as file:
         weights = (trained / "checkpoint" / "weights.safetensors").read_bytes()
         assert file.weights_sha256 == hashlib.sha256(weights).hexdigest()
@@ -399,6 +321,7 @@ def test_the_compliance_checker_finds_no_error(finished: Path) -> None:
     assert [result.msgs for result in checked if result.value[0] < result.value[1]] == []
 
 
+@undrawn()
 def test_the_truth_is_followed_members_are_verified_and_the_report_is_written(
     trained: Path, tmp_path: Path
 ) -> None:

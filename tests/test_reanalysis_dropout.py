@@ -8,11 +8,13 @@ import netCDF4
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_reanalysis import ToyOcean, network, reanalyse, toy_space
+from test_reanalysis import network, reanalyse
+from toys import ToyOcean, toy_space
 
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.settings.compose import dump, load_config
 
+pytestmark = pytest.mark.slow
 GENERATORS = {
     "innovation": ("generator.patterns=0", "generator.hidden=6", "generator.levels=1"),
     "unet3plus": ("generator=unet3plus", "generator.filters=4", "generator.depth=1"),

@@ -10,7 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from test_reanalysis import MONTHS, ToyOcean, checksums, reanalyse, toy_space, trained
+from test_reanalysis import checksums, reanalyse, trained
+from toys import MONTHS, ToyOcean, toy_space
 
 from deepda.assimilation.cycle import Observations
 from deepda.settings.compose import load_config
@@ -20,6 +21,7 @@ from reanalysis.passes import WindowBuffer
 from reanalysis.restart import ReanalysisError
 
 __all__ = ["trained"]  # a fixture
+pytestmark = pytest.mark.slow
 SMOOTHER = ("reanalysis.smoother=true", "reanalysis.lag=61")
 LAG = 2  # windows
 

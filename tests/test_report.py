@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import toy_grid
 from lxml import html
 from PIL import Image
+from toys import toy_grid
 
 from deepda import figures
 from deepda.base.errors import OutputError
@@ -180,7 +180,7 @@ def test_two_blocks_of_one_name_are_refused(tmp_path: Path) -> None:
         )
 
 
-def test_a_place_that_cannot_be_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputError, match=r"cannot write the report .*--output"):
         write_report(tmp_path / "file" / "r.html", "R", [], about={})

@@ -12,8 +12,7 @@ import pytest
 import torch
 import xarray as xr
 from compliance_checker.runner import CheckSuite
-from conftest import toy_grid
-from test_state import space_on
+from toys import even_grid, persistence, space_on, toy_grid
 
 from deepda import load_run
 from deepda.assimilation.cycle import DivergenceError
@@ -21,7 +20,6 @@ from deepda.base.errors import CheckpointError
 from deepda.geometry.grid import GridError
 from deepda.geometry.windows import WindowError
 from deepda.networks.build import ControlStatistics, build_generator
-from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.observations.table import TableError
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.run import Run
@@ -32,15 +30,11 @@ from deepda.settings.schema import ConfigError
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run with untrained weights on a toy grid whose longitudes are equal, as networks need."""
-    grid = toy_grid(np.random.default_rng(4))
-    even = np.linspace(grid.lon_edges[0], grid.lon_edges[-1], grid.lon_edges.size)
-    space = space_on(replace(grid, lon_edges=even))
+    grid = even_grid(4)
+    space = space_on(grid)
     config = load_config("osse", ["generator.hidden=4", "generator.patterns=3", "per_year=12"])
-    weight = torch.zeros(len(NEIGHBOURS), *grid.shape)
-    weight[0] = 0.99 * torch.from_numpy(grid.ocean)
-    statistics = ControlStatistics(
-        Transition(weight, torch.full(grid.shape, 0.02)), 0.3 * torch.randn(3, *grid.shape)
-    )
+    patterns = 0.3 * torch.randn(3, *grid.shape)
+    statistics = ControlStatistics(persistence(grid, 0.99, 0.02), patterns)
     made = build_generator(config.generator, space, statistics, 0)
     save_checkpoint(tmp_path / "checkpoint", made.analyser, space, {})
     (tmp_path / "config.yaml").write_text(dump(config))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from conftest import toy_grid
 from dense_covariances import (
     DEPTH_SCALE,
     RADIUS,
@@ -18,6 +17,7 @@ from dense_covariances import (
 )
 from numpy.typing import NDArray
 from torch import Tensor
+from toys import toy_grid
 
 from deepda.assimilation import sample_covariance, sample_matrix, sample_operator
 from deepda.assimilation.localisation import REACH, CovarianceError, Localisation, gaspari_cohn

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from test_innovation import analyser, believed, observed
+from test_innovation import analyser, estimate_of, observed
 from test_kalman import STEPS, Case, at_step, joint_posterior, tiny_observations, tiny_ocean
 from torch import Tensor
 
@@ -158,7 +158,7 @@ def test_the_adjoint_is_the_transpose_of_the_forecast(seed: int) -> None:
 @torch.no_grad()
 def test_the_dual_gives_the_increment(seed: int) -> None:
     made = analyser(seed, hidden=0)
-    background, seen = believed(made, seed), observed(made, seed)
+    background, seen = estimate_of(made, seed), observed(made, seed)
     innovation = seen.value - background.mean
     increment = made.covariance(background, made.dual(background, innovation, seen.precision))
     torch.testing.assert_close(
@@ -170,7 +170,7 @@ def test_the_dual_gives_the_increment(seed: int) -> None:
 def test_the_dual_solves_its_equation() -> None:
     made = analyser(0, hidden=0)
     made.iterations, made.tolerance = 500, 1e-6
-    background, seen = believed(made, 0), observed(made, 0)
+    background, seen = estimate_of(made, 0), observed(made, 0)
     innovation = torch.where(seen.seen, seen.value - background.mean, 0.0)
     solved = made.dual(background, innovation, seen.precision)
     left = innovation - made.covariance(background, solved)
@@ -296,6 +296,6 @@ def test_what_cannot_be_true_is_starved(case: Case) -> None:
     assert largest[math.inf] > 100 and largest[TRUST] < TRUST
 
 
-def test_the_default_generator_can_be_smoothed_and_others_are_told_apart() -> None:
+def test_the_default_generator_can_be_smoothed_and_others_are_distinguished() -> None:
     assert isinstance(analyser(0), Smoothable)
     assert not isinstance(torch.nn.Linear(1, 1), Smoothable)

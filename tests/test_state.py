@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import toy_grid
+from toys import space_on, toy_grid
 
-from deepda.assimilation.state import StateSpace, scale_of
+from deepda.assimilation.state import scale_of
 from deepda.assimilation.superobs import superobs
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
@@ -25,15 +25,6 @@ from deepda.runs.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-
-
-def space_on(grid: Grid, seed: int = 0) -> StateSpace:
-    rng = np.random.default_rng(seed)
-    season = np.tile(np.arange(12), 4)
-    thetao = rng.normal(10, 2, (48, *grid.shape)).astype(np.float32)
-    thetao[:, ~grid.ocean] = np.nan
-    climatology = Climatology.fit(thetao, season, 12)
-    return StateSpace(grid, climatology, scale_of(climatology, grid))
 
 
 def test_celsius_undoes_standardise(grid: Grid) -> None:

@@ -480,7 +480,7 @@ def test_the_ocean_does_not_drift(anomaly: np.ndarray, earth: Grid) -> None:
         assert abs(mean[half:].mean() - mean[:half].mean()) < 0.12
 
 
-def test_five_days_ahead_neighbours_tell_more_than_the_place_itself(
+def test_five_days_ahead_neighbours_predict_more_than_the_cell_itself(
     anomaly: np.ndarray, earth: Grid
 ) -> None:
     level, row = 6, int(np.abs(earth.lat - 12).argmin())

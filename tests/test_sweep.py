@@ -36,6 +36,7 @@ from osse.sweep.search_space import Space, Value, read_space, standing
 from osse.sweep.trials import CSV, ERROR, FIGURE, TRIALS, Objective, Search, run
 
 RATE, BACKPROP = "training.learning_rate", "training.backprop"
+pytestmark = pytest.mark.slow
 SMALL = Size(control=2, validation=1, shape=(2, 8, 12))
 
 
@@ -294,7 +295,7 @@ def test_another_sweep_in_the_same_folder_is_refused_and_more_trials_are_not(tmp
         go(search(f"{BACKPROP}=1..7"), 4, tmp_path, pretend(bowl))
 
 
-def test_importance_is_told_of_many_trials_and_finds_what_matters() -> None:
+def test_importance_is_shown_for_many_trials_and_finds_what_matters() -> None:
     wanted = search(f"{RATE}=1e-5..1", "training.patience=1..9")
     results = []
     for number in range(40):
@@ -331,7 +332,7 @@ def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
         def seen(entries: list[dict[str, float]]) -> None:
             nonlocal shown
             shown += 1
-            if shown == 6:  # in the midst of the second trial, before the study is told
+            if shown == 6:  # in the midst of the second trial, before the study holds it
                 raise KeyboardInterrupt
             watch(entries)
 
@@ -392,7 +393,6 @@ def test_what_was_searched_is_kept(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,7 +41,7 @@ def some_places(grid: Grid, rng: np.random.Generator, rows: int = 500) -> pd.Dat
 
 
 def numbered(grid: Grid) -> np.ndarray:
-    """A truth whose values tell their cell, within what counts as a temperature."""
+    """A truth whose values encode their cell, within what counts as a temperature."""
     return np.where(grid.ocean, np.linspace(0, 50, grid.ocean.size).reshape(grid.shape), np.nan)
 
 
@@ -105,7 +105,7 @@ def test_independent_parts_of_an_error_add_as_variances() -> None:
     assert model.stddev(100.0) == pytest.approx(np.hypot(0.4, 0.4 / np.e))
 
 
-def test_a_float_tells_more_of_the_deep_than_of_the_surface_and_more_than_a_satellite() -> None:
+def test_a_float_observes_more_of_the_deep_than_of_the_surface_and_more_than_a_satellite() -> None:
     argo = ERRORS["argo"].stddev([0, 100, 700, 2000])
     assert (np.diff(argo) < 0).all()
     assert argo[0] < ERRORS["satellite"].stddev(0)

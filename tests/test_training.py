@@ -29,6 +29,7 @@ from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import Streams, Stretch, TrainingData
 from deepda.training.trainer import STATE, Recipe, Trainer
 
+pytestmark = pytest.mark.slow
 SHAPE = (3, 8, 12)
 CPU = torch.device("cpu")
 

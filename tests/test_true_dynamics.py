@@ -1,4 +1,4 @@
-"""Baselines that know the dynamics: in the limit they are the exact filter."""
+"""Baselines with the true dynamics: in the limit they are the exact filter."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_radius_and_the_inflation_are_those_with_the_least_error(ocean: Line
 def test_a_static_covariance_is_the_exact_one_where_the_network_never_changes(
     ocean: LinearOcean,
 ) -> None:
-    case = case_of(ocean, 90, spinup=60)
+    case = case_of(ocean, 70, spinup=50)
     constant = np.broadcast_to(np.where(ocean.grid.ocean, np.float32(0.2), np.inf), case.error.shape)
     case = replace(case, error=constant, value=case.truth)
     steps = list(kalman_filter(ocean, case.value, case.error))

@@ -1,4 +1,4 @@
-"""What the departures of a twin tell of its errors."""
+"""Departures of a twin and its errors."""
 
 from __future__ import annotations
 

@@ -27,13 +27,12 @@ def network(ocean: Tensor, depth: int = 2, **options: object) -> UNet3Plus:
     return UNet3Plus(5, 6, ocean, filters=4, depth=depth, **options).eval()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("normalisation", ["group", "batch"])
 @pytest.mark.parametrize(("height", "width", "depth"), [(8, 8, 1), (9, 13, 2), (10, 14, 3), (45, 90, 4)])
 def test_any_grid_works_and_land_is_neither_read_nor_written(
-    normalisation: str, height: int, width: int, depth: int
+    height: int, width: int, depth: int
 ) -> None:
     ocean = coast(height, width)
-    net, field = network(ocean, depth, normalisation=normalisation), features(height, width)
+    net, field = network(ocean, depth), features(height, width)
     hidden, auxiliary = net(field)
     assert hidden.shape == (2, 6, height, width) and auxiliary == []
     assert bool(hidden.isfinite().all()) and hidden.any() and not hidden[:, :, ~ocean].any()
@@ -98,8 +97,6 @@ def test_group_normalisation_keeps_the_samples_of_a_batch_apart() -> None:
     field = features(9, 13)
     net = network(coast(9, 13), dropout=0.0).train()
     torch.testing.assert_close(net(field)[0][:1], net(field[:1])[0], atol=1e-5, rtol=1e-4)
-    mixed = network(coast(9, 13), dropout=0.0, normalisation="batch").train()
-    assert not torch.allclose(mixed(field)[0][:1], mixed(field[:1])[0], atol=1e-2)
 
 
 def test_activations_stay_in_the_autocast_type() -> None:
@@ -117,8 +114,3 @@ def test_dropout_is_off_at_inference_unless_asked_for() -> None:
         first, other = net(field[:1].expand(2, -1, -1, -1))[0]
     assert not torch.equal(first, other)
     assert torch.equal(net(field)[0], still)
-
-
-def test_unknown_normalisation_is_refused() -> None:
-    with pytest.raises(ValueError, match="'layer' found, expected one of group, batch"):
-        network(coast(8, 8), normalisation="layer")

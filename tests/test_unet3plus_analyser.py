@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MeasuredErrors
 from test_analyser_laws import SEASON, drawn, statics_of, unet3plus
-from test_state import space_on
 from torch import Tensor
+from toys import MeasuredErrors, space_on
 
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.geometry.grid import Grid
@@ -46,7 +45,7 @@ def at(ocean: Tensor, place: tuple[int, ...], value: float, error: float) -> Obs
     return Observations(values, precision, torch.tensor([SEASON]), PER_YEAR)
 
 
-def believed(analyser: UNet3PlusAnalyser, ocean: Tensor, batch: int = 2) -> StateEstimate:
+def estimate_of(analyser: UNet3PlusAnalyser, ocean: Tensor, batch: int = 2) -> StateEstimate:
     first = analyser.first_guess(batch)
     mean = torch.randn(first.mean.shape, generator=torch.Generator().manual_seed(9)) * ocean
     return analyser.forecast(
@@ -61,7 +60,7 @@ def test_untrained_a_lone_observation_of_one_cell_is_used_as_by_a_kalman_filter(
     made.requires_grad_(False)
     made.log_gain[1:] = made.log_drop[1:] = -60.0  # no weight on other cells
     place = tuple(ocean.nonzero()[20].tolist())
-    background = believed(made, ocean, batch=1)
+    background = estimate_of(made, ocean, batch=1)
     variance, before = float(background.memory[0][place]), float(background.mean[0][place])
     analysis = made.analyse(background, at(ocean, place, 1.3, error=0.3))
     gain = variance / (variance + 0.3**2)
@@ -72,7 +71,7 @@ def test_untrained_a_lone_observation_of_one_cell_is_used_as_by_a_kalman_filter(
 def test_an_observation_is_heard_near_and_far_but_not_where_none_of_its_windows_reach(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
-    background, place = believed(analyser, ocean, batch=1), (0, 7, 7)
+    background, place = estimate_of(analyser, ocean, batch=1), (0, 7, 7)
     analysis = analyser.analyse(background, at(ocean, place, 3.0, error=0.1))
     moved = (analysis.mean - background.mean)[0].abs()
     away = (torch.arange(ocean.shape[1]) - place[1]).abs()  # rows
@@ -86,7 +85,7 @@ def test_an_observation_is_heard_near_and_far_but_not_where_none_of_its_windows_
 
 
 @pytest.mark.parametrize("grid", [0], indirect=True)
-def test_free_runs_decay_to_climatology_from_whatever_was_believed(
+def test_free_runs_decay_to_climatology_from_any_estimate(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
     estimate = next(cycle(analyser, analyser.first_guess(2), [drawn(ocean, 1, batch=2)])).analysis
@@ -112,7 +111,7 @@ def test_an_increment_is_no_larger_than_the_largest_innovation_and_a_spread_in_r
     with torch.no_grad():
         for parameter in analyser.parameters():
             parameter.mul_(30.0)
-    background = believed(analyser, ocean)
+    background = estimate_of(analyser, ocean)
     for size in (1.0, 100.0):
         window = drawn(ocean, 5, batch=2)
         window = replace(window, value=size * window.value)
@@ -130,7 +129,7 @@ def test_the_trunk_decides_how_far_an_average_reaches(grid: Grid, ocean: Tensor)
     with torch.no_grad():
         analysers[1].head.weight.zero_()  # type: ignore[attr-defined]
         analysers[1].head.bias.zero_()  # type: ignore[attr-defined]
-    background = believed(analysers[0], ocean)  # type: ignore[arg-type]
+    background = estimate_of(analysers[0], ocean)  # type: ignore[arg-type]
     one, other = (made.analyse(background, drawn(ocean, 5, batch=2)) for made in analysers)
     assert float((one.mean - other.mean).abs().max()) > 0.01
     assert float((one.spread - other.spread).abs().max()) > 0.001
@@ -144,7 +143,7 @@ def test_rolling_longitude_by_whole_coarse_cells_rolls_the_analysis(grid: Grid) 
         ocean=torch.ones(shape, dtype=torch.bool).numpy(),
     )
     made, ocean = unet3plus(everywhere), torch.ones(shape, dtype=torch.bool)
-    background, window = believed(made, ocean), drawn(ocean, 3, batch=2)  # type: ignore[arg-type]
+    background, window = estimate_of(made, ocean), drawn(ocean, 3, batch=2)  # type: ignore[arg-type]
 
     def rolled(field: Tensor) -> Tensor:
         return field.roll(4, -1)
@@ -161,7 +160,7 @@ def test_rolling_longitude_by_whole_coarse_cells_rolls_the_analysis(grid: Grid) 
 def test_calibration_scales_the_stated_spread_but_changes_no_analysis(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
-    background, window = believed(analyser, ocean), drawn(ocean, 3, batch=2)
+    background, window = estimate_of(analyser, ocean), drawn(ocean, 3, batch=2)
     before = analyser.analyse(background, window)
     analyser.calibrate(MeasuredErrors(np.linspace(1.2, 1.5, ocean.shape[0])).errors(analyser))
     after = analyser.analyse(background, window)
@@ -174,7 +173,7 @@ def test_calibration_scales_the_stated_spread_but_changes_no_analysis(
 def test_coarser_decoders_make_analyses_of_their_own_in_training(
     analyser: UNet3PlusAnalyser, ocean: Tensor
 ) -> None:
-    background, window = believed(analyser, ocean), drawn(ocean, 3, batch=2)
+    background, window = estimate_of(analyser, ocean), drawn(ocean, 3, batch=2)
     assert len(analyser.training_analyses(background, window)) == 1
     several = analyser.train().training_analyses(background, window)
     assert len(several) == 3  # the finest and two poolings
@@ -198,7 +197,7 @@ def test_each_setting_changes_the_analysis_in_training(setting: str, grid: Grid,
         made = built(grid, *words).train()
         with torch.no_grad():
             made.head.weight.fill_(0.05)
-        background = believed(made, ocean, batch=1)
+        background = estimate_of(made, ocean, batch=1)
         with thinned(made, [3]):
             answers.append(made.analyse(background, at(ocean, (0, 7, 7), 1.0, error=0.1)).mean)
     assert not torch.allclose(answers[0], answers[1], atol=1e-4)
@@ -212,7 +211,7 @@ def test_a_trained_one_comes_back_from_its_folder(tmp_path: Path, grid: Grid, oc
     settings = load_config("osse", ["generator=unet3plus", "generator.filters=2", "generator.depth=1"])
     again, _ = load_analyser(tmp_path, settings.generator, torch.device("cpu"))
     assert isinstance(again, UNet3PlusAnalyser) and not again.training
-    background, window = believed(made, ocean), drawn(ocean, 3, batch=2)
+    background, window = estimate_of(made, ocean), drawn(ocean, 3, batch=2)
     expected = made.analyse(background, window).mean
     assert torch.equal(again.analyse(background, window).mean, expected)
 

@@ -22,16 +22,15 @@ PRIVATE = {
     r"\bhears?\b": "depends on",
     r"\bdearer\b": "slower, costlier",
     r"\bclaim(?:s|ed)?\b": "declares, states",
-    r"\b(?:tells?|told) (?:them )?apart\b": "distinguish",
+    r"(?<!\.)\btells?\b|\btold\b": "states, distinguishes",
+    r"\bknows\b": "depends on, holds",
+    r"\bbeliev(?:e|es|ed)\b": "assume, rely on",
+    r"\bhonest(?:ly|y)?\b": "calibrated",
     r"\bh(?:a|u)ng(?:s|ing)? together\b": "are correlated, agree",
     r"\bstarves\b": "damps",
     r"\bserved for nothing\b": "was used for no choice",
     r"\bprove(?:s|d)? (?:the|its) skill\b": "evaluate",
     r"\bprove it on\b": "evaluate on",
-    r"\bwhat neighbours tell\b": "neighbouring observations are correlated",
-    r"\bknows? no coast": "ignores coastlines",
-    r"\btells? their error": "Desroziers diagnostics",
-    r"\bdepartures tell\b": "Desroziers diagnostics",
     r"\bcame[,;]? expected\b": "found ..., expected",
 }
 SPOKEN = (
@@ -49,7 +48,8 @@ SUFFIXES = {".py", ".md", ".yaml", ".html", ".jinja", ""}
 
 
 def private_words(text: str) -> list[str]:
-    """Expressions of the list, each with what a reader of the field says."""
+    """Expressions of the list, each with what a reader of the field says; names count as words."""
+    text = text.replace("_", " ")
     return [
         f"{match.group(0)!r}, say: {public}"
         for pattern, public in PRIVATE.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import shlex
 import sys
 import time
@@ -51,7 +52,7 @@ def describe_system() -> dict[str, str]:
     return {
         **versions(),
         "system": platform.platform(),
-        "processor": f"{_usable_cores()} cores, {torch.backends.cpu.get_cpu_capability()}",
+        "processor": f"{usable_cores()} cores, {torch.backends.cpu.get_cpu_capability()}",
         "threads": f"{torch.get_num_threads()} (torch)",
         "bf16 on the CPU": bf16_support(),
         "GPU": ", ".join(gpus) or "none",
@@ -74,9 +75,15 @@ def _cpu_flags(lines: Iterable[str]) -> list[str]:
     return " ".join(flags).split()
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def peak_memory() -> float:
+    """The most memory that this process has had, GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _version(package: str) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TextIO, TypeVar
 
 from deepda.base.text import printable
 
@@ -151,15 +151,16 @@ def _stamp() -> str:
 
 @dataclass
 class Clock:
-    """Wall-clock seconds by stage."""
+    """Seconds by stage, of the clock `now` (s)."""
 
+    now: ClassVar[Callable[[], float]] = time.perf_counter
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the time of a block under a name; blocks of one name add up."""
-        start = time.perf_counter()
+        start = type(self).now()
         try:
             yield
         finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 2)
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + type(self).now() - start, 2)

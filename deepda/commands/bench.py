@@ -6,7 +6,6 @@ Weights are untrained: the cost does not depend on them.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from deepda.assimilation.cycle import Analyser, Observations, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import write_whole
-from deepda.base.info import versions
+from deepda.base.info import peak_memory, versions
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
@@ -39,8 +38,8 @@ def run(output: Path) -> dict[str, Any]:
     results: dict[str, Any] = {"device": str(device), "threads": torch.get_num_threads()}
     for name in GRIDS:
         results[name] = measure(name, device)
-        told = ", ".join(f"{key} {value:g}" for key, value in results[name].items())
-        print(f"{name}: {told}", file=sys.stdout)
+        numbers = ", ".join(f"{key} {value:g}" for key, value in results[name].items())
+        print(f"{name}: {numbers}", file=sys.stdout)
     results["versions"] = versions()
     text = json.dumps(results, indent=1) + "\n"
     write_whole(output / "bench.json", lambda path: path.write_text(text))
@@ -70,7 +69,7 @@ def measure(grid_name: str, device: torch.device) -> dict[str, float]:
             start = _now(device)
             analysis = next(cycle(analyser, analysis, [window])).analysis
             spent.append(1e3 * (_now(device) - start))
-    memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else _resident()
+    memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else peak_memory()
     return {
         "milliseconds_per_cycle": round(float(np.median(spent)), 2),
         "gflop_per_cycle": round(counter.get_total_flops() / 1e9, 3),
@@ -92,7 +91,3 @@ def _now(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
-
-
-def _resident() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,4 +1,4 @@
-"""How a command line is read, and how an end of any kind is told: the exit code and one sentence.
+"""How a command line is read, and how it ends: an exit code, and one sentence for every error.
 
 0 done, 1 a bug (with traceback) or input of which a part was not taken (with a summary), 2 a refusal
 (one sentence), 130 interrupted, 141 nobody reads the output on (`deepda ... | head`). The commands
@@ -153,14 +153,14 @@ def exit_code(act: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # `deepda ... | head`: nobody reads on
         return _without_reader()
     except KeyboardInterrupt:
-        return _tell("interrupted; run the same command again to resume", INTERRUPTED)
+        return _say("interrupted; run the same command again to resume", INTERRUPTED)
     except DeepDAError as error:
-        return _tell(str(error), REFUSED)
+        return _say(str(error), REFUSED)
     except OSError as error:
         if error.errno not in DISK_TROUBLE:
             raise
         where = error.filename if error.filename is not None else "a file of the output"
-        return _tell(f"{where} {DISK_TROUBLE[error.errno]}", REFUSED)
+        return _say(f"{where} {DISK_TROUBLE[error.errno]}", REFUSED)
 
 
 DISK_TROUBLE = {
@@ -172,7 +172,7 @@ DISK_TROUBLE = {
 }
 
 
-def _tell(sentence: str, code: int) -> int:
+def _say(sentence: str, code: int) -> int:
     print("deepda:", printable(" ".join(sentence.split())), file=sys.stderr)
     return code
 

@@ -49,12 +49,12 @@ def _explain(arguments: Namespace) -> None:
 
 EXPLAIN = Command(
     "explain",
-    "Show what an analysis of a trained run answers to",
+    "Show which observations an analysis depends on",
     _explain,
     _declare,
     """\
 Saliency and integrated gradients of Niño 3.4, a point or the heat content to
-observations and background; what each platform tells; all combinations of
+observations and background; what each platform contributes; all combinations of
 inputs left out; feature maps; the same with random weights. Writes
 explain.html, explain.nc, PNG and CSV.
 

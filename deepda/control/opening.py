@@ -12,7 +12,7 @@ from deepda.base.classic import require_whole
 from deepda.control.axes import ControlError
 from deepda.control.temperature import candidates
 
-NO_BACKEND = "did not find a match"  # how xarray begins to say that no library of its knows a file
+NO_BACKEND = "did not find a match"  # how xarray begins its error for a file of an unknown format
 
 
 def find_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:

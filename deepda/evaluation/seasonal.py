@@ -31,17 +31,6 @@ def fit_weights(per_year: int, years: int) -> NDArray[np.float64]:
     return np.tile(basis, years) / (per_year * years) - leak[:, None] * slope
 
 
-def harmonics(thetao: xr.DataArray, per_year: int) -> xr.DataArray:
-    """(term, ...) coefficients of `harmonic_basis`, in the units of `thetao`; missing stays missing.
-
-    Args:
-        thetao: (time, ...) whole years from the first window of one on.
-    """
-    weights = fit_weights(per_year, thetao.sizes["time"] // per_year)
-    plain = thetao.drop_vars("time", errors="ignore")
-    return xr.dot(xr.DataArray(weights, dims=("term", "time")), plain, dim="time")
-
-
 def annual_amplitude(terms: xr.DataArray) -> xr.DataArray:
     """(...) half the range of the annual harmonic, K."""
     square = terms.isel(term=1) ** 2 + terms.isel(term=2) ** 2

@@ -96,14 +96,14 @@ def _weights(grid: Grid, region: str) -> xr.DataArray:
 
 
 def _eof_blocks(
-    found: Findings, surface: dict[str, xr.DataArray], region: str, told: str
+    found: Findings, surface: dict[str, xr.DataArray], region: str, source: str
 ) -> list[Picture | Table]:
     try:
         weights = _weights(found.frame.grid, region)
         modes = {name: leading_modes(field, weights, MODES) for name, field in surface.items()}
     except (VerificationError, EvaluationError):
         return []  # no ocean there, or hardly a month: nothing to show
-    return _mode_blocks(found, modes, weights, region, f"Leading patterns of {told}")
+    return _mode_blocks(found, modes, weights, region, f"Leading patterns of {source}")
 
 
 def _decadal_blocks(found: Findings, surface: dict[str, xr.DataArray]) -> list[Picture | Table]:

@@ -114,7 +114,7 @@ def _departure_table(departures: Departures, state: str, grouping: str, names: t
         rows,
         f"Observation less background (O−B) and less analysis (O−A) by {grouping}, "
         f"{TITLES[state]}, K. The last column compares the expected with the actual size of O−B: 1 "
-        "is right.",
+        "is well calibrated.",
         corner=grouping,
     )
 

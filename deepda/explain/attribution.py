@@ -1,4 +1,4 @@
-"""Which observations, and what of the background, a target of the analysis answers to.
+"""Which observations, and what of the background, a target of the analysis depends on.
 
 Let w be the weights of the target, x the background, y the observations (anomalies), K the gain.
 Without the correction the generator is linear in both, target = w'(x + K(y - Hx)), and

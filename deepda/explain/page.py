@@ -135,9 +135,8 @@ def _summary(finished: Finished, step: int) -> str:
     return (
         f"Run {finished.folder}, window of {finished.stamp(step)}, {len(finished.tables[step])} "
         "observed values. The cycle of the test years was made again up to this window with the run's "
-        "own observations. Gradients say what the trained generator would answer; they are no proof "
-        "of what the ocean does, and large numbers may be right or wrong: each figure says which it "
-        "cannot decide."
+        "own observations. Gradients describe the trained generator, not the ocean: large values may be "
+        "right or wrong, and each caption says what its figure cannot decide."
     )
 
 

@@ -16,11 +16,12 @@ from deepda.reports.report import Picture, Table, Value
 
 
 def correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table]:
-    """The correlations that the generator holds, and those that its backgrounds' errors had."""
+    """The correlations that the generator assumes, and the actual ones of its background errors."""
     grid, target = finished.space.grid, found.target
     celsius = finished.space.celsius(found.case.background.mean[0], found.case.season)
-    held = {} if found.linear is None else {"held by the generator": found.linear.correlation.numpy()}
-    each = held | {"found in the run": found.found}
+    each = {"actual errors of the run": found.found}
+    if found.linear is not None:
+        each = {"assumed by the generator": found.linear.correlation.numpy()} | each
     tracks = {name: following(field, target, grid, celsius) for name, field in each.items()}
     kind = signed("correlation of background errors (1)")
     wet = {name: np.where(grid.ocean, field.astype(float), np.nan) for name, field in each.items()}
@@ -32,11 +33,11 @@ def correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table
         Picture(
             f"{target.name}_correlation",
             sections(volumes, grid, target.place, target),
-            "What a gain is made of: the correlation of the background's error with the target's. "
-            "Held: what the generator reckons with in this window, observed or not; it is learnt, "
-            f"hence can be wrong. Found: of background less truth over {found.windows} windows of this "
-            "run; these are correlated in time, so that chance makes correlations of some tenths. "
-            "Where both differ by more, the generator weighs the wrong places. Lines, near the "
+            "Correlation of the background error with that of the target, from which the gain follows. "
+            "Assumed: by the generator in this window, observed or not; it is learnt and can be wrong. "
+            f"Actual: of background less truth over {found.windows} windows of this run; they are "
+            "correlated in time, so that chance makes correlations of some tenths. Where both differ "
+            "by more, the generator weighs observations wrongly. Lines, near the "
             "equator: 20 °C isotherm of the background, and where the correlation is strongest.",
             wide=True,
         )

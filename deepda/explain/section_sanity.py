@@ -79,10 +79,10 @@ def sanity_section(study: Study, found: Sanity, finished: Finished) -> Section:
         "A saliency that random weights do not change would show the input and not the network "
         "(Adebayo et al. 2018, arXiv:1810.03292). With all weights random the rank correlation is "
         f"{left.sizes:.2f} of the sizes and {left.signed:.2f} with the sign, and {left.strongest:.2f} "
-        f"among the {STRONGEST} cells that were strongest. What is left comes from what is no weight: "
-        "which cells are observed, how sure they are, how far they are from the target, the carried "
-        "variances, the patterns of the control simulation, and the form of the gain. So far the maps "
-        "show the network of observations; only what goes beyond it was learnt.",
+        f"among the {STRONGEST} cells that were strongest. What is left does not depend on the "
+        "weights: which cells are observed, their errors and distances from the target, the carried "
+        "variances, the patterns of the control simulation, and the form of the gain. To this extent "
+        "the maps show the observing network, not what was learnt.",
     )
 
 

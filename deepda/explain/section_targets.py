@@ -1,4 +1,4 @@
-"""The sections of the page on one target: what it answers to, where that lies, how long it lasts."""
+"""The sections of the page on one target: what it depends on, where that lies, how long it lasts."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def _depth_picture(found: Study, grid: Grid) -> Picture:
         name: 100 * layers for name, layers in by_platform(found.case, found.linear.removed).items()
     }
     return Picture(
-        f"{found.target.name}_told_by_depth",
+        f"{found.target.name}_removed_by_depth",
         by_depth(profiles, grid, "variance of the target removed (%)"),
         "Variance of the target that the observations remove, by depth and platform: sums over all "
         "places. Small negative numbers are no mistake: an observation may serve to correct others.",

@@ -49,11 +49,10 @@ class FeedbackWriter:
     Args:
         folder: of the product; `feedback/` and `fdbk/` are made in it, months that are there replaced.
         others: float columns to be kept beside SCHEMA, for example ("climatology", "oi").
-        fdbk: write NEMO's layout too.
     """
 
-    def __init__(self, folder: Path, others: Sequence[str] = (), fdbk: bool = True) -> None:
-        self.folder, self.fdbk = folder, fdbk
+    def __init__(self, folder: Path, others: Sequence[str] = ()) -> None:
+        self.folder = folder
         self.schema = pa.schema([*SCHEMA, *((name, pa.float32()) for name in others)])
         self.rows_in = 0
         self._open: dict[tuple[int, int], pq.ParquetWriter] = {}
@@ -92,7 +91,7 @@ class FeedbackWriter:
         try:
             if kind is None:
                 _require_rows(self.rows_in, [hidden for hidden, _ in written])
-                for month in sorted(self._open) if self.fdbk else []:
+                for month in sorted(self._open):
                     self._write_fdbk(month, written)
                 for hidden, final in written:
                     publish(hidden, final)

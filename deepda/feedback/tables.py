@@ -27,7 +27,7 @@ def show(folder: Path) -> None:
 
 def lines(found: Departures) -> list[str]:
     """Lines within 80 columns: used and withheld rows by every grouping, reasons, the balance."""
-    out = ["K; exp/rms: root mean square of spread and error, over rms of O-B: 1 is honest"]
+    out = ["K; exp/rms: root mean square of spread and error, over rms of O-B: 1 is right"]
     for state in KEPT_STATES:
         if found.states[state]:
             out += ["", TITLES[state], *_state_lines(found, state)]

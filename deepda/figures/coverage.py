@@ -41,8 +41,8 @@ def coverage_figure(coverage: Coverage) -> Figure:
         for axes, name in zip(panels, shown, strict=False):
             mesh = _draw_map(axes, coverage.map_of(name), norm)
             files = coverage.files[name]
-            rows_told = f"{name}: {_short(coverage.rows(name))} rows"
-            axes.set_title(f"{rows_told}, {files:,} file{'s' if files > 1 else ''}")
+            title = f"{name}: {_short(coverage.rows(name))} rows"
+            axes.set_title(f"{title}, {files:,} file{'s' if files > 1 else ''}")
         if shown:
             bar = upper.colorbar(
                 mesh, ax=list(panels), orientation="horizontal", aspect=50, shrink=0.6, pad=0.02,

@@ -10,7 +10,6 @@ Shape suffixes: B batch, L layer, Z depth level, Y latitude, X longitude.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,16 +22,6 @@ from deepda.networks.sphere import SphereConv2d, SphereConv3d, pad_same
 DISCRIMINATOR_WEIGHT = 0.5  # of the published discriminator's loss
 
 Geometry = Sequence[tuple[Sequence[int], Sequence[int]]]  # (kernel, stride) of each convolution
-
-
-class Discriminator(Protocol):
-    """Judge of states; `patch_weight` broadcasts to its logits."""
-
-    patch_weight: Tensor
-
-    def __call__(self, state: Tensor, background: Tensor, seen: Tensor) -> Tensor:
-        """Logits of patches, high where `state` - `background` looks like the truth's."""
-        ...
 
 
 class PatchDiscriminator(nn.Module):

@@ -3,8 +3,8 @@
 Each mask of dropout leaves a thinned network, a draw from an approximate posterior of the weights (Gal
 and Ghahramani 2016, arXiv:1506.02142). The cycle is a recurrent network, so a draw keeps its masks from
 window to window (Gal and Ghahramani 2016, arXiv:1512.05287): it is one network, which does not change
-with the date. Members of a reanalysis use the whole network: the errors of their shadow twins hold what
-its weights do not know.
+with the date. Members of a reanalysis use the whole network: the errors of their shadow twins include
+those of its weights.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ observations come in through `deepda.networks.partial_conv.InnovationStem`. Depa
 
 * coarser decoders are brought to `filters` channels *before* they are up-sampled: same weights, a
   small part of the cost (the bottleneck has 16 x filters channels);
-* group normalisation over water cells by default. Batch statistics mix parallel stretches of the
-  control run that lie years apart, differ between cycles of one back-propagation, and are worthless
-  for a batch of one; `normalisation="batch"` is the published choice;
+* group normalisation over water cells, not batch normalisation: batch statistics mix parallel
+  stretches of the control run that lie years apart, differ between cycles of one back-propagation,
+  and are worthless for a batch of one;
 * dropout drops whole channels (see `MonteCarloDropout`).
 
 Shape suffixes: B batch, C channel, H hidden channel, Y latitude, X longitude.
@@ -18,7 +18,6 @@ Shape suffixes: B batch, C channel, H hidden channel, Y latitude, X longitude.
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +26,6 @@ from torch.nn import functional
 from deepda.networks.dropout import MonteCarloDropout
 from deepda.networks.sphere import SphereConv2d, coarsen_mask, refine, require_horizontal_mask
 
-Normalisation = Literal["group", "batch"]
 GROUPS = 8
 
 
@@ -45,10 +43,9 @@ class UNet3Plus(nn.Module):
         filters: channels of the first encoder, doubled at each scale, and of every skip.
         depth: number of poolings.
         dropout: rate after every encoder and decoder block.
-        normalisation: "group" or "batch".
 
     Raises:
-        ValueError: another normalisation, a mask that is not horizontal or has no water.
+        ValueError: a mask that is not horizontal or has no water.
     """
 
     def __init__(
@@ -59,7 +56,6 @@ class UNet3Plus(nn.Module):
         filters: int = 32,
         depth: int = 4,
         dropout: float = 0.2,
-        normalisation: Normalisation = "group",
     ) -> None:
         super().__init__()
         wet = require_horizontal_mask(ocean)
@@ -69,13 +65,11 @@ class UNet3Plus(nn.Module):
         widths = [filters * 2**scale for scale in range(depth + 1)]
         joined = filters * (depth + 1)
         self.encoders = nn.ModuleList(
-            _Encoder(inputs, outputs, normalisation)
+            _Encoder(inputs, outputs)
             for inputs, outputs in zip([in_channels, *widths], widths, strict=False)
         )
         sources = [widths[: scale + 1] + [joined] * (depth - 1 - scale) for scale in range(depth)]
-        self.decoders = nn.ModuleList(
-            _Decoder([*source, widths[-1]], filters, normalisation) for source in sources
-        )
+        self.decoders = nn.ModuleList(_Decoder([*source, widths[-1]], filters) for source in sources)
         self.dropouts = nn.ModuleList(MonteCarloDropout(dropout) for _ in range(2 * depth + 1))
         self.head = SphereConv2d(joined, hidden, 3)
         coarse = [joined] * (depth - 1) + [widths[-1]]
@@ -117,10 +111,10 @@ class UNet3Plus(nn.Module):
 class _Encoder(nn.Module):
     """Two convolutions on one scale."""
 
-    def __init__(self, in_channels: int, out_channels: int, normalisation: Normalisation) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.first = _Block(in_channels, out_channels, normalisation)
-        self.second = _Block(out_channels, out_channels, normalisation)
+        self.first = _Block(in_channels, out_channels)
+        self.second = _Block(out_channels, out_channels)
 
     def forward(self, features: Tensor, wet_11YX: Tensor) -> Tensor:
         return self.second(self.first(features, wet_11YX), wet_11YX)
@@ -133,11 +127,11 @@ class _Decoder(nn.Module):
         sources: channels of the encoders from the finest to this scale, then of the coarser decoders.
     """
 
-    def __init__(self, sources: list[int], filters: int, normalisation: Normalisation) -> None:
+    def __init__(self, sources: list[int], filters: int) -> None:
         super().__init__()
-        self.skips = nn.ModuleList(_Block(channels, filters, normalisation) for channels in sources)
+        self.skips = nn.ModuleList(_Block(channels, filters) for channels in sources)
         joined = filters * len(sources)
-        self.join = _Block(joined, joined, normalisation)
+        self.join = _Block(joined, joined)
 
     def forward(self, finer: list[Tensor], coarser: list[Tensor], wet: list[Tensor]) -> Tensor:
         """`finer` ends with this scale's encoder; `wet` and `coarser` start at and after this scale."""
@@ -157,14 +151,10 @@ class _Decoder(nn.Module):
 class _Block(nn.Module):
     """Convolution, normalisation, relu; zero on land, which max-pooling then never prefers."""
 
-    def __init__(self, in_channels: int, out_channels: int, normalisation: Normalisation) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        if normalisation not in get_args(Normalisation):
-            known = ", ".join(get_args(Normalisation))
-            raise ValueError(f"normalisation {normalisation!r} found, expected one of {known}")
         self.conv = SphereConv2d(in_channels, out_channels, 3)
-        kinds = {"group": WaterGroupNorm, "batch": _BatchNorm}
-        self.norm = kinds[normalisation](out_channels)
+        self.norm = WaterGroupNorm(out_channels)
 
     def forward(self, features: Tensor, wet_11YX: Tensor) -> Tensor:
         response = self.conv(features)
@@ -198,8 +188,3 @@ class WaterGroupNorm(nn.Module):
         """Sums over the cells and channels of each group, (B, C, 1, 1)."""
         total = field.sum(dim=(2, 3)).unflatten(1, (self.groups, -1)).sum(dim=2, keepdim=True)
         return total.expand(-1, -1, field.shape[1] // self.groups).flatten(1)[..., None, None]
-
-
-class _BatchNorm(nn.BatchNorm2d):
-    def forward(self, input: Tensor, wet_11YX: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(input)

@@ -1,7 +1,7 @@
 """Errors as synthetic observations have them, where they are not what the analysis is given.
 
 Real errors are correlated along casts, tracks and satellite scenes, have means (the fall rate of XBT,
-Abraham et al. 2013, Rev. Geophys. 51) and sizes that nobody knows. An analysis takes them for
+Abraham et al. 2013, Rev. Geophys. 51) and unknown sizes. An analysis assumes that they are
 independent, of mean zero and of the stated size.
 """
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from deepda.base.info import usable_cores
 from deepda.observations.manifest import IngestError
 
 Results = Iterator[tuple[Any, Any]]
@@ -26,7 +26,7 @@ def open_workers(count: int | None = None, scheduler: str | None = None) -> Iter
     Raises:
         IngestError: the scheduler does not answer.
     """
-    count = count or _cores()
+    count = count or usable_cores()
     if scheduler is None and count == 1:
         yield _here
         return
@@ -49,11 +49,6 @@ def open_workers(count: int | None = None, scheduler: str | None = None) -> Iter
         ) from error
     with client:
         yield _on(client)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _here(act: Callable[[Any], Any], jobs: Sequence[Any]) -> Results:

@@ -2,7 +2,7 @@
 
 A file is written under a hidden temporary name and renamed when complete. The same input gives
 the same bytes: nothing here asks for the clock, a date of creation is an attribute of the caller.
-What stands in a file is told in `deepda.output.cf`.
+`deepda.output.cf` lists what stands in a file.
 """
 
 from __future__ import annotations

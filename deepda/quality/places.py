@@ -1,4 +1,4 @@
-"""Times and places that cannot be: the first checks, whose survivors the others may trust."""
+"""Times and places that cannot be: the first checks; the others assume that they have passed."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from deepda.training.stretches import TrainingData
 from deepda.training.trainer import History, Recipe, Trainer, Watch
 
 VALIDATIONS = 5  # in a training whose length is chosen by time
-TRIAL_UPDATES = 10  # timed, to know how many updates the minutes hold
+TRIAL_UPDATES = 10  # timed, so that the number of updates follows from the minutes
 
 
 class Completed(NamedTuple):

@@ -29,22 +29,23 @@ def crps_gaussian(mean: xr.DataArray, stddev: xr.DataArray, truth: xr.DataArray)
     return score.where(stddev > 0, abs(error))
 
 
-def crps_ensemble(members: xr.DataArray, truth: xr.DataArray, fair: bool = True) -> xr.DataArray:
-    """Continuous ranked probability score of an ensemble, in the units of the input.
+def crps_ensemble(members: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
+    """Fair continuous ranked probability score of an ensemble, in the units of the input.
 
-    `fair` scores the distribution that the members are drawn from (Ferro 2014, Q. J. R. Meteorol.
-    Soc. 140), otherwise the members themselves as a step function.
+    That of the distribution that the members are drawn from (Ferro 2014, Q. J. R. Meteorol. Soc. 140).
+
+    Raises:
+        VerificationError: fewer than two members.
     """
     size = members.sizes["realization"]
-    if fair and size < 2:
-        raise VerificationError("one member found, the fair CRPS needs at least two; use fair=False")
+    if size < 2:
+        raise VerificationError("one member found, the fair CRPS needs at least two; draw more members")
     ordered = xr.apply_ufunc(
         np.sort, members, input_core_dims=[["realization"]], output_core_dims=[["realization"]]
     )
     rank = xr.DataArray(2 * np.arange(1, size + 1) - size - 1, dims="realization")
     apart = (ordered * rank).sum("realization", skipna=False)  # half the sum of all |x_i - x_j|
-    pairs = size * (size - 1) if fair else size**2
-    return abs(members - truth).mean("realization", skipna=False) - apart / pairs
+    return abs(members - truth).mean("realization", skipna=False) - apart / (size * (size - 1))
 
 
 def rank_histogram(

@@ -26,10 +26,10 @@ CAPTIONS = {
     "table": "Volume-weighted over all depths. ±: standard error of the loss, a jackknife over half "
     "years.",
     "loss": "Growth of the error by depth; a system matters where its curve is far to the right. "
-    "Where it matters at depths that it does not measure, the method has carried its values "
+    "Where it matters at depths that it does not measure, the analysis extends it "
     "there.",
-    "rmse": "The error itself. Between the curve of all data and that without everything "
-    "(climatology) lies what observations are worth.",
+    "rmse": "The error itself. The impact of all observations is the distance between the curve of all "
+    "data and that without any (climatology).",
     "growth": "Each mark is a depth. On the line the stated spread grows as the error does; below it "
     "the stated spread is too small for what was left out.",
     "spread": "Stated spread over error, all depths; 1 is right, below 1 it is too small.",
@@ -78,8 +78,8 @@ def write(
     largest = _largest_loss(scores)
     return write_report(
         output / "report.html",
-        "What is each observing system worth?",
-        [_worth(scores), _places(scores), _maps(grid, maps), _spread(scores)],
+        "Impact of each observing system",
+        [_worth(scores), _places(scores), _maps(grid, maps), _calibration(scores)],
         about=about,
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
@@ -200,7 +200,7 @@ def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     return Section("Maps", blocks)
 
 
-def _spread(scores: Mapping[str, Any]) -> Section:
+def _calibration(scores: Mapping[str, Any]) -> Section:
     loss, growth = (scores[key]["analysis"] for key in ("loss_of_skill", "spread_growth"))
     points = {}
     for name in loss:

@@ -241,7 +241,7 @@ def methods(
 def with_true_dynamics(
     ocean: LinearOcean, validation: Case, seed: int, progress: Progress
 ) -> Iterator[tuple[str, EnsembleFilter | StaticInterpolation, dict[str, float]]]:
-    """Yield (name, method, cost) of the baselines that know the ocean's equations, tuned one by one."""
+    """Yield (name, method, cost) of the baselines with the true dynamics, tuned one by one."""
     for members in MEMBERS:
         with progress.stage(f"Tuning the localised ensemble Kalman filter of {members} members"):
             tuned = tuned_ensemble_filter(ocean, validation, members, seed)

@@ -113,7 +113,7 @@ def judge(
 
 
 def spread(found: Analyses, exact: Analyses, case: Case) -> dict[str, Any]:
-    """How honest the predicted error variance is.
+    """How well the predicted error variance is calibrated.
 
     Returns:
         standardised_error_variance: by level, mean of (error / predicted standard deviation)^2; one is
@@ -146,12 +146,12 @@ def table(scores: Mapping[str, Any]) -> str:
     for name, rmse in scores["rmse"].items():
         numbers = [rmse["all"], scores["ratio_to_kalman"][name], *rmse["by_level"]]
         lines.append(_row(name, [f"{number:.4f}" for number in numbers]))
-    lines += ["", "Error variance over predicted variance (1 is honest), and its", "correlation"]
+    lines += ["", "Error variance over predicted variance (1 is right), and its", "correlation"]
     lines[-1] += " with the exact variance"
     lines.append(_row("", ["corr", "", *names]))
-    for name, honest in scores["spread"].items():
-        same = honest["correlation_with_exact_variance"]["all"]
-        ratio = honest["standardised_error_variance"]
+    for name, calibration in scores["spread"].items():
+        same = calibration["correlation_with_exact_variance"]["all"]
+        ratio = calibration["standardised_error_variance"]
         lines.append(_row(name, [_number(same, ".3f"), "", *(f"{number:.3f}" for number in ratio)]))
     lines += ["", "Cost", _row("", ["weights", "GFLOP", "ms", "updates", "seconds"])]
     for name, cost in scores["cost"].items():

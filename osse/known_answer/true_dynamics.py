@@ -1,4 +1,4 @@
-"""Baselines that know the ocean's equations as the exact filter does, but not its error covariance.
+"""Baselines with the true dynamics of the exact filter, but without its error covariance.
 
 The localised ensemble Kalman filter estimates the covariance from members; optimal interpolation has
 one for all times. Both are chosen on validation years.

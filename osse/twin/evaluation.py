@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from deepda.assimilation.baselines import Climatology, Persistence
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.base.files import write_whole
-from deepda.base.info import provenance, versions
+from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
@@ -116,7 +115,7 @@ def evaluate(
         about = what_was_run(config, years)
         osse.twin.report.write(twin.space, scores, observed, about, output, sections)
     scores["wall_seconds"] = clock.seconds
-    scores["peak_rss_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    scores["peak_rss_gib"] = round(peak_memory(), 2)
     text = json.dumps(scores, indent=1) + "\n"
     write_whole(output / "scores.json", lambda path: path.write_text(text))
     _headline(scores, output, progress)

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from deepda.assimilation.baselines import OptimalInterpolation, Validation
 from deepda.assimilation.baselines.tuning import RANKING, mean_square_error
+from deepda.assimilation.cycle import DivergenceError
 from deepda.assimilation.localisation import Localisation
 from deepda.assimilation.sample_covariance import ERROR_DEPTH_M, SampleCovariance
 from deepda.assimilation.samples import Samples
@@ -90,6 +91,8 @@ def tuned_baselines(
 ) -> dict[str, ForecastInterpolation]:
     """The baselines asked for, or what an earlier start of this run has tuned.
 
+    One whose analyses run away with every candidate is left out, and the log says so.
+
     Args:
         names: FORECAST, OWN or both; others are left to their own makers.
         oi: tuned; its covariance is that of the control simulation.
@@ -106,7 +109,11 @@ def tuned_baselines(
     made = {FORECAST: load(oi, years.grid, folder, FORECAST)}
     if OWN in wanted:
         if not (folder / f"{OWN}.safetensors").exists():
-            tuned, radius = with_own_errors(made[FORECAST], years, seed, progress)
+            try:
+                tuned, radius = with_own_errors(made[FORECAST], years, seed, progress)
+            except DivergenceError as reason:
+                progress.note(f"{OWN} is left out: {reason}")
+                return {name: made[name] for name in wanted if name in made}
             save(tuned, folder, OWN, {"radius_km": str(radius)})
         made[OWN] = load(oi, years.grid, folder, OWN)
     return {name: made[name] for name in wanted}
@@ -137,7 +144,11 @@ def best_forecast(oi: OptimalInterpolation, years: Years, progress: Progress) ->
 def with_own_errors(
     start: ForecastInterpolation, years: Years, seed: int, progress: Progress
 ) -> tuple[ForecastInterpolation, float]:
-    """The forecast of `start` with the covariance of its background errors, and the radius, km."""
+    """The forecast of `start` with the covariance of its background errors, and the radius, km.
+
+    Raises:
+        DivergenceError: analyses left physical limits with every candidate, or while sampling.
+    """
     errors = sample_background_errors(start, years.data, seed, SAMPLES, progress)
     chosen = np.linspace(0, len(years.data.anomalies) - 1, len(errors)).round().astype(int)
     control = np.asarray(years.data.anomalies[chosen])
@@ -159,6 +170,11 @@ def with_own_errors(
     share = min(trials, key=lambda trial: trial.rmse).share
     trials += [tried(share, radius) for radius in RADII_KM[1:]]
     best = min(trials, key=lambda trial: trial.rmse)
+    if not np.isfinite(best.rmse):
+        raise DivergenceError(
+            f"all {len(trials) * len(INFLATIONS)} candidates left physical limits in the validation "
+            "years, expected one that does not"
+        )
     return best.analyser, best.radius_km
 
 

@@ -2,6 +2,8 @@
 
 With D the carried spread, C a correlation and a factor for each layer, the background-error covariance
 is that of `OptimalInterpolation`, or D C D with C that of the method's own background errors over D.
+In it no cell has more than the variance of climatology, as it would where errors were sampled over a
+small spread and the spread has grown, for want of observations or at a cold start.
 
 Units of the climatological standard deviation; shape suffixes as in `deepda.assimilation.cycle`.
 """
@@ -77,12 +79,12 @@ class ForecastInterpolation:
 
     def _scale(self, background: StateEstimate) -> Tensor:
         """(B, L, Y, X) D, one on land and where the covariance is static."""
-        ones = torch.ones_like(background.mean)
-        return (
-            torch.where(self.ocean, background.spread.clamp(min=LEAST_SPREAD), ones)
-            if self.carried
-            else ones
-        )
+        if not self.carried:
+            return torch.ones_like(background.mean)
+        factor = self.interpolation.inflation[..., None, None]
+        most = (factor * self.interpolation.variance).rsqrt()
+        spread = torch.minimum(background.spread.clamp(min=LEAST_SPREAD), most)
+        return torch.where(self.ocean, spread, 1.0)
 
     def modelled_spread(self, background: StateEstimate) -> Tensor:
         """(B, L, Y, X) the carried spread, which sampled errors are divided by."""

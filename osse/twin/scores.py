@@ -170,7 +170,7 @@ def _rmse(sums: xr.Dataset) -> dict[str, Any]:
 def reliability(
     fields: Mapping[str, xr.DataArray], sums: Mapping[str, xr.Dataset], grid: Grid
 ) -> dict[str, Any]:
-    """How honest the stated spread is: by depth and over all; see `deepda.verification`.
+    """How well the stated spread is calibrated: by depth and over all; see `deepda.verification`.
 
     `standardised_error_variance` is the mean of (error / spread)^2: 1 is right, and unlike the ratio of
     spread and error the spread must be right place by place.

@@ -35,7 +35,7 @@ from deepda.settings.schema import Config, ConfigError, HistoricalObservations, 
 from osse.observing.observing_system import ObservingSystem, PlaceNetwork, RandomNetwork
 from osse.twin.observed_climatology import observed_climatology
 
-NETWORK_OF_TEST = 1_000  # added to the seed: training must not know the network that it is tested on
+NETWORK_OF_TEST = 1_000  # added to the seed: the network of the test is none of those seen in training
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +216,7 @@ def analyse(
         twin, analyser: who analyses what.
         path: NetCDF file.
         attributes: global attributes of the file.
-        progress, title: told as `title`.
+        progress, title: shown as `title`.
         full: write background, spread and influence beside the analysis.
         members: written beside the analysis.
     """

@@ -150,7 +150,7 @@ class OptimalInterpolation:
 
     def _solution(self, observed: Observed, cells: Tensor, scale: Tensor, right: Tensor) -> Tensor:
         """(B, m) of the system above at observed cells, which is scaled by its diagonal (Jacobi)."""
-        variance = self._variance.flatten()[cells]
+        variance = self.variance.flatten()[cells]
         equal = (1 + scale.square() * variance).rsqrt()
 
         def operator(values: Tensor) -> Tensor:
@@ -160,7 +160,8 @@ class OptimalInterpolation:
         return equal * conjugate_gradients(operator, equal * right, MOST_ITERATIONS, self.tolerance)
 
     @cached_property
-    def _variance(self) -> Tensor:
+    def variance(self) -> Tensor:
+        """(L, Y, X) diagonal of the covariance, one on land."""
         return self.covariance.variance(self.ocean.shape)
 
 

@@ -27,7 +27,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.assimilation.baselines.optimal_interpolation import OptimalInterpolation
-from deepda.assimilation.cycle import Analyser, Observations, cycle, require_physical
+from deepda.assimilation.cycle import (
+    LIMIT,
+    Analyser,
+    DivergenceError,
+    Observations,
+    StateEstimate,
+    cycle,
+)
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 
@@ -92,6 +99,7 @@ def tune(
     Raises:
         ValueError: no window is left after the spin-up.
         CovarianceError: see `SampleCovariance.fit`.
+        DivergenceError: the analyses of every candidate left physical limits.
     """
     return _Search(anomalies, grid, validation, progress, candidates or Candidates()).run()
 
@@ -108,15 +116,18 @@ class Masked(Analyser, Protocol):
 def mean_square_error(analyser: Masked, validation: Validation, batch: int) -> Tensor:
     """(B, L, Y, X) of the analyses after the spin-up, cycled from climatology; standardised.
 
+    Infinite in water for members of the batch whose analyses left physical limits.
+
     Raises:
         ValueError: no window is left after the spin-up.
-        DivergenceError: an analysis left physical limits.
     """
     total, scored = torch.zeros(batch, *analyser.ocean.shape), 0
-    analysis = analyser.first_guess(batch)
+    analysis = first = analyser.first_guess(batch)
     for number, (observations, truth) in enumerate(validation.windows()):
         analysis = next(cycle(analyser, analysis, [observations])).analysis
-        require_physical(analysis)
+        ran_away = ~(analysis.mean.abs() <= LIMIT).flatten(1).all(dim=1)
+        total[ran_away] = torch.inf
+        analysis = _replaced(analysis, first, ran_away)
         if number >= validation.spinup:
             total += (analysis.mean - truth).square()
             scored += 1
@@ -126,6 +137,16 @@ def mean_square_error(analyser: Masked, validation: Validation, batch: int) -> T
             "one; give more windows or a shorter spin-up"
         )
     return (total / scored).where(analyser.ocean, 0.0)
+
+
+def _replaced(estimate: StateEstimate, other: StateEstimate, chosen_B: Tensor) -> StateEstimate:
+    """The estimate with the chosen members of its batch taken from another."""
+    chosen = chosen_B[:, None, None, None]
+    return StateEstimate(
+        torch.where(chosen, other.mean, estimate.mean),
+        torch.where(chosen, other.spread, estimate.spread),
+        torch.where(chosen, other.memory, estimate.memory),
+    )
 
 
 class _Best(NamedTuple):
@@ -160,6 +181,12 @@ class _Search:
         for depth in depths[1:]:
             best = self._try_reach(best.trial.radius_km, depth)
         best = self._refine(best)
+        if not np.isfinite(best.trial.rmse):
+            raise DivergenceError(
+                f"all {len(self.trials)} candidates of optimal interpolation went beyond {LIMIT:g} "
+                "standard deviations in the validation years, expected one that does not; look at the "
+                "control simulation and at the errors of the observations"
+            )
         inflation = torch.tensor(best.trial.inflation)[None]
         chosen = best.analyser.with_inflation(inflation)
         return Tuned(replace(chosen, error_stddev=self._pooled(best.square)), self.trials)

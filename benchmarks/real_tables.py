@@ -1,0 +1,134 @@
+"""The tables of docs/real-reanalysis.md, from a reanalysis of real observations with withheld platforms.
+
+    python benchmarks/real_tables.py runs/real > tables.md
+
+Intervals hold 95 % of 1,000 draws of platforms with replacement (seed 0): values of one platform err
+alike. Where optimal interpolation was cycled beside, all methods are compared at the rows that it used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from deepda.feedback import read_feedback
+from deepda.feedback.departures import in_box
+from deepda.verification.scores import REGIONS
+from reanalysis.scores import BASELINE
+
+DRAWS = 1000
+METHODS = {"climatology": "climatology", BASELINE: "optimal interpolation", "analysis": "analysis"}
+KEYS = ["time", "lat", "lon", "depth", "temperature"]
+COLUMNS = [*KEYS, "error", "background", "analysis", "spread", "climatology", "platform_type",
+           "platform_id", "reason"]  # fmt: skip
+DEPTHS = {
+    "0-100 m": (0, 100),
+    "100-300 m": (100, 300),
+    "300-700 m": (300, 700),
+    "below 700 m": (700, 10_000),
+}
+DECADES = {f"{first}-{first + 9}": (first, first + 9) for first in (1981, 1991, 2001, 2011)}
+FEWEST = 50  # values that a line of a table stands for
+
+
+def withheld(folder: Path) -> pd.DataFrame:
+    """Accepted withheld rows with a column for each method."""
+    chosen = pc.field("withheld")
+    table = read_feedback(folder, COLUMNS, chosen)
+    kept = table["reason"].astype(str) == ""
+    if (folder / BASELINE).exists():
+        other = read_feedback(folder / BASELINE, [*KEYS, "analysis", "reason"], chosen)
+        if not other[KEYS].equals(table[KEYS]):
+            raise SystemExit(f"{folder / BASELINE} holds other rows than {folder}; make both anew")
+        table[BASELINE] = other["analysis"]
+        kept &= other["reason"].astype(str) == ""
+    return table[kept & np.isfinite(table["analysis"])].reset_index(drop=True)
+
+
+def groups(table: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Names of lines, and which rows belong to them."""
+    depth, kind = table["depth"].to_numpy(), table["platform_type"].astype(str).to_numpy()
+    year = table["time"].dt.year.to_numpy()
+    layers = {name: (depth >= top) & (depth < bottom) for name, (top, bottom) in DEPTHS.items()}
+    yield "all", np.ones(len(table), bool)
+    yield from layers.items()
+    for name in np.unique(kind):
+        yield name, kind == name
+        yield from ((f"{name}, {layer}", inside & (kind == name)) for layer, inside in layers.items())
+    for name, (first, last) in DECADES.items():
+        here = (year >= first) & (year <= last)
+        yield name, here
+        yield f"{name}, 100-300 m", here & layers["100-300 m"]
+    for name, box in REGIONS.items():
+        yield name, in_box(table["lat"].to_numpy(), table["lon"].to_numpy(), box)
+
+
+def line(table: pd.DataFrame) -> list[str]:
+    """Numbers of values and platforms, RMSE (bias) of each method, gain with interval, stated/found."""
+    methods = [name for name in METHODS if name in table]
+    truth = table["temperature"].to_numpy(float)
+    errors = {name: table[name].to_numpy(float) - truth for name in methods}
+    platform, names = pd.factorize(table["platform_id"].astype(str))
+    number = np.bincount(platform)
+    sums = {name: np.bincount(platform, error**2) for name, error in errors.items()}
+    draws = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
+    root = {n: np.sqrt(s[draws].sum(1) / number[draws].sum(1)) for n, s in sums.items()}
+    cells = [f"{len(table):,}", f"{len(names)}"]
+    cells += [f"{np.sqrt((e**2).mean()):.2f} ({e.mean():+.2f})" for e in errors.values()]
+    for other in methods[:-1]:
+        gain = 1 - np.sqrt((errors["analysis"] ** 2).mean() / (errors[other] ** 2).mean())
+        low, high = np.percentile(1 - root["analysis"] / root[other], [2.5, 97.5])
+        cells.append(f"{100 * gain:.0f} % ({100 * low:.0f} to {100 * high:.0f})")
+    expected = (table["spread"].astype(float) ** 2 + table["error"].astype(float) ** 2).mean()
+    found = ((table["background"] - table["temperature"]).astype(float) ** 2).mean()
+    return [*cells, f"{np.sqrt(expected / found):.2f}"]
+
+
+def print_withheld(folder: Path) -> None:
+    """The table of withheld rows."""
+    table = withheld(folder)
+    methods = [label for name, label in METHODS.items() if name in table]
+    head = ["values", "number", "platforms", *methods, *(f"gain over {m}" for m in methods[:-1])]
+    head.append("stated/found")
+    print("| " + " | ".join(head) + " |\n|---" + "|---:" * (len(head) - 1) + "|")
+    for name, chosen in groups(table):
+        if chosen.sum() >= FEWEST:
+            print("| " + " | ".join([name, *line(table[chosen])]) + " |")
+
+
+def print_series(folder: Path) -> None:
+    """Niño 3.4, sea surface temperature and heat beside their references."""
+    series = json.loads((folder / "scores.json").read_text())["series"]
+    print("\n| series | reference | correlation | trend, analysis | trend, reference |")
+    print("|---|---|---:|---:|---:|")
+    for name, found in series.items():
+        if found["reference"]:
+            ours, theirs = found["trend_analysis"], found["trend_reference"]
+            print(
+                f"| {name} | {found['reference']} | {found['correlation']:.3f} | {_trend(ours)} "
+                f"| {_trend(theirs)} |"
+            )
+
+
+def _trend(found: dict[str, float | None]) -> str:
+    half = found["half_width"]
+    return f"{found['slope']:.3f}" + ("" if half is None else f" ± {half:.3f}") + " K a decade"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    print_withheld(folder)
+    print_series(folder)
+
+
+if __name__ == "__main__":
+    main()
