@@ -79,7 +79,7 @@ def test_a_terminal_gets_a_bar_and_the_log_the_lines(tmp_path: Path) -> None:
     assert "Cycling 3/3, done in 0 s" in log.read_text()
 
 
-def test_a_stage_without_parts_is_shown_at_once_and_tells_its_time_when_done(clock: list[float]) -> None:
+def test_a_stage_without_parts_is_shown_at_once_and_states_its_time_when_done(clock: list[float]) -> None:
     stream, terminal = io.StringIO(), Terminal()
     with Progress(stream=stream) as progress, progress.stage("Scoring"):
         assert stream.getvalue() == "Scoring\n"
