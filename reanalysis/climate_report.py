@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.figures import Panel, index_series, map_panels, section, series
+from deepda.figures.style import NAMES as METHODS
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, Table, write_report
 from deepda.verification.thermocline import levels_shown
@@ -54,6 +55,7 @@ def write_climate(
         f"Reanalysis {first}–{last} of real observations",
         [*sections, _uncertainty(record, scores), *error_sizes_sections(folder), *more],
         about=about,
+        headline=_headline(scores),
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
         f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
         "is compared with were not assimilated. Where there are few observations the analysis stays "
@@ -62,6 +64,19 @@ def write_climate(
         footer="Settings in config.yaml, numbers in scores.json, every observation in feedback/ "
         "(`deepda observations feedback`).",
         beside=folder / "figures",
+    )
+
+
+def _headline(scores: dict[str, Any]) -> str:
+    """How far the analysis is from withheld observations; empty where none are."""
+    rmse = {row["candidate"]: row["rmse"] for row in scores["withheld"] if row["grouping"] == "all"}
+    if not rmse.get("climatology"):
+        return ""
+    gain = 1 - rmse["analysis"] / rmse["climatology"]
+    return (
+        "The root mean square difference of the analysis from withheld observations is "
+        f"{rmse['analysis']:.2f} K, {abs(gain):.1%} {'below' if gain >= 0 else 'above'} that of "
+        f"climatology ({rmse['climatology']:.2f} K)."
     )
 
 
@@ -125,7 +140,8 @@ def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[st
 
 def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, record: Record) -> Picture:
     if found is None:
-        return Picture(key, series({"analysis": line}, LABELS[key]), "No reference.", wide=True)
+        caption = f"{LABELS[key]}, {record.years[0]}–{record.years[-1]}; no reference was given."
+        return Picture(key, series({"analysis": line}, LABELS[key]), caption, wide=True)
     lines = {NAMES[key]: found["reference"], "analysis": found["analysis"]}
     caption = f"{LABELS[key]}: analysis and {NAMES[key]}, which was not assimilated, as anomalies from "
     caption += "their own mean season of the years that both have."
@@ -152,7 +168,7 @@ def _events(record: Record, events: dict[int, Maps]) -> Section:
             Panel(
                 field,
                 "anomaly",
-                f"{year}/{(year + 1) % 100:02d}, {grid.depth[place]:.0f} m",
+                f"{_winter(year)}, {grid.depth[place]:.0f} m",
                 (-most, most),
             )
             for year, field in fields.items()
@@ -161,23 +177,30 @@ def _events(record: Record, events: dict[int, Maps]) -> Section:
             Picture(
                 f"el_nino_{name}",
                 map_panels(panels, grid, level=place),
-                f"Anomaly of December to February at {grid.depth[place]:.0f} m.",
+                f"Anomaly at {grid.depth[place]:.0f} m, December to February of "
+                f"{', '.join(map(_winter, events))}, in the same colours.",
                 wide=True,
             )
         )
     most = _most((event[:, near] for event in events.values()), grid.ocean[:, near])
     for year, event in events.items():
-        title = f"{year}/{(year + 1) % 100:02d}, equator"
+        title = f"{_winter(year)}, equator"
         figure = section(
             event, grid, "anomaly", lat=float(grid.lat[near]), title=title, limits=(-most, most)
         )
-        blocks.append(Picture(f"el_nino_section_{year}", figure, "Section along the equator."))
+        caption = f"Anomaly along the equator, December {year} to February {year + 1}."
+        blocks.append(Picture(f"el_nino_section_{year}", figure, caption))
     return Section(
         "El Niño",
         blocks,
-        "Three great events. Where there is no profile, the analysis below the surface follows from the "
-        "learnt covariances.",
+        "Where there was no profile, what is below the surface follows from the covariances that the "
+        "network learnt.",
     )
+
+
+def _winter(year: int) -> str:
+    """Of the December of a year and the two months after it: 1997/98."""
+    return f"{year}/{(year + 1) % 100:02d}"
 
 
 def _most(fields: Iterable[Maps], ocean: NDArray[np.bool_]) -> float:
@@ -197,14 +220,15 @@ def _uncertainty(record: Record, scores: dict[str, Any]) -> Section:
             "spread_by_year",
             series({names[k]: record.over_years(spread[:, k] / spread[0, k]) for k in levels},
                    "stated error over that of the first year"),
-            "Stated error by year and depth, relative to the first year: it shrinks where data arrive.",
+            f"Stated error by year and depth over that of {record.years[0]}.",
             wide=True,
         ),
         influence_picture(record),
         Picture(
             "spread_maps",
             map_panels(panels, grid, level=shown),
-            f"Stated error at {grid.depth[shown]:.0f} m.",
+            f"Stated error at {grid.depth[shown]:.0f} m, means of {', '.join(map(str, maps))}, in "
+            "the same colours.",
             wide=True,
         ),
     ]  # fmt: skip
@@ -218,13 +242,13 @@ def _withheld_table(scores: dict[str, Any]) -> Table:
     rows: dict[str, dict[str, Any]] = {}
     for score in scores["withheld"]:
         row = rows.setdefault(score["name"], {"values": score["count"], "platforms": score["platforms"]})
-        row[score["candidate"]] = score["rmse"]
+        row[METHODS.get(score["candidate"], score["candidate"])] = score["rmse"]
     return Table(
         "withheld",
         rows,
         "Root mean square difference in K from observations of withheld platforms, which hold errors "
-        "of their own. Neither background nor climatology has seen the window; oi is the analysis of "
-        "optimal interpolation, tuned on the control run, of the same observations.",
+        "of their own. Neither background nor climatology has seen the window; optimal interpolation is "
+        "tuned on the control run and analyses the same observations.",
         corner="group",
         best="smallest",
         unranked=("values", "platforms"),

@@ -66,7 +66,9 @@ def read_record(
     for year in progress.track(years, "Reading the analyses", total=len(years)):
         reader.read_year(year, mapped=year in (years[0], years[len(years) // 2], years[-1]))
     record = reader.record(years)
-    count = values_used(folder, years) if ocean.fallible else values_observed(ocean, span, years)
+    count = (
+        values_used(folder, years) if ocean.fallible else values_observed(ocean, span, years, progress)
+    )
     return replace(record, used=count)
 
 
@@ -79,14 +81,17 @@ class _Reader:
         self.weights = xr.concat(boxes, "region").assign_coords(region=[WHOLE, NINO34])
         self.sums: list[xr.Dataset] = []
         self.annual: dict[str, list[tuple[Maps, Maps]]] = {}
+        self.error_maps: dict[int, Maps] = {}
         self.spread_maps: dict[int, Maps] = {}
         self.influence_maps: dict[int, Maps] = {}
 
     def read_year(self, year: int, mapped: bool) -> None:
-        """Count a year in; keep maps of its spread and influence where it is one of those mapped."""
+        """Count a year in; keep maps of error, spread and influence where it is mapped."""
         known = truth_is_known(self.ocean, year, self.span.per_year)
         names = [OF_SERIES[name] for name in (TRUTH, ANALYSIS) if known or name == ANALYSIS]
-        sums = WindowSums(self.weights, mapped=[*names, "stddev", "influence"])
+        sums = WindowSums(
+            self.weights, mapped=[*names, *["square"][: int(known)], "stddev", "influence"]
+        )
         with netCDF4.Dataset(year_file(self.folder, year, self.ocean.synthetic)) as file:
             for place, step in enumerate(self.span.of_year(year)):
                 sums.add(self.span.middle[step], self._values(int(step), fields_of(file, place)))
@@ -95,6 +100,8 @@ class _Reader:
             self.annual.setdefault(name, []).append(_layers(found[f"{name}_map"], self.space.grid))
         if mapped:
             levels = list(levels_shown(self.space.grid))
+            if known:
+                self.error_maps[year] = np.sqrt(found["square_map"].values[levels]).astype(np.float32)
             self.spread_maps[year] = found["stddev_map"].values[levels].astype(np.float32)
             self.influence_maps[year] = found["influence_map"].values[levels].astype(np.float32)
         self.sums.append(found.drop_dims(("lat", "lon")))
@@ -138,6 +145,7 @@ class _Reader:
             layers("variance"),
             layers("influence"),
             layers("stddev", NINO34)[:, 0],
+            self.error_maps,
             self.spread_maps,
             self.influence_maps,
         )
@@ -188,10 +196,12 @@ def values_used(folder: Path, years: range) -> dict[str, Array]:
     return used
 
 
-def values_observed(ocean: ObservedOcean, span: Windows, years: range) -> dict[str, Array]:
+def values_observed(
+    ocean: ObservedOcean, span: Windows, years: range, progress: Progress
+) -> dict[str, Array]:
     """Values by platform type and (year), from COUNTED_WINDOWS of each year: all of them are used."""
     used: dict[str, Array] = {}
-    for order, year in enumerate(years):
+    for order, year in enumerate(progress.track(years, "Counting the observations")):
         steps = span.of_year(year)
         counted = steps[:: max(1, len(steps) // COUNTED_WINDOWS)][:COUNTED_WINDOWS]
         for step in counted:

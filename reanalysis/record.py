@@ -53,8 +53,9 @@ class Record:
         variance: (window, depth) K2, mean of the squared `thetao_stddev`.
         influence: (window, depth) 0..1, volume-weighted mean.
         nino34_stddev: (window) K, of the box mean if its errors are alike.
-        spread_maps, influence_maps: year to (level of `levels_shown`, lat, lon), annual means of
-            the first, the middle and the last year.
+        error_maps: year to (level of `levels_shown`, lat, lon) K, root mean square error of the first,
+            the middle and the last year; empty without a truth.
+        spread_maps, influence_maps: the same, annual means.
         used: platform type to (year) number of values used.
     """
 
@@ -66,13 +67,15 @@ class Record:
     variance: Array
     influence: Array
     nino34_stddev: Array
+    error_maps: dict[int, Maps] = field(default_factory=dict)
     spread_maps: dict[int, Maps] = field(default_factory=dict)
     influence_maps: dict[int, Maps] = field(default_factory=dict)
     used: dict[str, Array] = field(default_factory=dict)
 
-    def over_time(self, values: NDArray[Any]) -> xr.DataArray:
-        """(window) values with their times."""
-        return xr.DataArray(values, {"time": self.windows.middle.astype("datetime64[ns]")}, ("time",))
+    def over_time(self, values: NDArray[Any], *dims: str) -> xr.DataArray:
+        """(window, ...) values with their times."""
+        times = self.windows.middle.astype("datetime64[ns]")
+        return xr.DataArray(values, {"time": times}, ("time", *dims))
 
     def over_years(self, values: NDArray[Any], *dims: str) -> xr.DataArray:
         """(year, ...) values with the middle of the years as times."""

@@ -27,7 +27,7 @@ from deepda.verification.climate import FEWEST_YEARS
 from deepda.verification.thermocline import levels_shown
 from reanalysis.judge import mean_anomaly
 from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth
-from reanalysis.report_errors import errors_section, influence_picture
+from reanalysis.report_errors import errors_section, uncertainty_section
 
 
 def write(
@@ -49,7 +49,7 @@ def write(
     return write_report(
         folder / "report.html",
         f"Analysis of a synthetic ocean, {first}–{last}",
-        [*sections, _uncertainty(record), *more],
+        [*sections, uncertainty_section(record), *more],
         about=about,
         headline=_headline(scores),
         summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
@@ -92,7 +92,7 @@ def _with_error(number: dict[str, float | None], unit: str) -> str:
 
 def _climate(record: Record, scores: dict[str, Any]) -> Section:
     truth, analysis = (record.series[name] for name in (TRUTH, ANALYSIS))
-    depth = heat_depth(record.grid)
+    depth, years = heat_depth(record.grid), f"{record.years[0]}–{record.years[-1]}"
     blocks: list[Picture | Table] = [
         Picture(
             "nino34",
@@ -101,9 +101,10 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
                 _monthly(record, analysis.nino34),
                 _monthly(record, record.nino34_stddev),
             ),
-            "El Niño: sea surface temperature anomaly in 5°S–5°N, 170–120°W. Monthly means; the lines "
-            "should lie on each other from the first year on. The band is an upper limit: it takes the "
-            "errors in the box to be alike.",
+            "Niño 3.4, sea surface temperature anomaly in 5°S–5°N, 170–120°W, monthly means. "
+            f"Correlation {scores['nino34']['correlation']:.3f}, root mean square difference "
+            f"{scores['nino34']['rmse_K']:.3f} K. The band is an upper limit: it takes the errors "
+            "in the box to be alike.",
             wide=True,
         ),
         Picture(
@@ -115,8 +116,8 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
                 },
                 "sea surface anomaly (K)",
             ),
-            "Global mean sea surface temperature, anomaly from the climatology of the training years. "
-            "The warming leads out of what it was trained on; the analysis should follow.",
+            "Global mean sea surface temperature, anomaly from the climatology of the training years, "
+            f"{years}.",
             wide=True,
         ),
         Picture(
@@ -128,9 +129,7 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
                 },
                 "heat content (ZJ)",
             ),
-            f"Heat content of the upper {depth:.0f} m, anomaly. Before floats there is "
-            "little below the surface to see it by: the analysis may lag in the first decades, and "
-            "should catch up in the last.",
+            f"Heat content of the upper {depth:.0f} m, anomaly, {years}.",
             wide=True,
         ),
     ]
@@ -167,8 +166,8 @@ def _trend_maps(
     return Picture(
         f"trend_{name}",
         map_panels(panels, record.grid),
-        f"Linear trend of annual means, {what}, {record.years[0]}–{record.years[-1]}. The first two "
-        "maps should be alike and the third pale; the truth's own variability counts as trend too.",
+        f"Linear trend of annual means, {what}, {record.years[0]}–{record.years[-1]}: truth, "
+        "analysis and their difference. The truth's own variability counts as trend too.",
         wide=True,
     )
 
@@ -179,7 +178,7 @@ def _series_of_layer(record: Record, level: int) -> Picture:
     return Picture(
         f"series_level_{level + 1}",
         series(lines, f"mean anomaly at {depth} (K)"),
-        f"Global mean anomaly at {depth}: how long the analysis lags where nobody looks.",
+        f"Global mean anomaly at {depth}, {record.years[0]}–{record.years[-1]}.",
         wide=True,
     )
 
@@ -237,13 +236,13 @@ def _event(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path
         Picture(
             "event_surface",
             map_panels(panels, grid),
-            "Anomaly at the surface: satellites see most of it, so little should be left on the right.",
+            f"Anomaly at {grid.depth[0]:.0f} m, window of {day}: truth, analysis and their difference.",
             wide=True,
         ),
         Picture(
             "event_subsurface",
             map_panels(below, grid, level=level),
-            f"The same at {grid.depth[level]:.0f} m, where only profiles look.",
+            f"The same at {grid.depth[level]:.0f} m.",
             wide=True,
         ),
         *(
@@ -255,38 +254,10 @@ def _event(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path
                 caption,
             )
             for name, field, caption in (
-                ("Truth", truth, "Section along the equator: the warm water and the tilt below it."),
-                ("Analysis", analysis, "The same section of the analysis, in the same colours."),
+                ("Truth", truth, f"Anomaly along the equator in the truth, window of {day}."),
+                ("Analysis", analysis, "The same in the analysis, in the same colours."),
             )
         ),
     ]
-    return Section("A warm event", blocks, f"The strongest El Niño of these years, window of {day}.")
-
-
-def _uncertainty(record: Record) -> Section:
-    surface, below = levels_shown(record.grid)
-    grid, years = record.grid, sorted({record.years[0], record.years[-1]})
-    names = {surface: "surface", below: f"{grid.depth[below]:.0f} m"}
-    blocks: list[Picture | Table] = []
-    for place, level in enumerate(levels_shown(record.grid)):
-        for maps, kind in ((record.spread_maps, "stddev"), (record.influence_maps, "influence")):
-            most = max(float(np.nanpercentile(maps[year][place], 99)) for year in years)
-            panels = [
-                Panel(maps[year][place], kind, f"{year}, {names[level]}", (0.0, most)) for year in years
-            ]
-            what = "Stated error" if kind == "stddev" else "Influence of the observations"
-            blocks.append(
-                Picture(
-                    f"{kind}_{'surface' if place == 0 else 'subsurface'}",
-                    map_panels(panels, grid, level=level, columns=2),
-                    f"{what} at {names[level]}, mean of the first and of the last year. "
-                    + (
-                        "It should be small where and when there is something to see."
-                        if kind == "stddev"
-                        else "Share of the background's error variance that one window removes."
-                    ),
-                    wide=True,
-                )
-            )
-    blocks.append(influence_picture(record))
-    return Section("How sure is it, and why?", blocks)
+    text = f"The warmest window of Niño 3.4 in the truth, its trend taken off: that of {day}."
+    return Section("A warm event", blocks, text)

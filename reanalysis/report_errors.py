@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from deepda.figures import counts_by_year, profile_curves, series
+from deepda.figures import Panel, counts_by_year, map_panels, profile_curves, series, time_depth
+from deepda.figures.mesh import limits_of
+from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, Table
 from deepda.verification.thermocline import levels_shown
-from reanalysis.record import Record
+from reanalysis.record import ANALYSIS, Record
 
 
 def errors_section(record: Record, scores: dict[str, Any]) -> Section:
     """Curves and a table of the errors in K, and the numbers of observed values."""
-    rmse, depth = scores["rmse"], record.grid.depth
+    rmse, depth, years = scores["rmse"], record.grid.depth, record.years
     by_year = {name: record.over_years(np.array(score["by_year"])) for name, score in rmse.items()}
     by_year["stated by the analysis"] = record.over_years(np.array(scores["spread"]["by_year"]))
     profiles = {name: score["by_depth"] for name, score in rmse.items()}
@@ -25,20 +28,37 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
         Picture(
             "rmse_by_year",
             series(by_year, "root mean square error (K)"),
-            "Error of each year over the whole volume. It should fall as the observing system grows, "
-            "while that of climatology grows with the warming; the stated error should lie on the true "
-            "one.",
+            f"Error of each year over the whole volume, {years[0]}–{years[-1]}. Where the stated error "
+            "is right it lies on that of the analysis.",
+            wide=True,
+        ),
+        Picture(
+            "rmse_time_depth",
+            time_depth(_by_month(record), record.grid, "rmse"),
+            f"Root mean square error of the analysis by month and depth, {years[0]}–{years[-1]}.",
             wide=True,
         ),
         Picture(
             "rmse_by_depth",
             profile_curves(profiles, depth, "root mean square error (K)"),
-            "Error by depth, without the first year; the decades show what floats add at depth.",
+            f"Error by depth{_without_first(years)}.",
         ),
         observed_picture(record),
         _depth_table(scores),
     ]
     return Section("How large is the error?", blocks)
+
+
+def _without_first(years: range) -> str:
+    return ", without the first year, the spin-up" if len(years) > 1 else ""
+
+
+def _by_month(record: Record) -> xr.DataArray:
+    """(time, depth) K, root mean square error of the analysis; months, where windows are shorter."""
+    square = record.over_time(record.square_error[ANALYSIS], "depth")
+    count = max(1, record.windows.per_year // MONTHS)
+    mean: xr.DataArray = square.coarsen(time=count, boundary="pad").mean()
+    return mean**0.5
 
 
 def _decades(years: range) -> dict[str, slice]:
@@ -57,8 +77,8 @@ def observed_picture(record: Record) -> Picture:
     return Picture(
         "observations",
         counts_by_year(lines, "values used a year"),
-        "Values used by platform type and year, on a logarithmic scale. A year without a mark has none "
-        "of that kind: the analysis rests on climatology and earlier windows there.",
+        f"Values used by platform type and year, {record.years[0]}–{record.years[-1]}, on a logarithmic "
+        "scale. A year without a mark has none of that kind.",
         wide=True,
     )
 
@@ -75,12 +95,65 @@ def influence_picture(record: Record) -> Picture:
         "influence_by_year",
         series(lines, "influence of a window (1)"),
         "Mean share of the background's error variance that the observations of one window remove, by "
-        "depth: the growth of the observing system.",
+        f"year and depth, {record.years[0]}–{record.years[-1]}.",
         wide=True,
     )
 
 
+def uncertainty_section(record: Record) -> Section:
+    """Maps of the stated error beside the error, and of the influence of the observations."""
+    names = ("surface", "subsurface")
+    blocks: list[Picture | Table] = []
+    for place, (name, level) in enumerate(zip(names, levels_shown(record.grid), strict=True)):
+        blocks += [
+            _spread_and_error(record, name, place, level),
+            _influence(record, name, place, level),
+        ]
+    return Section("How sure is it, and why?", [*blocks, influence_picture(record)])
+
+
+def _spread_and_error(record: Record, name: str, place: int, level: int) -> Picture:
+    """Stated error and error side by side, a row a year."""
+    years, depth = _ends(record), f"{record.grid.depth[level]:.0f} m"
+    both = {"stated": record.spread_maps, "error": record.error_maps}
+    limits = limits_of([maps[year][place] for maps in both.values() for year in years], "stddev")
+    panels = [
+        Panel(maps[year][place], "stddev" if what == "stated" else "rmse", f"{year}, {what}", limits)
+        for year in years
+        for what, maps in both.items()
+    ]
+    return Picture(
+        f"stddev_{name}",
+        map_panels(panels, record.grid, level=level, columns=2),
+        f"At {depth}: stated standard deviation of the error, and root mean square error, "
+        f"of {' and of '.join(map(str, years))}, in the same colours. Where the statement is right they "
+        "are alike.",
+        wide=True,
+    )
+
+
+def _influence(record: Record, name: str, place: int, level: int) -> Picture:
+    years, depth = _ends(record), f"{record.grid.depth[level]:.0f} m"
+    limits = limits_of([record.influence_maps[year][place] for year in years], "influence")
+    panels = [
+        Panel(record.influence_maps[year][place], "influence", f"{year}, {depth}", limits)
+        for year in years
+    ]
+    return Picture(
+        f"influence_{name}",
+        map_panels(panels, record.grid, level=level, columns=2),
+        f"Share of the background's error variance that the observations of one window remove at "
+        f"{depth}, mean of {' and of '.join(map(str, years))}.",
+        wide=True,
+    )
+
+
+def _ends(record: Record) -> list[int]:
+    return sorted({record.years[0], record.years[-1]})
+
+
 def _depth_table(scores: dict[str, Any]) -> Table:
+    span = scores["years"][0], scores["years"][-1] + 1
     rows: dict[str, dict[str, Any]] = {
         "all depths": {name: score["all"] for name, score in scores["rmse"].items()}
         | {"stated": scores["spread"]["all"]}
@@ -92,8 +165,8 @@ def _depth_table(scores: dict[str, Any]) -> Table:
     return Table(
         "rmse",
         rows,
-        "Root mean square error in K over the ocean, without the first year; `stated` is what the "
-        "analysis says of itself.",
+        f"Root mean square error in K over the ocean{_without_first(range(*span))}; `stated` is the "
+        "standard deviation that the analysis states.",
         corner="depth",
         best="smallest",
         unranked=("stated",),

@@ -26,12 +26,14 @@ from deepda.settings.schema import Config
 
 IDENTITY = "reanalysis.json"
 PROVENANCE = "provenance"  # attributes of the files; those of the command that began the reanalysis
+STATED = {"institution": "institution", "licence": "license"}  # setting to attribute
 KEPT = 2  # restart files: should the last one be lost, only a year is made anew
 FIELDS = ("mean", "spread", "memory")
 # Neither where results go nor how far they go changes a single number of what is written.
 FREE = (
     *("command", "output", "data.root", "reanalysis.end", "reanalysis.months", "reanalysis.run"),
     *("reanalysis.references", "osse.members"),
+    *STATED,  # kept in PROVENANCE
     # What these hold is in ObservedOcean.about, which is part of the identity.
     *("observations.folder", "observations.greylist"),
     *("observations.climatology", "observations.surface_climatology"),
@@ -79,6 +81,19 @@ def require_own(folder: RunFolder, identity: Mapping[str, Any]) -> dict[str, Any
     wanted = json.loads(json.dumps(identity))  # as it would be read back
     folder.require_same(held or {}, wanted)
     return (held or {}) | wanted
+
+
+def kept_provenance(identity: Mapping[str, Any], config: Config) -> str:
+    """A sentence for each of STATED that the settings have otherwise than the files; else empty."""
+    held = identity.get(PROVENANCE)
+    if held is None:
+        return ""
+    return "; ".join(
+        f"{name}={asked or 'null'} asked for, the files keep {kept or 'null'} of the command that began "
+        "this reanalysis (another --output takes it)"
+        for name, attribute in STATED.items()
+        if (asked := getattr(config, name)) != (kept := held.get(attribute))
+    )
 
 
 def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:

@@ -16,8 +16,8 @@ from deepda.networks.device import choose_device, described
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
 from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
-from deepda.reports.report import Section
-from deepda.runs.finished import FinishedRun
+from deepda.reports.report import WRITING, Section
+from deepda.runs.finished import OPENING, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.shipped import folder_of, weights_used
 from deepda.settings.compose import CONFIG_FILE, saved_config
@@ -31,10 +31,12 @@ from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
     PROVENANCE,
+    STATED,
     ReanalysisError,
     digest,
     identity_of,
     keep_identity,
+    kept_provenance,
     require_free,
     require_own,
     year_file,
@@ -86,10 +88,13 @@ def run(
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained))
+        if kept := kept_provenance(identity, config):
+            folder.progress.note(kept)
         if synthetic(config) and is_finished(folder, config, years):
             return folder.scores() or {}
         folder.progress.note(weights_used(chosen.run))
-        lag_of(config, trained.analyser)  # refuses before minutes of reading
+        with folder.progress.stage(OPENING):
+            lag_of(config, trained.analyser)  # refuses before minutes of reading
         with clock.stage("history"):
             ocean = open_ocean(config, trained.space, output, folder.progress)
         require_years(years, ocean.years)
@@ -158,7 +163,7 @@ def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
     if not whole or not all(file.exists() for file in files):
         return False
     there, asked = flat_settings(saved_config(folder.path)), flat_settings(config)
-    for name in ("output", "data.root"):
+    for name in ("output", "data.root", *STATED):
         there.pop(name), asked.pop(name)
     return folder.nothing_to_do(there, asked)
 
@@ -231,7 +236,7 @@ def _judged(
         )
         sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
     about = what_was_run(config, f"{years[0]}-{years[-1]}")
-    with clock.stage("report"):
+    with clock.stage("report"), folder.progress.stage(WRITING):
         page = (
             write(record, scores, space, ocean, about, path, sections)
             if against_truth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,8 +29,10 @@ from deepda.assimilation.baselines import (
 from deepda.assimilation.baselines.optimal_interpolation import autocorrelation
 from deepda.assimilation.baselines.tuning import mean_square_error
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
+from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 
+QUIET = Progress(stream=io.StringIO())
 SEASON = torch.zeros(1, dtype=torch.long)
 
 
@@ -199,7 +202,9 @@ def test_tuning_takes_the_best_of_its_table(
     toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
 ) -> None:
     grid, training, validation = toy_tuning
-    tuned = tune(training, grid, validation, Candidates((0.03, 0.2, 1.0), (2000, 20000), (100, 1000)))
+    tuned = tune(
+        training, grid, validation, QUIET, Candidates((0.03, 0.2, 1.0), (2000, 20000), (100, 1000))
+    )
     best = min(tuned.trials, key=lambda trial: trial.rmse)
     assert tuple(tuned.analyser.inflation[0].tolist()) == best.inflation
     refit = OptimalInterpolation.fit(training, grid, best.radius_km, best.depth_scale_m, 1.0)
@@ -217,7 +222,7 @@ def test_tuning_tries_the_inflation_of_all_layers_and_of_each_depth_group(
     toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
 ) -> None:
     grid, training, validation = toy_tuning
-    trials = tune(training, grid, validation, Candidates((0.2, 0.4), (9000,), (500,))).trials
+    trials = tune(training, grid, validation, QUIET, Candidates((0.2, 0.4), (9000,), (500,))).trials
     groups = len(np.unique(np.digitize(grid.depth, (25, 200))))
     assert groups == 3
     assert len({trial.inflation for trial in trials}) == len(trials) == 2 + 2 * (1 + groups) + 1
@@ -240,7 +245,9 @@ def test_ranking_with_a_rough_solver_chooses_a_candidate_as_good_as_the_best(
     errors = []
     for residual in (tuning.RANKING, 1e-5):
         monkeypatch.setattr(tuning, "RANKING", residual)
-        chosen = tune(training, grid, validation, Candidates((0.02, 0.4), (9000,), (500,))).analyser
+        chosen = tune(
+            training, grid, validation, QUIET, Candidates((0.02, 0.4), (9000,), (500,))
+        ).analyser
         assert chosen.tolerance == optimal_interpolation.TOLERANCE
         square = mean_square_error(chosen, validation, 1)[0]
         errors.append(volume_weighted(square, grid, validation.stddev))
@@ -253,7 +260,7 @@ def test_the_spread_of_the_tuned_analyser_is_its_error(
 ) -> None:
     monkeypatch.setattr(tuning, "RANKING", optimal_interpolation.TOLERANCE)
     grid, training, validation = toy_tuning
-    analyser = tune(training, grid, validation, Candidates((0.2,), (9000,), (500,))).analyser
+    analyser = tune(training, grid, validation, QUIET, Candidates((0.2,), (9000,), (500,))).analyser
     square = mean_square_error(analyser, validation, 1)[0]
     wet = torch.from_numpy(grid.ocean)
     for layer in range(grid.shape[0]):
@@ -274,7 +281,7 @@ def test_a_covariance_is_fitted_once_at_each_reach(
 
     monkeypatch.setattr(OptimalInterpolation, "fit", counted)
     few = replace(validation, windows=lambda: itertools.islice(validation.windows(), 3), spinup=1)
-    tune(training, grid, few, Candidates((0.2,), (2000, 9000), (500, 100)))
+    tune(training, grid, few, QUIET, Candidates((0.2,), (2000, 9000), (500, 100)))
     assert len(reaches) == len(set(reaches)) == 3
 
 
@@ -283,4 +290,4 @@ def test_tuning_needs_a_window_after_the_spinup(
 ) -> None:
     grid, training, validation = toy_tuning
     with pytest.raises(ValueError, match="spin-up of 40"):
-        tune(training, grid, Validation(validation.windows, validation.stddev, 40))
+        tune(training, grid, Validation(validation.windows, validation.stddev, 40), QUIET)

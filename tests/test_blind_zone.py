@@ -246,7 +246,8 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
     maps = xr.open_dataset(finished / "blind_zone.nc")
     assert maps["rmse"].sel(analyser="analysis").dims == ("depth", "lat", "lon")
     page = (finished / "report.html").read_text()
-    assert page.count("data:image/png") >= 10 and "REP repeats the analysed anomaly" in page
+    assert page.count("data:image/png") >= 10 and "Repeating downward takes" in page
+    assert "kind of run" in page and f"{scores['scored_windows']} windows" in page
     assert max(map(len, lines(scores))) <= 80
 
 

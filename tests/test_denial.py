@@ -240,6 +240,7 @@ def test_every_file_is_there_and_says_the_same(denied: Path) -> None:
     assert maps["rmse"].dims == ("analyser", "without", "depth", "lat", "lon")
     page = (denied / "report.html").read_text()
     assert page.count("data:image/png") >= 10 and 'src="http' not in page
+    assert "kind of run" in page and f"{scores['scored_windows']} windows" in page
     assert not list(denied.glob(".anomalies-*"))
 
 

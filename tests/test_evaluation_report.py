@@ -15,6 +15,7 @@ from toys import harmonics, toy_grid
 from deepda.base.progress import Progress
 from deepda.evaluation import calendars, evaluate, open_product
 from deepda.evaluation.calendars import common_axis
+from deepda.evaluation.charts import over_time
 from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.records import Comparison, Frame, Record, correlation
@@ -175,6 +176,14 @@ def test_the_page_has_its_sections_and_needs_no_network(report: Path) -> None:
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
     assert all(len(caption.text_content()) > 20 for caption in document.xpath("//figcaption"))
     assert "too few for a trend" in document.text_content()
+
+
+def test_the_years_of_a_series_are_on_its_axis_from_the_first_to_the_last() -> None:
+    times = windows(*YEARS, 12).middle.astype("datetime64[ns]")
+    line = xr.DataArray(np.arange(36.0), {"time": times}, ("time",))
+    (axes,) = over_time({"analysis": line}, "error (K)").axes
+    low, high = axes.get_xlim()
+    assert {*YEARS} <= {tick for tick in axes.get_xticks() if low <= tick <= high}
 
 
 def test_tables_beside_the_page_hold_the_numbers(report: Path) -> None:

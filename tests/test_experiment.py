@@ -117,6 +117,10 @@ def test_the_report_and_its_figures_are_there(finished: Path) -> None:
     assert "optimal interpolation" in page and page.count("data:image/png") >= 10
     assert 'src="http' not in page and 'href="http' not in page
     assert len(list((finished / "figures").glob("*.png"))) >= 10
+    beside = {path.stem for path in (finished / "figures").iterdir()}
+    assert {"rmse_map_level_1", "rmse_time_depth"} <= beside
+    assert {"uncertainty_by_depth", "uncertainty_by_region"} <= beside
+    assert "window of 2002-" in page and "last window" not in page
 
 
 def test_the_checkpoint_holds_as_many_background_errors_as_asked_for(finished: Path) -> None:
@@ -132,14 +136,20 @@ def test_the_log_names_every_long_stage(finished: Path) -> None:
     log = (finished / "log.txt").read_text()
     for stage in (
         "Reading the training years",
-        "fitting the local forecast",
+        "Fitting the local forecast to the training years",
+        "Computing the leading patterns of the training years",
         "Training",
         "Cycling through the validation years",
         "Sampling the background-error covariance",
+        "Making the covariance of the sampled background errors",
+        "Fitting the covariance of optimal interpolation",
         "Cycling candidates of optimal interpolation",
         "Cycling the baseline oi",
+        "Scoring all methods",
+        "Drawing the pictures and writing the page",
     ):
-        assert stage in log
+        lines = [line for line in log.splitlines() if stage in line]
+        assert any("done in" in line for line in lines), stage
 
 
 def test_without_background_errors_the_generator_is_calibrated_all_the_same(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_the_page_holds_every_part(tmp_path: Path) -> None:
     text = page.read_text()
     for title in (
         "Niño 3.4, mean",
-        "lives on",
+        "depends on",
         "Variance removed by each platform",
         "convolutions look at",
         "Does it depend",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import undrawn
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
@@ -21,8 +24,9 @@ from test_architecture import modules
 from toys import toy_grid
 
 from deepda import figures
+from deepda.figures import Panel
 from deepda.figures.maps import coast, equal_earth
-from deepda.figures.style import _wearing
+from deepda.figures.style import WIDTH, _wearing, at_width
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
 
@@ -41,6 +45,11 @@ def line(values: np.ndarray) -> xr.DataArray:
 
 def by_depth(grid: Grid, values: np.ndarray) -> xr.DataArray:
     return xr.DataArray(values, {"depth": grid.depth}, ("depth",))
+
+
+def by_time_and_depth() -> xr.DataArray:
+    values = np.arange(48.0).reshape(12, 4)
+    return xr.DataArray(values, {"time": TIMES[:12], "depth": GRID.depth}, ("time", "depth"))
 
 
 def spectrum(grid: Grid) -> xr.DataArray:
@@ -66,6 +75,7 @@ EVERY: dict[str, Callable[[], Figure]] = {
         level=1,
     ),
     "section": lambda: figures.section(placed(GRID), GRID, "anomaly", lat=0.0, title="A section"),
+    "time and depth": lambda: figures.time_depth(by_time_and_depth(), GRID, "rmse"),
     "rmse": lambda: figures.rmse_by_depth(SCORES),
     "series": lambda: figures.series({"analysis": line(WAVE), "oi": line(WAVE)}, "error (K)", spinup=5),
     "index": lambda: figures.index_series(line(WAVE), line(WAVE + 0.1), line(0 * WAVE + 0.2)),
@@ -188,12 +198,47 @@ def lab(colour: np.ndarray) -> np.ndarray:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
+def colours_of(kind: str, theme: figures.style.Theme) -> np.ndarray:
+    """(256, 3) L*a*b* of a field of a kind on a paper, from its low end."""
+    with undrawn():
+        figure = figures.map_field(placed(GRID)[0], GRID, kind)
+    with _wearing(figure, theme):
+        return lab(field_mesh(figure).get_cmap()(np.linspace(0, 1, 256))[:, :3])
+
+
 @pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", figures.KINDS)
 def test_land_is_no_colour_of_any_field(kind: str, theme: figures.style.Theme) -> None:
-    colours = figures.KINDS[kind].colours(np.linspace(0, 1, 256))[:, :3]
-    apart = np.linalg.norm(lab(colours) - lab(np.array(to_rgb(theme.land))), axis=-1)
+    apart = np.linalg.norm(colours_of(kind, theme) - lab(np.array(to_rgb(theme.land))), axis=-1)
     assert apart.min() > 20  # 2.3 is just noticeable side by side
+
+
+@pytest.mark.parametrize("kind", ["anomaly", "error", "stddev", "influence", "isotherm"])
+def test_what_is_near_zero_is_pale_on_light_paper_and_dark_on_dark_paper(kind: str) -> None:
+    zero = 128 if figures.KINDS[kind].centred else 0
+    assert colours_of(kind, figures.LIGHT)[zero, 0] > 90
+    assert colours_of(kind, figures.DARK)[zero, 0] < 20
+
+
+def test_the_colour_bar_has_the_colours_of_its_map_on_dark_paper() -> None:
+    figure = figures.map_field(placed(GRID)[0], GRID, "error")
+    bar = field_mesh(figure).colorbar
+    with _wearing(figure, figures.DARK):
+        colours = field_mesh(figure).get_cmap()
+        assert bar.solids.get_cmap()(0.3) == colours(0.3)
+        assert [patch.get_facecolor() for patch in bar.ax.patches] == [colours(0.0), colours(1.0)]
+
+
+@pytest.mark.parametrize("kind", ["error", "rmse"])
+@pytest.mark.parametrize("limits", [None, (-1e-7, 1e-7)])
+def test_next_to_nothing_is_not_drawn_in_full_colour(kind: str, limits: object) -> None:
+    field = 1e-7 * placed(GRID)[0]
+    (mesh,) = (field_mesh(f) for f in [figures.map_panels([Panel(field, kind, "", limits)], GRID)])
+    shown = mesh.get_cmap()(mesh.norm(mesh.get_array().compressed()))
+    assert len(np.unique(shown, axis=0)) == 1
+    assert mesh.norm.boundaries[-1] == pytest.approx(1e-3, rel=0.2)
+    mesh = field_mesh(figures.map_field(1e5 * field, GRID, kind))  # 0.01 K a cell is something
+    assert len(np.unique(mesh.norm(mesh.get_array().compressed()))) > 3
 
 
 def draws_cells(source: str) -> list[str]:
@@ -277,6 +322,24 @@ def test_ranks_are_shown_against_the_right_share(drawn: dict[str, Figure]) -> No
     np.testing.assert_allclose(heights, np.array([5, 9, 11, 3]) / 7)
 
 
+@pytest.mark.parametrize(("years", "shown"), [(3, ["1998", "1999", "2000"]), (24, None)])
+def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | None) -> None:
+    times = np.array([f"{1998 + year}-07-02" for year in range(years)], "datetime64[ns]")
+    yearly = xr.DataArray(np.arange(years) + 1.0, {"time": times}, ("time",))
+    for figure in (figures.series({"a": yearly}, "K"), figures.counts_by_year({"a": yearly}, "rows")):
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert labels == shown or all(re.fullmatch(r"\d{4}", label) for label in labels)
+        assert len(labels) <= 10
+
+
+def test_the_first_tick_says_its_year_where_others_are_months() -> None:
+    times = np.array("2001-02-15", "datetime64[D]") + np.arange(0, 480, 30)
+    monthly = xr.DataArray(np.arange(16.0), {"time": times.astype("datetime64[ns]")}, ("time",))
+    (axes,) = figures.series({"a": monthly}, "K").axes
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels[0].endswith("\n2001") and "2002" in labels[1:]
+
+
 def test_model_calendars_can_be_drawn() -> None:
     times = xr.date_range("0001-01-03", periods=40, freq="5D", calendar="noleap", use_cftime=True)
     made = figures.series({"analysis": xr.DataArray(WAVE, {"time": times}, ("time",))}, "error (K)")
@@ -314,7 +377,60 @@ def test_text_is_legible_on_a_phone(drawn: dict[str, Figure], name: str) -> None
     assert min(points) / 72 * (340 / width) >= 7  # pixels, on a figure 340 pixels wide
 
 
+@pytest.mark.parametrize("width", [None, WIDTH, 10.0])
+@pytest.mark.parametrize("name", EVERY)
+def test_nothing_is_cut_off_and_no_two_ticks_collide_at_any_width(
+    drawn: dict[str, Figure], name: str, width: float | None
+) -> None:
+    figure = drawn[name]
+    if name == "panels" and width == WIDTH:
+        pytest.skip("maps side by side are put below each other")
+    before = figures.png(figure)
+    with at_width(figure, width or figure.get_size_inches()[0]):
+        FigureCanvasAgg(figure).draw()
+        assert cut_off(figure) == [] and colliding(figure) == []
+    assert figures.png(figure) == before
+
+
+def test_a_label_that_is_cut_off_or_runs_into_another_would_be_noticed() -> None:
+    figure = figures.rank_bars(np.array([3, 4, 5]))
+    (axes,) = figure.axes
+    assert cut_off(figure) == [] and colliding(figure) == []
+    axes.set_xticks([0, 1, 2], ["a label that is far too long for its place"] * 3)
+    assert colliding(figure)
+    axes.set_ylabel("a label that is much longer than the figure is high, " * 3)
+    assert cut_off(figure) == [""]
+
+
+def cut_off(figure: Figure) -> list[str]:
+    """Titles of the axes that something drawn of reaches out of the figure."""
+    whole = figure.bbox
+    boxes = {axes: axes.get_tightbbox() for axes in figure.axes}
+    return [
+        axes.get_title("left")
+        for axes, box in boxes.items()
+        if min(box.x0, box.y0, whole.x1 - box.x1, whole.y1 - box.y1) < -1
+    ]
+
+
+def colliding(figure: Figure) -> list[str]:
+    """Tick labels that overlap the next one of their axis."""
+    found = []
+    axes_shown = [axes for axes in figure.axes if axes.axison]
+    for place, axis in ((at, (a.xaxis, a.yaxis)[at]) for a in axes_shown for at in (0, 1)):
+        low, high = sorted(axis.get_view_interval())
+        labels = [label for label in axis.get_ticklabels() if label.get_text()]
+        shown = [label for label in labels if low <= label.get_position()[place] <= high]
+        found += [
+            one.get_text()
+            for one, other in pairwise(shown)
+            if one.get_window_extent().overlaps(other.get_window_extent())
+        ]
+    return found
+
+
 def test_colours_of_methods_differ_and_themes_map_one_to_one() -> None:
+    assert not set(vars(figures.LIGHT).values()) & set(vars(figures.DARK).values())
     for theme in (figures.LIGHT, figures.DARK):
         colours = list(vars(theme).values())
         assert len(set(colours)) == len(colours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import xarray as xr
 
 from deepda.assimilation.baselines import Candidates, Persistence
+from deepda.base.progress import Progress
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.network import Network
 from osse.known_answer.run import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
@@ -26,6 +28,7 @@ from osse.known_answer.scores import (
 )
 
 pytestmark = pytest.mark.slow
+QUIET = Progress(stream=io.StringIO())
 SMALL = Size(control=3, validation=1, spinup=1, test=1, shape=(2, 8, 12))
 NAMES = (
     *("kalman", "enkf50", "enkf100", "static_oi"),
@@ -169,7 +172,7 @@ def test_interpolation_can_be_tuned_on_the_smallest_ocean_of_full_size() -> None
     training, rest = np.split(ocean.simulate(6 * 73, np.random.default_rng(0))[0], [4 * 73])
     space, network = space_of(training, ocean.grid), Network.draw(ocean, 11)
     validation = observed(space, rest, network, 11, (6, 7), 73)
-    method = interpolation((training / space.scale).astype(np.float32), validation)
+    method = interpolation((training / space.scale).astype(np.float32), validation, QUIET)
     tuned = volume_mean(
         mean_square_error(analyse(method.analyser, validation).mean, validation), validation
     )

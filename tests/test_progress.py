@@ -79,6 +79,28 @@ def test_a_terminal_gets_a_bar_and_the_log_the_lines(tmp_path: Path) -> None:
     assert "Cycling 3/3, done in 0 s" in log.read_text()
 
 
+def test_a_stage_without_parts_is_shown_at_once_and_states_its_time_when_done(
+    clock: list[float],
+) -> None:
+    clock: list[float],
+) -> None:
+    stream, terminal = io.StringIO(), Terminal()
+    with Progress(stream=stream) as progress, progress.stage("Scoring"):
+        assert stream.getvalue() == "Scoring\n"
+        clock[0] += 3
+    assert stream.getvalue().splitlines() == ["Scoring", "Scoring, done in 3 s"]
+    with Progress(stream=terminal) as progress, progress.stage("Scoring"):
+        pass
+    assert "Scoring" in terminal.getvalue()
+
+
+def test_a_stage_that_breaks_off_is_not_done() -> None:
+    stream = io.StringIO()
+    with pytest.raises(ValueError), Progress(stream=stream) as progress, progress.stage("Scoring"):
+        raise ValueError
+    assert "done" not in stream.getvalue()
+
+
 def test_hours_are_shown_as_hours() -> None:
     assert module._duration(3 * 3600 + 65) == "3 h 1 min"
     assert module._duration(59.6) == "1 min 0 s"

@@ -234,6 +234,24 @@ def test_a_folder_of_other_settings_is_refused(
     assert checksums(finished) == before
 
 
+@undrawn()
+def test_another_institution_refuses_nothing_and_the_files_keep_theirs(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["reanalysis.start=1998", "reanalysis.end=1998", "institution=A"]
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    log = tmp_path / "log.txt"
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    assert "nothing to do" in log.read_text() and "asked for" not in log.read_text()
+    later = [*words[:1], "reanalysis.end=1999", "institution=B", "licence=CC0-1.0"]
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *later)
+    for year in (1998, 1999):
+        with xr.open_dataset(tmp_path / f"twin_thetao_{year}.nc") as file:
+            assert file.attrs["institution"] == "A" and "license" not in file.attrs
+    assert "institution=B asked for, the files keep A of the command" in log.read_text()
+    assert "licence=CC0-1.0 asked for, the files keep null" in log.read_text()
+
+
 def test_a_folder_of_other_weights_is_refused(trained: Path, finished: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text((trained / "config.yaml").read_text())
     config = load_config("reanalysis", [], run=trained)
@@ -311,7 +329,10 @@ def test_the_truth_is_followed_members_are_verified_and_the_report_is_written(
     scores = reanalyse(trained, tmp_path, ocean, "reanalysis.members=2")
     assert scores["rmse"]["analysis"]["all"] < 0.4 * scores["rmse"]["climatology"]["all"]
     assert json.loads((tmp_path / "scores.json").read_text())["rmse"] == scores["rmse"]
-    assert (tmp_path / "report.html").stat().st_size > 10_000
+    page = (tmp_path / "report.html").read_text()
+    assert len(page) > 10_000
+    assert "root mean square error, of 1998 and of 2000, in the same colours" in page
+    assert (tmp_path / "figures" / "rmse_time_depth.png").exists()
     assert (tmp_path / "figures" / "nino34.png").exists()
     members = json.loads((tmp_path / "scores.json").read_text())["members"]
     assert members["number"] == 2 and members["spread_over_error"]["all"] > 0

@@ -226,19 +226,60 @@ def test_maps_side_by_side_are_below_each_other_on_a_narrow_screen(
     assert np.array_equal(np.asarray(first), np.asarray(narrow.convert("RGB"))[: first.height])
 
 
-def test_a_single_picture_and_one_whose_text_crosses_columns_stay_whole(tmp_path: Path) -> None:
+def test_a_picture_whose_text_crosses_columns_is_laid_out_anew_for_a_narrow_screen_not_cut(
+    tmp_path: Path,
+) -> None:
     crossing = maps(2, 2)
-    crossing.figure.axes[0].set_title("a title that is much longer than its own column " * 3)
+    crossing.figure.axes[0].set_title("a title that is longer than its own column " * 2)
     document = page(tmp_path, Section("Pictures", [bars(), crossing]))
-    assert not document.xpath("//source[contains(@media, 'max-width')]")
+    (_, narrow) = map(picture_in, document.xpath("//source[contains(@media, 'max-width')]/@srcset"))
+    whole = picture_in(document.xpath("//img/@src")[1])
+    assert (narrow.width, narrow.height) == (1000, whole.height)
+
+
+def picture_in(data: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2])))
+
+
+def test_a_wide_picture_of_one_panel_fills_a_wide_page_and_fits_a_narrow_one(tmp_path: Path) -> None:
+    wide = Picture("wide", figures.rank_bars(np.array([3, 4, 5])), "Wide.", wide=True)
+    before = figures.png(wide.figure)
+    document = page(tmp_path, Section("Pictures", [bars(), wide]))
+    images = [picture_in(data) for data in document.xpath("//img/@src")]
+    assert [image.width for image in images] == [1000, 2000]
+    sources = document.xpath("//source[contains(@media, 'max-width')]/@srcset")
+    assert [picture_in(data).width for data in sources] == [1000, 1000]
+    assert figures.png(wide.figure) == before
+
+
+def test_letters_have_one_size_in_all_pictures(tmp_path: Path) -> None:
+    wide = Picture("wide", figures.rank_bars(np.array([3, 4, 5])), "Wide.", wide=True)
+    document = page(tmp_path, Section("Pictures", [bars(), maps(2, 2), wide]))
+    shown = [
+        int(re.findall(r"max-width: (\d+)px", style)[0]) for style in document.xpath("//img/@style")
+    ]
+    drawn = [int(width) for width in document.xpath("//img/@width")]
+    scale = [pixels / inches for pixels, inches in zip(shown, drawn, strict=True)]
+    assert len(set(drawn)) == 3 and max(scale) == pytest.approx(min(scale), rel=0.01)
+
+
+def test_only_the_headings_of_a_table_of_many_columns_stand_upright_on_a_phone(tmp_path: Path) -> None:
+    few, many = ({"row": dict.fromkeys("abcdefgh"[:number], 1.0)} for number in (3, 7))
+    document = page(tmp_path, Section("Tables", [Table("few", few, "."), Table("many", many, ".")]))
+    assert [one.get("class") for one in document.xpath("//table")] == [None, "many"]
 
 
 def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
     plain = what_was_run(load_config("osse"), "2001-2003")
-    assert (plain["kind of run"], plain["settings changed"]) == ("full", "none")
+    assert (plain["kind of run"], plain["settings changed"]) == ("full training", "none")
     assert plain["learnt from"] == "built-in synthetic ocean, 60 years"
     smoke = what_was_run(load_config("osse", ["osse=smoke", "seed=3"]), "2001-2002")
     assert smoke["kind of run"].startswith("smoke test")
     assert "seed=3 (1)" in smoke["settings changed"] and "and" in smoke["settings changed"]
+    quick = what_was_run(load_config("osse", ["training=quick", "seed=3"]), "2001-2002")
+    assert quick["kind of run"].startswith("quick training")
+    short = what_was_run(load_config("osse", ["training.updates=20"]), "2001-2002")
+    assert short["kind of run"] == "training of at most 20 updates (full: 160)"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", short["date"])
     real = ["observations=ingested", "observations.folder=mine"]
     assert what_was_run(load_config("reanalysis", real), "1981")["observations"] == "real, mine"

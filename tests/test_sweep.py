@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @cache
 def setups() -> Setups:
-    return known_answer_setups(11, SMALL)
+    return known_answer_setups(11, SMALL, Progress(stream=io.StringIO()))
 
 
 def space(*words: str) -> tuple[Space, list[str]]:

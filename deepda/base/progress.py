@@ -94,6 +94,17 @@ class Progress:
         if self._bars is not None and bar is not None:
             self._bars.update(bar, total=done, completed=done)
 
+    @contextmanager
+    def stage(self, title: str) -> Iterator[None]:
+        """Show that work without countable parts goes on, and at its end how long it took."""
+        bar = None if self._bars is None else self._bars.add_task(title, total=None)
+        self._write(title)
+        begin = time.monotonic()
+        yield
+        self._write(f"{title}, done in {_duration(time.monotonic() - begin)}")
+        if self._bars is not None and bar is not None:
+            self._bars.update(bar, total=1, completed=1)
+
     def _write(self, text: str) -> None:
         if self._log is not None:
             self._log.write(f"{_stamp()}  {text}\n")

@@ -112,9 +112,10 @@ def over_time(lines: Mapping[str, xr.DataArray], label: str, title: str = "") ->
 
 
 def _draw_line(axes: Axes, line: xr.DataArray, name: str, order: int) -> None:
-    axes.plot(decimal_years(line["time"].values), line.values, **(look(name, order) | {"marker": ""}))
+    years = decimal_years(line["time"].values)
+    axes.plot(years, line.values, **(look(name, order) | {"marker": ""}))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.margins(x=0.01)
+    axes.set_xlim(np.floor(years[0]), np.ceil(years[-1]))
 
 
 def modes_chart(lines: Mapping[str, xr.DataArray], titles: Sequence[str]) -> Figure:

@@ -50,6 +50,11 @@ class Findings:
         return len(self.frame.axis.years)
 
     @property
+    def span(self) -> str:
+        """First and last year, for captions."""
+        return f"{self.frame.axis.years[0]}–{self.frame.axis.years[-1]}"
+
+    @property
     def trends(self) -> bool:
         """Whether there are years enough for trends."""
         return self.years >= FEWEST_YEARS

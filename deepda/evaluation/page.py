@@ -32,7 +32,7 @@ from deepda.evaluation.section_heatwaves import heatwave_section
 from deepda.evaluation.section_uncertainty import observation_section, reliability_section
 from deepda.feedback.departures import departures
 from deepda.reports.about import made_by
-from deepda.reports.report import Section, Table, Value, write_report
+from deepda.reports.report import WRITING, Section, Table, Value, write_report
 from deepda.runs.folder import run_folder
 
 SEED = 1  # of ties of ranks
@@ -94,7 +94,8 @@ def evaluate(
             )
             found = _findings(frame, products, records, comparisons)
             found.departures = departed
-            return _write(found, notes, folder.path)
+            with folder.progress.stage(WRITING):
+                return _write(found, notes, folder.path)
 
 
 def _findings(

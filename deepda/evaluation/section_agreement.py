@@ -33,14 +33,13 @@ def agreement_section(found: Findings) -> Section | None:
         Picture(
             "rmse_by_basin",
             profile_curves(profiles, found.frame.grid.depth, "root mean square difference (K)"),
-            "Difference by depth and basin, bias included. It is largest in the thermocline, "
-            "where a small vertical shift is a large temperature.",
+            f"Root mean square difference by depth and basin, bias included, {found.span}.",
         ),
         Picture(
             "correlation_by_basin",
             profile_curves(correlated, found.frame.grid.depth, "correlation of anomalies (1)"),
-            "Correlation of anomalies by depth and basin, over places and times together. Where "
-            "it falls with depth, observations run out.",
+            f"Correlation of anomalies by depth and basin, over places and times together, "
+            f"{found.span}.",
         ),
         _error_series(found),
         _basin_table(found),
@@ -69,8 +68,7 @@ def _agreement_maps(found: Findings, level: int) -> Picture:
     return Picture(
         f"agreement_{name}",
         map_panels(panels, found.frame.grid, level=level, columns=2),
-        f"Root mean square difference and correlation of anomalies at {found.at(level)}. Pale "
-        "patches on the right are places whose anomalies the analysis does not follow.",
+        f"Root mean square difference and correlation of anomalies at {found.at(level)}, {found.span}.",
         wide=True,
     )
 
@@ -85,8 +83,8 @@ def _baselines(found: Findings) -> Picture:
     return Picture(
         "rmse_of_baselines",
         profile_curves(profiles, found.frame.grid.depth, "root mean square difference (K)"),
-        "The same difference of the analysis and of the baselines, by depth over the whole "
-        "ocean: the analysis should lie left of them all.",
+        "The same difference of the analysis and of the baselines, by depth over the whole ocean, "
+        f"{found.span}. Left is better.",
     )
 
 
@@ -121,8 +119,7 @@ def _error_series(found: Findings) -> Picture:
     return Picture(
         "rmse_series",
         over_time(lines, "rms difference (K)"),
-        "Difference by month over the whole ocean: steps mark changes of the observing system, a "
-        "slope marks a drift.",
+        "Root mean square difference by month over the whole ocean.",
         wide=True,
     )
 

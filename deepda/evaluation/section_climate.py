@@ -48,12 +48,8 @@ def modes_section(found: Findings) -> Section:
     for index in SERIES:
         lines = {name: values[index] for name, values in named.items() if index in values}
         if lines:
-            caption = (
-                f"{SEES[index]} Monthly; the lines should lie on each other."
-                if len(lines) > 1
-                else f"{SEES[index]} Monthly."
-            )
-            blocks.append(Picture(f"index_{_plain(index)}", over_time(lines, UNITS[index]), caption))
+            figure = over_time(lines, UNITS[index])
+            blocks.append(Picture(f"index_{_plain(index)}", figure, f"{SEES[index]} Monthly."))
     blocks.append(_index_table(found, named))
     blocks += _eof_blocks(found, surface, "tropical_pacific", "the tropical Pacific")
     blocks += _eof_blocks(found, surface, "global", "the world's ocean")
@@ -183,8 +179,8 @@ def thermocline_section(found: Findings) -> Section | None:
         "hovmoeller_isotherm",
         hovmoeller(panels, fields["analysis"][1], found.frame.grid, limits),
         "Depth of the 20 °C isotherm within 2° of the equator, anomaly from its seasonal cycle, "
-        "by longitude and month; blue is deeper, warm water piled up. Slanting bands in the "
-        "Pacific are Kelvin waves going east ahead of El Niño. White: no such isotherm.",
+        f"by longitude and month, {found.span}; blue is deeper. Bands that slant eastwards are Kelvin "
+        "waves. Empty: no such isotherm.",
         wide=found.reference is not None,
     )
     return Section(

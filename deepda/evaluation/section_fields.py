@@ -45,10 +45,10 @@ def _mean_maps(found: Findings, level: int) -> Picture:
         Panel(mean, "temperature", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, mean in means.items()
     ]
-    caption = f"Mean temperature at {found.at(level)}."
+    caption = f"Mean temperature at {found.at(level)}, {found.span}."
     if found.comparison is not None:
         panels.append(Panel(found.comparison.bias[level], "bias", "Analysis − reference"))
-        caption += " The third map is the bias: it should be pale and without basin-wide patches."
+        caption += " The third map is their difference, the bias."
     name = "surface" if level == 0 else "below"
     return Picture(
         f"mean_{name}",
@@ -69,8 +69,7 @@ def _zonal_mean(found: Findings) -> Picture:
     return Picture(
         "zonal_mean",
         zonal_sections({"Zonal mean": (mean.values, "temperature")}, found.frame.grid),
-        "Mean temperature around the globe by latitude and depth: warm lenses of the subtropics, "
-        "cold water that reaches up at the equator and in the Southern Ocean.",
+        f"Zonal mean of the temperature by latitude and depth, {found.span}.",
     )
 
 
@@ -84,9 +83,8 @@ def _zonal_bias(found: Findings) -> Picture:
         zonal_sections(
             {"Bias": (bias, "bias"), "Root mean square difference": (error, "rms difference")}, grid
         ),
-        "Around the globe by latitude and depth: mean difference (left) and root mean square "
-        f"difference (right), down to {grid.depth_edges[-1]:.0f} m. Look for the tropical "
-        "thermocline and for what no profile reaches.",
+        "Zonal mean by latitude and depth: mean difference (first) and root mean square difference "
+        f"(second), down to {grid.depth_edges[-1]:.0f} m, {found.span}.",
         wide=True,
     )
 
@@ -103,8 +101,7 @@ def _amplitude_maps(found: Findings) -> Picture:
     return Picture(
         "seasonal_amplitude",
         map_panels(panels, found.frame.grid),
-        "Amplitude of the seasonal cycle at the surface: largest in the northern mid-latitudes, "
-        "where continents are upwind, and small along the equator.",
+        f"Amplitude of the seasonal cycle at the surface, {found.span}.",
         wide=found.reference is not None,
     )
 
@@ -121,8 +118,8 @@ def _phase_maps(found: Findings) -> Picture:
     return Picture(
         "seasonal_phase",
         map_panels(panels, found.frame.grid),
-        "When the surface is warmest; the colours go round the year. The hemispheres should be "
-        f"half a year apart. Left empty where the amplitude is below {FAINT:g} K.",
+        f"When the surface is warmest, {found.span}; the colours go round the year. Left empty where "
+        f"the amplitude is below {FAINT:g} K.",
         wide=found.reference is not None,
     )
 
@@ -135,8 +132,7 @@ def variability_section(found: Findings) -> Section:
         Picture(
             "variability_by_depth",
             profile_curves(profiles, found.frame.grid.depth, "standard deviation of anomalies (K)"),
-            "Size of the anomalies by depth, root mean square over the ocean. An analysis that "
-            "falls below its reference is too smooth.",
+            f"Size of the anomalies by depth, root mean square over the ocean, {found.span}.",
         ),
     ]
     return Section(
@@ -163,8 +159,7 @@ def _stddev_maps(found: Findings, level: int) -> Picture:
     return Picture(
         f"variability_{name}",
         map_panels(panels, found.frame.grid, level=level),
-        f"Standard deviation of anomalies at {found.at(level)}: El Niño, western boundary "
-        "currents and the edges of the subtropics stand out."
+        f"Standard deviation of anomalies at {found.at(level)}, {found.span}."
         + (
             " Blue in the last map is variability that the analysis lacks."
             if found.reference is not None
@@ -201,16 +196,17 @@ def scales_section(found: Findings) -> Section:
                         float(depth[level]),
                         title=f"Along latitude circles, {found.where(level)}",
                     ),
-                    "Power of anomalies by wavelength along latitude circles, 60°S–60°N. Where the "
-                    "analysis lies below its reference at short wavelengths, it is blurred.",
+                    f"Power of anomalies by wavelength along latitude circles, 60°S–60°N, at "
+                    f"{found.at(level)}. Less power at short wavelengths than the reference has means "
+                    "too smooth.",
                 )
             )
     blocks.append(
         Picture(
             "densities",
             densities({name: one.density for name, one in found.records.items()}, shown),
-            "How often anomalies of each size occur, by depth. The tails are what heatwaves and "
-            "fronts are made of: narrow tails mean extremes are lost.",
+            "How often anomalies of each size occur, by depth. Narrower tails than those of the "
+            "reference mean that extremes are lost.",
             wide=True,
         )
     )

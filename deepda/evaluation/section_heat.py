@@ -50,8 +50,7 @@ def heat_section(found: Findings) -> Section:
                 f"heat_{bottom:.0f}m",
                 over_time(shown, "heat content (ZJ)", title=f"0–{bottom:.0f} m"),
                 f"Heat content of the upper {bottom:.0f} m of all ocean evaluated, less the mean "
-                "of each window of the year. Steps where the observing system changes are not "
-                "climate.",
+                "of each window of the year.",
             )
         )
     if found.trends:
@@ -171,7 +170,6 @@ def _trend_map(found: Findings, layer: str, name: str) -> Picture:
         f"trend_{name}",
         map_panels(panels, found.frame.grid),
         f"Linear trend of annual means, {layer}, {axis.years[0]}–{axis.years[-1]}. Dots: not "
-        "distinguishable from none at 95 %. Short records show the phase of El Niño and of the "
-        "PDO as a trend.",
+        "distinguishable from none at 95 %.",
         wide=found.reference is not None,
     )

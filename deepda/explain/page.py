@@ -25,7 +25,8 @@ from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target
 from deepda.networks.device import AUTO, choose_device, described
 from deepda.reports.about import what_was_run
-from deepda.reports.report import Picture, Section, Table, write_report
+from deepda.reports.report import WRITING, Picture, Section, Table, write_report
+from deepda.runs.finished import OPENING
 from deepda.runs.folder import RunFolder, run_folder
 from deepda.settings.compose import saved_config
 
@@ -63,7 +64,8 @@ def explain(
     """
     with run_folder(Path(output)) as here:
         here.progress.note(described(device, choose_device(device)))
-        finished = open_finished(Path(folder), device)
+        with here.progress.stage(OPENING):
+            finished = open_finished(Path(folder), device)
         return _explained(finished, here, names, window, place or Place(), number)
 
 
@@ -87,16 +89,17 @@ def _explained(
     sections = _sections(finished, studies, [cases[at] for at in spread], progress)
     fields = _fields(studies, finished)
     write_whole(output.path / FIELDS, lambda path: fields.to_netcdf(path, encoding=_packing(fields)))
-    return write_report(
-        output.path / PAGE,
-        f"Why {finished.folder.name} says so, {finished.stamp(step)}",
-        sections,
-        about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
-        summary=_summary(finished, step),
-        facts=_facts(studies),
-        footer="Made by deepda explain. Saliencies are of the analysis, not of the ocean.",
-        beside=output.path / "figures",
-    )
+    with progress.stage(WRITING):
+        return write_report(
+            output.path / PAGE,
+            f"Why {finished.folder.name} says so, {finished.stamp(step)}",
+            sections,
+            about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
+            summary=_summary(finished, step),
+            facts=_facts(studies),
+            footer="Made by deepda explain. Saliencies are of the analysis, not of the ocean.",
+            beside=output.path / "figures",
+        )
 
 
 def spread_over(finished: Finished, number: int, spinup: int) -> list[int]:

@@ -24,7 +24,7 @@ from deepda.figures.maps import (
 )
 from deepda.figures.mesh import Limits
 from deepda.figures.sections import along_latitude, along_meridian, depth_axis
-from deepda.figures.style import LIGHT, OVER_FIELDS, canvas
+from deepda.figures.style import LIGHT, canvas
 from deepda.geometry.grid import Grid
 
 
@@ -58,8 +58,8 @@ def maps(
 def sections(volumes: Sequence[Volume], grid: Grid, place: Place, target: Target) -> Figure:
     """Of each volume the section along the place's latitude and that along its longitude."""
     _, row, column = (int(at) for at in grid.locate(place.lat, place.lon, grid.depth[0]))
-    with canvas(2.75 * len(volumes), 2 * PANEL + 0.6) as figure:
-        drawn = figure.subplots(len(volumes), 2, squeeze=False, width_ratios=[1.5, 1.0])
+    with canvas(2.75 * len(volumes), 2 * PANEL) as figure:
+        drawn = figure.subplots(len(volumes), 2, squeeze=False)
         for (along, across), volume in zip(drawn, volumes, strict=True):
             _along_latitude(along, volume, grid, row, target)
             _along_longitude(across, volume, grid, column, target)
@@ -144,7 +144,7 @@ def _along_latitude(axes: Axes, volume: Volume, grid: Grid, row: int, target: Ta
     along_latitude(axes, volume.field.astype(float), grid, row, volume.kind, volume.limits)
     middle = 0.5 * (edges[1:] + edges[:-1])
     for style, (name, line) in zip(("-", "--"), (volume.lines or {}).items(), strict=False):
-        axes.plot(middle, line[order], style, color=OVER_FIELDS, linewidth=1.1, label=name)
+        axes.plot(middle, line[order], style, color=LIGHT.over, linewidth=1.1, label=name)
     _outline(axes, edges, grid, target.cells[:, row, order], target)
     axes.set_title(f"{volume.title}, along {latitude_label(round(grid.lat[row], 1))}")
     if volume.lines:
@@ -167,4 +167,4 @@ def _outline(
     top, bottom = grid.depth_edges[levels.min()], grid.depth_edges[levels.max() + 1]
     left, right = edges[columns.min()], edges[columns.max() + 1]
     x, y = [left, right, right, left, left], [top, top, bottom, bottom, top]
-    axes.plot(x, y, color=OVER_FIELDS, linewidth=1.2, zorder=5, clip_on=False)
+    axes.plot(x, y, color=LIGHT.over, linewidth=1.2, zorder=5, clip_on=False)

@@ -15,7 +15,7 @@ from deepda.explain.importance import GROUPS, NAMES, Losses
 from deepda.explain.pictures import bars, by_depth
 from deepda.explain.study import Study, removed_by_platform
 from deepda.explain.targets import Target
-from deepda.figures.catalogue import attribution, signed, sized
+from deepda.figures.catalogue import signed, sized
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.reports.report import Picture, Section, Table, Value
@@ -74,7 +74,7 @@ def importance_section(found: Losses, finished: Finished) -> Section:
     ]
     how = "; ".join(f"{name}: {what}" for name, what in GROUPS.items())
     return Section(
-        "Which inputs the analysis lives on",
+        "Which inputs the analysis depends on",
         blocks,
         f"All 2^{len(NAMES)} = {len(found.combinations)} combinations of the groups of inputs are put "
         f"into the generator in {len(found.windows)} windows ({', '.join(found.windows)}), each from "
@@ -173,8 +173,7 @@ def platform_section(
     return Section(
         "Variance removed by each platform, over several windows",
         tables,
-        f"The same shares as above in the windows {stamps}: what holds in one window only is no "
-        "finding.",
+        f"The same shares as above in the windows {stamps}: what holds in one window only is no result.",
     )
 
 
@@ -238,7 +237,7 @@ def correction_picture(study: Study, finished: Finished) -> Picture | None:
     levels = sorted({0, int(np.abs(grid.depth - 150).argmin()), int(np.abs(grid.depth - 300).argmin())})
     size = np.sqrt(np.nanmean(shift**2))
     step = np.sqrt(np.nanmean(np.where(grid.ocean, (linear - before).numpy(), np.nan) ** 2))
-    kind = attribution("shift by the correction (K)")
+    kind = signed("shift by the correction (K)")
     limits = limits_of([shift[level] for level in levels], kind)
     panels = [Panel(shift[level], kind, f"{grid.depth[level]:.0f} m", limits) for level in levels]
     return Picture(

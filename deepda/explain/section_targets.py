@@ -44,32 +44,35 @@ def target_section(found: Study, finished: Finished) -> Section:
 
 def account_table(studies: Sequence[Study]) -> Table:
     """The balance of the window of all targets."""
-    rows: dict[str, dict[str, Value]] = {}
-    for found in studies:
-        account = found.account
-        rows[f"{found.target.name} ({found.target.unit})"] = {
-            "background": account.background,
-            "innovations": account.innovations,
-            "presence": account.presence,
-            "rest": account.rest,
-            "analysis": account.analysis,
-            "as run": account.as_run,
-            "truth": found.truth,
-            "of it from observations": float(found.from_observations.sum()),
-            "from background": float(found.from_background.sum()),
-        }
+    terms = {f"{found.target.name} ({found.target.unit})": _terms(found) for found in studies}
+    first = next(iter(terms.values()))
     return Table(
         "account",
-        rows,
+        {name: {target: one[name] for target, one in terms.items()} for name in first},
         "Anomalies from the season. Background + innovations + presence + rest = analysis. "
         "Innovations: the integrated gradients of all observed cells. Presence: what the correction "
         "does where every observation agrees with the background: it depends on where was observed. "
         "Rest: of the quadrature. As run: with the accuracy at which the run's solver stops; here the "
-        "solver goes on until it has converged. The last two columns split the analysed anomaly, not "
+        "solver goes on until it has converged. The last two rows split the analysed anomaly, not "
         "its change.",
-        corner="target",
+        corner="part",
         digits=4,
     )
+
+
+def _terms(found: Study) -> dict[str, Value]:
+    account = found.account
+    return {
+        "background": account.background,
+        "innovations": account.innovations,
+        "presence": account.presence,
+        "rest": account.rest,
+        "analysis": account.analysis,
+        "as run": account.as_run,
+        "truth": found.truth,
+        "analysis, from observations": float(found.from_observations.sum()),
+        "analysis, from the background": float(found.from_background.sum()),
+    }
 
 
 def _balance(found: Study) -> str:
@@ -92,7 +95,7 @@ def _sureness(found: Study) -> str:
 
 
 def _place(name: str) -> str:
-    return "" if name == "heat" else " The target is outlined in black."
+    return "" if name == "heat" else " The target is outlined."
 
 
 def _levels(found: Study, grid: Grid) -> list[int]:
@@ -123,9 +126,9 @@ def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
         f"{found.target.name}_saliency",
         maps(panels, grid, levels, found.target),
         "Saliency to observations: by how much the target of the analysis rises if the observation of a "
-        "cell were 1 K warmer, all others as they are. Paper: nothing observed. Isolated cells have "
-        "large values, neighbouring ones share them: the map shows the geometry of the observations of "
-        f"this window more than the ocean. {NOT_CAUSE}",
+        "cell were 1 K warmer, all others as they are. Empty: nothing observed. An observation that "
+        "stands alone has a large saliency, neighbouring ones share it: the map shows the observing "
+        f"network of this window, not where the ocean matters. {NOT_CAUSE}",
         wide=True,
     )
 
@@ -142,8 +145,8 @@ def _saliency_sections(found: Study, finished: Finished) -> Picture:
         f"{found.target.name}_sections",
         sections(volumes, grid, found.target.place, found.target),
         "The same in sections through the target. Below: saliency to the background, the observations "
-        "held as they are; where something is observed the background counts less or even with the "
-        "other sign, because a warmer background makes the innovation there colder.",
+        "held as they are; where something is observed the background counts less, or with the "
+        "other sign: a warmer background makes the innovation there colder.",
         wide=True,
     )
 
@@ -210,8 +213,8 @@ def _depth_picture(found: Study, grid: Grid) -> Picture:
     return Picture(
         f"{found.target.name}_removed_by_depth",
         by_depth(profiles, grid, "variance of the target removed (%)"),
-        "Variance removed by the observations of each depth, by platform: sums over all places. Small "
-        "negative numbers are no mistake: an observation may correct the weight of others.",
+        "Variance of the target that the observations remove, by depth and platform: sums over all "
+        "places. Small negative numbers are no mistake: an observation may serve to correct others.",
     )
 
 

@@ -2,9 +2,10 @@
 
 style      colours for light and dark paper, sizes that stay legible on a phone, saving
 maps       Equal Earth maps; land is grey, missing is paper, coast is the mask's edge
-sections   sections, zonal means, fields by longitude and time
+sections   sections, zonal means, fields by time and longitude or depth
 catalogue  colours and label of every kind of field
 mesh       cells in colours with their colour bar
+time_axis  ticks of dates
 curves     error by depth and time, indices with their band, spectra, reliability, learning
 
 Fields are plain arrays or DataArrays on a Grid. Nothing here computes a score, reads a file, touches
@@ -29,7 +30,7 @@ from deepda.figures.maps import (
     map_panels,
     truth_analysis_error,
 )
-from deepda.figures.sections import section
+from deepda.figures.sections import section, time_depth
 from deepda.figures.style import DARK, LIGHT, png, save
 
 __all__ = [
@@ -52,5 +53,6 @@ __all__ = [
     "series",
     "spectra",
     "spread_skill_by_depth",
+    "time_depth",
     "truth_analysis_error",
 ]

@@ -21,6 +21,7 @@ class Kind:
         centred: around zero, both ends alike.
         from_zero: begins at zero.
         by_decades: colours begin at 1, 2, 5 of each decade, of both signs; for values over decades.
+        floor: the colours reach at least this far, so that next to nothing does not look like much.
     """
 
     colours: Colormap
@@ -28,16 +29,20 @@ class Kind:
     centred: bool = False
     from_zero: bool = False
     by_decades: bool = False
+    floor: float = 0.0
+
+
+NOTHING = 1e-3  # K
 
 
 def signed(label: str) -> Kind:
     """A quantity around zero, in even steps."""
-    return Kind(cmocean.cm.balance, label, centred=True)
+    return Kind(cmocean.cm.balance, label, centred=True, floor=NOTHING)
 
 
 def sized(label: str) -> Kind:
     """An error or a size, from zero, where more is worse."""
-    return Kind(cmocean.cm.amp, label, from_zero=True)
+    return Kind(cmocean.cm.amp, label, from_zero=True, floor=NOTHING)
 
 
 def shares(label: str) -> Kind:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +15,7 @@ from scipy.special import ndtri
 
 from deepda.figures.sections import depth_axis
 from deepda.figures.style import LIGHT, canvas, look
+from deepda.figures.time_axis import time_axis, times_of
 
 BAND = 0.9  # probability of the band round an index
 TOLERANCE = 0.1  # of spread over error that counts as right
@@ -52,14 +52,14 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
         for order, (name, line) in enumerate(lines.items()):
-            axes.plot(_times(line), line.values, **(look(name, order) | {"marker": ""}))
+            axes.plot(times_of(line), line.values, **(look(name, order) | {"marker": ""}))
         if spinup:
-            times = _times(next(iter(lines.values())))
+            times = times_of(next(iter(lines.values())))
             axes.axvspan(times[0], times[spinup], facecolor=LIGHT.faint, alpha=0.6, zorder=0)
             axes.text(
                 times[0], 0.98, " spin-up", transform=axes.get_xaxis_transform(), va="top", fontsize=8
             )
-        _time_axis(axes)
+        time_axis(axes, times_of(next(iter(lines.values()))))
         axes.set_ylabel(label)
         _legend(axes, len(lines))
     return figure
@@ -72,9 +72,9 @@ def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
         for order, (name, count) in enumerate(counts.items()):
             some = np.where(count.values > 0, count.values, np.nan)
             style = look(name, order) | {"marker": "o", "markersize": 3.5, "linewidth": 0.8}
-            axes.plot(_times(count), some, **style)
+            axes.plot(times_of(count), some, **style)
         axes.set_yscale("log")
-        _time_axis(axes)
+        time_axis(axes, times_of(next(iter(counts.values()))))
         axes.set(ylabel=label)
         _legend(axes, len(counts))
     return figure
@@ -101,7 +101,7 @@ def index_series(
         if stddev is not None:
             half = ndtri(0.5 + BAND / 2) * stddev.values
             axes.fill_between(
-                _times(analysis),
+                times_of(analysis),
                 analysis.values - half,
                 analysis.values + half,
                 facecolor=LIGHT.sky,
@@ -110,9 +110,9 @@ def index_series(
                 label=f"{BAND:.0%} interval",
             )
         if truth is not None:
-            axes.plot(_times(truth), truth.values, **(look("truth") | {"label": name}))
-        axes.plot(_times(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
-        _time_axis(axes)
+            axes.plot(times_of(truth), truth.values, **(look("truth") | {"label": name}))
+        axes.plot(times_of(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
+        time_axis(axes, times_of(analysis))
         axes.set(ylabel=label)
         _legend(axes, 3)
     return figure
@@ -206,20 +206,6 @@ def _draw_profiles(
     axes.set_xlabel(label)
     _legend(axes, len(profiles))
     return axes
-
-
-def _times(line: xr.DataArray) -> Any:
-    times = line["time"].values
-    if np.issubdtype(times.dtype, np.datetime64):
-        return times
-    return np.array([np.datetime64(time.strftime("%Y-%m-%d"), "s") for time in times])
-
-
-def _time_axis(axes: Axes) -> None:
-    locator = AutoDateLocator(minticks=4, maxticks=8)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes.margins(x=0.01)
 
 
 def _legend(axes: Axes, count: int) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepda.figures.catalogue import Kind
 from deepda.figures.mesh import Limits, draw_mesh, limits_of
-from deepda.figures.style import LIGHT, OVER_FIELDS, WIDTH, canvas
+from deepda.figures.style import LIGHT, WIDTH, canvas
 from deepda.geometry.grid import Grid
 
 Floats = NDArray[np.float64]
@@ -164,7 +164,7 @@ def _draw_map(
         _hatch(axes, x, y, np.roll(panel.doubtful, -first, axis=1) & water)
     _draw_edges(axes, x, y, water, LIGHT.coast, 0.5)
     if outline is not None:
-        _draw_edges(axes, x, y, np.roll(outline, -first, axis=1), OVER_FIELDS, 1.0)
+        _draw_edges(axes, x, y, np.roll(outline, -first, axis=1), LIGHT.over, 1.0)
     axes.set_title(panel.title)
 
 
@@ -182,7 +182,7 @@ def _hatch(axes: Axes, x: Floats, y: Floats, doubtful: NDArray[np.bool_]) -> Non
     kept = ((rows + columns) % (2 * thin) == 0) & (rows % thin == 0)
     rows, columns = rows[kept], columns[kept]
     middle = [0.5 * (c[rows, columns] + c[rows + 1, columns + 1]) for c in (x, y)]
-    axes.plot(*middle, linestyle="", marker=".", markersize=1.2, color=OVER_FIELDS, alpha=0.7, zorder=4)
+    axes.plot(*middle, linestyle="", marker=".", markersize=1.2, color=LIGHT.over, alpha=0.7, zorder=4)
 
 
 def _draw_edges(

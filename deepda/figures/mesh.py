@@ -47,7 +47,7 @@ def draw_mesh(
     draw_ground(axes, x, y, ocean)
     wet = np.where(ocean, values, np.nan)
     shown = np.ma.masked_invalid(wet)
-    low, high = limits or limits_of([wet], kind)
+    low, high = _floored(limits or limits_of([wet], kind), kind)
     levels = decades(high) if kind.by_decades else _levels(low, high, kind)
     norm = BoundaryNorm(levels, 256, extend=_extend(shown, levels, kind))
     mesh = axes.pcolormesh(x, y, shown, cmap=kind.colours.resampled(256), norm=norm)
@@ -84,6 +84,14 @@ def limits_of(fields: Sequence[ArrayLike], kind: str | Kind) -> Limits:
     if kind.from_zero:
         low = 0.0
     return (low, high) if high > low else (low - 1e-3, low + 1e-3)
+
+
+def _floored(limits: Limits, kind: Kind) -> Limits:
+    """Limits that reach at least to the floor of the kind."""
+    low, high = limits
+    if max(abs(low), abs(high)) >= kind.floor:
+        return limits
+    return (-kind.floor if kind.centred else low), kind.floor
 
 
 def decades(largest: float) -> Floats:

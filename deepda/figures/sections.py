@@ -1,4 +1,4 @@
-"""Sections through the ocean with depth by its square root, and fields by longitude and time."""
+"""Sections through the ocean with depth by its square root, and fields by time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,7 @@ from deepda.figures.catalogue import Kind
 from deepda.figures.maps import PANEL, edges_from_seam, latitude_label, longitude_label, seam_of
 from deepda.figures.mesh import Limits, draw_mesh
 from deepda.figures.style import canvas
+from deepda.figures.time_axis import time_axis, times_of
 from deepda.geometry.grid import Grid
 
 Floats = NDArray[np.float64]
@@ -123,6 +126,21 @@ def hovmoeller(
             axes.xaxis.set_major_formatter(FuncFormatter(longitude_label))
             axes.set_title(title)
             axes.grid(False)
+    return figure
+
+
+def time_depth(field: xr.DataArray, grid: Grid, kind: str) -> Figure:
+    """A field (time, depth) at two or more equal steps of time, depth downwards."""
+    stamps = np.asarray(date2num(times_of(field)), float)
+    half = 0.5 * float(np.diff(stamps).mean())
+    edges = np.append(stamps - half, stamps[-1] + half)
+    values = field.transpose("depth", "time").values.astype(float)
+    with canvas(2.9) as figure:
+        axes = figure.add_subplot()
+        draw_mesh(axes, edges, grid.depth_edges, values, np.isfinite(values), kind, None, pad=0.08)
+        depth_axis(axes, float(grid.depth_edges[0]), float(grid.depth_edges[-1]))
+        time_axis(axes, times_of(field))
+        axes.grid(False)
     return figure
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import cmocean
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
@@ -22,13 +23,13 @@ from deepda.base.files import write_whole
 
 WIDTH = 5.0  # inches: 9 pt text on it is still 9 px on a phone
 DPI = 200
-OVER_FIELDS = "#000000"  # marks on fields, whose colours are the same on either paper
+ON_DARK = ("balance", "balance_r", "amp", "dense")  # pale near zero: of inverted lightness on dark paper
 LAND_MESH = "land"  # gid of the mesh whose two colours are land and missing
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of one kind of paper. Every value is used once, so that one theme maps to the other.
+    """Colours of one kind of paper. Every value is used once in both, so that one maps to the other.
 
     `methods` are Okabe and Ito's, safe for colour-blind readers; on dark paper they are lighter.
     """
@@ -45,6 +46,7 @@ class Theme:
     purple: str
     sky: str
     grey: str
+    over: str  # marks on fields
 
 
 LIGHT = Theme(
@@ -60,12 +62,13 @@ LIGHT = Theme(
     purple="#b8609a",
     sky="#56b4e9",
     grey="#8a8f98",
+    over="#000000",
 )
 DARK = Theme(
     paper="#151b23",
     ink="#e4e8ee",
     faint="#39424e",
-    land="#4a4f57",
+    land="#6f6d62",
     coast="#9aa0a9",
     blue="#4aa8e0",
     orange="#f5b83d",
@@ -74,6 +77,7 @@ DARK = Theme(
     purple="#e08fc4",
     sky="#8fd0f7",
     grey="#a3a9b3",
+    over="#fdfdfd",
 )
 
 # One look a method, the same in every figure: colour, dashes, marker.
@@ -146,9 +150,33 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
-        figure.draw_without_rendering()  # ticks are made while the style holds
-        figure.draw_without_rendering()  # the first layout lacks some sizes
-        figure.set_layout_engine("none")  # the layout is found; finding it again at each saving is slow
+        _lay_out(figure)
+
+
+@contextmanager
+def at_width(figure: Figure, width: float) -> Iterator[None]:
+    """The figure laid out for another width (inches) while the block lasts."""
+    size = figure.get_size_inches().copy()
+    places = [(axes.get_position(original=True), axes.get_position()) for axes in figure.axes]
+    with matplotlib.rc_context(RC):
+        figure.set_size_inches(width, size[1])
+        figure.set_layout_engine("constrained")
+        _lay_out(figure)
+    try:
+        yield
+    finally:
+        figure.set_size_inches(*size)
+        for axes, (original, active) in zip(figure.axes, places, strict=True):
+            axes.set_position(original, "original")
+            axes.set_position(active, "active")
+            axes.set_in_layout(True)  # which setting a position ends
+
+
+def _lay_out(figure: Figure) -> None:
+    """Find the places of everything, while the style is in force, and keep them."""
+    figure.draw_without_rendering()  # ticks are made while the style holds
+    figure.draw_without_rendering()  # the first layout lacks some sizes
+    figure.set_layout_engine("none")  # the layout is found; finding it again at each saving is slow
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -186,8 +214,25 @@ def _recolour(figure: Figure, old: Theme, new: Theme) -> None:
     for artist in figure.findobj():
         if artist.get_gid() == LAND_MESH:
             artist.set(cmap=ListedColormap([new.land, new.paper]))
-        elif not (isinstance(artist, Collection) and artist.get_array() is not None):
+        elif isinstance(artist, Collection) and artist.get_array() is not None:
+            _swap_fields(artist, new)
+        else:
             _swap_colours(artist, swap)
+
+
+def _swap_fields(artist: Collection, new: Theme) -> None:
+    """Give a field the colour map of the paper, and the ends of its colour bar."""
+    worn = artist.get_cmap()
+    name = worn.name.removesuffix("_i")
+    if name not in ON_DARK:
+        return
+    wanted = cmocean.cm.cmap_d[f"{name}_i" if new is DARK else name].resampled(worn.N)
+    with artist.callbacks.blocked():  # the colour bar would be made anew, with other ticks
+        artist.set_cmap(wanted)
+    if artist.colorbar is not None:
+        ends = {"neither": (), "min": (0.0,), "max": (1.0,), "both": (0.0, 1.0)}[artist.colorbar.extend]
+        for patch, end in zip(artist.colorbar.ax.patches, ends, strict=True):
+            patch.set_facecolor(wanted(end))
 
 
 def _swap_colours(artist: Artist, swap: Mapping[str, str]) -> None:

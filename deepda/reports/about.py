@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from deepda.base.info import command_line, provenance, versions
 from deepda.runs.folder import flat_settings
@@ -11,6 +13,11 @@ from deepda.settings.compose import load_config
 from deepda.settings.schema import Config, EmbeddedControl, FilesControl, IngestedObservations
 
 SHOWN = 8  # settings that differ from their default
+TRAININGS = {
+    "default": "full training",
+    "quick": "quick training: a first look, less skill than the full one",
+    "smoke": "smoke test: shows that everything runs, without skill",
+}
 APART = ("command", "output", "device", "control.paths", "grid.", "data.", "reanalysis.run")
 
 
@@ -18,9 +25,21 @@ def made_by() -> dict[str, str]:
     """Command, date and version."""
     return {
         "command": command_line(),
-        "date": provenance(None, None)["date_created"],
+        "date": provenance(None, None)["date_created"].replace("T", " ").replace("Z", " UTC"),
         "version": f"DeepDA {versions()['deepda']}",
     }
+
+
+def of_run(folder: Path, config: Config, scores: Mapping[str, Any]) -> dict[str, str]:
+    """The same of an experiment on a finished run.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        scores: of the experiment, with `scored_from`, `scored_to` and `scored_windows`.
+    """
+    span = f"{scores['scored_from']} to {scores['scored_to']}, {scores['scored_windows']} windows"
+    return {"run": str(folder), **what_was_run(config, span)}
 
 
 def what_was_run(config: Config, years: str) -> dict[str, str]:
@@ -30,13 +49,10 @@ def what_was_run(config: Config, years: str) -> dict[str, str]:
         config: settings of the run.
         years: which were analysed, in words.
     """
-    shortest = load_config("osse", ["osse=smoke"]).training
-    smoke = config.training == replace(shortest, seed=config.training.seed)
-    kind = "smoke test: shows that everything runs, without skill" if smoke else "full"
     changed = _changed(config)
     more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
     return {
-        "kind of run": kind,
+        "kind of run": _kind(config),
         "learnt from": _model(config),
         "grid": config.grid.name,
         "windows": f"{config.per_year} a year",
@@ -45,6 +61,16 @@ def what_was_run(config: Config, years: str) -> dict[str, str]:
         "settings changed": ", ".join(changed[:SHOWN]) + more or "none",
         **made_by(),
     }
+
+
+def _kind(config: Config) -> str:
+    """The training in words: the preset that it is, or how long it is beside the full one."""
+    for preset, words in TRAININGS.items():
+        usual = load_config("osse", [f"training={preset}"]).training
+        if config.training == replace(usual, seed=config.training.seed):
+            return words
+    full = load_config("osse").training.updates
+    return f"training of at most {config.training.updates} updates (full: {full})"
 
 
 def _model(config: Config) -> str:

@@ -56,8 +56,8 @@ def _stamps(found: MemberStatistics) -> list[Picture]:
             Picture(
                 f"members_level_{level + 1}",
                 map_panels(panels, grid, level=level),
-                f"Anomaly at {grid.depth[level]:.0f} m, window of {day}: where members agree the "
-                "observations decide, where they differ nothing is known.",
+                f"Anomaly at {grid.depth[level]:.0f} m, window of {day}. Where the members differ the "
+                "analysis is uncertain.",
                 wide=True,
             )
         )
@@ -74,7 +74,7 @@ def _interval(found: MemberStatistics, place: int, name: str, per_year: int) -> 
     return Picture(
         f"members_series_{place + 1}",
         index_series(truth, analysis, stddev, label=f"{name} (K)"),
-        f"{name}, anomaly with the interval that the members give.",
+        f"{name[0].upper()}{name[1:]}: anomaly, with the interval of the members round the analysis.",
         wide=True,
     )
 

@@ -23,10 +23,12 @@ from matplotlib.figure import Figure
 
 from deepda.base.errors import OutputError
 from deepda.base.files import write_whole
-from deepda.figures.style import DARK, DPI, LIGHT, NAMES, png
+from deepda.figures.style import DARK, DPI, LIGHT, NAMES, WIDTH, at_width, png
 from deepda.reports.narrow import columns_of, stacked
 
-PIXELS = 760  # a figure is shown no wider than this, except when it is wide
+WRITING = "Drawing the pictures and writing the page"  # for the log
+INCH = 92  # pixels of the page: letters have one size in all figures that fit
+WIDE = 10.0  # inches of a single panel that takes the width of the page
 
 Value = float | int | str | None
 
@@ -144,7 +146,6 @@ def write_report(
             facts=facts or {},
             sections=_laid_out(sections, pictures),
             footer=footer,
-            widest=PIXELS,
         )
     )
     try:
@@ -164,8 +165,45 @@ def _pictures(sections: Sequence[Section]) -> dict[str, Picture]:
     return {block.name: block for block in blocks if isinstance(block, Picture)}
 
 
-def _render(picture: Picture) -> tuple[bytes, bytes]:
-    return png(picture.figure, LIGHT), png(picture.figure, DARK)
+@dataclass(frozen=True)
+class _Rendered:
+    """PNGs of a picture: for the page, and for a narrow screen where it needs another layout.
+
+    Attributes:
+        size: of the figure on the page, inches.
+        page, narrow: on light and on dark paper.
+    """
+
+    size: tuple[float, float]
+    page: tuple[bytes, bytes]
+    narrow: tuple[bytes, bytes] | None
+
+
+def _render(picture: Picture) -> _Rendered:
+    """Panels side by side are stacked for a narrow screen; one panel is laid out for either width."""
+    figure = picture.figure
+    width, height = figure.get_size_inches()
+    columns = columns_of(figure)
+    if columns > 1:
+        panels = sum(axes.get_subplotspec() is not None for axes in figure.axes)
+        page = _both_papers(figure)
+        light, dark = (stacked(one, columns, panels) for one in page)
+        return _Rendered((width, height), page, (light, dark))
+    wide = WIDE if picture.wide and width < WIDE else width
+    if wide <= WIDTH:
+        return _Rendered((width, height), _both_papers(figure), None)
+    return _Rendered((wide, height), _laid_out_for(figure, wide), _laid_out_for(figure, WIDTH))
+
+
+def _laid_out_for(figure: Figure, width: float) -> tuple[bytes, bytes]:
+    if width == figure.get_size_inches()[0]:
+        return _both_papers(figure)
+    with at_width(figure, width):
+        return _both_papers(figure)
+
+
+def _both_papers(figure: Figure) -> tuple[bytes, bytes]:
+    return png(figure, LIGHT), png(figure, DARK)
 
 
 def _environment() -> jinja2.Environment:
@@ -177,14 +215,12 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _laid_out(
-    sections: Sequence[Section], pictures: Mapping[str, tuple[bytes, bytes]]
-) -> list[dict[str, Any]]:
+def _laid_out(sections: Sequence[Section], pictures: Mapping[str, _Rendered]) -> list[dict[str, Any]]:
     """What the template shows."""
     laid: list[dict[str, Any]] = []
     for section in sections:
         blocks = [
-            _picture_block(block, *pictures[block.name])
+            _picture_block(block, pictures[block.name])
             if isinstance(block, Picture)
             else _table_block(block)
             for block in section.blocks
@@ -200,28 +236,23 @@ def _anchor(title: str, taken: set[str]) -> str:
     return stem if stem not in taken else f"{stem}-{len(taken)}"
 
 
-def _picture_block(picture: Picture, light: bytes, dark: bytes) -> dict[str, Any]:
-    width, height = (int(inches * DPI) for inches in picture.figure.get_size_inches())
+def _picture_block(picture: Picture, rendered: _Rendered) -> dict[str, Any]:
+    width, height = rendered.size
     return {
-        "light": base64.b64encode(light).decode(),
-        "dark": base64.b64encode(dark).decode(),
-        "narrow": _narrow(picture.figure, light, dark),
-        "width": width,
-        "height": height,
+        "page": _encoded(rendered.page),
+        "narrow": None if rendered.narrow is None else _encoded(rendered.narrow),
+        "width": int(width * DPI),
+        "height": int(height * DPI),
+        "shown": round(width * INCH),
         "alt": picture.caption,
         "caption": picture.caption,
         "wide": picture.wide,
     }
 
 
-def _narrow(figure: Figure, light: bytes, dark: bytes) -> dict[str, str] | None:
-    """The panels below each other, for a narrow screen; None where there is one column."""
-    columns = columns_of(figure)
-    if columns == 1:
-        return None
-    panels = sum(axes.get_subplotspec() is not None for axes in figure.axes)
-    both = {"light": light, "dark": dark}
-    return {k: base64.b64encode(stacked(png, columns, panels)).decode() for k, png in both.items()}
+def _encoded(papers: tuple[bytes, bytes]) -> dict[str, str]:
+    light, dark = (base64.b64encode(picture).decode() for picture in papers)
+    return {"light": light, "dark": dark}
 
 
 def _table_block(table: Table) -> dict[str, Any]:
@@ -262,11 +293,9 @@ def _text(value: Value, digits: int) -> str:
     return str(value)
 
 
-def _write_beside(
-    folder: Path, sections: Sequence[Section], pictures: Mapping[str, tuple[bytes, bytes]]
-) -> None:
-    for name, (light, _) in pictures.items():
-        write_whole(folder / f"{name}.png", partial(Path.write_bytes, data=light))
+def _write_beside(folder: Path, sections: Sequence[Section], pictures: Mapping[str, _Rendered]) -> None:
+    for name, rendered in pictures.items():
+        write_whole(folder / f"{name}.png", partial(Path.write_bytes, data=rendered.page[0]))
     for section in sections:
         for block in section.blocks:
             if isinstance(block, Table):

@@ -28,6 +28,7 @@ from deepda.settings.schema import Config
 
 ROWS, TRUTH, ANALYSIS = "observations.parquet", "truth.nc", "analysis.nc"
 CHECKPOINT = "checkpoint"
+OPENING = "Opening the trained run"  # for the log
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,8 @@ class TrainingSetup:
             fields = sample_background_errors(form, self.data, seed, samples, progress, ranks)
             if ranks.first:
                 sampled = Samples.of(fields, self.grid)
-                form.use_error_samples(background_error_covariance(sampled, self.grid))
+                with progress.stage("Making the covariance of the sampled background errors"):
+                    form.use_error_samples(background_error_covariance(sampled, self.grid))
         if not ranks.first:
             return Completed(None, math.nan)
         errors = self.validation.errors(analyser)

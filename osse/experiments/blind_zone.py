@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from deepda.base.progress import Progress
 from deepda.networks.device import AUTO
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
+from deepda.reports.about import of_run
+from deepda.reports.report import WRITING
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, moments, spread_moments
 from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
@@ -84,10 +87,13 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
         progress = here.progress
         grid = trained.twin.space.grid
         windows = tables(trained.twin, progress)
-        found, rows = kept_observations(trained.twin, windows, lambda table: seen_above(table, below))
+        with progress.stage("Averaging the observations in cells"):
+            keep = partial(seen_above, below=below)
+            found, rows = kept_observations(trained.twin, windows, keep)
         last = last_seen(found, grid.depth)
         progress.note(f"seen down to {grid.depth[last]:.0f} m; blind below")
-        regression, tried = _regression(trained, last)
+        with progress.stage("Fitting the regressions on the training years"):
+            regression, tried = _regression(trained, last)
         sums = _cycle(trained, found, last, regression, progress)
         scores = {
             **_about(trained, below, last),
@@ -101,7 +107,9 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
         write_whole(output / "blind_zone.csv", lambda path: rows_of(scores).to_csv(path, index=False))
         maps = maps_of(sums)
         write_whole(output / "blind_zone.nc", lambda path: maps.to_netcdf(path))
-        page = osse.experiments.blind_zone_report.write(grid, scores, maps, output)
+        about = of_run(folder, trained.config, scores)
+        with progress.stage(WRITING):
+            page = osse.experiments.blind_zone_report.write(grid, scores, maps, about, output)
         progress.note(f"report: {page}; scores: {output / 'blind_zone.json'}")
     print("\n".join(osse.experiments.blind_zone_report.lines(scores)))
     return scores

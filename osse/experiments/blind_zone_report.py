@@ -11,14 +11,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from deepda.figures.maps import Panel, map_panels
+from deepda.figures.style import NAMES
 from deepda.geometry.grid import Grid
-from deepda.reports.about import made_by
 from deepda.reports.report import Picture, Section, Table, Value, write_report
 from osse.experiments.blind_zone_scores import REACHES
 from osse.experiments.charts import depth_panels
 
 TITLES = {
-    "analysis": "analysis", "oi": "oi", "regression": "regression", "regression_of_observations":
+    "analysis": "analysis", "oi": NAMES["oi"], "regression": "regression", "regression_of_observations":
     "regression of observations", "repeat_downward": "repeat downward", "marching_average":
     "marching average", "climatology": "climatology", "dropout": "dropout alone",
     "dropout_and_spread": "dropout and spread",
@@ -33,20 +33,18 @@ SEAS = ("tropical Pacific", "North Pacific", "tropical Atlantic", "North Atlanti
 MAPPED_DEPTHS = (50.0, 150.0, 300.0)  # m
 OVER = "error over that of climatology (1)"
 CAPTIONS = {
-    "ratio": "Error over that of climatology. The lines: half of the variance is still explained "
-    "(0.71), and climatology does as well (1). Beyond the right one it would be better to say "
-    "nothing.",
-    "correlation": "Correlation with the true anomalies over places and windows; a wrong amplitude "
-    "does not spoil it.",
+    "ratio": "Error over that of climatology. Left of the first line (0.71) more than half of the "
+    "variance is explained; right of the second (1) climatology is better.",
+    "correlation": "Correlation with the true anomalies over places and windows; it does not depend on "
+    "their amplitude.",
     "rmse": "Root mean square error, K.",
     "reach": "Depth (m) at which the error first rises to climatology's, and to half of its variance; "
     "'bottom' where it stays below.",
-    "sea": "The same by sea.",
+    "sea": "Error over that of climatology by sea and depth.",
     "seas": "Error over that of climatology in the whole blind zone.",
-    "quarter": "The analysis by quarter of the year: what the surface implies for the water below "
-    "changes with the depth of mixing.",
-    "coverage": "Share of truths in the stated central intervals: right on the line of the interval, "
-    "overconfident left of it.",
+    "quarter": "Error of the analysis over that of climatology, by sea and quarter of the year.",
+    "coverage": "Share of the true values within the stated central intervals: right on the line of the "
+    "interval; left of it the stated spread is too small.",
     "spread": "Stated spread over error; 1 is right.",
 }
 
@@ -78,13 +76,20 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path) -> Path:
+def write(
+    grid: Grid,
+    scores: Mapping[str, Any],
+    maps: xr.Dataset,
+    about: Mapping[str, str],
+    output: Path,
+) -> Path:
     """`report.html`, with PNG and CSV files in `figures`.
 
     Args:
         grid: of the maps.
         scores: as in blind_zone.json.
         maps: as in blind_zone.nc.
+        about: what was run.
         output: folder.
     """
     seen = (
@@ -98,20 +103,20 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         output / "report.html",
         "How far down can the surface be continued?",
         [_depths(scores), _seas(scores), _seasons(scores), _maps(grid, maps), _intervals(scores)],
-        about={"run": str(scores["run"]), **made_by()},
+        about=about,
         summary=(
-            f"A trained run analyses its own test years with {seen}. REP repeats the analysed "
-            "anomaly (K) of the last level seen in all levels below, not limited to the mixed "
-            "layer. MAR takes, level by level, the mean of the water among the nine cells above. "
-            "The regression multiplies the analysed anomaly of the last level by coefficients of "
-            "each cell and part of the year, fitted on the training years; that of observations "
-            "uses the values of one window alone, zero in gaps. Optimal interpolation (oi) is "
+            f"A trained run analyses its own test years with {seen}. Repeating downward takes the "
+            "analysed anomaly (K) of the last level seen in all levels below, not limited to the mixed "
+            "layer. The marching average takes, level by level, the mean of the water among the nine "
+            "cells above. The regression multiplies the analysed anomaly of the last level by "
+            "coefficients of each cell and part of the year, fitted on the training years; that of "
+            "observations uses the values of one window alone, zero in gaps. Optimal interpolation is "
             "cycled with the same observations."
         ),
         facts={
             "seen": seen,
             "blind zone, analysis": f"{pooled['analysis']['global']['all']:.2f} of climatology",
-            "blind zone, optimal interpolation": f"{pooled['oi']['global']['all']:.2f}",
+            "blind zone, optimal interpolation": f"{pooled['oi']['global']['all']:.2f} of climatology",
             "half the variance down to": "the bottom" if half is None else f"{half:.0f} m",
         },
         footer=f"deepda osse blind-zone --run {scores['run']}; seed {scores['seed']}; "
@@ -147,12 +152,11 @@ def _depths(scores: Mapping[str, Any]) -> Section:
         limits=(-0.1, 1.0),
     )
     rows: dict[str, dict[str, Value]] = {
-        TITLES[name]: {
-            f"{what}, {region} (m)": _deep(scores["reach_m"][name][region][what])
-            for region in ("global", "tropical Pacific", "North Atlantic", "Southern Ocean")
-            for what in REACHES
+        f"{region}, {what}": {
+            TITLES[name]: _deep(scores["reach_m"][name][region][what]) for name in SHOWN
         }
-        for name in SHOWN
+        for region in ("global", "tropical Pacific", "North Atlantic", "Southern Ocean")
+        for what in REACHES
     }
     return Section(
         "How deep",
@@ -208,15 +212,19 @@ def _seasons(scores: Mapping[str, Any]) -> Section:
 def _maps(grid: Grid, maps: xr.Dataset) -> Section:
     blocks = []
     for level in sorted({int(np.abs(grid.depth - depth).argmin()) for depth in MAPPED_DEPTHS}):
+        where = f"{grid.depth[level]:.0f} m"
         reference = maps["rmse"].sel(analyser="climatology").values[level]
         panels = []
         for name in ("analysis", "regression"):
             error = maps["rmse"].sel(analyser=name).values[level]
             ratio = error / np.where(reference > 0, reference, np.nan)
-            panels.append(Panel(100 * (ratio - 1), "gain", TITLES[name].capitalize(), (-100.0, 100.0)))
-        where = f"{grid.depth[level]:.0f} m"
+            title = f"{TITLES[name].capitalize()}, {where}"
+            panels.append(Panel(100 * (ratio - 1), "gain", title, (-100.0, 100.0)))
         figure = map_panels(panels, grid, level=level, columns=2)
-        caption = f"At {where}: blue where it is better than climatology, red where it is worse."
+        caption = (
+            f"Error at {where} over that of climatology, less 1, of the analysis and of the regression: "
+            "blue where it is better than climatology, red where it is worse."
+        )
         blocks.append(Picture(f"map_{where.replace(' ', '')}", figure, caption, wide=True))
     return Section("Maps", blocks)
 

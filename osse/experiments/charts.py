@@ -43,6 +43,7 @@ def depth_panels(
     rows = -(-len(panels) // columns)
     single = len(panels) == 1
     with canvas(HEIGHT * rows + 0.5 * (not single), PANEL * columns + 2.6 * single) as figure:
+        figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[call-arg,union-attr]
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for axes, (title, curves) in zip(grid, panels.items(), strict=False):
             here = [marks[title]] if isinstance(marks, Mapping) else marks

@@ -19,6 +19,8 @@ import osse.experiments.data_denial_report
 from deepda.assimilation.cycle import Analyser
 from deepda.base.files import write_whole
 from deepda.networks.device import AUTO
+from deepda.reports.about import of_run
+from deepda.reports.report import WRITING
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, mean_of, rmse_of, spread_of
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
@@ -61,7 +63,8 @@ def run(folder: Path, output: Path, without: str | None = None, device: str = AU
             sums: dict[str, dict[str, xr.Dataset]] = {name: {} for name in methods}
             rows: dict[str, int] = {}
             for denial in (Denial(), *denials):
-                found, rows[denial.name] = kept_observations(twin, windows, denial.keep)
+                with progress.stage(f"Averaging the observations in cells, {denial.title}"):
+                    found, rows[denial.name] = kept_observations(twin, windows, denial.keep)
                 for name, method in methods.items():
                     title = f"{name}, {denial.title}"
                     windowed = WindowSums(weights, mapped=("square", "variance"))
@@ -74,7 +77,10 @@ def run(folder: Path, output: Path, without: str | None = None, device: str = AU
         write_whole(output / "denial.csv", lambda path: rows_of(scores).to_csv(path, index=False))
         maps = maps_of(sums)
         write_whole(output / "denial.nc", lambda path: maps.to_netcdf(path))
-        page = osse.experiments.data_denial_report.write(twin.space.grid, scores, maps, output)
+        about = of_run(folder, trained.config, scores)
+        grid = twin.space.grid
+        with progress.stage(WRITING):
+            page = osse.experiments.data_denial_report.write(grid, scores, maps, about, output)
         progress.note(f"report: {page}; scores: {output / 'denial.json'}")
         progress.note(control_against_run(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.experiments.data_denial_report.lines(scores)))

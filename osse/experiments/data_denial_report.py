@@ -10,7 +10,6 @@ import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
-from deepda.reports.about import made_by
 from deepda.reports.report import Picture, Section, Table, Value, write_report
 from deepda.verification.thermocline import levels_shown
 from osse.experiments.charts import depth_panels, growth_scatter
@@ -33,7 +32,7 @@ CAPTIONS = {
     "data and that without any (climatology).",
     "growth": "Each mark is a depth. On the line the stated spread grows as the error does; below it "
     "the stated spread is too small for what was left out.",
-    "spread": "Stated spread over error, all depths; 1 is right, below 1 overconfident.",
+    "spread": "Stated spread over error, all depths; 1 is right, below 1 it is too small.",
 }
 
 
@@ -60,13 +59,20 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path) -> Path:
+def write(
+    grid: Grid,
+    scores: Mapping[str, Any],
+    maps: xr.Dataset,
+    about: Mapping[str, str],
+    output: Path,
+) -> Path:
     """`report.html`, with PNG and CSV files in `figures`.
 
     Args:
         grid: of the maps.
         scores: as in denial.json.
         maps: as in denial.nc.
+        about: what was run.
         output: folder.
     """
     largest = _largest_loss(scores)
@@ -74,7 +80,7 @@ def write(grid: Grid, scores: Mapping[str, Any], maps: xr.Dataset, output: Path)
         output / "report.html",
         "Impact of each observing system",
         [_worth(scores), _places(scores), _maps(grid, maps), _calibration(scores)],
-        about={"run": str(scores["run"]), **made_by()},
+        about=about,
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
             "truth, same values of what is kept, same weights; optimal interpolation gets the same "

@@ -29,7 +29,7 @@ from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
 from deepda.networks.device import AUTO, choose_device, described
-from deepda.runs.finished import FinishedRun
+from deepda.runs.finished import OPENING, FinishedRun
 from deepda.settings.schema import Config
 from deepda.verification import WindowSums, moments, spread_moments
 from osse.twin.control_years import Control, fit_space, share_out
@@ -83,13 +83,14 @@ def opened(run: Path, scratch: Path, progress: Progress, device: str = AUTO) -> 
         DeviceError: the device is not there.
     """
     finished = FinishedRun(run, device)
-    config, space = finished.config, finished.space
     progress.note(described(device, choose_device(device)))
+    with progress.stage(OPENING):
+        config, space = finished.config, finished.space
     finished.require("control.nc", f"checkpoint/{FILE}")
     control = share_out(run / "control.nc", config)
     with TemporaryDirectory(prefix=".anomalies-", dir=scratch) as cache:
         _, anomalies = fit_space(control, Path(cache) / "anomalies.npy", progress)
-        oi = load_interpolation(anomalies, space.grid, run / "checkpoint")
+        oi = load_interpolation(anomalies, space.grid, run / "checkpoint", progress)
         oi = oi.to(finished.analyser.ocean.device)
         twin = twin_of_test_years(config, control, space)
         analyser: Analyser = finished.analyser  # type: ignore[assignment]

@@ -137,15 +137,18 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         ocean = LinearOcean.draw(seed, size.shape)
         network = Network.draw(ocean, seed)
         progress.note(f"seed {seed}: an ocean of {ocean.grid.shape} with {ocean.size} water cells")
-        training, validation = studied(ocean, network, seed, size)
+        with progress.stage("Simulating the control run of the linear ocean"):
+            training, validation = studied(ocean, network, seed, size)
         space = validation.space
         truth = ocean.simulate(PENTADS * (size.spinup + size.test), _rng(seed, TEST[0]))[0]
         test = observed(space, truth, network, seed, TEST[1:], PENTADS * size.spinup)
         analyses, costs = {"kalman": exact(ocean, test, progress)}, {}
         for name, baseline, cost in with_true_dynamics(ocean, validation, seed, progress):
-            analyses[name], costs[name] = analyses_of(baseline, test), cost
+            with progress.stage(f"Cycling {name}"):
+                analyses[name], costs[name] = analyses_of(baseline, test), cost
         for name, method in methods(training, validation, network, minutes, seed, progress):
-            analyses[name], costs[name] = analyse(method.analyser, test), method.cost
+            with progress.stage(f"Cycling {name}"):
+                analyses[name], costs[name] = analyse(method.analyser, test), method.cost
         scores = judge(test, analyses, costs)
         scores |= {"seed": seed, "minutes": minutes, "water_cells": ocean.size, "versions": versions()}
         scores |= {"threads": torch.get_num_threads(), "shape": list(ocean.grid.shape)}
@@ -225,11 +228,11 @@ def methods(
 
     def trained(settings: GeneratorConfig, adversarial: float) -> Method:
         recipe = Recipe(1, STRETCHES, BACKPROP, RATE, adversarial, 1000, VALIDATIONS, seed)
-        training = setup(settings, anomalies, validation, network, seed)
+        training = setup(settings, anomalies, validation, network, seed, progress)
         return train(training, recipe, validation, minutes, progress)
 
     yield "deepda", trained(OURS, 0.0)
-    yield "oi", interpolation(anomalies, validation)
+    yield "oi", interpolation(anomalies, validation, progress)
     yield "ham2024", trained(HAM, HAM_ADVERSARIAL)
     yield "persistence", Method(baselines.Persistence(ocean))
     yield "climatology", Method(baselines.Climatology(ocean))
@@ -240,18 +243,22 @@ def with_true_dynamics(
 ) -> Iterator[tuple[str, EnsembleFilter | StaticInterpolation, dict[str, float]]]:
     """Yield (name, method, cost) of the baselines with the true dynamics, tuned one by one."""
     for members in MEMBERS:
-        progress.note(f"tuning the localised ensemble Kalman filter of {members} members")
-        yield f"enkf{members}", *tuned_ensemble_filter(ocean, validation, members, seed)
-    yield "static_oi", *tuned_static_interpolation(ocean, validation)
+        with progress.stage(f"Tuning the localised ensemble Kalman filter of {members} members"):
+            tuned = tuned_ensemble_filter(ocean, validation, members, seed)
+        yield f"enkf{members}", *tuned
+    with progress.stage("Tuning static optimal interpolation with the true dynamics"):
+        static = tuned_static_interpolation(ocean, validation)
+    yield "static_oi", *static
 
 
-def interpolation(anomalies: NDArray[np.float32], validation: Case) -> Method:
+def interpolation(anomalies: NDArray[np.float32], validation: Case, progress: Progress) -> Method:
     """Optimal interpolation, its static covariance tuned on the validation years."""
     start = time.perf_counter()
     known = baselines.Validation(
         validation.pairs, torch.from_numpy(validation.space.scale), validation.spinup
     )
-    tuned = baselines.tune(anomalies, validation.space.grid, known)
+    with progress.stage("Tuning optimal interpolation"):
+        tuned = baselines.tune(anomalies, validation.space.grid, known, progress)
     return Method(tuned.analyser, {"training_seconds": time.perf_counter() - start})
 
 
@@ -261,10 +268,11 @@ def setup(
     validation: Case,
     network: Network,
     seed: int,
+    progress: Progress,
 ) -> TrainingSetup:
     """A generator to be trained on the training years (time, depth, lat, lon), standardised."""
     space = validation.space
-    statistics = learn(anomalies, space, number_of_patterns(settings))
+    statistics = learn(anomalies, space, number_of_patterns(settings), progress)
     season = np.arange(len(anomalies)) % PENTADS
     data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network))
 

@@ -60,7 +60,7 @@ def sweep(
         for key, distribution in space.items():
             progress.note(describe(key, distribution))
         if on == KNOWN_ANSWER:
-            setups = known_answer_setups(seed, known_answer.Size())
+            setups = known_answer_setups(seed, known_answer.Size(), progress)
         else:
             twin = twin_training(compose(fixed), output, output / "cache", Clock(), progress)
             setups = opened.enter_context(twin).setup
@@ -102,13 +102,17 @@ def require_usable(on: str, words: Sequence[str]) -> None:
             )
 
 
-def known_answer_setups(seed: int, size: known_answer.Size) -> Setups:
+def known_answer_setups(seed: int, size: known_answer.Size, progress: Progress) -> Setups:
     """Trainings on the control run of the known answer, scored on its validation years."""
     ocean = LinearOcean.draw(seed, size.shape)
     network = Network.draw(ocean, seed)
     training, validation = known_answer.studied(ocean, network, seed, size)
     anomalies = training / validation.space.scale
-    return lambda config: known_answer.setup(config.generator, anomalies, validation, network, seed)
+
+    def setup(config: Config) -> TrainingSetup:
+        return known_answer.setup(config.generator, anomalies, validation, network, seed, progress)
+
+    return setup
 
 
 def trainer(setups: Setups, minutes: float | None, progress: Progress) -> Objective:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from deepda.runs.shadows import CONTROL
 from deepda.settings.compose import saved_config
 from deepda.settings.files import matching_files
 from deepda.settings.schema import Config, EmbeddedControl, FilesControl
-from osse.ocean.simulate import ocean_mask, write_control
+from osse.ocean.simulate import SPIN_UP, ocean_mask, write_control
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,15 +122,20 @@ def write_embedded(
 ) -> Path:
     """The embedded stochastic ocean on the configured grid, as a prepared control file."""
     shape = embedded_grid(config)
-    steps = iter(progress.track(range(years), "Simulating the embedded ocean", total=years))
-
-    def simulated(done: int, total: int) -> None:
-        if done > total - years:  # the years before are spin-up
-            next(steps, None)
-
-    write_control(path, shape, years, seed, warming, first_year, config.per_year, progress=simulated)
-    next(steps, None)
+    done = years_shown("Simulating the embedded ocean", years, progress)
+    write_control(path, shape, years, seed, warming, first_year, config.per_year, progress=done)
     return path
+
+
+def years_shown(title: str, years: int, progress: Progress) -> Callable[[int, int], None]:
+    """What a simulation of so many years calls after each, those of its spin-up included."""
+    steps = iter(progress.track(range(years + SPIN_UP), title))
+    next(steps)  # the bar is there while the ocean is set up
+
+    def done(_: int, __: int) -> None:
+        next(steps, None)
+
+    return done
 
 
 def embedded_grid(config: Config) -> Grid:
@@ -194,20 +199,25 @@ def fit_space(
     for year in progress.track(years, "Reading the training years", total=len(years)):
         fields[year.start - part.start : year.stop - part.start] = control.thetao[year].values
     season = control.season(part)
-    climatology = Climatology.fit(fields, season, int(season.max()) + 1)
-    space = StateSpace(control.grid, climatology, scale_of(climatology, control.grid))
-    for year in years:
-        piece = slice(year.start - part.start, year.stop - part.start)
-        fields[piece] = space.standardise(fields[piece], season[piece]).numpy()
+    with progress.stage("Taking the climatology off the training years"):
+        climatology = Climatology.fit(fields, season, int(season.max()) + 1)
+        space = StateSpace(control.grid, climatology, scale_of(climatology, control.grid))
+        for year in years:
+            piece = slice(year.start - part.start, year.stop - part.start)
+            fields[piece] = space.standardise(fields[piece], season[piece]).numpy()
     return space, fields
 
 
-def learn(anomalies: NDArray[np.float32], space: StateSpace, patterns: int) -> ControlStatistics:
+def learn(
+    anomalies: NDArray[np.float32], space: StateSpace, patterns: int, progress: Progress
+) -> ControlStatistics:
     """The local linear forecast of the training years, and so many of their leading patterns."""
     ocean, per_year = torch.from_numpy(space.grid.ocean), space.climatology.per_year
     pieces = (
         torch.from_numpy(np.array(anomalies[first : first + per_year + 1]))
         for first in range(0, len(anomalies) - 1, per_year)
     )
-    transition = Transition.fit(pieces, ocean, torch.from_numpy(space.scale))
-    return ControlStatistics(transition, leading_patterns(anomalies, space.weights, patterns))
+    with progress.stage("Fitting the local forecast to the training years"):
+        transition = Transition.fit(pieces, ocean, torch.from_numpy(space.scale))
+    with progress.stage("Computing the leading patterns of the training years"):
+        return ControlStatistics(transition, leading_patterns(anomalies, space.weights, patterns))

@@ -20,6 +20,7 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC
 from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
+from deepda.reports.report import WRITING
 from deepda.runs.checkpoint import MODEL
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
@@ -70,8 +71,9 @@ def evaluate(
     ocean = torch.from_numpy(twin.space.grid.ocean)
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)
-        write_truth(twin, output / "truth.nc", about | {"title": TRUTH})
-        observed, errors = superobservations(twin)
+        with progress.stage("Writing the truth, averaging the observations in cells"):
+            write_truth(twin, output / "truth.nc", about | {"title": TRUTH})
+            observed, errors = superobservations(twin)
     milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
         milliseconds["analysis"] = analyse(
@@ -87,7 +89,7 @@ def evaluate(
             path = output / "baselines" / f"{name}.nc"
             title = f"Cycling the baseline {name}"
             milliseconds[name] = analyse(twin, method, path, about, progress, title, full=False)
-    with clock.stage("score"):
+    with clock.stage("score"), progress.stage("Scoring all methods"):
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
     sections = []
     if members is not None:
@@ -108,7 +110,7 @@ def evaluate(
         "seed": config.seed,
         "versions": versions(),
     }
-    with clock.stage("report"):
+    with clock.stage("report"), progress.stage(WRITING):
         span = twin.windows
         years = f"{span.year[0]}-{span.year[-1]}, as the observing system was then"
         about = what_was_run(config, years)

@@ -17,6 +17,7 @@ from deepda.control.prepare import ControlError, open_prepared, prepare_control
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
 from deepda.networks.device import choose_device, described
+from deepda.runs.finished import OPENING
 from deepda.runs.folder import run_folder
 from deepda.runs.open import load_analyser
 from deepda.settings.schema import Config
@@ -43,7 +44,8 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         folder.keep_settings(config)
         progress = folder.progress
         progress.note(described(config.device, device))
-        analyser, space = load_analyser(run / "checkpoint", config.generator, device)
+        with progress.stage(OPENING):
+            analyser, space = load_analyser(run / "checkpoint", config.generator, device)
         with clock.stage("control"):
             grid, thetao = open_prepared(prepared_truth(truth, config, output, progress))
             twin = twin_of_truth(config, space, grid, thetao, truth[0])

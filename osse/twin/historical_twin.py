@@ -26,6 +26,7 @@ from deepda.geometry.windows import Windows, windows
 from deepda.settings.schema import Config, EmbeddedControl
 from osse.observing.platforms import FIRST_YEAR, LAST_YEAR
 from osse.ocean.simulate import write_control
+from osse.twin.control_years import years_shown
 from osse.twin.observed_climatology import observed_climatology
 from osse.twin.twin import NETWORK_OF_TEST, Twin, draw_network, drawn_errors
 
@@ -144,12 +145,6 @@ def truth_seed(config: Config) -> int:
 
 def _simulate(path: Path, config: Config, space: StateSpace, progress: Progress) -> None:
     years = LAST_YEAR - FIRST_YEAR + 1
-    steps = iter(progress.track(range(years), "Simulating the twin of history", total=years))
-
-    def shown(done: int, total: int) -> None:
-        if done > total - years:  # the years before are spin-up
-            next(steps, None)
-
     write_control(
         path,
         space.grid,
@@ -158,9 +153,8 @@ def _simulate(path: Path, config: Config, space: StateSpace, progress: Progress)
         config.reanalysis.warming,
         FIRST_YEAR,
         config.per_year,
-        progress=shown,
+        progress=years_shown("Simulating the twin of history", years, progress),
     )
-    next(steps, None)
 
 
 def _mean_year(thetao: xr.DataArray, per_year: int) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from deepda.assimilation.baselines import Candidates, OptimalInterpolation, Validation, tune
+from deepda.assimilation.baselines import FITTING, Candidates, OptimalInterpolation, Validation, tune
 from deepda.assimilation.cycle import Observations
 from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
@@ -44,9 +44,8 @@ def tuned_interpolation(
     path, grid = folder / FILE, years.space.grid
     if path.exists():
         progress.note(f"optimal interpolation: {path} is there and is used again")
-        return load_interpolation(anomalies, grid, folder)
-    progress.note("tuning optimal interpolation on the validation years")
-    tuned = tune(anomalies, grid, validation_of(years, progress), CANDIDATES)
+        return load_interpolation(anomalies, grid, folder, progress)
+    tuned = tune(anomalies, grid, validation_of(years, progress), progress, CANDIDATES)
     best = min(tuned.trials, key=lambda trial: trial.rmse)
     progress.note(
         f"best of {len(tuned.trials)} trials: {best.rmse:.4f} K with radius {best.radius_km:g} km, "
@@ -96,11 +95,13 @@ def tuned_interpolation_of(
         )
     control = share_out(run / "control.nc", config)
     with training_anomalies(control, cache, progress) as (space, anomalies):
-        tuned = load_interpolation(anomalies, space.grid, run / "checkpoint")
+        tuned = load_interpolation(anomalies, space.grid, run / "checkpoint", progress)
         return tuned.to(choose_device(config.device))
 
 
-def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path) -> OptimalInterpolation:
+def load_interpolation(
+    anomalies: NDArray[np.float32], grid: Grid, folder: Path, progress: Progress
+) -> OptimalInterpolation:
     """The tuned baseline of a run; its covariance is fitted again on the training anomalies.
 
     Raises:
@@ -114,5 +115,6 @@ def load_interpolation(anomalies: NDArray[np.float32], grid: Grid, folder: Path)
         raise CheckpointError(
             f"{folder / FILE} is broken ({reason}); remove it and give `deepda osse run` again"
         ) from reason
-    fitted = OptimalInterpolation.fit(anomalies, grid, **reach, inflation=1.0)
+    with progress.stage(FITTING):
+        fitted = OptimalInterpolation.fit(anomalies, grid, **reach, inflation=1.0)
     return replace(fitted.with_inflation(inflation), error_stddev=error)

@@ -16,18 +16,16 @@ from deepda.figures import (
     learning_curve,
     map_field,
     map_panels,
-    rank_bars,
-    rmse_by_depth,
     section,
-    series,
     spectra,
-    spread_skill_by_depth,
     truth_analysis_error,
 )
-from deepda.reports.report import Picture, Section, Table, score_rows, write_report
-from deepda.verification import nino34, ocean_weights, rmse
-from deepda.verification.thermocline import SUBSURFACE, levels_shown
+from deepda.reports.report import Picture, Section, write_report
+from deepda.verification import nino34
+from deepda.verification.thermocline import levels_shown
 from osse.twin.increments import INCREMENTS
+from osse.twin.report_skill import day_of, skill_section
+from osse.twin.report_uncertainty import uncertainty_section
 from osse.twin.scores import anomaly_of, gain_words, open_fields, spectrum_of
 
 
@@ -51,10 +49,10 @@ def write(
     """
     fields = open_fields(output)
     sections = [
-        _skill(fields, space, scores),
+        skill_section(fields, space, scores),
         _maps(fields, space, superobservations),
-        _variability(fields, space),
-        _uncertainty(fields, space, scores),
+        _variability(fields, space, scores),
+        uncertainty_section(fields, space, scores),
         *more,
         _increments(space, scores, output / INCREMENTS),
         _learning(scores),
@@ -93,152 +91,71 @@ def headline(rmse: Mapping[str, float], gain: Mapping[str, Any]) -> str:
     )
 
 
-def _skill(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:
-    weights = ocean_weights(space.grid)
-    lines: dict[str, xr.DataArray] = {
-        name: rmse(fields[name], fields["truth"], weights, keep=("time",))
-        for name in ("analysis", "background", "oi")
-        if name in fields
-    }
-    return Section(
-        "Skill",
-        [
-            Table(
-                "rmse",
-                score_rows(scores),
-                "Root mean square error, K. Observations are scored where there are any.",
-                corner="depth",
-                best="smallest",
-                unranked=("observations",),
-            ),
-            Picture(
-                "rmse_by_depth",
-                rmse_by_depth(scores),
-                "Error by depth. Left is better; where the curve of the analysis lies left of the best "
-                "baseline at every depth, the network is better everywhere.",
-            ),
-            Picture(
-                "rmse_series",
-                series(lines, "error (K)", spinup=scores["spinup_windows"]),
-                "Error of each window. From climatology, the first observations remove most of the "
-                "error within weeks; memory of the deep ocean takes the rest of the spin-up.",
-            ),
-        ],
-    )
-
-
 def _maps(fields: dict[str, xr.DataArray], space: StateSpace, observed: np.ndarray) -> Section:
-    grid, last = space.grid, -1
-    deep = levels_shown(grid)[1]
-    truth, analysis = (anomaly_of(fields[name], space).isel(time=last) for name in ("truth", "analysis"))
+    grid = space.grid
+    truth, analysis = (anomaly_of(fields[name], space).isel(time=-1) for name in ("truth", "analysis"))
+    day = day_of(fields["truth"], -1)
     blocks = []
-    for level in (0, deep):
+    for level in levels_shown(grid):
         panels = truth_analysis_error(truth.values[level], analysis.values[level], grid, level=level)
         blocks.append(
             Picture(
                 f"maps_{grid.depth[level]:.0f}m",
                 map_panels(panels, grid, level=level),
-                f"Temperature anomaly at {grid.depth[level]:.0f} m at the last window: truth, analysis "
+                f"Temperature anomaly at {grid.depth[level]:.0f} m, window of {day}: truth, analysis "
                 "and their difference.",
                 wide=True,
             )
         )
-    error = (fields["analysis"] - fields["truth"]).isel(time=last)
     counts = 100 * np.isfinite(observed).mean(0).max(0)
+    times = f"{day_of(fields['truth'], 0)} to {day}"
     blocks += [
         Picture(
             "section_equator",
             section(analysis.values, grid, "anomaly", lat=0.0),
-            "Analysed anomaly along the equator. El Niño tilts the thermocline: opposite signs in west "
-            "and east.",
+            f"Analysed anomaly along the equator, window of {day}.",
         ),
         Picture(
             "section_error",
-            section(error.values, grid, "error", lat=0.0),
-            "Its error. Errors are largest in the thermocline, where anomalies are.",
+            section((analysis - truth).values, grid, "error", lat=0.0),
+            f"Error of the analysis along the equator, window of {day}.",
         ),
         Picture(
             "coverage",
             map_field(np.where(grid.ocean[0], counts, np.nan), grid, "coverage"),
-            "Share of windows in which each column was observed, at the depth seen most often.",
+            f"Share of the windows from {times} in which each column was observed, at the depth "
+            "observed most often.",
         ),
     ]
     return Section("Maps and sections", blocks)
 
 
-def _variability(fields: dict[str, xr.DataArray], space: StateSpace) -> Section:
+def _variability(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:
     names: list[str] = [name for name in ("truth", "analysis", "oi") if name in fields]
     index = {name: nino34(anomaly_of(fields[name], space), space.grid) for name in ("truth", "analysis")}
     power = {name: spectrum_of(fields[name], space) for name in names}
-    return Section(
-        "Variability",
-        [
+    after = slice(scores["spinup_windows"], None)
+    correlation = float(np.corrcoef([line.values[after] for line in index.values()])[0, 1])
+    pictures = [
+        Picture(
+            "nino34",
+            index_series(index["truth"], index["analysis"]),
+            "Niño 3.4, sea surface temperature anomaly of 5°S–5°N, 170–120°W, in truth and analysis. "
+            f"Correlation after the spin-up: {correlation:.3f}.",
+        )
+    ]
+    for name, level in zip(("surface", "deep"), levels_shown(space.grid), strict=True):
+        depth, ratio = space.grid.depth[level], scores["spectral_ratio"]["analysis"][level]
+        pictures.append(
             Picture(
-                "nino34",
-                index_series(index["truth"], index["analysis"]),
-                "Niño 3.4 of truth and analysis.",
-            ),
-            Picture(
-                "spectra_surface",
-                spectra(power, 0.0, title="surface"),
-                "Zonal spectra of the anomalies. An analysis below the truth at short wavelengths is "
-                "blurred there.",
-            ),
-            Picture(
-                "spectra_deep",
-                spectra(power, SUBSURFACE, title=f"{SUBSURFACE:.0f} m"),
-                "The same near the thermocline, where only profiles see.",
-            ),
-        ],
-    )
-
-
-def _uncertainty(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, Any]) -> Section:
-    trusted = scores["reliability"]
-    ratio = xr.DataArray(trusted["spread_skill"]["by_depth"], {"depth": space.grid.depth}, ("depth",))
-    deep = levels_shown(space.grid)[1]
-    spread = fields["stddev"].isel(time=-1).values[deep]
-    share = fields["influence"].isel(time=-1).values[0]
-    regions, ratios = trusted["spread_skill"]["by_region"], trusted["desroziers"]
-    return Section(
-        "Uncertainty",
-        [
-            Picture(
-                "spread_skill",
-                spread_skill_by_depth({"analysis": ratio}),
-                "Stated spread over real error by depth; inside the band it is within a tenth.",
-            ),
-            Picture(
-                "pit",
-                rank_bars(trusted["pit"], label="quantile of the truth in the stated distribution"),
-                "Flat is right; a hump shows a spread that is too large, a bowl one that is too small.",
-            ),
-            Picture(
-                "spread_map",
-                map_field(spread, space.grid, "stddev", level=deep),
-                f"Stated spread at {space.grid.depth[deep]:.0f} m at the last window.",
-            ),
-            Picture(
-                "influence_map",
-                map_field(share, space.grid, "influence"),
-                "Share of the surface error variance that the last window's observations removed; "
-                "gaps are clouds.",
-            ),
-        ],
-        text=(
-            f"50 % intervals hold {trusted['coverage']['0.5']:.0%} of the truths and 90 % intervals "
-            f"{trusted['coverage']['0.9']:.0%}. Spread over error by region: "
-            + ", ".join(f"{name} {ratio:.2f}" for name, ratio in regions.items())
-            + ". Desroziers diagnostics (Desroziers et al. 2005): the observation error is "
-            f"{_range(ratios['observation'])} of the assumed one, by depth, and that of the analysis "
-            f"where it is observed {_range(ratios['analysis'])} of the stated one."
-        ),
-    )
-
-
-def _range(ratios: list[float | None]) -> str:
-    known = [ratio for ratio in ratios if ratio is not None]
-    return f"{min(known):.2f} to {max(known):.2f}" if known else "an unknown part"
+                f"spectra_{name}",
+                spectra(power, depth, title=f"{depth:.0f} m"),
+                f"Zonal spectra of the anomalies at {depth:.0f} m. At the shortest third of the "
+                f"wavelengths the analysis has {ratio:.2f} of the power of the truth; below 1 it is too "
+                "smooth.",
+            )
+        )
+    return Section("Variability", pictures)
 
 
 def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Section:
@@ -259,8 +176,8 @@ def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Sectio
             Picture(
                 f"increment_{place.lower().replace(' ', '_')}",
                 map_panels(panels, space.grid, level=level, columns=2),
-                f"{place}: what one observation 1 K above climatology does at {depth:.0f} m. The shape "
-                "is that of the error of a background that is climatology.",
+                f"{place}: increment at {depth:.0f} m of a single observation there, 1 K above a "
+                "background that is the climatology.",
                 wide=True,
             )
         )

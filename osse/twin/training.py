@@ -76,8 +76,7 @@ class TwinTraining:
     def statistics_of(self, patterns: int) -> ControlStatistics:
         """What a generator takes from the training years before it is trained, fitted once."""
         if patterns not in self._statistics:
-            self._progress.note("fitting the local forecast and the patterns of the training years")
-            self._statistics[patterns] = learn(self.anomalies, self.space, patterns)
+            self._statistics[patterns] = learn(self.anomalies, self.space, patterns, self._progress)
         return self._statistics[patterns]
 
 

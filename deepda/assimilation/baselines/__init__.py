@@ -7,9 +7,10 @@ tuning                  its parameters, chosen on validation years
 
 from deepda.assimilation.baselines.cellwise import Climatology, Persistence
 from deepda.assimilation.baselines.optimal_interpolation import OptimalInterpolation
-from deepda.assimilation.baselines.tuning import Candidates, Trial, Tuned, Validation, tune
+from deepda.assimilation.baselines.tuning import FITTING, Candidates, Trial, Tuned, Validation, tune
 
 __all__ = [
+    "FITTING",
     "Candidates",
     "Climatology",
     "OptimalInterpolation",

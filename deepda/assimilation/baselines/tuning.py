@@ -35,10 +35,12 @@ from deepda.assimilation.cycle import (
     StateEstimate,
     cycle,
 )
+from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 
 GROUP_BOUNDS = (25.0, 200.0)  # m: mixed layer, thermocline, below
 STEP = 1.5  # factor on the inflation in the last search
+FITTING = "Fitting the covariance of optimal interpolation"
 RANKING = 1e-2  # residual of the solver; candidates differ by more
 OWN_SHARE = 0.5  # of a cell's own error variance in the spread, the rest is its layer's mean
 
@@ -89,6 +91,7 @@ def tune(
     anomalies: NDArray[np.float32] | Tensor,
     grid: Grid,
     validation: Validation,
+    progress: Progress,
     candidates: Candidates | None = None,
 ) -> Tuned:
     """Fit on training `anomalies` (time, L, Y, X), choose the parameters on `validation` windows.
@@ -98,7 +101,7 @@ def tune(
         CovarianceError: see `SampleCovariance.fit`.
         DivergenceError: the analyses of every candidate left physical limits.
     """
-    return _Search(anomalies, grid, validation, candidates or Candidates()).run()
+    return _Search(anomalies, grid, validation, progress, candidates or Candidates()).run()
 
 
 class Masked(Analyser, Protocol):
@@ -160,14 +163,11 @@ class _Search:
         anomalies: NDArray[np.float32] | Tensor,
         grid: Grid,
         validation: Validation,
+        progress: Progress,
         candidates: Candidates,
     ) -> None:
-        self.anomalies, self.grid, self.validation, self.candidates = (
-            anomalies,
-            grid,
-            validation,
-            candidates,
-        )
+        self.anomalies, self.grid, self.validation = anomalies, grid, validation
+        self.progress, self.candidates = progress, candidates
         volume = torch.from_numpy(grid.volume / grid.volume.sum()).float()
         kelvin = validation.stddev.where(volume > 0, 0.0)
         self.weight = volume * kelvin.square()
@@ -193,7 +193,8 @@ class _Search:
 
     def _try_reach(self, radius_km: float, depth_scale_m: float) -> _Best:
         inflation = torch.tensor(self.candidates.inflation)[:, None].expand(-1, self.grid.shape[0])
-        fitted = OptimalInterpolation.fit(self.anomalies, self.grid, radius_km, depth_scale_m, 1.0)
+        with self.progress.stage(FITTING):
+            fitted = OptimalInterpolation.fit(self.anomalies, self.grid, radius_km, depth_scale_m, 1.0)
         self._score(fitted, inflation, Trial(radius_km, depth_scale_m, (), np.inf))
         assert self.best is not None
         return self.best
