@@ -82,8 +82,6 @@ def test_a_terminal_gets_a_bar_and_the_log_the_lines(tmp_path: Path) -> None:
 def test_a_stage_without_parts_is_shown_at_once_and_states_its_time_when_done(
     clock: list[float],
 ) -> None:
-    clock: list[float],
-) -> None:
     stream, terminal = io.StringIO(), Terminal()
     with Progress(stream=stream) as progress, progress.stage("Scoring"):
         assert stream.getvalue() == "Scoring\n"
