@@ -19,7 +19,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: demo test test-fast lint docs weights scores venv dev
 
 demo: venv
-	$(BIN)/deepda osse run --output $(RUN) training=quick 'osse.baselines=[oi,forecast_oi]'
+	$(BIN)/deepda osse run --output $(RUN) training=quick
 	$(BIN)/deepda reanalysis --start 2000 --end 2002 --run $(RUN) --output $(REANALYSIS)
 	@echo
 	@echo "report of the twin experiment: $(RUN)/report.html"

@@ -115,7 +115,8 @@ class _Reader:
         truth = self.ocean.truth(self.span.start[step], self.span.end[step])
         anomaly = analysis - normal
         of_anomaly = {"own": anomaly} if truth is None else moments(anomaly, truth - normal)
-        return {**of_anomaly, "stddev": stddev, "variance": stddev**2, "influence": share}
+        variance = np.square(stddev, dtype=float)  # fill values are too large for single precision
+        return {**of_anomaly, "stddev": stddev, "variance": variance, "influence": share}
 
     def record(self, years: range) -> Record:
         """The record of all years; nothing is counted yet of what was observed."""

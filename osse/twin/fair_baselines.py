@@ -39,7 +39,7 @@ from osse.twin.forecasts import LinearForecast, fit_forecasts
 
 FORECAST, OWN = "forecast_oi", "own_error_oi"
 FACTORS = (0.5, 0.71, 1.0)  # on the inflation of optimal interpolation: a better forecast errs less
-INFLATIONS = (0.6, 0.9, 1.3)  # of the covariance of own errors, which has the size of the errors
+INFLATIONS = (0.1, 0.3, 0.9)  # of the covariance of own errors
 SHARES = (1.0, 0.6)  # of own errors in the covariance, the rest is the control simulation
 RADII_KM = (3500.0, 2500.0)  # the first one with each share, then the others with the best
 SAMPLES = 160  # of own errors, and of the control simulation
