@@ -73,7 +73,7 @@ def _reach_table(found: Study, each: Mapping[str, NDArray[np.float32]], grid: Gr
     }
     if found.linear is not None:
         far = distances(found.linear.removed, found.target, grid)
-        rows["held by the generator"] |= {
+        rows["assumed by the generator"] |= {
             f"{100 * share:.0f} % removed within (km)": value for share, value in far.items()
         }
     return Table(

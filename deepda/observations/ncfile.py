@@ -192,9 +192,9 @@ class NetcdfFile:
         """What the flags of a variable mean by its attributes (CF flag_meanings), None without."""
         return declared(self.attributes(name)) if self.attribute("flag_meanings", name) else None
 
-    def stored(self, name: str) -> NDArray:
-        """Values as they are stored: flags, characters."""
-        return self._raw(name, None)
+    def stored(self, name: str, part: Part = ...) -> NDArray:
+        """Values, or a part of them, as they are stored: flags, characters."""
+        return self._raw(name, None, part)
 
     def stored_type(self, name: str) -> np.dtype:
         """Type in which the values of a variable are stored."""

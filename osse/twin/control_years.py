@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.assimilation.state import StateSpace, scale_of
+from deepda.base.files import publish
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.control.described import years_of
@@ -91,7 +91,7 @@ def restore_control(run: Path) -> None:
     if path.exists():
         return
     with TemporaryDirectory(dir=run, prefix=".control-") as scratch, Progress() as progress:
-        os.replace(prepare(saved_config(run), Path(scratch), progress), path)
+        publish(prepare(saved_config(run), Path(scratch), progress), path)
 
 
 def require_control(config: Config, output: Path) -> None:
