@@ -37,6 +37,10 @@ OBSERVED = "observations"  # superobservations, scored as a method
 BASELINES = ("climatology", "persistence", "oi", FORECAST, OWN)
 METHODS = ("analysis", "background", *BASELINES, OBSERVED)
 SEGMENT = 16  # cells of a zonal stretch for spectra: 64 degrees on a 4-degree grid
+UNTUNED = ("persistence", "climatology")  # the best of them alone is not called the best baseline
+    "persistence",
+    "climatology",
+)  # no match for an analysis: the best of them is not called the best
 
 
 def open_fields(output: Path) -> dict[str, xr.DataArray]:
@@ -148,7 +152,8 @@ def gain_words(gain: Mapping[str, Any]) -> str:
     size, side = abs(gain["gain"]), "below" if gain["gain"] > 0 else "ABOVE"
     known = gain["low"] is not None
     interval = f" (95 % interval {gain['low']:.1%} to {gain['high']:.1%})" if known else ""
-    return f"{size:.1%} {side} that of the best baseline, {gain['baseline']}{interval}"
+    best = "" if gain["baseline"] in UNTUNED else "the best baseline, "
+    return f"{size:.1%} {side} that of {best}{gain['baseline']}{interval}"
 
 
 def _by_window(sums: xr.Dataset) -> np.ndarray:
