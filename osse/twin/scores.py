@@ -38,9 +38,6 @@ BASELINES = ("climatology", "persistence", "oi", FORECAST, OWN)
 METHODS = ("analysis", "background", *BASELINES, OBSERVED)
 SEGMENT = 16  # cells of a zonal stretch for spectra: 64 degrees on a 4-degree grid
 UNTUNED = ("persistence", "climatology")  # the best of them alone is not called the best baseline
-    "persistence",
-    "climatology",
-)  # no match for an analysis: the best of them is not called the best
 
 
 def open_fields(output: Path) -> dict[str, xr.DataArray]:
