@@ -143,6 +143,8 @@ def joined_ranks(device: torch.device) -> Iterator[Ranks]:
                 backend, timeout=SILENCE, store=store, rank=number, world_size=total
             )
         yield Ranks(number, total, store)
+        with _together():
+            distributed.barrier()  # gloo may abort a process whose peers have ended already
         distributed.destroy_process_group()
     finally:
         signal.signal(signal.SIGTERM, before)
