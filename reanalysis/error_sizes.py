@@ -1,6 +1,6 @@
-"""Error sizes of a reanalysis, from a spin-up over the last years of its period.
+"""Errors of the observations and backgrounds of a reanalysis, from a spin-up over its last years.
 
-spin-up, assumed sizes -> departures -> sizes -> spin-up with these -> departures -> sizes -> reanalysis
+assumed sizes -> departures -> sizes -> departures -> sizes -> cross-validation -> sizes and reach
 
 The first pass leaves out the check against the background: with assumed sizes that are too small it
 would refuse the large departures that are to be measured.
@@ -14,13 +14,13 @@ background follow. Withheld and rejected values have no part in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
-import torch
-
-from deepda.assimilation.cycle import Analyser, Nothing, Result, cycle, filtered, run_cycle
+from deepda.assimilation.cycle import Analyser, Result
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import write_whole
@@ -28,28 +28,34 @@ from deepda.base.progress import Progress
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, UncheckedWindow, WindowOfRows
 from deepda.feedback.error_sizes import DepartureSums, ErrorSizes
-from deepda.geometry.windows import Windows, season_of, windows
+from deepda.feedback.window import usable
+from deepda.geometry.windows import season_of, windows
+from deepda.networks.trainable import TrainableAnalyser
+from reanalysis.cross_validation import REACHES, CrossValidation, without_some
 from reanalysis.restart import ReanalysisError
+from reanalysis.spinup import Errors, RowsOfWindow, spin_up
 
 NAME = "error_sizes.json"
 SPINUP = 10  # years at most, the last of the period: the best observed ones
+CROSS_VALIDATED = 5  # of these at most, the last
 PASSES = 2
 
 
-def with_sizes(space: StateSpace, sizes: ErrorSizes) -> StateSpace:
-    """The state space whose background errors have these sizes."""
-    return replace(space, scale=space.scale * sizes.on_grid(space.grid))
+def localised(analyser: TrainableAnalyser, space: StateSpace, reach: Reach | None) -> Analyser:
+    """The analyser with a reach of its background errors, where it has a covariance."""
+    form = analyser.covariance_form()
+    return analyser if reach is None or form is None else form.localised(space.grid, reach)
 
 
-def estimated_sizes(
+def estimated_errors(
     folder: Path,
-    analyser: Analyser,
+    analyser: TrainableAnalyser,
     space: StateSpace,
     ocean: ObservedOcean,
     years: range,
     progress: Progress,
-) -> ErrorSizes:
-    """The sizes in `folder`, estimated and written there where it has none yet.
+) -> Errors:
+    """The errors in `folder`, estimated and written there where it has none yet.
 
     Args:
         folder: of the reanalysis.
@@ -60,61 +66,49 @@ def estimated_sizes(
 
     Raises:
         DivergenceError: an analysis left physical limits.
-        ReanalysisError: a file that holds no sizes of this grid.
+        ReanalysisError: a file that holds no errors of this grid.
     """
     path = folder / NAME
     if path.exists():
         progress.note(f"error sizes: {path} is there and is used again")
         return _read(path, space)
-    sizes, passes = ErrorSizes.assumed(space.grid.depth.size), []
+    years = years[-SPINUP:]
+    per_year = space.climatology.per_year
+    rows = list(_usable_rows(ocean, space, years, progress))
+    errors, passes = Errors(ErrorSizes.assumed(space.grid.depth.size), None), []
     for number in range(1, PASSES + 1):
         title = f"Estimating error sizes {number}/{PASSES}"
         window = UncheckedWindow if number == 1 else WindowOfRows
-        found = _departures(analyser, space, ocean, sizes, years[-SPINUP:], window, progress, title)
-        sizes = found.estimate(sizes)
+        assumed, found = errors.space(space), DepartureSums(space.grid)
+        counted = _Departures(assumed, found, _spun_up(rows, per_year))
+        spin_up(analyser, errors, assumed, rows, window, counted, progress, title)
+        errors = Errors(found.estimate(errors.sizes), None)
         passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
     for name in found.too_few():
         progress.note(f"too few values of {name} to estimate their errors: the assumed sizes stay")
-    about = {"years": [*years[-SPINUP:]], "depth_m": space.grid.depth.tolist(), "passes": passes}
-    text = json.dumps({**about, **sizes.as_json()}, indent=1) + "\n"
+    scored = [without_some(each) for each in rows[-CROSS_VALIDATED * per_year :]]
+    skipped = _spun_up(scored, per_year)
+    of_reach = lru_cache(1)(partial(localised, analyser, space))
+    trials = CrossValidation(of_reach, space, scored, skipped, progress)
+    reaches = () if analyser.covariance_form() is None else REACHES
+    errors = trials.refined(errors, reaches)
+    about = {"years": [*years], "depth_m": space.grid.depth.tolist(), "passes": passes}
+    text = json.dumps({**about, **errors.as_json()}, indent=1) + "\n"
     write_whole(path, lambda part: part.write_text(text))
-    return sizes
+    return errors
 
 
-def _departures(
-    analyser: Analyser,
-    space: StateSpace,
-    ocean: ObservedOcean,
-    sizes: ErrorSizes,
-    years: range,
-    window: type[WindowOfRows],
-    progress: Progress,
-    title: str,
-) -> DepartureSums:
-    """What a cycle through the years departs from its observations; the first of several is left out."""
-    space, span = with_sizes(space, sizes), windows(years[0], years[-1], space.climatology.per_year)
-    counted = _Departures(space, DepartureSums(space.grid), span.per_year if len(years) > 1 else 0)
-    with torch.inference_mode():
-        first = analyser.first_guess(1)
-        device = first.mean.device
-        rows = (each.to(device) for each in _rows(space, ocean, sizes, span, window))
-        stream = progress.track(rows, title, len(span))
-        steps = cycle(analyser, first, stream)
-        run_cycle(filtered(steps), Nothing(), counted, space.limit.to(device))
-    next(stream, None)  # there is none: the progress ends
-    return counted.sums
+def _usable_rows(
+    ocean: ObservedOcean, space: StateSpace, years: range, progress: Progress
+) -> Iterator[RowsOfWindow]:
+    span = windows(years[0], years[-1], space.climatology.per_year)
+    for start, end, season in progress.track(span, "Reading observations of the spin-up", len(span)):
+        yield RowsOfWindow(usable(ocean.table(start, end)), start, end, season)
 
 
-def _rows(
-    space: StateSpace,
-    ocean: ObservedOcean,
-    sizes: ErrorSizes,
-    span: Windows,
-    window: type[WindowOfRows],
-) -> Iterator[WindowOfRows]:
-    for start, end, season in span:
-        table = sizes.rescaled(ocean.table(start, end), space.grid)
-        yield window(table, start, end, torch.tensor([season]), space, None)
+def _spun_up(rows: Sequence[RowsOfWindow], per_year: int) -> int:
+    """So many windows are left out at the beginning: the first year of several."""
+    return per_year if len(rows) > per_year else 0
 
 
 @dataclass(eq=False)
@@ -134,15 +128,15 @@ class _Departures:
             self.sums.add(feedback(rows.table, self.space.grid, fields))
 
 
-def _read(path: Path, space: StateSpace) -> ErrorSizes:
-    """The sizes of a file.
+def _read(path: Path, space: StateSpace) -> Errors:
+    """The errors of a file.
 
     Raises:
         ReanalysisError: it is damaged, or of another grid.
     """
     try:
-        sizes = ErrorSizes.from_json(json.loads(path.read_text()))
-        fits = sizes.background.shape[0] == space.grid.depth.size
+        errors = Errors.from_json(json.loads(path.read_text()))
+        fits = len(errors.sizes.background) == space.grid.depth.size
     except (ValueError, KeyError, TypeError):
         fits = False
     if not fits:
@@ -150,4 +144,4 @@ def _read(path: Path, space: StateSpace) -> ErrorSizes:
             f"{path} holds no error sizes of {space.grid.depth.size} layers, expected those that this "
             "reanalysis wrote; remove it and give the same command again"
         )
-    return sizes
+    return errors

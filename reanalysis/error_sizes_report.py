@@ -35,12 +35,22 @@ def error_sizes_sections(folder: Path) -> list[Section]:
         rows,
         "Expected over found departure from the background in the spin-up with the assumed sizes and "
         "with those of the first pass, and the factors on the assumed standard deviations of background "
-        "and observation errors (geometric mean over latitude bands). Values, one for each cell and "
-        f"window of the last pass: {values}.",
+        "and observation errors that are used (geometric mean over latitude bands). Values, one for "
+        f"each cell and window of the last pass: {values}.",
         corner="depth",
     )
     years = held["years"]
-    text = f"Estimated from the departures of {years[0]}–{years[-1]} (Desroziers et al. 2005)."
+    reach = held["reach"]
+    far = (
+        "that of the trained covariance"
+        if reach is None
+        else f"{reach['radius_km']:,.0f} km and {reach['depth_m']:,.0f} m"
+    )
+    text = (
+        f"Estimated from the departures of {years[0]}–{years[-1]} (Desroziers et al. 2005), then chosen "
+        "by how well platforms were predicted that the spin-up left out. Background errors are taken "
+        f"to be uncorrelated beyond a reach, here {far}."
+    )
     return [Section("How large are the errors?", [table], text)]
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
 from deepda.base.files import checksum
 from deepda.base.info import versions
 from deepda.base.progress import Progress
-from deepda.feedback.error_sizes import ErrorSizes
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
@@ -21,8 +21,9 @@ from deepda.runs.shadows import open_shadow_truth
 from deepda.runs.shipped import folder_of
 from deepda.settings.schema import ESTIMATED, Config
 from reanalysis.error_sizes import NAME as ERROR_SIZES
-from reanalysis.error_sizes import estimated_sizes, with_sizes
+from reanalysis.error_sizes import estimated_errors, localised
 from reanalysis.restart import PROVENANCE, ReanalysisError, digest
+from reanalysis.spinup import Errors
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
@@ -47,21 +48,22 @@ def reanalysis_of(
         DeepDAError: members or error sizes that cannot be had.
     """
     chosen = config.reanalysis
-    analyser, lag = trained.analyser, lag_of(config, trained.analyser)
+    analyser: Analyser = trained.analyser
+    lag = lag_of(config, trained.analyser)
     members = members_of(config, trained)
     about = {} if members is None else {"members": members.about()}
     space = replace(trained.space, climatology=ocean.climatology)
-    sizes: ErrorSizes | None = None
+    errors: Errors | None = None
     if chosen.error_sizes == ESTIMATED:
         years = range(chosen.start, chosen.end + 1)
-        sizes = estimated_sizes(output, analyser, space, ocean, years, progress)
-        space = with_sizes(space, sizes)
+        errors = estimated_errors(output, trained.analyser, space, ocean, years, progress)
+        analyser, space = localised(trained.analyser, space, errors.reach), errors.space(space)
         identity = identity | {"sizes": checksum(output / ERROR_SIZES)}
     made = Reanalysis(
         analyser,
         space,
         ocean,
-        sizes,
+        errors,
         members,
         output,
         output,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from deepda.assimilation.cycle import Analyser
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.observed_ocean import OpenOcean, require_years
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
+from deepda.geometry.grid import Grid
 from deepda.geometry.windows import MONTHS
 from deepda.networks.device import choose_device, described
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
@@ -47,10 +49,18 @@ from reanalysis.years import Reanalysis
 SYNTHETIC = "synthetic: the observations are drawn from a simulated ocean, this is not the real ocean"
 
 
+class Baseline(Analyser, Protocol):
+    """A method with a background-error covariance, which can be localised."""
+
+    def localised(self, grid: Grid, reach: Reach) -> Self:
+        """The same with a covariance of this reach."""
+        ...
+
+
 class OpenBaseline(Protocol):
     """How the baseline of a trained run is come by."""
 
-    def __call__(self, run: Path, config: Config, cache: Path, progress: Progress) -> Analyser:
+    def __call__(self, run: Path, config: Config, cache: Path, progress: Progress) -> Baseline:
         """The baseline, tuned as `run` has it; `cache` may be used meanwhile."""
         ...
 
@@ -186,7 +196,7 @@ def withholds(config: Config) -> bool:
 
 def _cycle_baseline(
     reanalysis: Reanalysis,
-    baseline: Analyser,
+    baseline: Baseline,
     identity: dict[str, Any],
     years: range,
     progress: Progress,
@@ -198,6 +208,9 @@ def _cycle_baseline(
     require_free(folder)
     mine = require_own(folder, identity | {"method": BASELINE})
     keep_identity(folder, mine)
+    errors = reanalysis.errors
+    if errors is not None and errors.reach is not None:
+        baseline = baseline.localised(reanalysis.space.grid, errors.reach)
     other = replace(
         reanalysis,
         analyser=baseline,

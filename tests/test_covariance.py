@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deepda.assimilation import conjugate_gradients as solver
 from deepda.assimilation.conjugate_gradients import conjugate_gradients
+from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.networks import covariance
 from deepda.networks.covariance import Loading, SphericalCorrelation, apply_covariance
 from deepda.networks.gain import Accuracy, solve
@@ -193,3 +194,18 @@ def test_long_correlations_have_few_waves_and_lose_nothing_by_it(
     whole = correlation.spectrum()
     assert all(len(spectrum) == 91 for spectrum in whole)
     torch.testing.assert_close(found, correlation.smooth(field, whole), rtol=0, atol=1e-3)
+
+
+def test_a_localised_correlation_is_the_product_with_a_gaussian_of_the_distance() -> None:
+    plain, lat = drawn(5)
+    other, _ = drawn(5)
+    other.localise(2000.0)
+    phi, lam = torch.deg2rad(lat)[:, None], torch.arange(10) * (2 * math.pi / 10)
+    height = phi.sin().expand(-1, 10)
+    place = torch.stack([phi.cos() * lam.cos(), phi.cos() * lam.sin(), height]).flatten(1)
+    chord = (place[:, :, None] - place[:, None]).norm(dim=0) * EARTH_RADIUS / 1e3
+    taper = torch.exp(-0.5 * (3.7 * chord / 2000.0) ** 2)
+    for scale in range(len(LENGTHS)):
+        expected = dense(plain, scale) * taper
+        torch.testing.assert_close(dense(other, scale), expected, atol=3e-5, rtol=0)
+    assert (taper[chord > 2000] < 2e-3).all()

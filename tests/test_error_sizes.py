@@ -13,6 +13,7 @@ from test_real_reanalysis import archive, settings
 from test_reanalysis import YEARS, reanalyse, trained
 from toys import ToyOcean, toy_space
 
+from deepda.assimilation.localisation import Reach
 from deepda.feedback import read_feedback
 from deepda.feedback.error_sizes import FEWEST, LIMITS, DepartureSums, ErrorSizes
 from deepda.geometry.grid import Grid
@@ -24,6 +25,7 @@ from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.ingested_ocean import open_archive
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
+from reanalysis.spinup import Errors
 
 __all__ = ["archive", "trained"]  # fixtures
 pytestmark = pytest.mark.slow
@@ -181,13 +183,19 @@ def test_the_page_has_the_sizes_that_were_used(tmp_path: Path) -> None:
     assert error_sizes_sections(tmp_path) == []  # assumed ones have no section
     sizes, sums = estimated(Ring(2.0, 0.5), windows=10, passes=1)
     part = {"values": sums.values(), "expected_over_found": sums.expected_over_found()}
-    held = {**sizes.as_json(), "years": [1999, 2000], "depth_m": [5.0], "passes": [part, part]}
+    held = {
+        **Errors(sizes, Reach(2000, 600)).as_json(),
+        "years": [1999, 2000],
+        "depth_m": [5.0],
+        "passes": [part, part],
+    }
     (tmp_path / NAME).write_text(json.dumps(held))
     (section,) = error_sizes_sections(tmp_path)
     (table,) = section.blocks
     row = table.rows["5 m"]
     assert row["background"] == pytest.approx(np.exp(np.log(sizes.background[0]).mean()))
     assert "argo" in row and "xbt" not in row and "1999–2000" in section.text
+    assert "here 2,000 km and 600 m" in section.text
 
 
 @pytest.mark.usefixtures("no_report")
@@ -198,7 +206,7 @@ def test_a_run_goes_on_with_the_sizes_that_it_began_with(
     wanted = settings(trained, archive, *words, "reanalysis.error_sizes=estimated")
     other = ErrorSizes.assumed(toy_space().grid.depth.size)
     other = replace(other, background=other.background * 2)
-    (tmp_path / NAME).write_text(json.dumps(other.as_json()))
+    (tmp_path / NAME).write_text(json.dumps(Errors(other, None).as_json()))
     run(wanted, tmp_path, open_archive)
     rows = read_feedback(tmp_path)
     run(settings(trained, archive, *words), tmp_path / "assumed", open_archive)

@@ -14,8 +14,10 @@ from test_analyser_laws import member as member_of
 from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import EARTH_RADIUS, unit_vectors
 from deepda.networks.background_covariance import SAMPLED_SHARE
 from deepda.networks.innovation import InnovationAnalyser
 
@@ -214,3 +216,22 @@ def test_error_samples_take_effect_at_once_and_other_errors_give_another_analysi
 def test_error_samples_are_no_weights(grid: Grid, errors: NDArray[np.float32]) -> None:
     """They are kept beside the weights: the state of one generator must still fit the other."""
     assert not any(exact(grid).load_state_dict(with_samples(grid, errors).state_dict()))
+
+
+def test_the_localised_covariance_is_the_hybrid_of_localised_parts_and_the_original_stays(
+    grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
+) -> None:
+    reach, made = Reach(1500.0, 500.0), with_samples(grid, errors)
+    background = member_of(background_of(made, ocean), 0)
+    before = stated(made, background)
+    localised = stated(made.localised(grid, reach), background)
+    expected = exact(grid).localised(grid, reach)
+    expected.use_error_samples(SampleCovariance.fit(errors, grid, *reach))
+    np.testing.assert_allclose(localised, stated(expected, background), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(localised.diagonal(), before.diagonal(), rtol=1e-3)
+    np.testing.assert_array_equal(stated(made, background), before)
+    _, row, column = np.nonzero(grid.ocean)
+    place = unit_vectors(grid.lat[row], grid.lon[column])
+    far = place @ place.T < np.cos(1.2 * 1500e3 / EARTH_RADIUS)
+    assert np.abs(localised[far]).max() < 0.01 < np.abs(before[far]).max()
+    assert np.linalg.eigvalsh((localised + localised.T) / 2).min() > -1e-4

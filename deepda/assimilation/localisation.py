@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +35,13 @@ Doubles = NDArray[np.float64]
 SPACING = 2 / 7  # distance of neighbouring nodes, in radii of localisation: 1,000 km for 3,500
 REACH = 1.07 / 2  # of a kernel, in radii: analyses err as with the correlation of Gaspari and Cohn
 GOLDEN_ANGLE = np.pi * (1 + np.sqrt(5))
+
+
+class Reach(NamedTuple):
+    """Distances from which on errors are (almost) uncorrelated: on the sphere, and downwards."""
+
+    radius_km: float
+    depth_m: float
 
 
 class CovarianceError(DeepDAError, ValueError):

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepda.assimilation.conjugate_gradients import Operator
-from deepda.assimilation.localisation import Localisation
+from deepda.assimilation.localisation import Localisation, Reach
 from deepda.assimilation.sample_matrix import SampleMatrix
 from deepda.assimilation.sample_operator import SampleOperator
 from deepda.assimilation.samples import Samples
@@ -100,6 +100,12 @@ class SampleCovariance(nn.Module):
         """
         localisation = Localisation.of(grid, radius_km, depth_scale_m)
         return cls(Samples.of(fields, grid), localisation)
+
+    def localised(self, grid: Grid, reach: Reach) -> SampleCovariance:
+        """The covariance of the same samples, localised otherwise."""
+        localisation = Localisation.of(grid, reach.radius_km, reach.depth_m)
+        device = self.localisation.cells.device
+        return SampleCovariance(self.samples, localisation.apply(lambda tensor: tensor.to(device)))
 
     def variance(self, shape: torch.Size) -> Tensor:
         """The diagonal on a grid of `shape` (L, Y, X); one on land."""

@@ -32,6 +32,7 @@ from deepda.geometry.sphere import EARTH_RADIUS
 
 EQUATORIAL_BELT = 12.0  # degrees; the e-folding latitude of the equatorial wave guide's shorter scale
 
+FADED = 3.7  # distance in lengths at which a Gaussian correlation is 0.001
 FLATNESS = 1.3  # first guess: lengths are this much larger along latitude circles than the mean
 NARROW, WIDE = 12, 4  # vertical shapes: so many narrow and so many wide bumps
 NEGLIGIBLE = 1e-5  # of the largest entry of a spectrum; waves smaller than that are left out
@@ -61,6 +62,7 @@ class SphericalCorrelation(nn.Module):
     ) -> None:
         super().__init__()
         self.longitudes, self.factors = longitudes, list(factors)
+        self.cutoff: float | None = None  # length of the localisation, on the unit sphere
         angle = 1e3 * torch.tensor(lengths) / EARTH_RADIUS
         # The ocean is alike along latitude circles; so are its errors.
         self.log_zonal = nn.Parameter((angle * FLATNESS).log())
@@ -79,12 +81,25 @@ class SphericalCorrelation(nn.Module):
             twice[-1] = 1.0
         self.register_buffer("to_waves", twice * torch.cos(wave[:, None] * lag), persistent=False)
 
+    def localise(self, radius_km: float) -> None:
+        """Multiply the correlations by one that fades to nearly nothing at a distance (0.001)."""
+        self.cutoff = 1e3 * radius_km / (FADED * EARTH_RADIUS)
+
     def spectrum(self, sharpen: float = 1.0) -> list[Tensor]:
         """(wavenumber, Y, Y) real spectrum in longitude of each correlation.
 
         Each has as many waves as it is long: what is left out is below NEGLIGIBLE of the largest
         entry. `sharpen` multiplies the exponent: 2 gives the square of the correlation.
         """
+        lagged = torch.exp(-0.5 * sharpen * self._squared_distance())
+        spectra = torch.einsum("ml,slyz->smyz", self.to_waves, lagged)
+        size = spectra.detach().abs().amax(dim=(2, 3))
+        wave = torch.arange(1, size.shape[1] + 1, device=size.device)
+        kept = (wave * (size > NEGLIGIBLE * size.amax(dim=1, keepdim=True))).amax(dim=1).tolist()
+        return [spectrum[:waves] for spectrum, waves in zip(spectra, kept, strict=True)]
+
+    def _squared_distance(self) -> Tensor:
+        """(S, lag, Y, Y) in units of the lengths."""
         belt = torch.exp(-((torch.rad2deg(self.phi) / EQUATORIAL_BELT) ** 2))
         slope = torch.cos(self.phi) * torch.exp(self.equatorial[:, None] * belt)
         step = torch.diff(self.phi, prepend=self.phi[:1])
@@ -93,19 +108,19 @@ class SphericalCorrelation(nn.Module):
         # A radius that varies with latitude keeps the embedding, hence positive definiteness.
         radius = torch.cos(self.phi) * torch.exp(self.equatorial_zonal[:, None] * belt)
         radius = radius / self.log_zonal.exp()[:, None]
+        squared = self._squared_chord(radius, height)
+        if self.cutoff is None:
+            return squared
+        place = torch.cos(self.phi)[None], torch.sin(self.phi)[None]
+        return squared + self._squared_chord(*place) / self.cutoff**2
+
+    def _squared_chord(self, radius: Tensor, height: Tensor) -> Tensor:
+        """(S, lag, Y, Y) between circles of these radii (S, Y) at these heights (S, Y)."""
         square = radius**2
-        chord = (
-            square[:, None, :, None]
-            + square[:, None, None, :]
-            - 2 * radius[:, None, :, None] * radius[:, None, None, :] * self.cos_lag[None, :, None, None]
-        )
-        meridional = (height[:, :, None] - height[:, None, :]) ** 2
-        lagged = torch.exp(-0.5 * sharpen * (chord + meridional[:, None]))
-        spectra = torch.einsum("ml,slyz->smyz", self.to_waves, lagged)
-        size = spectra.detach().abs().amax(dim=(2, 3))
-        wave = torch.arange(1, size.shape[1] + 1, device=size.device)
-        kept = (wave * (size > NEGLIGIBLE * size.amax(dim=1, keepdim=True))).amax(dim=1).tolist()
-        return [spectrum[:waves] for spectrum, waves in zip(spectra, kept, strict=True)]
+        product = radius[:, None, :, None] * radius[:, None, None, :]
+        across = square[:, None, :, None] + square[:, None, None, :]
+        across = across - 2 * product * self.cos_lag[None, :, None, None]
+        return across + ((height[:, :, None] - height[:, None, :]) ** 2)[:, None]
 
     def smooth(self, field_BKYX: Tensor, spectrum: Sequence[Tensor]) -> Tensor:
         """Each factor smoothed with the correlation of its scale."""

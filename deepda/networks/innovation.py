@@ -25,7 +25,9 @@ import torch
 from torch import Tensor, nn
 
 from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.sample_covariance import SampleCovariance
+from deepda.geometry.grid import Grid
 from deepda.networks.background_covariance import BackgroundCovariance
 from deepda.networks.correction import Correction, influence, zeroed
 from deepda.networks.covariance import Loading, SphericalCorrelation, vertical_shapes
@@ -120,6 +122,15 @@ class InnovationAnalyser(InnovationForm):
         self.sampled = errors.to(self.ocean.device)
         self.sampled_variance = self.sampled.variance(self.ocean.shape).to(self.ocean)
         self.renew()
+
+    def localised(self, grid: Grid, reach: Reach) -> Self:
+        """A copy with this reach of its samples, and of its factors horizontally."""
+        made = copy.deepcopy(self)
+        made.correlation.localise(reach.radius_km)
+        if made.sampled is not None:
+            made.sampled = made.sampled.localised(grid, reach)
+        made.renew()
+        return made
 
     def without_error_samples(self) -> Self:
         """A copy whose covariance is that of the factors alone."""

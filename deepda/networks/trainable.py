@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.smoother import Smoothable
+from deepda.geometry.grid import Grid
 from deepda.networks.objectives import likelihood
 from deepda.networks.statics import ControlStatistics, Statics
 from deepda.networks.transition import Transition, advance_adjoint
@@ -117,6 +119,10 @@ class CovarianceForm(Smoothable, Analyser, Protocol):
 
     def use_error_samples(self, errors: SampleCovariance) -> None:
         """Take the covariance of background errors over `modelled_spread` into the gain."""
+        ...
+
+    def localised(self, grid: Grid, reach: Reach) -> Self:
+        """A copy whose background errors are uncorrelated from these distances on."""
         ...
 
     def training_accuracy(self) -> AbstractContextManager[None]:

@@ -27,6 +27,7 @@ from torch import Tensor
 from deepda.assimilation.baselines.cellwise import climatology_estimate
 from deepda.assimilation.conjugate_gradients import conjugate_gradients
 from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.sample_covariance import Observed, SampleCovariance, on_grid
 from deepda.geometry.grid import Grid
 
@@ -95,6 +96,10 @@ class OptimalInterpolation:
     def with_inflation(self, inflation: Tensor) -> OptimalInterpolation:
         """The same with other factors (A, L) or (A, 1), A of the batch or one for all its members."""
         return replace(self, inflation=inflation.float().expand(-1, self.ocean.shape[0]))
+
+    def localised(self, grid: Grid, reach: Reach) -> OptimalInterpolation:
+        """The same with a covariance of this reach."""
+        return replace(self, covariance=self.covariance.localised(grid, reach))
 
     def to(self, device: torch.device) -> OptimalInterpolation:
         """The same, moved to another device."""

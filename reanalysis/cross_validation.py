@@ -1,0 +1,164 @@
+"""How well a spin-up predicts platforms that it leaves out, and the errors that predict them best.
+
+Departures do not tell how far background errors reach, nor how a departure is shared out between
+background and observation where profiles are few. Platforms that are left out do. The score is the
+continuous ranked probability score of their values under the analysis, with its spread and their error:
+it is small for analyses that are near and for stated errors that are those found (Gneiting et al. 2005,
+Mon. Wea. Rev. 133, eq. 5).
+
+Left out is a share of the platforms that the reanalysis uses. Those that it withholds have no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from deepda.assimilation.cycle import Analyser, Result, on_host
+from deepda.assimilation.localisation import Reach
+from deepda.assimilation.state import StateSpace
+from deepda.base.progress import Progress
+from deepda.feedback.checked import CheckedObservations, WindowOfRows
+from deepda.feedback.error_sizes import GRIDDED
+from deepda.feedback.window import at_cells
+from deepda.geometry.windows import season_of
+from deepda.observations.table import cells
+from deepda.quality.casts import platforms
+from deepda.quality.withholding import withheld
+from deepda.verification.reliability import crps_gaussian
+from reanalysis.spinup import Errors, RowsOfWindow, spin_up
+
+Array = NDArray[np.float64]
+SHARE, SEED = 0.2, 1  # of the platforms, left out; the reanalysis withholds by another seed
+REACHES = (Reach(2000.0, 600.0), Reach(1000.0, 600.0))  # tried beside that of the trained covariance
+STEPS = (2.0, 2**0.5)  # factors on a standard deviation, tried one after the other both ways
+MOST = 50.0  # values of a layer that one platform counts as at most: a data set may have one name
+FEWEST = 100.0  # values of a layer without which its factors stay
+
+
+def without_some(rows: RowsOfWindow) -> RowsOfWindow:
+    """The same window with a share of its platforms marked as `withheld`."""
+    marks = withheld(rows.table, SHARE, seed=SEED)
+    return rows._replace(table=rows.table.assign(withheld=marks))
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """A spin-up that leaves platforms out.
+
+    Attributes:
+        localise: gives the analyser of a reach.
+        space: with the scale of the control run.
+        windows: consecutive ones; `withheld` marks the rows of platforms that are left out.
+        skipped: so many windows at the beginning are not scored.
+        progress: shows the trials.
+    """
+
+    localise: Callable[[Reach | None], Analyser]
+    space: StateSpace
+    windows: Sequence[RowsOfWindow]
+    skipped: int
+    progress: Progress
+
+    def refined(self, errors: Errors, reaches: Sequence[Reach]) -> Errors:
+        """Better errors near those given.
+
+        First the reach is chosen, then a factor of each layer on the background errors and one on the
+        errors of casts and moorings, smoothed over three layers. What does not predict better is left.
+        """
+        best, score = errors, self.score(errors)
+        for reach in reaches:
+            best, score = self._better(best, score, errors._replace(reach=reach))
+        for step in STEPS:
+            for change in (_background, _observation):
+                trials = {factor: self.score(change(best, factor)) for factor in (1 / step, step)}
+                factors = best_factors({1.0: score, **trials})
+                best, score = self._better(best, score, change(best, factors))
+        return best
+
+    def score(self, errors: Errors) -> Array:
+        """(layer) mean score over mean departure from climatology; NaN where values are few."""
+        space = errors.space(self.space)
+        scores, title = _Scores(space, self.skipped), "Predicting platforms that are left out"
+        analyser, rows = self.localise(errors.reach), self.windows
+        spin_up(analyser, errors, space, rows, WindowOfRows, scores, self.progress, title)
+        return scores.by_layer()
+
+    def _better(self, best: Errors, score: Array, other: Errors) -> tuple[Errors, Array]:
+        found = self.score(other)
+        scored = np.isfinite(found) & np.isfinite(score)
+        better = found[scored].sum() < score[scored].sum()  # not without any: too few values
+        return (other, found) if better else (best, score)
+
+
+def best_factors(trials: Mapping[float, Array]) -> Array:
+    """(layer) the factor of the least score, geometric mean over a layer and those beside it.
+
+    Args:
+        trials: factor -> score (layer); a layer without scores keeps factor one.
+    """
+    scores = np.stack(list(trials.values()))
+    chosen = np.log(list(trials))[np.where(np.isnan(scores), np.inf, scores).argmin(0)]
+    chosen = np.where(np.isnan(scores).any(0), 0.0, chosen)
+    around = np.pad(chosen, 1, mode="edge")
+    return np.exp((around[:-2] + 2 * around[1:-1] + around[2:]) / 4)
+
+
+def _background(errors: Errors, factor: float | Array) -> Errors:
+    return errors._replace(sizes=errors.sizes.times(factor, 1.0))
+
+
+def _observation(errors: Errors, factor: float | Array) -> Errors:
+    return errors._replace(sizes=errors.sizes.times(1.0, factor))
+
+
+@dataclass(eq=False)
+class _Scores:
+    """A `Scorer` of the values of left-out platforms.
+
+    Attributes:
+        space: of the estimates.
+        skipped: first windows that are not scored.
+    """
+
+    space: StateSpace
+    skipped: int
+    parts: list[pd.DataFrame] = field(default_factory=list)
+
+    def add(self, result: Result) -> None:
+        """Score one window, whose observations are `CheckedObservations`."""
+        rows = result.step.observations
+        assert isinstance(rows, CheckedObservations)
+        if result.place < self.skipped:
+            return
+        table, season = rows.table, season_of(rows.start, self.space.climatology.per_year)
+        table = table[table["withheld"] & (platforms(table) != GRIDDED)]
+        mean, spread = on_host(result.estimate.mean[0], result.estimate.spread[0])
+        grid, cell = self.space.grid, cells(table, self.space.grid)
+        fields = (self.space.celsius(mean, season), self.space.kelvin(spread),
+                  self.space.climatology.mean[season])  # fmt: skip
+        analysis, stated, normal = (at_cells(cell, grid, part) for part in fields)
+        value = table["temperature"].to_numpy(float)
+        unsure = np.hypot(stated, table["error"].to_numpy(float))
+        score = crps_gaussian(*(xr.DataArray(part) for part in (analysis, unsure, value)))
+        numbers = {"cell": cell, "score": score.to_numpy(), "departure": np.abs(value - normal)}
+        made = pd.DataFrame({"platform": table["platform_id"].astype(str).to_numpy(), **numbers})
+        keys = ["platform", "cell"]  # the values of a platform in a cell and window count as one
+        self.parts.append(made[np.isfinite(made["score"])].groupby(keys, as_index=False).mean())
+
+    def by_layer(self) -> Array:
+        """(layer) see `CrossValidation.score`."""
+        rows = pd.concat(self.parts) if self.parts else pd.DataFrame(columns=["platform", "cell"])
+        layers, columns = self.space.grid.shape[0], int(np.prod(self.space.grid.shape[1:]))
+        layer = rows["cell"].to_numpy(np.intp) // columns
+        number = rows.groupby(["platform", layer])["cell"].transform("size").to_numpy(float)
+        weight = np.minimum(1.0, MOST / number)
+        sums = [
+            np.bincount(layer, weight * part, layers) for part in (1.0, rows["score"], rows["departure"])
+        ]
+        return np.where(sums[0] >= FEWEST, sums[1] / np.where(sums[2] > 0, sums[2], np.nan), np.nan)
