@@ -35,6 +35,7 @@ DEPTHS = {
     "below 700 m": (700, 10_000),
 }
 DECADES = {f"{first}-{first + 9}": (first, first + 9) for first in (1981, 1991, 2001, 2011)}
+ISOTHERM = 20.0  # degC, of the thermocline on the equator
 FEWEST = 50  # values that a line of a table stands for
 
 
@@ -103,6 +104,64 @@ def print_withheld(folder: Path) -> None:
             print("| " + " | ".join([name, *line(table[chosen])]) + " |")
 
 
+def months_of_moorings(table: pd.DataFrame) -> pd.DataFrame:
+    """(mooring, month, depth) mean of the withheld values of a month, by method, from the top down."""
+    rows = table[table["platform_type"].astype(str) == "mooring"]
+    keys = {
+        "mooring": rows["platform_id"].astype(str),
+        "month": rows["time"].dt.to_period("M"),
+        "depth": rows["depth"].round(0),
+    }
+    names = [name for name in METHODS if name in rows]
+    return rows[["temperature", *names]].astype(float).groupby(list(keys.values())).mean()
+
+
+def isotherm(depth: NDArray[np.float64], temperature: NDArray[np.float64]) -> float:
+    """Depth (m) of the uppermost crossing of 20 degC, linear between values; NaN where there is none."""
+    below = np.flatnonzero((temperature[:-1] >= ISOTHERM) & (temperature[1:] < ISOTHERM))
+    if not below.size:
+        return np.nan
+    pair = slice(below[0], below[0] + 2)
+    return float(np.interp(-ISOTHERM, -temperature[pair], depth[pair]))
+
+
+def upper_mean(depth: NDArray[np.float64], temperature: NDArray[np.float64]) -> float:
+    """Mean temperature (degC) of 0-300 m by trapezoids; NaN where the values do not span 50-250 m."""
+    if depth[0] > 50 or depth[-1] < 250:
+        return np.nan
+    at = np.arange(0.0, 301.0)
+    return float(np.interp(at, depth, temperature).mean())
+
+
+def print_moorings(folder: Path) -> None:
+    """Depth of the 20-degree isotherm and mean of 0-300 m at withheld moorings, by month."""
+    months = months_of_moorings(withheld(folder))
+    names = [name for name in METHODS if name in months]
+    print("\n| mooring | months | " + " | ".join(METHODS[name] for name in names) + " |")
+    print("|---|---:|" + "---:|" * len(names))
+    for mooring, part in months.groupby(level=0):
+        for title, unit, of in (("20 °C isotherm", "m", isotherm), ("mean of 0-300 m", "K", upper_mean)):
+            found = part.groupby(level=1).apply(
+                lambda one, of=of: pd.Series(
+                    {
+                        c: of(one.index.get_level_values(2).to_numpy(float), one[c].to_numpy())
+                        for c in one
+                    }
+                )
+            )
+            print(_mooring_line(f"{mooring}, {title} ({unit})", found.dropna(), names))
+
+
+def _mooring_line(title: str, found: pd.DataFrame, names: list[str]) -> str:
+    """RMSE, bias, and correlation of each method."""
+    cells = []
+    for name in names:
+        error = found[name] - found["temperature"]
+        alike = found[name].corr(found["temperature"])
+        cells.append(f"{np.sqrt((error**2).mean()):.2f} ({error.mean():+.2f}), r {alike:.2f}")
+    return "| " + " | ".join([title, str(len(found)), *cells]) + " |"
+
+
 def print_series(folder: Path) -> None:
     """Niño 3.4, sea surface temperature and heat beside their references."""
     series = json.loads((folder / "scores.json").read_text())["series"]
@@ -127,6 +186,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     print_withheld(folder)
+    print_moorings(folder)
     print_series(folder)
 
 
