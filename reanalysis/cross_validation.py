@@ -72,6 +72,12 @@ class CrossValidation:
         errors of casts and moorings, smoothed over three layers. What does not predict better is left.
         """
         best, score = errors, self.score(errors)
+        if np.isnan(score).all():
+            self.progress.note(
+                f"fewer than {FEWEST:.0f} values of left-out platforms in each layer: the reach of "
+                "background errors stays that of the trained covariance"
+            )
+            return errors
         for reach in reaches:
             best, score = self._better(best, score, errors._replace(reach=reach))
         for step in STEPS:
@@ -92,7 +98,7 @@ class CrossValidation:
     def _better(self, best: Errors, score: Array, other: Errors) -> tuple[Errors, Array]:
         found = self.score(other)
         scored = np.isfinite(found) & np.isfinite(score)
-        better = found[scored].sum() < score[scored].sum()  # not without any: too few values
+        better = found[scored].sum() < score[scored].sum()
         return (other, found) if better else (best, score)
 
 

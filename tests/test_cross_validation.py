@@ -62,6 +62,16 @@ def test_errors_that_predict_best_already_stay() -> None:
     np.testing.assert_array_equal(found.sizes.background, ASSUMED.sizes.background)
 
 
+def test_too_few_values_of_left_out_platforms_change_nothing_and_are_named(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    known = {"background": np.full(4, np.nan), "observation": np.ones(4), "reach": REACHES[0]}
+    search = KnownOptimum(lambda _: Persistence(torch.ones(1)), toy_space(), [], 0, Progress(), **known)
+    with search.progress:
+        assert search.refined(ASSUMED, REACHES) is ASSUMED
+    assert "reach of background errors stays" in " ".join("".join(capsys.readouterr()).split())
+
+
 def test_each_layer_has_the_factor_of_its_least_score_smoothed_over_its_neighbours() -> None:
     trials = {
         1.0: np.array([1.0, 1, 1, 1, np.nan]),
