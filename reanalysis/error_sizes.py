@@ -37,7 +37,6 @@ from reanalysis.spinup import Errors, RowsOfWindow, spin_up
 
 NAME = "error_sizes.json"
 SPINUP = 10  # years at most, the last of the period: the best observed ones
-CROSS_VALIDATED = 5  # of these at most, the last
 PASSES = 2
 
 
@@ -86,10 +85,9 @@ def estimated_errors(
         passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
     for name in found.too_few():
         progress.note(f"too few values of {name} to estimate their errors: the assumed sizes stay")
-    scored = [without_some(each) for each in rows[-CROSS_VALIDATED * per_year :]]
-    skipped = _spun_up(scored, per_year)
     of_reach = lru_cache(1)(partial(localised, analyser, space))
-    trials = CrossValidation(of_reach, space, scored, skipped, progress)
+    left_out = [without_some(each) for each in rows]
+    trials = CrossValidation(of_reach, space, left_out, _spun_up(rows, per_year), progress)
     reaches = () if analyser.covariance_form() is None else REACHES
     errors = trials.refined(errors, reaches)
     about = {"years": [*years], "depth_m": space.grid.depth.tolist(), "passes": passes}

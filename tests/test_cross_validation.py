@@ -50,10 +50,10 @@ def refined(background: list[float], observation: list[float], reach: Reach | No
 
 @pytest.mark.parametrize("reach", [None, *REACHES])
 def test_known_reach_and_factors_are_found_to_the_last_step(reach: Reach | None) -> None:
-    found = refined([0.5] * 4, [2.0] * 4, reach)
+    found = refined([0.6] * 4, [1.7] * 4, reach)
     assert found.reach == reach
-    assert found.sizes.background == pytest.approx(0.5, rel=0.2)
-    assert found.sizes.observation["argo"] == pytest.approx(2.0, rel=0.2)
+    assert found.sizes.background == pytest.approx(0.6, rel=0.1)
+    assert found.sizes.observation["argo"] == pytest.approx(1.7, rel=0.1)
     assert (found.sizes.observation[GRIDDED] == 1).all()  # no platform says how good a product is
 
 
