@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import checksum, digest_of
 from deepda.base.progress import Progress
+from deepda.climatology.annual import about_annual_mean
 from deepda.climatology.common_period import Correction, YearlyAnomalies, kept_correction
-from deepda.climatology.files import read_months, read_surface
+from deepda.climatology.files import read_annual, read_months, read_surface
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
 from deepda.feedback.window import usable, with_rejected, withhold
@@ -174,6 +175,8 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
             "observations=ingested observations.folder=DIR"
         )
     months = read_months(matching_files(chosen.climatology))
+    if chosen.annual_climatology is not None:
+        months = about_annual_mean(months, read_annual(Path(chosen.annual_climatology)))
     surface = (
         None if chosen.surface_climatology is None else read_surface(Path(chosen.surface_climatology))
     )

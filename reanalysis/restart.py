@@ -36,7 +36,7 @@ FREE = (
     *STATED,  # kept in PROVENANCE
     # What these hold is in ObservedOcean.about, which is part of the identity.
     *("observations.folder", "observations.greylist"),
-    *("observations.climatology", "observations.surface_climatology"),
+    *("observations.climatology", "observations.annual_climatology", "observations.surface_climatology"),
 )
 
 

@@ -12,7 +12,8 @@ import xarray as xr
 from scipy.integrate import quad
 from toys import toy_grid
 
-from deepda.climatology.files import LEVITUS_SHAPE, Months, read_months, read_surface
+from deepda.climatology.annual import about_annual_mean
+from deepda.climatology.files import LEVITUS_SHAPE, Months, read_annual, read_months, read_surface
 from deepda.climatology.observed import ObservedClimatology, grown
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.grid import Grid
@@ -358,3 +359,69 @@ def test_levitus_and_sst_of_the_test_data_cover_the_model_grid(data_root: Path) 
         assert np.isfinite(mean).all() and mean.min() > coldest and mean.max() < 35
     warm, deep = mean[0, 0, 25, 45], mean[0, -1, 25, 45]  # equator, 182E
     assert 25 < warm < 30 and 3 < deep < 7
+
+
+def test_about_an_annual_mean_the_season_stays_and_the_mean_is_the_finer_one() -> None:
+    def coarse(month: object, depth: object, lat: object, lon: object) -> object:
+        return 10 + np.cos(np.pi * month / 6) * (1 + depth / 1000) + lat / 45  # type: ignore[operator]
+
+    months = months_of(coarse)
+    depth, lat = np.array([0.0, 20.0, 75.0, 2000.0]), np.linspace(-89, 89, 90)
+    lon = np.linspace(0.5, 359.5, 120)
+    mean = np.random.default_rng(4).uniform(0, 30, (1, depth.size, lat.size, lon.size))
+    mean[0, :, 3, 4] = np.nan
+    found = about_annual_mean(months, Months(mean, depth, lat, lon, "def"))
+    year = np.average(found.value, axis=0, weights=MONTH_LENGTHS)
+    np.testing.assert_allclose(year, mean[0], atol=1e-9)
+    assert np.isnan(found.value[:, :, 3, 4]).all()
+    season = np.cos(np.pi * np.arange(12) / 6)
+    season = season - np.average(season, weights=MONTH_LENGTHS)
+    strength = 1 + np.minimum(depth, 900) / 1000  # constant below the last level of the months
+    expected = np.broadcast_to((season[:, None] * strength)[..., None, None], found.value.shape)
+    departure = (found.value - year)[:, :, 5:]
+    np.testing.assert_allclose(departure, expected[:, :, 5:], atol=1e-9)
+    assert found.sha256 not in (months.sha256, "def")
+
+
+def test_a_season_is_interpolated_across_the_date_line() -> None:
+    months = months_of(lambda month, depth, lat, lon: (month == 6) * np.cos(np.deg2rad(lon)))
+    lon = np.array([0.0, 359.0])
+    annual = Months(np.zeros((1, 1, 1, 2)), np.zeros(1), np.zeros(1), lon, "def")
+    july = about_annual_mean(months, annual).value[6, 0, 0]
+    assert july == pytest.approx(np.interp(lon, months.lon, np.cos(np.deg2rad(months.lon)), period=360)
+                                 * (1 - 31 / 365), abs=1e-9)  # fmt: skip
+
+
+def test_an_annual_mean_is_one_field_or_the_mean_of_twelve(tmp_path: Path) -> None:
+    lat, lon, depth = np.linspace(-80, 80, 5), np.linspace(0, 315, 8), np.array([0.0, 100.0])
+    value = np.random.default_rng(5).uniform(5, 20, (12, 2, 5, 8))
+    axes = {"depth": ("depth", depth, {"units": "m"}), "lat": lat, "lon": lon}
+    units = {"units": "degC", "standard_name": "sea_water_potential_temperature"}
+    one = xr.Dataset({"temp": (("depth", "lat", "lon"), value[0], units)}, axes)
+    one.to_netcdf(tmp_path / "one.nc")
+    np.testing.assert_allclose(read_annual(tmp_path / "one.nc").value, value[:1])
+    names = ("month", "depth", "lat", "lon")
+    xr.Dataset({"temp": (names, value, units)}, axes).to_netcdf(tmp_path / "twelve.nc")
+    mean = np.average(value, axis=0, weights=MONTH_LENGTHS)
+    np.testing.assert_allclose(read_annual(tmp_path / "twelve.nc").value, mean[None])
+    xr.Dataset({"temp": (names, value[:5], units)}, axes).to_netcdf(tmp_path / "five.nc")
+    with pytest.raises(ClimatologyError, match="5 months"):
+        read_annual(tmp_path / "five.nc")
+
+
+@pytest.mark.data
+def test_a_finer_annual_mean_lies_nearer_to_the_mooring_on_the_equator(data_root: Path) -> None:
+    real = data_root / "real"
+    months = read_months([real / "mitgcm"])
+    finer = about_annual_mean(months, read_annual(real / "clim_ferret/levitus_climatology.cdf"))
+    with xr.open_dataset(real / "tao_moorings/t0n170w_dy.cdf") as file:
+        mooring = file["T_20"].where(abs(file["T_20"]) < 50).squeeze()
+        mean, depth = mooring.mean("time").to_numpy(), file["depth"].to_numpy().astype(float)
+    deep = (depth >= 60) & (depth <= 300)
+    off = []
+    for field in (months, finer):
+        year = np.average(field.value, axis=0, weights=MONTH_LENGTHS)
+        row, column = np.abs(field.lat).argmin(), np.abs(field.lon - 190).argmin()
+        there = np.interp(depth, field.depth, year[:, row, column])
+        off.append(np.sqrt(np.nanmean((there - mean)[deep] ** 2)))
+    assert off[1] < 0.8 * off[0]

@@ -16,7 +16,8 @@ from deepda.feedback import read_feedback
 __all__ = ["trained"]  # a fixture
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial-real-reanalysis.md"
 SST = "sst_ersstv5/ersst_v5_sst_198101-202012.nc"
-WHOLE = ("mitgcm/lev_t.bin", "mitgcm/lev_sst.bin", "speedy_sst/sst_8190clim.t30.sea.grd",
+WHOLE = ("mitgcm/lev_t.bin", "mitgcm/lev_sst.bin", "clim_ferret/levitus_climatology.cdf",
+         "speedy_sst/sst_8190clim.t30.sea.grd",
          "argo/ar_greylist.txt", "series", "dart/1264095.nc", "wodpy/ocldb1570984477.6279_OSD.nc",
          "mitprof/wod05_CTD_1990s.nc", "mitprof/20060101_prof.nc", "mitprof/argo_sample.nc",
          "mitprof/ODVcompact_sample_MITprof.nc")  # fmt: skip

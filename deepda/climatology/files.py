@@ -10,7 +10,7 @@ Land, and values colder or warmer than sea water can be, are NaN here whatever m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from deepda.base.files import checksum, digest_of
 from deepda.climatology.netcdf import in_order_of_months, read_field
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.control.masks import lost_fill
-from deepda.geometry.windows import MONTHS
+from deepda.geometry.windows import MONTH_LENGTHS, MONTHS
 from deepda.observations.seawater import STANDARD, potential_temperature, pressure_of
 from deepda.observations.surface_climatology import read_surface_climatology
 
@@ -68,6 +68,21 @@ def read_months(paths: Sequence[Path]) -> Months:
             "give another observations.climatology"
         )
     return _netcdf(files)
+
+
+def read_annual(path: Path) -> Months:
+    """The annual mean of a climatology in a NetCDF file: its one field, or the mean of its months.
+
+    Raises:
+        ClimatologyError: cannot be read, or neither one field nor twelve months.
+    """
+    field = read_field(path)
+    steps = field.value.sizes["month"]
+    if steps != 1:
+        field = replace(field, value=in_order_of_months([field], str(path)))
+    months = _months(field.value, field.in_situ, checksum(path))
+    lengths = MONTH_LENGTHS if steps == MONTHS else np.ones(1)
+    return replace(months, value=np.average(months.value, axis=0, weights=lengths)[None])
 
 
 def read_surface(path: Path) -> Months:

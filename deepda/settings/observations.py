@@ -94,7 +94,7 @@ class RandomObservations(DrawnErrorsConfig, ObservationsConfig):
 class IngestedObservations(ObservationsConfig):
     """Real observations: the folder of `deepda observations ingest`, and what they are compared with.
 
-    The last one has a value here because settings that runs of earlier versions wrote lack it.
+    The last ones have a value here because settings that runs of earlier versions wrote lack them.
     """
 
     folder: str
@@ -104,6 +104,7 @@ class IngestedObservations(ObservationsConfig):
     representativeness: float
     withheld: float
     period: list[int] | None = None
+    annual_climatology: str | None = None
 
     def __post_init__(self) -> None:
         if self.period is not None:
