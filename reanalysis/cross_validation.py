@@ -1,6 +1,6 @@
 """How well a spin-up predicts platforms that it leaves out, and the errors that predict them best.
 
-Departures do not tell how far background errors reach, nor how a departure is shared out between
+Departures do not show how far background errors reach, nor how a departure is shared out between
 background and observation where profiles are few. Platforms that are left out do. The score is the
 continuous ranked probability score of their values under the analysis, with its spread and their error:
 it is small for analyses that are near and for stated errors that are those found (Gneiting et al. 2005,
