@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -59,7 +59,7 @@ class IngestedOcean:
         context: of quality control.
         normal: climatology of the observations.
         representativeness: (depth, lat, lon) K.
-        withheld: share of the platforms that the analysis must not see.
+        withheld: share of the platforms that the analysis must not see, and names of further ones.
         about: where observations and climatology come from.
 
     Raises:
@@ -75,7 +75,7 @@ class IngestedOcean:
         context: Context,
         normal: ObservedClimatology,
         representativeness: NDArray[np.float64],
-        withheld: float,
+        withheld: tuple[float, Sequence[str]],
         about: Mapping[str, Any],
     ) -> None:
         assert context.climatology is not None
@@ -141,7 +141,7 @@ class IngestedOcean:
         rejected = pd.concat([found.rejected.astype({"reason": str}), without]).assign(rows=np.int32(1))
         table = with_rejected(values, rejected)
         _require_balanced(len(rows), table)
-        return withhold(table.assign(shared_error=_shared(table)), self._withheld)
+        return withhold(table.assign(shared_error=_shared(table)), *self._withheld)
 
     def _placed(self, values: pd.DataFrame, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
         """Values moved from their place and time to their cell and window, by the climatology."""
@@ -190,7 +190,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
         Context(space.grid, now, climatology, listed),
         normal,
         representativeness_from_climatology(space.scale, chosen.representativeness),
-        chosen.withheld,
+        (chosen.withheld, chosen.withheld_platforms),
         {
             "source": "observations ingested from files",
             "climatology_sha256": months.sha256,

@@ -191,7 +191,9 @@ def needs_control(config: Config) -> bool:
 def withholds(config: Config) -> bool:
     """Whether some observations are kept apart to judge by."""
     chosen = config.observations
-    return isinstance(chosen, IngestedObservations) and chosen.withheld > 0
+    if not isinstance(chosen, IngestedObservations):
+        return False
+    return chosen.withheld > 0 or bool(chosen.withheld_platforms)
 
 
 def _cycle_baseline(

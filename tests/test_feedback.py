@@ -87,7 +87,7 @@ def fed(grid: Grid, rng: np.random.Generator) -> pd.DataFrame:
     """Feedback of a window with used, withheld and rejected rows."""
     table = window_table(grid, rng)
     reason = rng.choice(["", "", "", "spike", "on_land"], len(table))
-    table = withhold(table.assign(reason=reason), 0.2)
+    table = withhold(table.assign(reason=reason), 0.2, [])
     return feedback(table, grid, fields_of(grid, rng))
 
 
@@ -128,7 +128,7 @@ def test_used_rows_are_those_that_superobservations_were_made_of(
     space = StateSpace(grid, climatology, scale)
     zero = torch.zeros(1, *grid.shape)
     estimate = StateEstimate(zero, zero + 0.5, zero[:, :0])
-    table = withhold(window_table(grid, rng), 0.2)
+    table = withhold(window_table(grid, rng), 0.2, [])
     table = table.assign(reason=rng.choice(["", "", "spike"], len(table)))
     out = feedback(table, grid, Fields.of(space, 3, estimate, estimate))
     found = superobs(usable(table), grid, 3, climatology)
@@ -166,7 +166,7 @@ def test_every_row_comes_out_in_one_state_with_its_values(data: st.DataObject) -
         values[0] = data.draw(numbers)
         table[name] = values
     table["reason"] = ["broken", *rng.choice(["", "spike"], 59)]
-    out = feedback(withhold(table, data.draw(st.floats(0, 1))), grid, fields_of(grid, rng))
+    out = feedback(withhold(table, data.draw(st.floats(0, 1)), []), grid, fields_of(grid, rng))
     pd.testing.assert_frame_equal(out[table.columns.drop("reason")], table.drop(columns="reason"))
     state = state_of(out)
     assert state[0] == STATES.index("rejected")

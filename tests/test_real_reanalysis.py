@@ -38,7 +38,7 @@ from deepda.settings.schema import Config, ConfigError
 from reanalysis.ingested_ocean import NO_LAYER, IngestedOcean, open_archive
 from reanalysis.judge import read_record, values_used
 from reanalysis.references import SURFACE, UPPER, compared_series
-from reanalysis.run import run
+from reanalysis.run import run, withholds
 
 __all__ = ["trained"]  # a fixture
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures", "empty_fdbk")]
@@ -157,6 +157,30 @@ def test_a_baseline_is_judged_at_the_same_withheld_rows(
     with unreported():
         run(settings(trained, archive, *words[1:]), tmp_path / "all", open_archive, climatology)
     assert len(asked) == 1  # nothing withheld: nothing to judge by
+
+
+def test_platforms_are_withheld_by_name_and_a_finer_annual_mean_moves_every_anomaly(
+    trained: Path, archive: Path, tmp_path: Path
+) -> None:
+    def table(*words: str) -> pd.DataFrame:
+        config = settings(trained, archive, *words)
+        ocean = open_archive(config, toy_space(), tmp_path, Progress())
+        return ocean.table(np.datetime64("1998-01-01"), np.datetime64("1999-01-01"))
+
+    plain, by_name = table(), table("observations.withheld_platforms=[P13]")
+    assert not plain["withheld"].any()
+    np.testing.assert_array_equal(by_name["withheld"], by_name["platform_id"] == "p13")
+    assert by_name["withheld"].any() and withholds(
+        settings(trained, archive, "observations.withheld_platforms=[p13]")
+    )
+    annual = archive / "annual.nc"
+    with xr.open_dataset(archive / "normal.nc") as months:
+        tilted = months.mean("month", keep_attrs=True) + months["lat"] / 10
+        tilted["thetao"].attrs = months["thetao"].attrs
+        tilted.transpose("depth", "lat", "lon").to_netcdf(annual)
+    finer = table(f"observations.annual_climatology='{annual}'")
+    same = plain["reason"].eq("") & finer["reason"].eq("")
+    assert not np.allclose(plain["shift"][same], finer["shift"][same], atol=0.01)
 
 
 def test_rejected_and_withheld_rows_change_nothing(

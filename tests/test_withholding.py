@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from deepda.observations.table import PLATFORM_TYPE
 from deepda.quality.platform_names import is_named
-from deepda.quality.withholding import WithholdingError, draw_of, withheld
+from deepda.quality.withholding import WithholdingError, bears_a_name, draw_of, withheld
 
 NAMES = st.text("ABCQ0123456789 -_", max_size=9)
 
@@ -151,3 +151,10 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
 
 def test_an_empty_table_has_no_rows() -> None:
     assert withheld(table_of([]), 0.5).size == 0
+
+
+def test_platforms_are_withheld_by_name_however_an_archive_writes_it() -> None:
+    table = table_of(["51010", " Q0051010 ", "510100", "5101", ""])
+    assert bears_a_name(table, ["51010"]).tolist() == [True, True, False, False, False]
+    assert not bears_a_name(table, []).any()
+    assert bears_a_name(table.drop(columns="platform_id"), ["51010"]).tolist() == [False] * 5

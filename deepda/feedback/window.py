@@ -9,7 +9,7 @@ A row is in one of three states: used, withheld (passed every check, kept from t
 rejected for `reason`. The order of calls, all of which keep every row and its place:
 
     table = with_rejected(kept, rejected)          what quality control gave
-    table = withhold(table, share)                 by platform
+    table = withhold(table, share, names)          by platform
     table = check_window(table, grid, background, spread)
     superobs(usable(table), ...)                   the analysis
     table = feedback(table, grid, fields)
@@ -17,7 +17,7 @@ rejected for `reason`. The order of calls, all of which keep every row and its p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.table import cells
 from deepda.quality.background import LEVEL, PROFILE, REASONS, background_check, prior_of
 from deepda.quality.casts import cast_numbers, platforms
-from deepda.quality.withholding import withheld
+from deepda.quality.withholding import bears_a_name, withheld
 
 if TYPE_CHECKING:
     from deepda.assimilation.cycle import StateEstimate
@@ -88,9 +88,12 @@ def with_rejected(kept: pd.DataFrame, rejected: pd.DataFrame) -> pd.DataFrame:
     return table.assign(reason=_mark(table, {}))
 
 
-def withhold(table: pd.DataFrame, share: float) -> pd.DataFrame:
-    """The table with `withheld`: True for a share of the platforms (`deepda.quality.withholding`)."""
-    return table.assign(withheld=withheld(table, share))
+def withhold(table: pd.DataFrame, share: float, names: Sequence[str]) -> pd.DataFrame:
+    """The table with `withheld`: True for a share of the platforms and for those named.
+
+    See `deepda.quality.withholding`.
+    """
+    return table.assign(withheld=withheld(table, share) | bears_a_name(table, names))
 
 
 def usable(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ year agree on it, and a platform left out at a share of 5 % is left out at 10 %.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -51,6 +52,13 @@ def withheld(table: pd.DataFrame, share: float, *, seed: int = 0) -> NDArray[np.
     draw = np.array([draw_of(name, seed) for name in names])[number]
     draw[~named] = _draw_of_casts(table[~named], seed)
     return (draw < share) & (platforms(table) != "satellite")
+
+
+def bears_a_name(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.bool_]:
+    """(row) True where the platform has one of the names, however an archive writes it."""
+    wanted = {canonical(name) for name in names}
+    there, number = distinct_names(table)
+    return np.array([canonical(name) in wanted for name in there], bool)[number]
 
 
 def draw_of(platform_id: str, seed: int = 0) -> float:

@@ -105,6 +105,7 @@ class IngestedObservations(ObservationsConfig):
     withheld: float
     period: list[int] | None = None
     annual_climatology: str | None = None
+    withheld_platforms: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.period is not None:
