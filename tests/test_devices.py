@@ -42,6 +42,7 @@ from deepda.base.progress import Progress
 from deepda.cli import main
 from deepda.explain import explain
 from deepda.networks import device as package_device
+from deepda.networks import gain
 from deepda.networks.device import DeviceError, choose_device, described
 from deepda.settings.compose import dump, load_config
 from deepda.settings.schema import Config
@@ -67,6 +68,12 @@ def on_device() -> Callable[[Callable[[], object]], Counter[str]]:
         )
 
     return does
+
+
+@pytest.fixture(autouse=True)
+def solved_on_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on any device but a CPU, so that numbers can be the very same."""
+    monkeypatch.setattr(gain, "by_cells", lambda device: False)
 
 
 def test_the_foreign_device_refuses_what_a_gpu_refuses() -> None:

@@ -12,7 +12,11 @@ TINY = 1e-30  # keeps a sample without innovation from dividing by zero
 
 
 def conjugate_gradients(
-    operator: Operator, right: Tensor, iterations: int, tolerance: float = 0.0
+    operator: Operator,
+    right: Tensor,
+    iterations: int,
+    tolerance: float = 0.0,
+    precondition: Operator | None = None,
 ) -> Tensor:
     """Solve operator(w) = right for each sample of the batch.
 
@@ -25,25 +29,30 @@ def conjugate_gradients(
         iterations: most steps.
         tolerance: a sample is solved once its residual is so small, relative to its right-hand side; 0
             takes all steps.
+        precondition: an approximate inverse of the operator, symmetric positive definite.
     """
     solution = torch.zeros_like(right)
     residual = right
-    direction = residual
     square = _dot(residual, residual)
     enough = tolerance**2 * square
+    towards = residual if precondition is None else precondition(residual)
+    slope = square if precondition is None else _dot(residual, towards)
+    direction = towards
     every = steps_between_tests(right.device)
     for step in range(iterations):
         if tolerance and step % every == 0 and bool((square <= enough).all()):
             break
         image = operator(direction)
-        length = square / _dot(direction, image).clamp(min=TINY)
+        length = slope / _dot(direction, image).clamp(min=TINY)
         if tolerance:
             length = length.where(~(square <= enough), 0.0)
         solution = solution + length * direction
         residual = residual - length * image
-        new = _dot(residual, residual)
-        direction = residual + (new / square.clamp(min=TINY)) * direction
-        square = new
+        square = _dot(residual, residual)
+        towards = residual if precondition is None else precondition(residual)
+        new = square if precondition is None else _dot(residual, towards)
+        direction = towards + (new / slope.clamp(min=TINY)) * direction
+        slope = new
     return solution
 
 

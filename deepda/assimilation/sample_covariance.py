@@ -205,7 +205,7 @@ def on_grid(values: Tensor, cells: Tensor, like: Tensor) -> Tensor:
 
 def observed_alike(seen_Bn: Tensor) -> Iterator[tuple[Tensor | slice, Tensor]]:
     """(members, cells) of members that are observed at the same cells; not those without any."""
-    if len(seen_Bn) == 1:
+    if len(seen_Bn) == 1 or bool((seen_Bn == seen_Bn[:1]).all()):
         cells = torch.nonzero(seen_Bn[0]).flatten()
         yield from [(slice(None), cells)] * bool(len(cells))
         return

@@ -14,7 +14,7 @@ Shape suffixes: B batch, L layer, K factor, Y latitude, X longitude.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch import Tensor
 from deepda.assimilation.conjugate_gradients import Operator
 from deepda.assimilation.sample_covariance import ObservedCovariance, SampleCovariance
 from deepda.networks.covariance import Loading, SphericalCorrelation, apply_covariance
+from deepda.networks.observed_factors import ObservedFactors, Waves
 from deepda.networks.statics import TINY
 
 SAMPLED_SHARE = 0.6  # share of the sampled covariance, once there is one
@@ -113,6 +114,19 @@ class BackgroundCovariance:
             return image if observed is None else image + shared * observed.within(shared * field)
 
         return apply
+
+    def observed_factors(self, variance: Tensor, cells: Tensor) -> ObservedFactors:
+        """F but for `scale`, between observed cells.
+
+        Args:
+            variance: (B, K, Y, X) of the factors.
+            cells: (m) flat (layer, lat, lon) index, ascending.
+        """
+        return ObservedFactors(self.loading, self._waves, self.correlation.factors, variance, cells)
+
+    @cached_property
+    def _waves(self) -> list[Waves]:
+        return [Waves.of(spectrum, self.correlation.longitudes) for spectrum in self.spectrum]
 
     def information(self, precision_BLYX: Tensor) -> Tensor:
         """(B, K, Y, X) inverse variance that a window's values give each factor in its surroundings."""
