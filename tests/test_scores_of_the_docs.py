@@ -2,39 +2,106 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def scores() -> ModuleType:
-    """The script behind `make scores`."""
-    spec = importlib.util.spec_from_file_location(
-        "scores_of_the_docs", ROOT / "benchmarks" / "scores.py"
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there for the types of their fields
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What `make scores` writes the tables with."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import score_tables
+
+    return score_tables
 
 
-def test_every_table_is_that_of_the_measured_numbers(scores: ModuleType) -> None:
-    measured = json.loads(scores.MEASURED.read_text())
-    marked = [page for page in scores.PAGES if scores.MARK.search(page.read_text())]
+@pytest.fixture
+def measured() -> dict[str, Any]:
+    """The numbers of the docs."""
+    numbers: dict[str, Any] = json.loads((ROOT / "docs" / "measured.json").read_text())
+    return numbers
+
+
+def test_every_table_is_that_of_the_measured_numbers(
+    tables: ModuleType, measured: dict[str, Any]
+) -> None:
+    marked = [page for page in tables.PAGES if tables.MARK.search(page.read_text())]
     assert len(marked) >= 3
-    assert [p.name for p in marked if scores.with_tables(p.read_text(), measured) != p.read_text()] == []
+    assert [p.name for p in marked if tables.with_tables(p.read_text(), measured) != p.read_text()] == []
 
 
-def test_a_number_changed_by_hand_would_be_seen(scores: ModuleType) -> None:
-    measured = json.loads(scores.MEASURED.read_text())
-    text = (ROOT / "README.md").read_text()
-    changed = text.replace(f"{measured['gcm']['scores']['rmse']['analysis']['all']:.4f}", "0.0100")
-    assert changed != text and scores.with_tables(changed, measured) == text
+def test_a_number_changed_by_hand_would_be_seen(tables: ModuleType, measured: dict[str, Any]) -> None:
+    text = f"<!-- table headline -->\n{tables.headline(measured)}\n<!-- end of table -->"
+    changed = text.replace("| 0.0", "| 0.1", 1)
+    assert changed != text
+    assert tables.with_tables(changed, measured) == tables.with_tables(text, measured) == text
+
+
+def of_seed(
+    seed: int, analysis: float, baselines: Mapping[str, float], gain: tuple[float, float, float]
+) -> dict[str, Any]:
+    """The measured numbers of one run of two layers."""
+    errors = {"analysis": analysis, **baselines}
+    best = min(baselines, key=baselines.__getitem__)
+    return {
+        "command": f"deepda osse run seed={seed}",
+        "date": "2026-11-26",
+        "machine": "a machine",
+        "version": "0.1.0",
+        "scores": {
+            "seed": seed,
+            "depth_m": [5.0, 20.0],
+            "rmse": {name: {"all": e, "by_depth": [e, 2 * e]} for name, e in errors.items()},
+            "gain": {"baseline": best, **dict(zip(("gain", "low", "high"), gain, strict=True))},
+            "reliability": {"spread_skill": {"all": 1.0 + seed / 100}},
+        },
+    }
+
+
+@pytest.fixture
+def seeds() -> dict[str, Any]:
+    """Three seeds of an experiment, out of order and beside another experiment."""
+    one = of_seed(1, 0.06, {"oi": 0.08, "forecast_oi": 0.075}, (0.2, 0.18, 0.22))
+    ten = of_seed(10, 0.063, {"oi": 0.07, "forecast_oi": 0.075}, (0.1, 0.08, 0.12))
+    two = of_seed(2, 0.066, {"oi": 0.08, "forecast_oi": 0.077}, (0.15, 0.13, 0.17))
+    return {"embedded-10": ten, "embedded-2": two, "embedded": one, "deny_embedded": {}}
+
+
+def test_the_headline_is_the_mean_over_seeds_against_the_best_baseline_of_each(
+    tables: ModuleType, seeds: dict[str, Any]
+) -> None:
+    table = tables.headline(seeds)
+    row = next(line for line in table.splitlines() if "built-in" in line)
+    assert "0.0630 [0.0600 to 0.0660]" in row
+    assert "0.0740 [0.0700 to 0.0770], optimal interpolation with the best forecast or optimal" in row
+    assert "15.0 % [10.0 to 20.0]; seed 1 (18.0 to 22.0), seed 2 (13.0 to 17.0), seed 10" in row
+    assert row.endswith("1.04 [1.01 to 1.10] |")
+    assert "Seed 1, 2, 10;" in table
+
+
+def test_the_table_of_depths_is_of_the_methods_that_all_seeds_have(
+    tables: ModuleType, seeds: dict[str, Any]
+) -> None:
+    seeds["embedded-2"]["scores"]["rmse"]["own_error_oi"] = {"all": 0.07, "by_depth": [0.07, 0.14]}
+    lines = tables.depths("embedded", seeds).splitlines()
+    assert lines[0] == "| depth (m) | analysis | oi | forecast_oi |"
+    assert lines[2].startswith("| all | 0.0630 [0.0600 to 0.0660] | 0.0767 [0.0700 to 0.0800] |")
+    assert lines[4] == "| 20 | 0.126 [0.120 to 0.132] | 0.153 | 0.151 |"
+
+
+def test_one_seed_alone_has_no_range(tables: ModuleType, seeds: dict[str, Any]) -> None:
+    alone = tables.headline({"embedded": seeds["embedded"]})
+    assert "| 0.0600 | 0.0750, optimal" in alone and "| 20.0 % (18.0 to 22.0) | 1.01 |" in alone
+
+
+def test_the_same_seed_twice_is_no_second_seed(tables: ModuleType, seeds: dict[str, Any]) -> None:
+    seeds["embedded-2"]["scores"]["seed"] = 1
+    with pytest.raises(SystemExit, match=r"embedded, embedded-2, embedded-10 have seeds \[1, 1, 10\]"):
+        tables.headline(seeds)

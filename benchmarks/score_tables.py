@@ -1,0 +1,287 @@
+"""The tables of the documentation, made from the numbers in docs/measured.json.
+
+Each stands in its page between `<!-- table NAME -->` and `<!-- end of table -->`. The tables of the twin
+experiments hold the means over the seeds that were measured, with the range over them: EXPERIMENT is
+that of the first seed, EXPERIMENT-2, EXPERIMENT-3 and so on those of the others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "deepda" / "shipped" / "model.json"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+MARK = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+BASELINES = {
+    "oi": "optimal interpolation",
+    "forecast_oi": "optimal interpolation with the best forecast",
+    "multi_scale_oi": "multi-scale optimal interpolation",
+    "own_error_oi": "optimal interpolation with its own errors",
+    "persistence": "persistence",
+    "climatology": "climatology",
+}
+METHODS = ("analysis", "background", *BASELINES, "observations")
+EXPERIMENTS = {"embedded": "built-in synthetic ocean", "gcm": "ocean model run, months"}
+KNOWN = (("deepda", "ours"), ("enkf50", "EnKF, 50 members"), ("enkf100", "EnKF, 100 members"),
+         ("static_oi", "true dynamics, static covariance"), ("oi", "optimal interpolation"),
+         ("ham2024", "ham2024"), ("persistence", "persistence"),
+         ("climatology", "climatology"))  # fmt: skip
+
+
+def write_tables(measured: Mapping[str, Any]) -> None:
+    """Put every table into its page."""
+    for page in PAGES:
+        text = page.read_text()
+        filled = with_tables(text, measured)
+        if filled != text:
+            page.write_text(filled)
+
+
+def with_tables(text: str, measured: Mapping[str, Any]) -> str:
+    """A page with its tables made from the measured numbers."""
+    return MARK.sub(lambda mark: f"{mark[1]}{TABLES[mark[2]](measured)}\n{mark[4]}", text)
+
+
+def seeds_of(experiment: str, measured: Mapping[str, Any]) -> list[str]:
+    """The keys of an experiment in the measured numbers, one for each seed, in order."""
+    own = re.compile(rf"{experiment}(-\d+)?")
+    names = sorted(filter(own.fullmatch, measured), key=lambda name: (len(name), name))
+    seeds = [measured[name]["scores"]["seed"] for name in names]
+    if len(set(seeds)) < len(seeds):
+        raise SystemExit(
+            f"{', '.join(names)} have seeds {seeds}, expected a different one each; run with seed=N"
+        )
+    return names
+
+
+def headline(measured: Mapping[str, Any]) -> str:
+    """What README opens with: each experiment against the best baseline of each seed."""
+    rows = [
+        ["experiment", "analysis (K)", "best baseline (K)", "gain (95 % interval)", "spread / error"]
+    ]
+    for experiment, title in EXPERIMENTS.items():
+        runs = [measured[name]["scores"] for name in seeds_of(experiment, measured)]
+        if runs:
+            rows.append([title, *_against_the_best(runs)])
+    names = [name for experiment in EXPERIMENTS for name in seeds_of(experiment, measured)]
+    return _table(rows) + _made(measured, *names)
+
+
+def _against_the_best(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The cells of an experiment in the headline, from the scores of its seeds."""
+    best = [scores["gain"]["baseline"] for scores in runs]
+    analysis = [scores["rmse"]["analysis"]["all"] for scores in runs]
+    errors = [scores["rmse"][name]["all"] for name, scores in zip(best, runs, strict=True)]
+    titles = " or ".join(dict.fromkeys(BASELINES[name] for name in best))
+    ratio = [scores["reliability"]["spread_skill"]["all"] for scores in runs]
+    return [
+        _mean(analysis, ".4f"),
+        f"{_mean(errors, '.4f')}, {titles}",
+        _gain(runs),
+        _mean(ratio, ".2f"),
+    ]
+
+
+def _gain(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Mean gain over the best baseline of each seed, its range, and the interval of each seed."""
+    gains = [100 * scores["gain"]["gain"] for scores in runs]
+    if len(runs) == 1:
+        return f"{gains[0]:.1f} %{_interval(runs[0])}"
+    each = ", ".join(f"seed {scores['seed']}{_interval(scores)}" for scores in runs)
+    return f"{_mean(gains, '.1f', ' %')}; {each}"
+
+
+def _mean(values: Sequence[float], digits: str, unit: str = "") -> str:
+    """The mean over seeds, and their range where there are several."""
+    mean = f"{np.mean(values):{digits}}{unit}"
+    return mean if len(values) == 1 else f"{mean} [{min(values):{digits}} to {max(values):{digits}}]"
+
+
+def _interval(scores: Mapping[str, Any]) -> str:
+    """Interval of the gain over the best baseline, where the run has one."""
+    low, high = (scores.get("gain", {}).get(end) for end in ("low", "high"))
+    return "" if low is None or high is None else f" ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def depths(experiment: str, measured: Mapping[str, Any]) -> str:
+    """Error by depth of a twin experiment: means over seeds, with the range of the analysis."""
+    names = seeds_of(experiment, measured)
+    runs = [measured[name]["scores"] for name in names]
+    used = [method for method in METHODS if all(method in scores["rmse"] for scores in runs)]
+    rows = [["depth (m)", *used]]
+    rows.append(["all", *(_mean([s["rmse"][method]["all"] for s in runs], ".4f") for method in used)])
+    for level, depth in enumerate(runs[0]["depth_m"]):
+        errors = {m: [scores["rmse"][m]["by_depth"][level] for scores in runs] for m in used}
+        means = [f"{np.mean(errors[method]):.3f}" for method in used[1:]]
+        rows.append([f"{depth:.0f}", _mean(errors["analysis"], ".3f"), *means])
+    return _table(rows) + _made(measured, *names)
+
+
+def reliability(name: str, measured: Mapping[str, Any]) -> str:
+    """Stated against real error of a twin experiment, small scales and cost."""
+    scores = measured[name]["scores"]
+    stated, coverage = scores["reliability"]["spread_skill"], scores["reliability"]["coverage"]
+    desroziers = scores["reliability"]["desroziers"]
+    rows = [["quantity", "value"]]
+    rows.append(["spread over error, by depth", _numbers(stated["by_depth"])])
+    rows.append(["spread over error, all", f"{stated['all']:.2f}"])
+    regions = ", ".join(f"{region} {ratio:.2f}" for region, ratio in stated["by_region"].items())
+    rows.append(["spread over error, by region", regions])
+    rows.append(
+        ["50 % and 90 % intervals hold", ", ".join(f"{100 * c:.0f} %" for c in coverage.values())]
+    )
+    rows.append(
+        ["Desroziers diagnostics, observation error over assumed", _span(desroziers["observation"])]
+    )
+    rows.append(["Desroziers diagnostics, analysis error over stated", _span(desroziers["analysis"])])
+    crps = scores["reliability"]
+    rows.append(["CRPS (K)", f"{crps['crps_analysis']:.4f}"])
+    rows.append(
+        ["CRPS of optimal interpolation with its own error as spread (K)",
+         f"{crps['crps_oi_with_its_own_rmse_as_spread']:.4f}"]
+    )  # fmt: skip
+    for method, ratios in scores["spectral_ratio"].items():
+        rows.append([f"power of the shortest zonal third over the truth's, {method}", _numbers(ratios)])
+    for isthmus, ratios in scores["across_land"].items():
+        both = ", ".join(f"{method} {ratio:.2f}" for method, ratio in ratios.items())
+        rows.append([f"increment across land over that at home, {isthmus}", both])
+    rows.append(["milliseconds a cycle", ", ".join(
+        f"{method} {ms:.0f}" for method, ms in scores["milliseconds_per_cycle"].items())])  # fmt: skip
+    stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in scores["wall_seconds"].items())
+    rows.append(["wall seconds by stage", stages])
+    rows.append(["peak memory (GiB)", f"{scores['peak_rss_gib']:.1f}"])
+    rows.append(["observations, weights", f"{scores['rows']:,}, {scores['weights']:,}"])
+    return _table(rows)
+
+
+def known_answer(measured: Mapping[str, Any]) -> str:
+    """Ratios to the exact Kalman filter, seed by seed, and their mean."""
+    names = sorted(name for name in measured if name.startswith("known_"))
+    runs = {name.removeprefix("known_"): measured[name]["scores"] for name in names}
+    known = [
+        (method, title)
+        for method, title in KNOWN
+        if all(method in scores["ratio_to_kalman"] for scores in runs.values())
+    ]
+    titles = [title for _, title in known]
+    rows = [["seed", "water cells", *titles, "error variance over stated, by level", "updates"]]
+    for seed, scores in runs.items():
+        ratios = [f"{scores['ratio_to_kalman'][method]:.3f}" for method, _ in known]
+        stated = _numbers(scores["spread"]["deepda"]["standardised_error_variance"])
+        spent = f"{scores['cost']['deepda']['updates']:.0f}"
+        rows.append([seed, f"{scores['water_cells']:,}", *ratios, stated, spent])
+    values = np.array([[runs[s]["ratio_to_kalman"][method] for method, _ in known] for s in runs])
+    spread = [f"{m:.3f} ± {s:.3f}" for m, s in zip(values.mean(0), values.std(0, ddof=1), strict=True)]
+    rows.append(["mean ± sd", "", *spread, "", ""])
+    return _table(rows) + _made(measured, *names)
+
+
+def denial(measured: Mapping[str, Any]) -> str:
+    """Growth of the error when a part of the observing system is denied."""
+    names = [name for name in ("deny_gcm", "deny_embedded") if name in measured]
+    titles = {"deny_gcm": "model run", "deny_embedded": "built-in ocean"}
+    head = [part for name in names for part in (f"{titles[name]} (%)", "±", "spread / error")]
+    rows = [["without", *head]]
+    for part in measured[names[0]]["scores"]["loss_of_skill"]["analysis"]:
+        cells = [_denied(measured[name]["scores"], part) for name in names]
+        rows.append([part, *(cell for three in cells for cell in three)])
+    return _table(rows) + _made(measured, *names)
+
+
+def blind_zone(measured: Mapping[str, Any]) -> str:
+    """Error below what is seen, over that of climatology, by way of going down."""
+    names = [name for name in ("blind_gcm", "blind_embedded") if name in measured]
+    titles = {"blind_gcm": "model run", "blind_embedded": "built-in ocean"}
+    methods = list(measured[names[0]]["scores"]["over_climatology"])
+    rows = [["", *methods]]
+    for name in names:
+        ratios = measured[name]["scores"]["over_climatology"]
+        rows.append([titles[name], *(f"{ratios[method]['global']['all']:.2f}" for method in methods)])
+    return _table(rows) + _made(measured, *names)
+
+
+def shipped(model: Mapping[str, Any]) -> str:
+    """What the shipped weights were made by, and their scores in the test years."""
+    scores = model["scores"]
+    gain, coverage, depth = scores["gain"], scores["coverage"], scores["depth_m"]
+    errors = scores["rmse"]
+    rows = [["", "value"]]
+    rows.append(["made by", f"`{model['command']}`, {model['date']}, version {model['version']}"])
+    rows.append(["seed", str(model["seed"])])
+    rows.append(["SHA-256 of `weights.safetensors`", f"`{model['sha256'][:16]}…`"])
+    rows.append(
+        ["test windows", f"{scores['scored_windows']}, {_day(scores, 'from')} to {_day(scores, 'to')}"]
+    )
+    rows.append(["error of the analysis (K)", f"{errors['analysis']['all']:.4f}"])
+    rows.append(["the same before packing (K)", f"{scores['rmse_before_packing']:.4f}"])
+    rows += [
+        [f"error of {BASELINES[name]} (K)", f"{errors[name]['all']:.4f}"]
+        for name in BASELINES
+        if name in errors
+    ]
+    title = f"gain over the best baseline, {BASELINES[gain['baseline']]} (95 % interval)"
+    rows.append([title, f"{100 * gain['gain']:.1f} %{_interval(scores)}"])
+    levels = zip(depth, errors["analysis"]["by_depth"], strict=True)
+    rows.append(["error by depth (K)", ", ".join(f"{d:.0f} m {error:.3f}" for d, error in levels)])
+    spread = scores["spread_over_error"]
+    rows.append(["spread over error", f"{spread['all']:.2f}; by depth {_span(spread['by_depth'])}"])
+    regions = ", ".join(f"{region} {ratio:.2f}" for region, ratio in spread["by_region"].items())
+    rows.append(["spread over error by region", regions])
+    rows.append(
+        ["50 % and 90 % intervals hold", ", ".join(f"{100 * c:.0f} %" for c in coverage.values())]
+    )
+    return _table(rows)
+
+
+def _day(scores: Mapping[str, Any], end: str) -> str:
+    return str(scores[f"scored_{end}"])[:10]
+
+
+TABLES = {
+    "shipped": lambda _: shipped(json.loads(SHIPPED.read_text())),
+    "headline": headline,
+    "embedded_depths": lambda measured: depths("embedded", measured),
+    "embedded_reliability": lambda measured: reliability("embedded", measured),
+    "gcm_depths": lambda measured: depths("gcm", measured),
+    "gcm_reliability": lambda measured: reliability("gcm", measured),
+    "known_answer": known_answer,
+    "denial": denial,
+    "blind_zone": blind_zone,
+}
+
+
+def _denied(scores: Mapping[str, Any], part: str) -> tuple[str, str, str]:
+    loss = scores["loss_of_skill"]["analysis"][part]
+    ratio = scores["spread_over_error"]["analysis"][part]["all"]
+    error = loss["standard_error"]
+    return f"{100 * loss['all']:.0f}", "-" if error is None else f"{100 * error:.0f}", f"{ratio:.2f}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+
+
+def _made(measured: Mapping[str, Any], *names: str) -> str:
+    """The lines below a table: which commands, when, where."""
+    used = [measured[name] for name in names if name in measured]
+    commands = "; ".join(dict.fromkeys(f"`{one['command']}`" for one in used))
+    dates = ", ".join(sorted({one["date"] for one in used}))
+    seeds = ", ".join(dict.fromkeys(str(one["scores"].get("seed", "-")) for one in used))
+    machine = "; ".join(sorted({one["machine"] for one in used}))
+    return f"\n\n{commands}. Seed {seeds}; {dates}; {machine}; version {used[0]['version']}."
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _span(values: Sequence[float]) -> str:
+    return f"{min(values):.2f} to {max(values):.2f}"
