@@ -110,7 +110,7 @@ def test_the_only_path_comes_from_the_environment_or_the_override(
         ("osse.spinup=400", "osse.spinup is 400"),
         ("osse.test_years=0", "expected at least 1"),
         ("osse.baselines=[forecast_oi]", "expected oi among them"),
-        ("osse.baselines=[oi,magic]", "expected oi or forecast_oi or own_error_oi"),
+        ("osse.baselines=[oi,magic]", "expected oi or forecast_oi or multi_scale_oi or own_error_oi"),
         ("reanalysis.end=1980", "end is 1980"),
         ("reanalysis.members=-1", "expected at least 0"),
         ("osse.members=-1", "expected at least 0"),

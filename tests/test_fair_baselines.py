@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from dense_covariances import correlation
 from numpy.typing import NDArray
 from test_background_errors import training_data
 from test_baselines import DEPTH_SCALE, RADIUS, observe, ocean_history
@@ -18,12 +19,19 @@ from toys import persistence, toy_grid
 from deepda.assimilation.baselines import OptimalInterpolation, Validation
 from deepda.assimilation.baselines.tuning import mean_square_error
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
+from deepda.assimilation.localisation import Localisation
+from deepda.assimilation.sample_covariance import SampleCovariance
+from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.transition import Transition
-from osse.twin.fair_baselines import FORECAST, OWN, Years, load, mixed, tuned_baselines
+from osse.twin.baseline_files import load
+from osse.twin.baseline_years import Years
+from osse.twin.carried_variance import DEPTH_M, RADIUS_KM, SHARE, CarriedVariance
+from osse.twin.fair_baselines import FORECAST, MULTI_SCALE, OWN, tuned_baselines
 from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast, fit_forecasts
+from osse.twin.own_errors import with_control
 
 SEASON = torch.zeros(1, dtype=torch.long)
 
@@ -57,6 +65,12 @@ def interpolation(grid: Grid) -> OptimalInterpolation:
     return OptimalInterpolation.fit(history, grid, RADIUS, DEPTH_SCALE, 0.3)
 
 
+def interpolating(
+    oi: OptimalInterpolation, model: LinearForecast, grid: Grid, carried: bool = False
+) -> ForecastInterpolation:
+    return ForecastInterpolation(oi, model, CarriedVariance.on(grid), carried)
+
+
 def test_forecasts_have_the_factors_and_errors_of_their_closed_forms(grid: Grid) -> None:
     """Of x' = 0.8 x + w the mean of two has the factor 0.8 (1 + 0.8) / (1 + 0.8)."""
     damped, mean, _ = fit_forecasts(red(grid, 400, 0.8), grid.ocean, blank(grid))
@@ -70,7 +84,7 @@ def test_forecasts_have_the_factors_and_errors_of_their_closed_forms(grid: Grid)
 
 def test_the_mean_of_the_last_two_reads_both_analyses(grid: Grid) -> None:
     _, mean, _ = fit_forecasts(red(grid, 60, 0.8), grid.ocean, blank(grid))
-    analyser = ForecastInterpolation(interpolation(grid), mean, carried=False)
+    analyser = interpolating(interpolation(grid), mean, grid)
     ocean = torch.from_numpy(grid.ocean)
     windows = [observe(torch.randn(1, *grid.shape), ocean, seed) for seed in range(3)]
     steps = list(cycle(analyser, analyser.first_guess(1), windows))
@@ -82,7 +96,7 @@ def test_the_mean_of_the_last_two_reads_both_analyses(grid: Grid) -> None:
 def test_without_observations_an_analysis_is_its_background_and_the_spread_is_that_of_climate(
     grid: Grid, carried: bool
 ) -> None:
-    analyser = ForecastInterpolation(interpolation(grid), still(grid), carried)
+    analyser = interpolating(interpolation(grid), still(grid), grid, carried)
     ocean = torch.from_numpy(grid.ocean)
     blind = observe(torch.zeros(1, *grid.shape), ocean, 0, share=0.0)
     guess = StateEstimate(
@@ -99,7 +113,7 @@ def test_without_observations_an_analysis_is_its_background_and_the_spread_is_th
 def test_the_carried_spread_scales_the_covariance_on_both_sides(grid: Grid) -> None:
     """x + D C D h' (h D C D h' + R)^-1 (y - h x), in dense algebra."""
     oi, ocean = interpolation(grid), torch.from_numpy(grid.ocean)
-    analyser = ForecastInterpolation(oi, still(grid), carried=True)
+    analyser = interpolating(oi, still(grid), grid, carried=True)
     spread = (0.2 + 0.5 * torch.rand(1, *grid.shape)) * ocean  # within climatology
     background = StateEstimate(torch.randn(1, *grid.shape) * ocean, spread, torch.zeros(1, *grid.shape))
     window = observe(torch.randn(1, *grid.shape), ocean, 3)
@@ -114,17 +128,54 @@ def test_the_carried_spread_scales_the_covariance_on_both_sides(grid: Grid) -> N
     whole = covariance[seen][:, seen] + torch.diag(1 / window.precision[0][ocean][seen])
     expected = background.mean[0][ocean] + covariance[:, seen] @ torch.linalg.solve(whole, innovation)
     torch.testing.assert_close(found.mean[0][ocean], expected, atol=5e-3, rtol=0)
-    own = spread[0].square() / (1 + window.precision[0] * spread[0].square())
-    torch.testing.assert_close(found.spread[0].square(), own, atol=1e-6, rtol=1e-4)
+    variance = analyser.law.update(spread.square(), window.precision)
+    torch.testing.assert_close(found.spread.square(), variance, atol=1e-6, rtol=1e-4)
+
+
+def test_the_variance_shrinks_by_what_is_observed_in_the_surroundings(grid: Grid) -> None:
+    """By brute force: v / (1 + v (p + share of the visible information of others))."""
+    law, ocean = CarriedVariance.on(grid), torch.from_numpy(grid.ocean)
+    window = observe(torch.randn(1, *grid.shape), ocean, 3)
+    variance = (0.2 + 0.5 * torch.rand(1, *grid.shape)) * ocean
+    near = torch.from_numpy(correlation(Localisation.of(grid, RADIUS_KM, DEPTH_M))).float()
+    v, p = variance[0][ocean], window.precision[0][ocean]
+    others = (near - torch.eye(len(v))) @ (p / (1 + p * v))
+    found = law.update(variance, window.precision)
+    torch.testing.assert_close(found[0][ocean], v / (1 + v * (p + SHARE * others)))
+    assert not found[0][~ocean].any()
+
+
+def test_an_exact_observation_makes_its_own_cell_sure_and_leaves_far_cells_alone(grid: Grid) -> None:
+    """With the cell's own observations alone, a gain in the ratio of variances runs away beside them."""
+    law, ocean = CarriedVariance.on(grid), torch.from_numpy(grid.ocean)
+    place = int(np.flatnonzero(grid.ocean.ravel())[37])
+    precision = torch.zeros(1, *grid.shape)
+    precision.view(-1)[place] = 1e6
+    found = law.update(ocean[None].float(), precision).flatten()
+    near = torch.zeros(grid.ocean.size)
+    row = list(np.flatnonzero(grid.ocean.ravel())).index(place)
+    near[ocean.flatten()] = torch.from_numpy(
+        correlation(Localisation.of(grid, RADIUS_KM, DEPTH_M))[row]
+    ).float()
+    assert float(found[place]) == pytest.approx(1e-6, rel=1e-3)
+    beside = (near > 0.01) & (torch.arange(len(near)) != place)
+    assert bool(beside.any()) and bool((found[beside] < 1).all())
+    far = (near == 0) & ocean.flatten()
+    torch.testing.assert_close(found[far], torch.ones(int(far.sum())))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
-def test_a_mixed_covariance_has_its_shares(share: float) -> None:
-    rng = np.random.default_rng(0)
-    errors, control = 2 * rng.standard_normal((30, 1, 2, 2)), rng.standard_normal((20, 1, 2, 2)) + 5
-    fields = mixed(errors.astype(np.float32), control.astype(np.float32), share).reshape(-1, 4)
-    expected = share * np.cov(errors.reshape(-1, 4).T) + (1 - share) * np.cov(control.reshape(-1, 4).T)
-    np.testing.assert_allclose(np.cov(fields.T), expected, rtol=1e-4, atol=1e-5)
+def test_the_covariance_of_own_errors_has_its_share_beside_that_of_the_control(
+    grid: Grid, share: float
+) -> None:
+    control = interpolation(grid).covariance
+    errors = Samples.of(red(grid, 20, 0.5), grid)
+    about = {"share": str(share), "radius_km": "5000", "depth_scale_m": "100"}
+    made = with_control(errors, control, grid, about)
+    shape = torch.Size(grid.shape)
+    own = SampleCovariance(errors, Localisation.of(grid, 5000, 100)).variance(shape)
+    expected = share * own + (1 - share) * control.variance(shape)
+    torch.testing.assert_close(made.variance(shape), expected)
 
 
 @pytest.fixture
@@ -146,9 +197,7 @@ def test_the_forecast_with_the_least_error_is_taken(grid: Grid, years: Years, tm
     with Progress(log=tmp_path / "log.txt") as progress:
         made = tuned_baselines([FORECAST], oi, years, 0, tmp_path, progress)
     assert list(made) == [FORECAST] and made[FORECAST].model.name != "regression"
-    blind = ForecastInterpolation(
-        oi, fit_forecasts(years.data.anomalies, grid.ocean, blank(grid))[2], False
-    )
+    blind = interpolating(oi, fit_forecasts(years.data.anomalies, grid.ocean, blank(grid))[2], grid)
     assert years.best(made[FORECAST], oi.inflation)[0] < years.best(blind, oi.inflation)[0]
 
 
@@ -158,12 +207,13 @@ def test_what_was_tuned_is_used_again_and_gives_the_same_analysis(
 ) -> None:
     oi = interpolation(grid)
     with Progress(log=tmp_path / "log.txt") as progress:
-        first = tuned_baselines(["oi", FORECAST, OWN], oi, years, 0, tmp_path, progress)
+        names = ["oi", FORECAST, MULTI_SCALE, OWN]
+        first = tuned_baselines(names, oi, years, 0, tmp_path, progress)
         noted = (tmp_path / "log.txt").read_text()
-        again = tuned_baselines(["oi", FORECAST, OWN], oi, years, 0, tmp_path, progress)
-    assert list(first) == [FORECAST, OWN]
+        again = tuned_baselines(names, oi, years, 0, tmp_path, progress)
+    assert list(first) == [FORECAST, MULTI_SCALE, OWN]
     assert OWN in noted and (tmp_path / "log.txt").read_text() == noted
-    assert first[OWN].carried and not first[FORECAST].carried
+    assert [baseline.carried for baseline in first.values()] == [False, False, True]
     window = observe(torch.randn(1, *grid.shape), torch.from_numpy(grid.ocean), 5)
     for name, made in first.items():
         for other in (again[name], load(oi, grid, tmp_path, name)):
@@ -178,7 +228,7 @@ def test_a_candidate_that_runs_away_is_not_chosen_and_changes_nothing_for_the_ot
 ) -> None:
     oi = interpolation(grid)
     unstable = replace(still(grid), weight=3.0 * still(grid).weight)
-    sound = ForecastInterpolation(oi, still(grid), carried=False)
+    sound = interpolating(oi, still(grid), grid)
 
     @dataclass
     class OneUnstable:
@@ -215,7 +265,10 @@ def test_a_baseline_whose_candidates_all_run_away_is_left_out_and_the_others_sta
     with Progress(log=tmp_path / "log.txt") as progress:
         made = tuned_baselines([FORECAST, OWN], interpolation(grid), years, 0, tmp_path, progress)
     assert list(made) == [FORECAST]
-    assert "own_error_oi is left out: all 9 candidates left" in (tmp_path / "log.txt").read_text()
+    assert (
+        "own_error_oi is left out: the analyses of all 3 candidates left"
+        in (tmp_path / "log.txt").read_text()
+    )
 
 
 def test_no_cell_has_more_background_variance_than_climatology(grid: Grid) -> None:
@@ -223,7 +276,7 @@ def test_no_cell_has_more_background_variance_than_climatology(grid: Grid) -> No
     history = ocean_history(grid, np.random.default_rng(7))
     history[..., ::2] *= 20
     oi = OptimalInterpolation.fit(history, grid, RADIUS, DEPTH_SCALE, 1.0)
-    analyser, ocean = ForecastInterpolation(oi, still(grid), carried=True), torch.from_numpy(grid.ocean)
+    analyser, ocean = interpolating(oi, still(grid), grid, carried=True), torch.from_numpy(grid.ocean)
     sharp = observe(torch.ones(1, *grid.shape), ocean, 3)
     precision = 1e3 * (sharp.precision > 0)
     precision[..., ::2] = 0

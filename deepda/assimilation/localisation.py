@@ -101,10 +101,14 @@ class Localisation:
 
     def horizontal(self) -> sparse.csr_array:
         """(C, C) H H', the correlation of the water columns."""
+        kernels = self.kernels()
+        return sparse.csr_array(kernels @ kernels.T)
+
+    def kernels(self) -> sparse.csr_array:
+        """(C, node) H."""
         column, near = torch.nonzero(self.weight).unbind(1)
         entries = self.weight[column, near], (column, self.node[column, near])
-        kernels = sparse.csr_array(entries, shape=(len(self.node), self.nodes))
-        return sparse.csr_array(kernels @ kernels.T)
+        return sparse.csr_array(entries, shape=(len(self.node), self.nodes))
 
     def part(self, chosen: Tensor) -> Localisation:
         """The localisation of some of the cells, given by their numbers (m)."""

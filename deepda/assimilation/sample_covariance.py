@@ -53,6 +53,37 @@ class Observed(Protocol):
         ...
 
 
+class Form(Protocol):
+    """A way to the products of a covariance of water cells (n)."""
+
+    def product(self, values: Tensor) -> Tensor:
+        """(B, n) of values (B, n)."""
+        ...
+
+    def observed(self, cells: Tensor) -> Observed:
+        """What belongs to some cells, given by ascending numbers (m)."""
+        ...
+
+
+class CellCovariance(Protocol):
+    """A covariance of water cells, of which those of observed cells are cut out.
+
+    Attributes:
+        cells: (n) flat (depth, lat, lon) index of the cells, ascending.
+        dtype: of the products.
+        form: the way to these.
+    """
+
+    @property
+    def cells(self) -> Tensor: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    @property
+    def form(self) -> Form: ...
+
+
 class Group(NamedTuple):
     """Members of a batch that are observed at the same cells.
 
@@ -133,8 +164,13 @@ class SampleCovariance(nn.Module):
         """(n) flat (depth, lat, lon) index of the water cells, ascending."""
         return self.localisation.cells
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the products."""
+        return self.samples.scale.dtype
+
     def _product(self, field: Tensor) -> Tensor:
-        values = field.flatten(1)[:, self.cells].to(self.samples.scale)
+        values = field.flatten(1)[:, self.cells].to(self.dtype)
         return on_grid(self.form.product(values), self.cells, field)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SampleCovariance:
@@ -162,10 +198,10 @@ class ObservedCovariance:
         groups: of members; those without any observation are in none.
     """
 
-    def __init__(self, covariance: SampleCovariance, seen_BLYX: Tensor) -> None:
-        self._all, self._type = covariance.cells, covariance.samples.scale.dtype
+    def __init__(self, covariance: CellCovariance, seen_BLYX: Tensor) -> None:
+        self._all, self._type, form = covariance.cells, covariance.dtype, covariance.form
         self.groups = [
-            Group(members, self._all[cells], covariance.form.observed(cells))
+            Group(members, self._all[cells], form.observed(cells))
             for members, cells in observed_alike(seen_BLYX.flatten(1)[:, self._all])
         ]
 

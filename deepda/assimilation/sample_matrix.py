@@ -39,7 +39,7 @@ class SampleMatrix:
     def __init__(self, samples: Samples, localisation: Localisation) -> None:
         self._cell = torch.from_numpy(np.lexsort((localisation.layer, localisation.column)))
         self._row = self._cell.argsort()
-        values = samples.codes[self._cell].to(samples.scale) * samples.scale[self._cell, None]
+        values = samples.departures()[self._cell]
         self._rows = _matrix(values.numpy(), localisation.part(self._cell))
         self.matrix = _as_tensor(self._rows)
 

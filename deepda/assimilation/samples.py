@@ -6,7 +6,7 @@ what another set of samples would change.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +46,28 @@ class Samples:
         _require_fields(fields, grid)
         flat, cells = fields.reshape(len(fields), -1), np.flatnonzero(grid.ocean)
         pieces = np.split(cells, range(AT_ONCE, len(cells), AT_ONCE))
-        codes, scale = zip(*(_rounded(flat[:, piece].T) for piece in pieces), strict=True)
+        return cls._of_pieces(flat[:, piece].T for piece in pieces)
+
+    @classmethod
+    def of_departures(cls, departures: NDArray[np.floating]) -> Samples:
+        """Departures (n, K) over sqrt(K - 1) at the water cells; their mean is taken off once more.
+
+        Raises:
+            CovarianceError: values that are not finite.
+        """
+        root = (departures.shape[1] - 1) ** 0.5
+        return cls._of_pieces(
+            root * departures[first : first + AT_ONCE] for first in range(0, len(departures), AT_ONCE)
+        )
+
+    @classmethod
+    def _of_pieces(cls, pieces: Iterable[NDArray[np.floating]]) -> Samples:
+        codes, scale = zip(*map(_rounded, pieces), strict=True)
         return cls(torch.from_numpy(np.concatenate(codes)), torch.from_numpy(np.concatenate(scale)))
+
+    def departures(self) -> Tensor:
+        """(n, K) departures over sqrt(K - 1)."""
+        return self.codes.to(self.scale) * self.scale[:, None]
 
     def variance(self) -> Tensor:
         """(n) sample variance of each cell."""

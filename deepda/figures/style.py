@@ -89,6 +89,7 @@ METHODS: Mapping[str, tuple[str, str, str]] = {
     "background": (LIGHT.sky, "--", "o"),
     "oi": (LIGHT.orange, "-", "s"),
     "forecast_oi": (LIGHT.orange, "--", "s"),
+    "multi_scale_oi": (LIGHT.orange, "-.", "s"),
     "own_error_oi": (LIGHT.orange, ":", "s"),
     "ham2024": (LIGHT.purple, "-", "^"),
     "observations": (LIGHT.vermilion, ":", "x"),
@@ -98,6 +99,7 @@ METHODS: Mapping[str, tuple[str, str, str]] = {
 NAMES: Mapping[str, str] = {
     "oi": "optimal interpolation",
     "forecast_oi": "with the best forecast",
+    "multi_scale_oi": "multi-scale",
     "own_error_oi": "with its own errors",
     "ham2024": "Ham et al. 2024",
     "kalman": "Kalman filter (exact)",

@@ -166,6 +166,9 @@ class TrainingConfig:
         require_at_least("training.seed", self.seed, 0)
 
 
+BASELINES = ("oi", "forecast_oi", "multi_scale_oi", "own_error_oi")  # that are tuned
+
+
 @dataclass
 class OsseConfig:
     """How the years of the control simulation are shared out; train_years None is all the rest."""
@@ -180,7 +183,7 @@ class OsseConfig:
 
     def __post_init__(self) -> None:
         for name in self.baselines:
-            require_one_of("osse.baselines", name, ("oi", "forecast_oi", "own_error_oi"))
+            require_one_of("osse.baselines", name, BASELINES)
         if "oi" not in self.baselines:
             raise ConfigError(
                 f"osse.baselines is {self.baselines}, expected oi among them, which the others start "

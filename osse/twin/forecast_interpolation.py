@@ -1,9 +1,9 @@
 """Optimal interpolation with a better forecast and a variance carried in each cell; no gradients.
 
-With D the carried spread, C a correlation and a factor for each layer, the background-error covariance
-is that of `OptimalInterpolation`, or D C D with C that of the method's own background errors over D.
-In it no cell has more than the variance of climatology, as it would where errors were sampled over a
-small spread and the spread has grown, for want of observations or at a cold start.
+With D the carried spread, C a covariance and a factor for each layer, the background-error covariance
+is that of `OptimalInterpolation`, or D C D with C that of background errors over D. In it no cell has
+more than the variance of climatology, as it would where errors were sampled over a small spread and the
+spread has grown, for want of observations or at a cold start.
 
 Units of the climatological standard deviation; shape suffixes as in `deepda.assimilation.cycle`.
 """
@@ -20,6 +20,7 @@ from torch import Tensor
 from deepda.assimilation.baselines import OptimalInterpolation
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.training.background_errors import LEAST_SPREAD
+from osse.twin.carried_variance import CarriedVariance
 from osse.twin.forecasts import LinearForecast
 
 
@@ -28,16 +29,18 @@ class ForecastInterpolation:
     """A baseline with everything that needs no gradient training.
 
     The spread of a cell relaxes to climatology with the noise of the forecast, and shrinks by the
-    observations of the cell itself. The memory is the analysis before the last.
+    observations in its surroundings. The memory is the analysis before the last.
 
     Attributes:
         interpolation: gain; its covariance is of errors over the carried spread if `carried`.
         model: forecast.
+        law: by which observations shrink the spread.
         carried: whether the gain reads the carried spread.
     """
 
     interpolation: OptimalInterpolation
     model: LinearForecast
+    law: CarriedVariance
     carried: bool
 
     @property
@@ -51,7 +54,8 @@ class ForecastInterpolation:
 
     def to(self, device: torch.device) -> ForecastInterpolation:
         """The same, moved to another device."""
-        return ForecastInterpolation(self.interpolation.to(device), self.model.to(device), self.carried)
+        moved = self.interpolation.to(device), self.model.to(device), self.law.to(device)
+        return ForecastInterpolation(*moved, self.carried)
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology with its spread."""
@@ -74,8 +78,9 @@ class ForecastInterpolation:
             precision=observations.precision * scale.square(),
         )
         mean = scale * self.interpolation.analyse(scaled, seen).mean
-        share = 1 + observations.precision * background.spread.square()
-        return StateEstimate(mean, background.spread / share.sqrt(), background.memory)
+        precision = observations.precision * self.ocean
+        variance = self.law.update(background.spread.square(), precision)
+        return StateEstimate(mean, variance.sqrt(), background.memory)
 
     def _scale(self, background: StateEstimate) -> Tensor:
         """(B, L, Y, X) D, one on land and where the covariance is static."""

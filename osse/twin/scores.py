@@ -31,10 +31,10 @@ from deepda.verification import (
     zonal_spectrum,
 )
 from deepda.verification.bootstrap import CONFIDENCE, gain_over
-from osse.twin.fair_baselines import FORECAST, OWN
+from osse.twin.fair_baselines import NAMES
 
 OBSERVED = "observations"  # superobservations, scored as a method
-BASELINES = ("climatology", "persistence", "oi", FORECAST, OWN)
+BASELINES = ("climatology", "persistence", "oi", *NAMES)
 METHODS = ("analysis", "background", *BASELINES, OBSERVED)
 SEGMENT = 16  # cells of a zonal stretch for spectra: 64 degrees on a 4-degree grid
 UNTUNED = ("persistence", "climatology")  # the best of them alone is not called the best baseline

@@ -18,8 +18,8 @@ from deepda.settings.schema import Config
 from deepda.training.ranks import ALONE, Ranks
 from deepda.training.setup import TrainingSetup
 from deepda.training.stretches import TrainingData
+from osse.twin.baseline_years import Years
 from osse.twin.control_years import Control, learn, prepare, share_out, training_anomalies
-from osse.twin.fair_baselines import Years
 from osse.twin.optimal_interpolation import validation_of
 from osse.twin.twin import synthetic_observations, training_network, validation_network
 from osse.twin.validation_years import ValidationYears

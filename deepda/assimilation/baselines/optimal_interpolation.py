@@ -26,6 +26,7 @@ from torch import Tensor
 
 from deepda.assimilation.baselines.cellwise import climatology_estimate
 from deepda.assimilation.conjugate_gradients import conjugate_gradients
+from deepda.assimilation.covariance_sum import CovarianceSum
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.localisation import Reach
 from deepda.assimilation.sample_covariance import Observed, SampleCovariance, on_grid
@@ -55,7 +56,7 @@ class OptimalInterpolation:
     """
 
     ocean: Tensor
-    covariance: SampleCovariance
+    covariance: SampleCovariance | CovarianceSum
     inflation: Tensor
     damping: Tensor
     error_stddev: Tensor

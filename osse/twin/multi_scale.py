@@ -1,0 +1,77 @@
+"""Optimal interpolation with the multi-scale covariance of the control simulation.
+
+Forecast and first inflation are those of optimal interpolation with the best forecast. The split into
+scales, the radius of each band and a factor on the inflation are those of least error on the validation
+years.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import torch
+
+from deepda.assimilation.baselines import OptimalInterpolation
+from deepda.assimilation.multi_scale import Scales, multi_scale_covariance
+from deepda.assimilation.samples import Samples
+from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
+from osse.twin.baseline_years import Trial, Years, best_of
+from osse.twin.forecast_interpolation import ForecastInterpolation
+
+MULTI_SCALE = "multi_scale_oi"
+CANDIDATES = (
+    Scales(widths_km=(4000.0,), radii_km=(5000.0, 2000.0)),
+    Scales(widths_km=(2500.0,), radii_km=(5000.0, 2000.0)),
+)
+FACTORS = (0.71, 1.0, 1.41)  # on the inflation of the best forecast
+DEPTH_SCALE_M = 800.0  # of all bands, as of optimal interpolation
+
+
+def best_scales(
+    start: ForecastInterpolation, control: Samples, years: Years, progress: Progress
+) -> Trial:
+    """The candidate of least error on the validation years.
+
+    Args:
+        start: with the best forecast and its inflation.
+        control: samples of the control simulation.
+        years: that candidates are ranked on.
+        progress: shows how far it is.
+
+    Raises:
+        DivergenceError: analyses left physical limits with every candidate.
+    """
+    inflation = torch.tensor(FACTORS)[:, None] * start.interpolation.inflation
+    trials = []
+    for scales in CANDIDATES:
+        about = {name: json.dumps(value) for name, value in asdict(scales).items()}
+        candidate = replace(start, interpolation=split(start.interpolation, control, years.grid, about))
+        rmse, chosen = years.best(candidate, inflation)
+        progress.note(
+            f"{MULTI_SCALE}: {rmse:.4f} K on the validation years, bands between "
+            f"{about['widths_km']} km, localised within {about['radii_km']} km"
+        )
+        trials.append(Trial(rmse, candidate.with_inflation(chosen), about))
+    return best_of(trials)
+
+
+def split(
+    interpolation: OptimalInterpolation, control: Samples, grid: Grid, about: Mapping[str, str]
+) -> OptimalInterpolation:
+    """The same with the multi-scale covariance of the samples.
+
+    Args:
+        interpolation: whose covariance is replaced.
+        control: samples of the control simulation.
+        grid: the analysis grid.
+        about: `widths_km` and `radii_km`, lists of numbers, see `Scales`.
+
+    Raises:
+        ValueError, KeyError, CovarianceError: scales that cannot be used.
+    """
+    scales = Scales(tuple(json.loads(about["widths_km"])), tuple(json.loads(about["radii_km"])))
+    covariance = multi_scale_covariance(control, grid, scales, DEPTH_SCALE_M)
+    return replace(interpolation, covariance=covariance)
