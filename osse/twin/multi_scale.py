@@ -26,7 +26,7 @@ CANDIDATES = (
     Scales(widths_km=(4000.0,), radii_km=(5000.0, 2000.0)),
     Scales(widths_km=(2500.0,), radii_km=(5000.0, 2000.0)),
 )
-FACTORS = (0.71, 1.0, 1.41)  # on the inflation of the best forecast
+FACTORS = (1.0, 1.41, 2.0)  # on the inflation of the best forecast
 DEPTH_SCALE_M = 800.0  # of all bands, as of optimal interpolation
 
 
