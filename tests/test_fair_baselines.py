@@ -20,17 +20,20 @@ from deepda.assimilation.baselines import OptimalInterpolation, Validation
 from deepda.assimilation.baselines.tuning import mean_square_error
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
 from deepda.assimilation.localisation import Localisation
+from deepda.assimilation.multi_scale import Scales
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.transition import Transition
-from osse.twin.baseline_files import load
+from osse.twin import multi_scale
+from osse.twin.baseline_files import control_samples, load
 from osse.twin.baseline_years import Years
 from osse.twin.carried_variance import DEPTH_M, RADIUS_KM, SHARE, CarriedVariance
 from osse.twin.fair_baselines import FORECAST, MULTI_SCALE, OWN, tuned_baselines
 from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast, fit_forecasts
+from osse.twin.multi_scale import best_scales
 from osse.twin.own_errors import with_control
 
 SEASON = torch.zeros(1, dtype=torch.long)
@@ -188,6 +191,25 @@ def years(grid: Grid) -> Years:
             yield observe(truth[step][None], ocean, step), truth[step][None]
 
     return Years(grid, data, blank(grid), Validation(windows, torch.ones(grid.shape), 8))
+
+
+def test_the_scales_and_the_inflation_with_the_least_error_are_taken(
+    grid: Grid, years: Years, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([0.3, 0.1, 0.2])
+
+    def scored(self: Years, analyser: ForecastInterpolation, inflation: Tensor) -> tuple[float, Tensor]:
+        return next(errors), inflation[1:2]
+
+    monkeypatch.setattr(Years, "best", scored)
+    tried = [Scales((width,), (12000.0, 6000.0)) for width in (9000.0, 7000.0, 5000.0)]
+    monkeypatch.setattr(multi_scale, "CANDIDATES", tried)
+    start = interpolating(interpolation(grid), still(grid), grid)
+    with Progress(log=tmp_path / "log.txt") as progress:
+        best = best_scales(start, control_samples(start.interpolation), years, progress)
+    assert (best.rmse, best.about["widths_km"]) == (0.1, "[7000.0]")
+    factor = best.analyser.interpolation.inflation / start.interpolation.inflation
+    torch.testing.assert_close(factor, torch.full_like(factor, multi_scale.FACTORS[1]))
 
 
 @pytest.mark.slow

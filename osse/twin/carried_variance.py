@@ -16,7 +16,7 @@ from deepda.assimilation.samples import Samples
 from deepda.geometry.grid import Grid
 
 # By the likelihood of sampled background errors of the embedded ocean, docs/ablation.md.
-RADIUS_KM, DEPTH_M = 1500.0, 300.0  # within which a cell learns from observations of others
+RADIUS_KM, DEPTH_M = 1500.0, 300.0  # within which observations of other cells count
 SHARE = 0.25  # of their information, which overlaps
 
 
