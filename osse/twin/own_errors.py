@@ -29,7 +29,7 @@ from osse.twin.forecast_interpolation import ForecastInterpolation
 
 OWN = "own_error_oi"
 INFLATIONS = (0.7, 1.0, 1.4)
-SHARES = (0.6, 0.8)  # of own errors in the covariance
+SHARES = (0.5, 0.75)  # of own errors in the covariance
 REACHES = ((3000.0, 800.0), (2000.0, 800.0))  # km, m: of own errors, the first one with each share
 SAMPLES = 160  # of own errors
 
