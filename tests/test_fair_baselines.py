@@ -288,7 +288,7 @@ def test_a_baseline_whose_candidates_all_run_away_is_left_out_and_the_others_sta
         made = tuned_baselines([FORECAST, OWN], interpolation(grid), years, 0, tmp_path, progress)
     assert list(made) == [FORECAST]
     assert (
-        "own_error_oi is left out: the analyses of all 3 candidates left"
+        "own_error_oi is left out: the analyses of all candidates left"
         in (tmp_path / "log.txt").read_text()
     )
 

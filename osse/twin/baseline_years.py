@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,8 +27,8 @@ class Trial(NamedTuple):
     about: Mapping[str, str]
 
 
-def best_of(trials: Sequence[Trial]) -> Trial:
-    """The trial of least error.
+def best_of(trials: Iterable[Trial]) -> Trial:
+    """The trial of least error; covariances of others are dropped as they are made.
 
     Raises:
         DivergenceError: analyses left physical limits in all of them.
@@ -36,8 +36,8 @@ def best_of(trials: Sequence[Trial]) -> Trial:
     best = min(trials, key=lambda trial: trial.rmse)
     if not np.isfinite(best.rmse):
         raise DivergenceError(
-            f"the analyses of all {len(trials)} candidates left physical limits in the validation "
-            "years, expected one that does not"
+            "the analyses of all candidates left physical limits in the validation years, expected one "
+            "that does not"
         )
     return best
 

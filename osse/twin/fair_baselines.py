@@ -21,7 +21,7 @@ from osse.twin.baseline_files import control_samples, file_of, load, save
 from osse.twin.baseline_years import Trial, Years, best_of
 from osse.twin.carried_variance import CarriedVariance
 from osse.twin.forecast_interpolation import ForecastInterpolation
-from osse.twin.forecasts import fit_forecasts
+from osse.twin.forecasts import LinearForecast, fit_forecasts
 from osse.twin.multi_scale import MULTI_SCALE, best_scales
 from osse.twin.own_errors import OWN, with_own_errors
 
@@ -91,10 +91,12 @@ def saved_baselines(
 def best_forecast(oi: OptimalInterpolation, years: Years, progress: Progress) -> Trial:
     """Optimal interpolation with the forecast and the inflation of least error."""
     inflation = torch.tensor(FACTORS)[:, None] * oi.inflation
-    trials, law = [], CarriedVariance.on(years.grid)
-    for forecast in fit_forecasts(years.data.anomalies, years.grid.ocean, years.transition):
+    law = CarriedVariance.on(years.grid)
+
+    def tried(forecast: LinearForecast) -> Trial:
         analyser = ForecastInterpolation(oi, forecast, law, carried=False)
         rmse, chosen = years.best(analyser, inflation)
         progress.note(f"{FORECAST}: {rmse:.4f} K on the validation years with {forecast.name}")
-        trials.append(Trial(rmse, analyser.with_inflation(chosen), {}))
-    return best_of(trials)
+        return Trial(rmse, analyser.with_inflation(chosen), {})
+
+    return best_of(map(tried, fit_forecasts(years.data.anomalies, years.grid.ocean, years.transition)))

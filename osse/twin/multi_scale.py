@@ -23,8 +23,8 @@ from osse.twin.forecast_interpolation import ForecastInterpolation
 
 MULTI_SCALE = "multi_scale_oi"
 CANDIDATES = (
-    Scales(widths_km=(4000.0,), radii_km=(5000.0, 2000.0)),
-    Scales(widths_km=(2500.0,), radii_km=(5000.0, 2000.0)),
+    Scales(widths_km=(2500.0,), radii_km=(4000.0, 2000.0)),
+    Scales(widths_km=(1500.0,), radii_km=(4000.0, 2000.0)),
 )
 FACTORS = (1.0, 1.41, 2.0)  # on the inflation of the best forecast
 DEPTH_SCALE_M = 800.0  # of all bands, as of optimal interpolation
@@ -45,8 +45,8 @@ def best_scales(
         DivergenceError: analyses left physical limits with every candidate.
     """
     inflation = torch.tensor(FACTORS)[:, None] * start.interpolation.inflation
-    trials = []
-    for scales in CANDIDATES:
+
+    def tried(scales: Scales) -> Trial:
         about = {name: json.dumps(value) for name, value in asdict(scales).items()}
         candidate = replace(start, interpolation=split(start.interpolation, control, years.grid, about))
         rmse, chosen = years.best(candidate, inflation)
@@ -54,8 +54,9 @@ def best_scales(
             f"{MULTI_SCALE}: {rmse:.4f} K on the validation years, bands between "
             f"{about['widths_km']} km, localised within {about['radii_km']} km"
         )
-        trials.append(Trial(rmse, candidate.with_inflation(chosen), about))
-    return best_of(trials)
+        return Trial(rmse, candidate.with_inflation(chosen), about)
+
+    return best_of(map(tried, CANDIDATES))
 
 
 def split(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -64,10 +65,9 @@ def with_own_errors(start: ForecastInterpolation, years: Years, seed: int, progr
         chosen = replace(start, interpolation=interpolation.with_inflation(best), carried=True)
         return Trial(rmse, chosen, about)
 
-    trials = [tried(share, *REACHES[0]) for share in SHARES]
-    share = float(min(trials, key=lambda trial: trial.rmse).about["share"])
-    trials += [tried(share, *reach) for reach in REACHES[1:]]
-    return best_of(trials)
+    best = best_of(tried(share, *REACHES[0]) for share in SHARES)
+    share = float(best.about["share"])
+    return best_of(chain([best], (tried(share, *reach) for reach in REACHES[1:])))
 
 
 def with_control(
