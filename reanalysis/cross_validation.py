@@ -1,17 +1,16 @@
-"""How well a spin-up predicts platforms that it leaves out, and the errors that predict them best.
+"""How far background errors reach, by how well a spin-up predicts platforms that it leaves out.
 
-Departures do not show how far background errors reach, nor how a departure is shared out between
-background and observation where profiles are few. Platforms that are left out do. The score is the
-continuous ranked probability score of their values under the analysis, with its spread and their error:
-it is small for analyses that are near and for stated errors that are those found (Gneiting et al. 2005,
-Mon. Wea. Rev. 133, eq. 5).
+Departures show how large background errors are, and not how far they reach. The score is the
+continuous ranked probability score of the values of left-out platforms under the analysis, with its
+spread and their error: it is small for analyses that are near and for stated errors that are those
+found (Gneiting et al. 2005, Mon. Wea. Rev. 133, eq. 5).
 
 Left out is a share of the platforms that the reanalysis uses. Those that it withholds have no part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +23,7 @@ from deepda.assimilation.localisation import Reach
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
-from deepda.feedback.error_sizes import GRIDDED
+from deepda.feedback.error_sizes import ErrorSizes
 from deepda.feedback.window import at_cells
 from deepda.geometry.windows import season_of
 from deepda.observations.table import cells
@@ -35,10 +34,9 @@ from reanalysis.spinup import Errors, RowsOfWindow, spin_up
 
 Array = NDArray[np.float64]
 SHARE, SEED = 0.3, 1  # of the platforms, left out; the reanalysis withholds by another seed
-REACHES = (Reach(2000.0, 600.0), Reach(1000.0, 600.0))  # tried beside that of the trained covariance
-STEP = 1.6  # factor on a standard deviation, tried both ways
+REACHES = (None, Reach(2000.0, 600.0), Reach(1000.0, 600.0))  # None: of the trained covariance
 MOST = 50.0  # values of a layer that one platform counts as at most: a data set may have one name
-FEWEST = 50.0  # values of a layer without which its factors stay
+FEWEST = 50.0  # values of a layer without which it has no say
 
 
 def without_some(rows: RowsOfWindow) -> RowsOfWindow:
@@ -65,26 +63,20 @@ class CrossValidation:
     skipped: int
     progress: Progress
 
-    def refined(self, errors: Errors, reaches: Sequence[Reach]) -> Errors:
-        """Better errors near those given.
-
-        First the reach is chosen, then a factor of each layer on the background errors and one on the
-        errors of casts and moorings, smoothed over three layers. What does not predict better is left.
-        """
-        best, score = errors, self.score(errors)
-        if np.isnan(score).all():
+    def best_reach(self, sizes: ErrorSizes) -> Reach | None:
+        """The reach of the least mean score; None is that of the trained covariance."""
+        scores = {reach: self.score(Errors(sizes, reach)) for reach in REACHES}
+        layers = np.isfinite(list(scores.values())).all(0)
+        if not layers.any():
             self.progress.note(
                 f"fewer than {FEWEST:.0f} values of left-out platforms in each layer: the reach of "
                 "background errors stays that of the trained covariance"
             )
-            return errors
-        for reach in reaches:
-            best, score = self._better(best, score, errors._replace(reach=reach))
-        for change in (_background, _observation):
-            trials = {factor: self.score(change(best, factor)) for factor in (1 / STEP, STEP)}
-            factors = best_factors({1.0: score, **trials})
-            best, score = self._better(best, score, change(best, factors))
-        return best
+            return None
+        means = {reach: float(score[layers].mean()) for reach, score in scores.items()}
+        found = ", ".join(f"{named(reach)} {mean:.4f}" for reach, mean in means.items())
+        self.progress.note(f"score of left-out platforms by the reach of background errors: {found}")
+        return min(means, key=lambda reach: means[reach])
 
     def score(self, errors: Errors) -> Array:
         """(layer) mean score over mean departure from climatology; NaN where values are few."""
@@ -94,32 +86,12 @@ class CrossValidation:
         spin_up(analyser, errors, space, rows, WindowOfRows, scores, self.progress, title)
         return scores.by_layer()
 
-    def _better(self, best: Errors, score: Array, other: Errors) -> tuple[Errors, Array]:
-        found = self.score(other)
-        scored = np.isfinite(found) & np.isfinite(score)
-        better = found[scored].sum() < score[scored].sum()
-        return (other, found) if better else (best, score)
 
-
-def best_factors(trials: Mapping[float, Array]) -> Array:
-    """(layer) the factor of the least score, geometric mean over a layer and those beside it.
-
-    Args:
-        trials: factor -> score (layer); a layer without scores keeps factor one.
-    """
-    scores = np.stack(list(trials.values()))
-    chosen = np.log(list(trials))[np.where(np.isnan(scores), np.inf, scores).argmin(0)]
-    chosen = np.where(np.isnan(scores).any(0), 0.0, chosen)
-    around = np.pad(chosen, 1, mode="edge")
-    return np.exp((around[:-2] + 2 * around[1:-1] + around[2:]) / 4)
-
-
-def _background(errors: Errors, factor: float | Array) -> Errors:
-    return errors._replace(sizes=errors.sizes.times(factor, 1.0))
-
-
-def _observation(errors: Errors, factor: float | Array) -> Errors:
-    return errors._replace(sizes=errors.sizes.times(1.0, factor))
+def named(reach: Reach | None) -> str:
+    """In words."""
+    if reach is None:
+        return "that of the trained covariance"
+    return f"{reach.radius_km:,.0f} km and {reach.depth_m:,.0f} m"
 
 
 @dataclass(eq=False)
@@ -142,7 +114,7 @@ class _Scores:
         if result.place < self.skipped:
             return
         table, season = rows.table, season_of(rows.start, self.space.climatology.per_year)
-        table = table[table["withheld"] & (platforms(table) != GRIDDED)]
+        table = table[table["withheld"] & (platforms(table) != "satellite")]
         mean, spread = on_host(result.estimate.mean[0], result.estimate.spread[0])
         grid, cell = self.space.grid, cells(table, self.space.grid)
         fields = (self.space.celsius(mean, season), self.space.kelvin(spread),

@@ -1,6 +1,6 @@
 """Errors of the observations and backgrounds of a reanalysis, from a spin-up over its last years.
 
-assumed sizes -> departures -> sizes -> departures -> sizes -> cross-validation -> sizes and reach
+assumed sizes -> departures -> sizes -> departures -> sizes -> cross-validation -> reach
 
 The first pass leaves out the check against the background: with assumed sizes that are too small it
 would refuse the large departures that are to be measured.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 from deepda.assimilation.cycle import Analyser, Result
@@ -31,7 +31,7 @@ from deepda.feedback.error_sizes import DepartureSums, ErrorSizes
 from deepda.feedback.window import usable
 from deepda.geometry.windows import season_of, windows
 from deepda.networks.trainable import TrainableAnalyser
-from reanalysis.cross_validation import REACHES, CrossValidation, without_some
+from reanalysis.cross_validation import CrossValidation, without_some
 from reanalysis.restart import ReanalysisError
 from reanalysis.spinup import Errors, RowsOfWindow, spin_up
 
@@ -85,11 +85,11 @@ def estimated_errors(
         passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
     for name in found.too_few():
         progress.note(f"too few values of {name} to estimate their errors: the assumed sizes stay")
-    of_reach = lru_cache(1)(partial(localised, analyser, space))
-    left_out = [without_some(each) for each in rows]
-    trials = CrossValidation(of_reach, space, left_out, _spun_up(rows, per_year), progress)
-    reaches = () if analyser.covariance_form() is None else REACHES
-    errors = trials.refined(errors, reaches)
+    if analyser.covariance_form() is not None:
+        of_reach = partial(localised, analyser, space)
+        left_out = [without_some(each) for each in rows]
+        trials = CrossValidation(of_reach, space, left_out, _spun_up(rows, per_year), progress)
+        errors = errors._replace(reach=trials.best_reach(errors.sizes))
     about = {"years": [*years], "depth_m": space.grid.depth.tolist(), "passes": passes}
     text = json.dumps({**about, **errors.as_json()}, indent=1) + "\n"
     write_whole(path, lambda part: part.write_text(text))

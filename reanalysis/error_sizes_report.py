@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from deepda.reports.report import Section, Table
+from reanalysis.cross_validation import named
 from reanalysis.error_sizes import NAME
+from reanalysis.spinup import Errors
 
 
 def error_sizes_sections(folder: Path) -> list[Section]:
@@ -40,16 +42,11 @@ def error_sizes_sections(folder: Path) -> list[Section]:
         corner="depth",
     )
     years = held["years"]
-    reach = held["reach"]
-    far = (
-        "that of the trained covariance"
-        if reach is None
-        else f"{reach['radius_km']:,.0f} km and {reach['depth_m']:,.0f} m"
-    )
+    reach = Errors.from_json(held).reach
     text = (
-        f"Estimated from the departures of {years[0]}–{years[-1]} (Desroziers et al. 2005), then chosen "
-        "by how well platforms were predicted that the spin-up left out. Background errors are taken "
-        f"to be uncorrelated beyond a reach, here {far}."
+        f"Estimated from the departures of {years[0]}–{years[-1]} (Desroziers et al. 2005). How far "
+        "background errors reach was chosen by how well platforms were predicted that the spin-up left "
+        f"out: {named(reach)}."
     )
     return [Section("How large are the errors?", [table], text)]
 

@@ -1,8 +1,8 @@
-"""Errors chosen by platforms that a spin-up leaves out."""
+"""The reach of background errors, chosen by platforms that a spin-up leaves out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -17,69 +17,43 @@ from deepda.assimilation.baselines import Persistence
 from deepda.assimilation.localisation import Reach
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
-from deepda.feedback.error_sizes import GRIDDED, ErrorSizes
+from deepda.feedback.error_sizes import ErrorSizes
 from deepda.geometry.windows import windows
-from reanalysis.cross_validation import FEWEST, REACHES, CrossValidation, best_factors, without_some
+from reanalysis.cross_validation import FEWEST, REACHES, CrossValidation, without_some
 from reanalysis.spinup import Errors, RowsOfWindow
-
-ASSUMED = Errors(ErrorSizes.assumed(4), None)
 
 
 @dataclass(frozen=True, eq=False)
-class KnownOptimum(CrossValidation):
-    """Scored by how far the errors are from known ones, in place of a cycle."""
+class KnownScores(CrossValidation):
+    """Scored by given numbers, in place of a cycle."""
 
-    background: NDArray[np.float64] = field(kw_only=True)
-    observation: NDArray[np.float64] = field(kw_only=True)
-    reach: Reach | None = field(kw_only=True)
+    known: dict[Reach | None, list[float]] = field(kw_only=True)
 
     def score(self, errors: Errors) -> NDArray[np.float64]:
-        sizes = errors.sizes.background[:, 4], errors.sizes.observation["argo"][:, 4]
-        off = [
-            np.log(size / best) ** 2
-            for size, best in zip(sizes, (self.background, self.observation), strict=True)
-        ]
-        return np.asarray(1 + sum(off) + (errors.reach != self.reach))
+        return np.array(self.known[errors.reach])
 
 
-def refined(background: list[float], observation: list[float], reach: Reach | None) -> Errors:
-    known = {"background": np.array(background), "observation": np.array(observation), "reach": reach}
-    search = KnownOptimum(lambda _: Persistence(torch.ones(1)), toy_space(), [], 0, Progress(), **known)
-    return search.refined(ASSUMED, REACHES)
+def chosen(*scores: list[float]) -> Reach | None:
+    known = dict(zip(REACHES, scores, strict=True))
+    search = KnownScores(
+        lambda _: Persistence(torch.ones(1)), toy_space(), [], 0, Progress(), known=known
+    )
+    with search.progress:
+        return search.best_reach(ErrorSizes.assumed(4))
 
 
-@pytest.mark.parametrize("reach", [None, *REACHES])
-def test_known_reach_and_factors_are_found_to_the_last_step(reach: Reach | None) -> None:
-    found = refined([0.6] * 4, [1.7] * 4, reach)
-    assert found.reach == reach
-    assert found.sizes.background == pytest.approx(0.6, rel=0.1)
-    assert found.sizes.observation["argo"] == pytest.approx(1.7, rel=0.1)
-    assert (found.sizes.observation[GRIDDED] == 1).all()  # no platform says how good a product is
+def test_the_reach_of_the_least_mean_score_is_chosen_by_layers_that_all_have() -> None:
+    assert chosen([0.9, 0.9], [0.8, 0.9], [0.9, 0.9]) == REACHES[1]
+    assert chosen([0.9, 0.9], [0.8, 1.1], [0.9, 0.8]) == REACHES[2]
+    assert chosen([0.8, 0.9], [0.9, 0.9], [0.9, 0.9]) is None
+    assert chosen([0.8, 0.9], [0.9, np.nan], [0.9, 0.1]) is None
 
 
-def test_errors_that_predict_best_already_stay() -> None:
-    found = refined([1.0] * 4, [1.0] * 4, None)
-    np.testing.assert_array_equal(found.sizes.background, ASSUMED.sizes.background)
-
-
-def test_too_few_values_of_left_out_platforms_change_nothing_and_are_named(
+def test_too_few_values_of_left_out_platforms_choose_nothing_and_are_named(
     capsys: pytest.CaptureFixture,
 ) -> None:
-    known = {"background": np.full(4, np.nan), "observation": np.ones(4), "reach": REACHES[0]}
-    search = KnownOptimum(lambda _: Persistence(torch.ones(1)), toy_space(), [], 0, Progress(), **known)
-    with search.progress:
-        assert search.refined(ASSUMED, REACHES) is ASSUMED
+    assert chosen([np.nan, 0.9], [0.1, np.nan], [0.1, 0.1]) is None
     assert "reach of background errors stays" in " ".join("".join(capsys.readouterr()).split())
-
-
-def test_each_layer_has_the_factor_of_its_least_score_smoothed_over_its_neighbours() -> None:
-    trials = {
-        1.0: np.array([1.0, 1, 1, 1, np.nan]),
-        0.5: np.array([2.0, 2, 2, 2, np.nan]),
-        2.0: np.array([2.0, 2, 2, 0.5, np.nan]),
-    }
-    found = np.log2(best_factors(trials))
-    np.testing.assert_allclose(found, [0, 0, 0.25, 0.5, 0.25])
 
 
 def rows(space: StateSpace, seed: int = 0) -> list[RowsOfWindow]:
@@ -88,7 +62,7 @@ def rows(space: StateSpace, seed: int = 0) -> list[RowsOfWindow]:
     for start, end, season in windows(2000, 2000, space.climatology.per_year):
         table = ocean.table(start, end)
         number = np.random.default_rng(season).integers(0, 41, len(table))
-        kind = np.where(number == 40, GRIDDED, "argo")
+        kind = np.where(number == 40, "satellite", "argo")
         name = [f"float {each}" for each in number]
         made.append(RowsOfWindow(table.assign(platform_id=name, platform_type=kind), start, end, season))
     return [without_some(each) for each in made]
@@ -104,7 +78,8 @@ def test_the_score_is_the_crps_of_left_out_values_under_the_analysis() -> None:
     """Of an analysis that stays at climatology, whose errors are known without a cycle."""
     space = toy_space()
     given = rows(space)
-    sizes = ErrorSizes.assumed(space.grid.shape[0]).times(1.0, 2.0)
+    sizes = ErrorSizes.assumed(space.grid.shape[0])
+    sizes = replace(sizes, observation={name: 2 * factor for name, factor in sizes.observation.items()})
     climatology = ClimatologyAnalyser(torch.from_numpy(space.grid.ocean))
     search = CrossValidation(lambda _: climatology, space, given, 0, Progress())
     found = search.score(Errors(sizes, None))

@@ -195,7 +195,7 @@ def test_the_page_has_the_sizes_that_were_used(tmp_path: Path) -> None:
     row = table.rows["5 m"]
     assert row["background"] == pytest.approx(np.exp(np.log(sizes.background[0]).mean()))
     assert "argo" in row and "xbt" not in row and "1999–2000" in section.text
-    assert "here 2,000 km and 600 m" in section.text
+    assert "out: 2,000 km and 600 m" in section.text
 
 
 @pytest.mark.usefixtures("no_report")

@@ -31,7 +31,6 @@ from deepda.quality.casts import platforms
 Array = NDArray[np.float64]
 LATITUDES = (-90.0, -60.0, -40.0, -20.0, -5.0, 5.0, 20.0, 40.0, 60.0, 90.0)  # edges of the bands
 BANDS = len(LATITUDES) - 1
-GRIDDED = "satellite"  # the platform type of gridded products
 FEWEST = 100  # values without which the assumed size stays
 SHRINKAGE = 50  # values that the ratio of the larger group counts as
 LIMITS = (0.05, 20.0)  # of a factor on a standard deviation
@@ -68,18 +67,6 @@ class ErrorSizes:
             "background": self.background.tolist(),
             "observation": {name: factor.tolist() for name, factor in self.observation.items()},
         }
-
-    def times(self, background: float | Array, observation: float | Array) -> ErrorSizes:
-        """All factors times further ones, within LIMITS; those of gridded products stay.
-
-        Args:
-            background, observation: one, or (layer).
-        """
-        changed = {
-            name: factor if name == GRIDDED else _times(factor, observation)
-            for name, factor in self.observation.items()
-        }
-        return ErrorSizes(_times(self.background, background), changed)
 
     def on_grid(self, grid: Grid) -> NDArray[np.float32]:
         """(depth, lat, lon) factors of the background errors, their logarithm linear between bands."""
@@ -186,10 +173,6 @@ def _drawn(found: Array, assumed: Array, number: Array, towards: float | Array) 
     """Ratios of variances, each drawn to that of its larger group as if that were SHRINKAGE values."""
     ratio = np.divide(found, assumed, out=np.zeros(found.shape), where=assumed > 0)
     return (number * ratio + SHRINKAGE * towards) / (number + SHRINKAGE)
-
-
-def _times(factor: Array, further: float | Array) -> Array:
-    return (factor * np.reshape(further, (-1, 1))).clip(*LIMITS)
 
 
 def _at_latitudes(factor: Array, lat: Array) -> Array:
