@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.sample_covariance import Form, Observed, ObservedCovariance, SampleCovariance
+from deepda.geometry.grid import Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,10 @@ class CovarianceSum:
     def to(self, device: torch.device) -> CovarianceSum:
         """The same, moved to another device."""
         return CovarianceSum([part.to(device) for part in self.parts])
+
+    def localised(self, grid: Grid, reach: Reach) -> CovarianceSum:
+        """The sum with this reach of each part."""
+        return CovarianceSum([part.localised(grid, reach) for part in self.parts])
 
     def times(self, factor: float) -> CovarianceSum:
         """The sum multiplied by a factor."""
