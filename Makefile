@@ -15,6 +15,9 @@ RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
 # By file: fixtures of a file, such as the run of the twin experiment, are made once. Files of slow tests begin.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Without the plugins of zarr and hydra, which pytest would first compile anew, each worker for itself.
+PYTEST := $(BIN)/python -m pytest --disable-plugin-autoload -p xdist -p hypothesispytest $(PARALLEL)
+export PYTHONDONTWRITEBYTECODE :=  # modules are compiled once, not by each process
 
 .PHONY: demo test test-fast lint docs weights scores venv dev
 
@@ -27,10 +30,10 @@ demo: venv
 	@echo "synthetic ocean, a file a year: $(REANALYSIS)/twin_thetao_*.nc"
 
 test: dev
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(PYTEST)
 
 test-fast: dev
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: dev
 	$(BIN)/ruff check .
