@@ -17,7 +17,8 @@ REANALYSIS := runs/demo/reanalysis
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # Without the plugins of zarr and hydra, which pytest would first compile anew, each worker for itself.
 PYTEST := $(BIN)/python -m pytest --disable-plugin-autoload -p xdist -p hypothesispytest $(PARALLEL)
-export PYTHONDONTWRITEBYTECODE :=  # modules are compiled once, not by each process
+# Modules are compiled once, not by each process.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-fast lint docs weights scores venv dev
 

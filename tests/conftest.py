@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded: each core has its worker
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
