@@ -56,13 +56,18 @@ scores: venv
 venv: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
 
+define ENVIRONMENT
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+  f"Python 3.11 or newer is needed, {sys.executable} is {sys.version.split()[0]}; try: make PYTHON=python3.12")'
+$(PYTHON) -m venv $(VENV)
+endef
+
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-	  f"Python 3.11 or newer is needed, {sys.executable} is {sys.version.split()[0]}; try: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+	$(ENVIRONMENT)
 	$(INSTALL) .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(ENVIRONMENT)
 	$(INSTALL) '.[dev]'
-	@touch $@
+	@touch $(VENV)/.installed $@
