@@ -25,6 +25,7 @@ ONE_OF = ("argo_argopy_tests", "argo_prof_other", "meop_seals", "wod18_iquod/WOD
           "wod_ind199105", "cchdo_exchange", "azmp_nwatlantic")  # fmt: skip
 TOY = ["device=cpu", "observations.withheld=0"]  # the toy network has no baseline to be judged beside
 PERIOD = {"1981": "1998", "2020": "1999"}
+PERIOD["observations.period=[1991,2020]"] = "observations.period=[1996,2000]"
 ADDED = {"reanalysis": TOY, "ingest": ["--workers", "1"]}
 
 
