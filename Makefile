@@ -15,6 +15,10 @@ RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
 # By file: fixtures of a file, such as the run of the twin experiment, are made once. Files of slow tests begin.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Without the plugins of zarr and hydra, which pytest would first compile anew, each worker for itself.
+PYTEST := $(BIN)/python -m pytest --disable-plugin-autoload -p xdist -p hypothesispytest $(PARALLEL)
+# Modules are compiled once, not by each process.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-fast lint docs weights scores venv dev
 
@@ -27,10 +31,10 @@ demo: venv
 	@echo "synthetic ocean, a file a year: $(REANALYSIS)/twin_thetao_*.nc"
 
 test: dev
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(PYTEST)
 
 test-fast: dev
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: dev
 	$(BIN)/ruff check .
@@ -52,13 +56,18 @@ scores: venv
 venv: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
 
+define ENVIRONMENT
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+  f"Python 3.11 or newer is needed, {sys.executable} is {sys.version.split()[0]}; try: make PYTHON=python3.12")'
+$(PYTHON) -m venv $(VENV)
+endef
+
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-	  f"Python 3.11 or newer is needed, {sys.executable} is {sys.version.split()[0]}; try: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV)
+	$(ENVIRONMENT)
 	$(INSTALL) .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(ENVIRONMENT)
 	$(INSTALL) '.[dev]'
-	@touch $@
+	@touch $(VENV)/.installed $@

@@ -30,18 +30,22 @@ from osse.experiments.downward_extrapolation import (
 from osse.experiments.finished_run import kept_observations, opened, tables
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
+SHORT = ("osse.test_years=1", "generator.solver_iterations=3")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("run"), "generator.dropout=0.3")
+    return write_run(tmp_path_factory.mktemp("run"), "generator.dropout=0.3", *SHORT)
 
 
 @pytest.fixture(scope="module")
 def finished(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command has written, of satellites only."""
     output = tmp_path_factory.mktemp("blind")
-    osse.experiments.blind_zone.run(run, output)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(osse.experiments.blind_zone, "PASSES", 5)
+        patch.setattr(osse.experiments.blind_zone, "EVERY", 2)
+        osse.experiments.blind_zone.run(run, output)
     return output
 
 
@@ -231,7 +235,7 @@ def test_cut_profiles_are_seen_and_missing_dropout_is_said(
     monkeypatch.setattr(
         "osse.experiments.blind_zone_report.write", lambda *parts: None
     )  # seen in the tests above
-    run = write_run(tmp_path / "run")
+    run = write_run(tmp_path / "run", *SHORT)
     scores = osse.experiments.blind_zone.run(run, tmp_path, below=60.0)
     assert scores["depth_m"][0] < scores["last_level_seen_m"] < scores["depth_m"][-1]
     assert "no dropout" in scores["dropout"]["skipped"] and "dropout" not in scores["coverage"]

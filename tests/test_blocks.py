@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,22 +113,6 @@ def test_several_workers_for_a_single_cycle_are_refused(trained: Path, tmp_path:
     with pytest.raises(ReanalysisError, match="2 workers found for a reanalysis in one cycle"):
         in_blocks(trained, tmp_path, "reanalysis.block_years=0", workers=2)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_killed_worker_is_said_in_a_sentence_and_two_workers_end_with_the_same_bytes(
-    trained: Path, whole: Path, tmp_path: Path
-) -> None:
-    once = dask.config.set({"distributed.scheduler.allowed-failures": 0})  # no second attempt
-    with (
-        once,
-        pytest.raises(
-            ReanalysisError, match=r"^1999-2000 not finished: a worker died, .* fewer --workers"
-        ),
-    ):
-        in_blocks(trained, tmp_path, workers=2, ocean=deadly)
-    assert set(checksums(tmp_path)) >= {"twin_thetao_1997.nc", "twin_thetao_1998.nc"}
-    in_blocks(trained, tmp_path, workers=2)
-    assert checksums(tmp_path) == checksums(whole)
 
 
 def test_workers_below_one_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from conftest import undrawn
 from test_background_errors import training_data
 from toys import MeasuredErrors, even_grid, space_on
 
@@ -30,7 +29,8 @@ from deepda.training.setup import TrainingSetup
 from osse.twin.control_years import share_out, write_embedded
 from osse.twin.scores import BASELINES
 
-pytestmark = pytest.mark.slow  # the whole experiment, once for the file
+# The whole experiment, once for the file; test_figures and test_report draw figures and pages.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures")]
 
 COARSE = [
     "osse=smoke",
@@ -56,6 +56,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     osse.twin.run.run(settings(), folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def other_truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three years of another realisation."""
+    path = tmp_path_factory.mktemp("other") / "other.nc"
+    with Progress() as progress:
+        return write_embedded(path, settings(), 3, 77, 0.0, 1, progress)
 
 
 FIELDS = [
@@ -174,7 +182,6 @@ def test_a_finished_run_is_used_again_and_scores_the_same(finished: Path) -> Non
     assert (finished / "checkpoint" / "weights.safetensors").read_bytes() == weights
 
 
-@undrawn()
 def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
@@ -190,13 +197,11 @@ def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_pat
     assert (run / "figures" / "members_by_depth.png").exists()
 
 
-@undrawn()
-def test_another_truth_is_scored_without_training(finished: Path, tmp_path: Path) -> None:
-    config = settings()
-    with Progress() as progress:
-        other = write_embedded(tmp_path / "other.nc", config, 3, 77, 0.0, 1, progress)
+def test_another_truth_is_scored_without_training(
+    finished: Path, other_truth: Path, tmp_path: Path
+) -> None:
     (tmp_path / "scored").mkdir()
-    scores = osse.twin.fraternal.score(finished, [other], tmp_path / "scored", config)
+    scores = osse.twin.fraternal.score(finished, [other_truth], tmp_path / "scored", settings())
     mine = json.loads((finished / "scores.json").read_text())
     assert set(scores["rmse"]) == set(mine["rmse"])
     assert scores["rmse"]["climatology"]["all"] != mine["rmse"]["climatology"]["all"]
@@ -228,12 +233,9 @@ def run_of_its_own(folder: Path, control: Path) -> Path:
 
 
 def test_a_truth_with_another_coast_is_scored_where_both_have_water(
-    finished: Path, tmp_path: Path
+    finished: Path, other_truth: Path, tmp_path: Path
 ) -> None:
-    config = settings()
-    with Progress() as progress:
-        path = write_embedded(tmp_path / "other.nc", config, 3, 77, 0.0, 1, progress)
-    with xr.open_dataset(path, decode_times=False, mask_and_scale=False) as raw:
+    with xr.open_dataset(other_truth, decode_times=False, mask_and_scale=False) as raw:
         changed = raw.load()
     wet = np.argwhere(changed["ocean"].values > 0)[0]
     fill = changed["thetao"].attrs["_FillValue"]
@@ -241,7 +243,7 @@ def test_a_truth_with_another_coast_is_scored_where_both_have_water(
     changed["ocean"][tuple(wet)] = 0
     changed.to_netcdf(tmp_path / "dry.nc")
     (tmp_path / "scored").mkdir()
-    scores = osse.twin.fraternal.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", config)
+    scores = osse.twin.fraternal.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", settings())
     cells = scores["ocean_cells"]
     assert cells["shared"] == cells["truth"] == cells["run"] - 1
     analysis = xr.open_dataset(tmp_path / "scored" / "analysis.nc")["thetao"]

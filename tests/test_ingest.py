@@ -380,13 +380,6 @@ def test_a_cluster_by_address_gives_the_same_as_this_process(many: Path, tmp_pat
     assert contents(tmp_path / "here") == contents(tmp_path / "there")
 
 
-@pytest.mark.slow
-def test_processes_of_this_machine_give_the_same(many: Path, tmp_path: Path) -> None:
-    take(many, output=tmp_path / "here")
-    ingest([many], tmp_path / "there", workers=2)
-    assert contents(tmp_path / "here") == contents(tmp_path / "there")
-
-
 def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepda.observations.workers.PATIENCE", 0.5)
     with (

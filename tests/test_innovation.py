@@ -58,7 +58,7 @@ def estimate_of(made: InnovationAnalyser, seed: int, batch: int = 2) -> StateEst
     return made.forecast(StateEstimate(mean, first.spread, 0.3 * first.memory), torch.tensor([2]))
 
 
-SEEDS = range(3)
+SEEDS = range(2)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

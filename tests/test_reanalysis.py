@@ -101,8 +101,7 @@ def reanalyse(trained: Path, output: Path, ocean: ToyOcean, *words: str) -> dict
 
 def checksums(folder: Path) -> dict[str, str]:
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.glob("twin_thetao_*.nc")
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*thetao_*.nc")
     }
 
 

@@ -1,7 +1,4 @@
-"""What each process of a test in `test_ranks` does: train and sample, perhaps die on the way.
-
-torchrun --nproc-per-node 2 tests/trains_together.py FOLDER STRETCHES [UPDATE that process 1 dies in]
-"""
+"""What each process of a test in `test_processes` does: train and sample, perhaps die on the way."""
 
 from __future__ import annotations
 
@@ -10,20 +7,33 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from test_training import CPU, trainer, training_data
 
 from deepda.base.progress import Progress
 from deepda.commands.console import exit_code
-from deepda.training.background_errors import sample_background_errors
+from deepda.training import background_errors
 from deepda.training.ranks import Ranks, joined_ranks
 
-SAMPLES, RESULT = 90, "result.safetensors"  # three stretches of errors
+SAMPLES, OF_STRETCH, SPINUP = 8, 3, 4  # so that three stretches share the samples out
+RESULT = "result.safetensors"
+
+NEVER = -1
 
 
-def work(folder: Path, stretches: int, dies_in: int) -> None:
-    """Train on the toy data of `test_training`, then sample errors; the first process writes both."""
+def work_or_end(folder: Path, stretches: int, dies_in: int = NEVER) -> None:
+    """`work`, which ends the process as a command of DeepDA does where it fails."""
+    if code := exit_code(lambda: work(folder, stretches, dies_in)):
+        sys.exit(code)
+
+
+def work(folder: Path, stretches: int, dies_in: int = NEVER) -> None:
+    """Train on the toy data of `test_training`, then sample errors; the first process writes both.
+
+    Process 1 dies in update `dies_in`.
+    """
     with joined_ranks(CPU) as ranks, Progress(stream=io.StringIO()) as progress:
         made = trainer(folder, 8, 0.1, ranks=ranks, stretches=stretches)
         made.validate = lambda: 1 / made.done  # the last weights are the best
@@ -42,12 +52,17 @@ def work(folder: Path, stretches: int, dies_in: int) -> None:
 def keep(analyser: torch.nn.Module, ranks: Ranks, folder: Path, progress: Progress) -> None:
     """Write weights and samples."""
     form = analyser.eval().requires_grad_(False)
-    samples = sample_background_errors(form, training_data(), 4, SAMPLES, progress, ranks)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(background_errors, "SAMPLES_OF_STRETCH", OF_STRETCH)
+        patch.setattr(background_errors, "SPINUP", SPINUP)
+        samples = background_errors.sample_background_errors(
+            form,  # type: ignore[arg-type]
+            training_data(),
+            4,
+            SAMPLES,
+            progress,
+            ranks,
+        )
     tensors = dict(analyser.state_dict()) | {"samples": torch.from_numpy(samples)}
     if ranks.first:
         save_file({name: value.contiguous() for name, value in tensors.items()}, folder / RESULT)
-
-
-if __name__ == "__main__":
-    words = [*sys.argv[1:], "-1"]
-    sys.exit(exit_code(lambda: work(Path(words[0]), int(words[1]), int(words[2]))))
