@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deepda.base.text import period
 from deepda.reports.report import Section, Table
 from reanalysis.error_sizes import NAME
 
@@ -47,7 +48,7 @@ def error_sizes_sections(folder: Path) -> list[Section]:
         else f"{reach['radius_km']:,.0f} km and {reach['depth_m']:,.0f} m"
     )
     text = (
-        f"Estimated from the departures of {years[0]}–{years[-1]} (Desroziers et al. 2005), then chosen "
+        f"Estimated from the departures of {period(years)} (Desroziers et al. 2005), then chosen "
         "by how well platforms were predicted that the spin-up left out. Background errors are taken "
         f"to be uncorrelated beyond a reach, here {far}."
     )

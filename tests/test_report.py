@@ -269,6 +269,9 @@ def test_only_the_headings_of_a_table_of_many_columns_stand_upright_on_a_phone(t
     assert [one.get("class") for one in document.xpath("//table")] == [None, "many"]
 
 
+FEWER = ["training.error_samples=128", "osse.baselines=[oi]"]
+
+
 def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
     plain = what_was_run(load_config("osse"), "2001-2003")
     assert (plain["kind of run"], plain["settings changed"]) == ("full training", "none")
@@ -278,6 +281,13 @@ def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
     assert "seed=3 (1)" in smoke["settings changed"] and "and" in smoke["settings changed"]
     quick = what_was_run(load_config("osse", ["training=quick", "seed=3"]), "2001-2002")
     assert quick["kind of run"].startswith("quick training")
+    fewer = what_was_run(load_config("osse", FEWER), "2001")
+    assert fewer["kind of run"] == "full training"
+    assert fewer["settings changed"] == (
+        "training.error_samples=128 (960), osse.baselines=[oi] ([oi, forecast_oi])"
+    )
+    years = load_config("reanalysis", ["reanalysis.start=1981", "reanalysis.end=1983"])
+    assert what_was_run(years, "1981–1983")["settings changed"] == "none"
     short = what_was_run(load_config("osse", ["training.updates=20"]), "2001-2002")
     assert short["kind of run"] == "training of at most 20 updates (full: 160)"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", short["date"])
