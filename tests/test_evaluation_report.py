@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,11 @@ def test_the_page_has_its_sections_and_needs_no_network(report: Path) -> None:
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
     assert all(len(caption.text_content()) > 20 for caption in document.xpath("//figcaption"))
     assert "too few for a trend" in document.text_content()
+    (headline,) = document.xpath("//p[@class='headline']")
+    assert re.fullmatch(
+        r"The analysis is 0\.1\d\d K off the reference \(.*\), 4\d\.\d% below oi \(0\.2\d\d K\)\.",
+        headline.text_content(),
+    )
 
 
 def test_the_years_of_a_series_are_on_its_axis_from_the_first_to_the_last() -> None:

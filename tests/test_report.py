@@ -129,10 +129,12 @@ def test_the_best_of_each_row_is_marked_and_equals_share(
 def test_numbers_have_their_digits_and_missing_ones_a_dash(tmp_path: Path) -> None:
     rows = {
         "r": {"a": 0.05, "b": 123.456, "c": 7, "d": None, "e": float("nan"), "f": 1.5e-7, "g": "yes"}
+        | {"h": 999.7, "i": -2181.4, "j": 1.25e6, "k": 1981, "l": 655184, "m": 999.4}
     }
     document = page(tmp_path, Section("S", [Table("t", rows, "c")]))
     assert [cell.text for cell in document.xpath("//td")] == [
         "0.0500", "123", "7", "–", "–", "1.50e-07", "yes",
+        "1,000", "-2,181", "1,250,000", "1981", "655,184", "999",
     ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def agreement_section(found: Findings) -> Section | None:
     """Error and correlation against the reference; None without one."""
     if found.comparison is None or found.reference is None:
         return None
-    found.facts["Root mean square difference"] = f"{_overall(found.comparison.square, found):.3f} K"
+    found.facts["Root mean square difference"] = f"{overall(found.comparison.square, found):.3f} K"
     blocks: list[Picture | Table] = [_agreement_maps(found, level) for level in found.frame.levels]
     profiles = {region: profile_of(found.comparison.square, found, region) for region in BASINS}
     profiles = {
@@ -52,7 +52,8 @@ def agreement_section(found: Findings) -> Section | None:
     )
 
 
-def _overall(square: xr.DataArray, found: Findings) -> float:
+def overall(square: xr.DataArray, found: Findings) -> float:
+    """K, root of a mean square (depth, lat, lon) K2 over the whole ocean."""
     weights = found.frame.basins.sel(region="global", drop=True)
     return float(np.sqrt(weighted_mean(square, weights)))
 

@@ -140,7 +140,7 @@ def _saved_settings(run: Path) -> DictConfig:
     except FileNotFoundError as error:
         raise ConfigError(
             f"no {CONFIG_FILE} in {run}, expected the folder of a trained run; "
-            "run `deepda osse run` first, or name its folder with --run DIR"
+            "run `deepda osse run` first, or name another folder"
         ) from error
     except Exception as error:  # YAML has many ways to be broken
         raise ConfigError(f"{path} cannot be read as YAML ({_first_line(error)}); restore it") from error
