@@ -138,6 +138,14 @@ def test_numbers_have_their_digits_and_missing_ones_a_dash(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("rows", [40, 41])
+def test_a_table_of_many_rows_is_folded(rows: int, tmp_path: Path) -> None:
+    table = Table("t", {f"{row}": {"a": 1.0} for row in range(rows)}, "c")
+    document = page(tmp_path, Section("S", [table]))
+    assert document.xpath("//details/summary/text()") == ([] if rows == 40 else ["41 rows"])
+    assert len(document.xpath("//tbody/tr")) == rows
+
+
 def test_an_unknown_way_of_being_best_is_refused() -> None:
     with pytest.raises(ValueError, match="best='min' found, expected smallest"):
         table("min")

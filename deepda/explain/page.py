@@ -136,7 +136,7 @@ def _headline(study: Study) -> str:
     """How far the first target was moved, and where it should be."""
     account, unit = study.account, study.target.unit
     return (
-        f"{study.target.name}: the observations of the window move the anomaly from "
+        f"{study.target.title}: the observations of the window move the anomaly from "
         f"{account.background:+.3g} to {account.analysis:+.3g} {unit}; the truth is "
         f"{study.truth:+.3g} {unit}."
     )
