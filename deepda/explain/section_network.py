@@ -115,7 +115,7 @@ def _depth_table(found: Losses, finished: Finished) -> Table:
         **{f"{name}, Shapley": shapley[name] for name in shapley},
     }
     rows: dict[str, dict[str, Value]] = {
-        f"{depth:.0f} m": {name: MILLI * float(column[level]) for name, column in columns.items()}
+        f"{depth:.0f} m": {name: _millikelvin(column[level]) for name, column in columns.items()}
         for level, depth in enumerate(finished.space.grid.depth)
     }
     return Table(
@@ -126,6 +126,11 @@ def _depth_table(found: Losses, finished: Finished) -> Table:
         corner="depth",
         digits=2,
     )
+
+
+def _millikelvin(kelvin: float) -> float:
+    """mK, to a thousandth: less is rounding of the analysis."""
+    return round(MILLI * float(kelvin), 3) + 0.0  # without the sign of a zero
 
 
 def _combination_table(found: Losses) -> Table:
