@@ -92,7 +92,8 @@ class Timeline:
         """The first window, in windows from year 0, that no step of the spin-up reaches into."""
         if self.spinup == 0:
             return 0
-        return int(np.ceil(self.steps(per_year)[self.spinup - 1, 1] - 1e-6))
+        last = min(self.spinup, self.time.size) - 1  # of a file that was cut
+        return int(np.ceil(self.steps(per_year)[last, 1] - 1e-6))
 
     def __str__(self) -> str:
         return f"{self.time.size} steps from {self.time[0]} to {self.time[-1]}, {self.calendar} calendar"
