@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
+from deepda.base.text import period
 from deepda.figures import Panel, index_series, map_panels, section, series
 from deepda.figures.style import NAMES as METHODS
 from deepda.geometry.windows import MONTHS
@@ -43,7 +44,6 @@ def write_climate(
     more: Sequence[Section],
 ) -> Path:
     """Write `report.html`, `more` at its end, and the pictures and tables in `figures/`."""
-    first, last = record.years[0], record.years[-1]
     events = {
         year: mean_anomaly(record, space, folder, ocean.synthetic, steps)
         for year, steps in winters(record).items()
@@ -52,7 +52,7 @@ def write_climate(
     sections += [_events(record, events)] if events else []
     return write_report(
         folder / "report.html",
-        f"Reanalysis {first}–{last} of real observations",
+        f"Reanalysis {period(record.years)} of real observations",
         [*sections, _uncertainty(record, scores), *error_sizes_sections(folder), *more],
         about=about,
         headline=_headline(scores),
@@ -140,7 +140,7 @@ def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[st
 
 def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, record: Record) -> Picture:
     if found is None:
-        caption = f"{LABELS[key]}, {record.years[0]}–{record.years[-1]}; no reference was given."
+        caption = f"{LABELS[key]}, {period(record.years)}; no reference was given."
         return Picture(key, series({"analysis": line}, LABELS[key]), caption, wide=True)
     lines = {NAMES[key]: found["reference"], "analysis": found["analysis"]}
     caption = f"{LABELS[key]}: analysis and {NAMES[key]}, which was not assimilated, as anomalies from "

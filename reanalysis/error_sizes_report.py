@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deepda.base.text import period
 from deepda.reports.report import Section, Table
 from reanalysis.cross_validation import named
 from reanalysis.error_sizes import NAME
@@ -44,7 +45,7 @@ def error_sizes_sections(folder: Path) -> list[Section]:
     years = held["years"]
     reach = Errors.from_json(held).reach
     text = (
-        f"Estimated from the departures of {years[0]}–{years[-1]} (Desroziers et al. 2005). How far "
+        f"Estimated from the departures of {period(years)} (Desroziers et al. 2005). How far "
         "background errors reach was chosen by how well platforms were predicted that the spin-up left "
         f"out: {named(reach)}."
     )

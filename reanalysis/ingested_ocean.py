@@ -26,7 +26,7 @@ from deepda.base.files import checksum, digest_of
 from deepda.base.progress import Progress
 from deepda.climatology.annual import about_annual_mean
 from deepda.climatology.common_period import Correction, YearlyAnomalies, kept_correction
-from deepda.climatology.files import read_annual, read_months, read_surface
+from deepda.climatology.files import months_named, read_annual, read_surface
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
 from deepda.feedback.window import usable, with_rejected, withhold
@@ -41,7 +41,6 @@ from deepda.observations.table import cells
 from deepda.quality import Context, screen, to_layers
 from deepda.quality.casts import cast_numbers
 from deepda.quality.errors import representativeness_from_climatology, with_errors
-from deepda.settings.files import matching_files
 from deepda.settings.schema import Config, ConfigError, IngestedObservations
 
 NO_LAYER = "no_layer"  # a cast that gives a value in no layer: too few levels, too far apart, too deep
@@ -174,7 +173,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
             f"observations of the kind {chosen.kind} found, expected ingested ones; write "
             "observations=ingested observations.folder=DIR"
         )
-    months = read_months(matching_files(chosen.climatology))
+    months = months_named(chosen.climatology)
     if chosen.annual_climatology is not None:
         months = about_annual_mean(months, read_annual(Path(chosen.annual_climatology)))
     surface = (

@@ -68,6 +68,7 @@ def reanalysis_of(
         output,
         output,
         attributes_of(identity, lag, ocean) | about,
+        config.reanalysis.start,
         digest(identity),
         lag,
         part_of(config),

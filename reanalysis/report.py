@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
+from deepda.base.text import period
 from deepda.figures import (
     Panel,
     index_series,
@@ -40,7 +41,6 @@ def write(
     more: Sequence[Section],
 ) -> Path:
     """Write `report.html`, `more` at its end, and the pictures and tables in `figures/`."""
-    first, last = record.years[0], record.years[-1]
     sections = [
         _climate(record, scores),
         errors_section(record, scores),
@@ -48,17 +48,15 @@ def write(
     ]
     return write_report(
         folder / "report.html",
-        f"Analysis of a synthetic ocean, {first}–{last}",
+        f"Analysis of a synthetic ocean, {period(record.years)}",
         [*sections, uncertainty_section(record), *more],
         about=about,
         headline=_headline(scores),
         summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
-        "simulated ocean, whose truth is known "
-        f"({ocean.about.get('source', 'source not stated')}). The network learnt from a control "
-        "simulation alone and saw nothing of this ocean but the observations.",
+        "simulated ocean, whose truth is known. The network learnt from a control simulation alone and "
+        "saw nothing of this ocean but the observations.",
         facts=_facts(scores),
-        footer=f"deepda reanalysis --start {first} --end {last}; settings in config.yaml, numbers in "
-        "scores.json.",
+        footer="Settings in config.yaml, numbers in scores.json.",
         beside=folder / "figures",
     )
 
@@ -92,7 +90,7 @@ def _with_error(number: dict[str, float | None], unit: str) -> str:
 
 def _climate(record: Record, scores: dict[str, Any]) -> Section:
     truth, analysis = (record.series[name] for name in (TRUTH, ANALYSIS))
-    depth, years = heat_depth(record.grid), f"{record.years[0]}–{record.years[-1]}"
+    depth, years = heat_depth(record.grid), period(record.years)
     blocks: list[Picture | Table] = [
         Picture(
             "nino34",
@@ -166,7 +164,7 @@ def _trend_maps(
     return Picture(
         f"trend_{name}",
         map_panels(panels, record.grid),
-        f"Linear trend of annual means, {what}, {record.years[0]}–{record.years[-1]}: truth, "
+        f"Linear trend of annual means, {what}, {period(record.years)}: truth, "
         "analysis and their difference. The truth's own variability counts as trend too.",
         wide=True,
     )
@@ -178,7 +176,7 @@ def _series_of_layer(record: Record, level: int) -> Picture:
     return Picture(
         f"series_level_{level + 1}",
         series(lines, f"mean anomaly at {depth} (K)"),
-        f"Global mean anomaly at {depth}, {record.years[0]}–{record.years[-1]}.",
+        f"Global mean anomaly at {depth}, {period(record.years)}.",
         wide=True,
     )
 
@@ -189,7 +187,7 @@ def _trends_by_depth(record: Record, scores: dict[str, Any]) -> Picture:
         profile_curves(
             scores["trend_per_decade"]["by_depth"], record.grid.depth, "trend (K per decade)", zero=False
         ),
-        f"Trend of the global mean of each layer, {record.years[0]}–{record.years[-1]}.",
+        f"Trend of the global mean of each layer, {period(record.years)}.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from deepda.base.text import period
 from deepda.figures import Panel, counts_by_year, map_panels, profile_curves, series, time_depth
 from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import MONTHS
@@ -28,14 +29,14 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
         Picture(
             "rmse_by_year",
             series(by_year, "root mean square error (K)"),
-            f"Error of each year over the whole volume, {years[0]}–{years[-1]}. Where the stated error "
+            f"Error of each year over the whole volume, {period(years)}. Where the stated error "
             "is right it lies on that of the analysis.",
             wide=True,
         ),
         Picture(
             "rmse_time_depth",
             time_depth(_by_month(record), record.grid, "rmse"),
-            f"Root mean square error of the analysis by month and depth, {years[0]}–{years[-1]}.",
+            f"Root mean square error of the analysis by month and depth, {period(years)}.",
             wide=True,
         ),
         Picture(
@@ -77,7 +78,7 @@ def observed_picture(record: Record) -> Picture:
     return Picture(
         "observations",
         counts_by_year(lines, "values used a year"),
-        f"Values used by platform type and year, {record.years[0]}–{record.years[-1]}, on a logarithmic "
+        f"Values used by platform type and year, {period(record.years)}, on a logarithmic "
         "scale. A year without a mark has none of that kind.",
         wide=True,
     )
@@ -95,7 +96,7 @@ def influence_picture(record: Record) -> Picture:
         "influence_by_year",
         series(lines, "influence of a window (1)"),
         "Mean share of the background's error variance that the observations of one window remove, by "
-        f"year and depth, {record.years[0]}–{record.years[-1]}.",
+        f"year and depth, {period(record.years)}.",
         wide=True,
     )
 
@@ -165,7 +166,7 @@ def _depth_table(scores: dict[str, Any]) -> Table:
     return Table(
         "rmse",
         rows,
-        f"Root mean square error in K over the ocean{_without_first(range(*span))}; `stated` is the "
+        f"Root mean square error in K over the ocean{_without_first(range(*span))}; “stated” is the "
         "standard deviation that the analysis states.",
         corner="depth",
         best="smallest",

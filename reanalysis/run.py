@@ -12,6 +12,7 @@ from deepda.assimilation.localisation import Reach
 from deepda.assimilation.observed_ocean import OpenOcean, require_years
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
+from deepda.base.text import period
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import MONTHS
 from deepda.networks.device import choose_device, described
@@ -250,7 +251,7 @@ def _judged(
             else scores_against_references(record, known, path)
         )
         sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
-    about = what_was_run(config, f"{years[0]}-{years[-1]}")
+    about = what_was_run(config, period(years))
     with clock.stage("report"), folder.progress.stage(WRITING):
         page = (
             write(record, scores, space, ocean, about, path, sections)

@@ -37,6 +37,7 @@ from deepda.base.progress import Progress
 from deepda.feedback import FeedbackWriter, Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import Windows, season_of, windows
+from deepda.output.cf import SPINUP_WINDOWS
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
 from reanalysis.passes import Filter, Pass, Smoother, checked_windows
@@ -63,6 +64,7 @@ class Reanalysis:
         folder: of the files.
         restarts: folder of the restart files.
         attributes: of each file.
+        beginning: the first year, which begins from climatology: its file says that it is spin-up.
         identity: of the reanalysis, kept in restart files.
         lag: windows after its year that an analysis learns from too; None is no smoother.
         part: how many windows of the last year are analysed; None is all.
@@ -76,6 +78,7 @@ class Reanalysis:
     folder: Path
     restarts: Path
     attributes: Mapping[str, Any]
+    beginning: int
     identity: str
     lag: int | None
     part: int | None
@@ -161,13 +164,15 @@ class Reanalysis:
     @contextmanager
     def _files(self, span: Windows) -> Iterator[Writer]:
         """Writes the file of a year, and what became of its rows where they may be rejected."""
+        year = int(span.year[0])
+        spinup = {SPINUP_WINDOWS: span.per_year} if year == self.beginning else {}
         file = AnalysisWriter(
-            year_file(self.folder, int(span.year[0]), self.ocean.synthetic),
+            year_file(self.folder, year, self.ocean.synthetic),
             self.space.grid,
             span,
             variables=VARIABLES,
             members=batch_of(self.members) - 1,
-            attributes=self.attributes,
+            attributes=dict(self.attributes) | spinup,
         )
         rows = FeedbackWriter(self.folder, OTHERS) if self.ocean.fallible else nullcontext()
         with in_background(file) as fields, rows as parts:

@@ -231,6 +231,11 @@ def test_a_setting_that_this_version_lost_is_named(tmp_path: Path) -> None:
         saved_config(tmp_path)
 
 
+def test_one_name_where_a_list_is_wanted_is_answered_with_the_list() -> None:
+    with pytest.raises(ConfigError, match=r"write observations\.climatology=\[woa\.nc\]"):
+        load_config("reanalysis", ["observations=ingested", "observations.climatology=woa.nc"])
+
+
 def test_names_of_files_may_hold_stars(tmp_path: Path) -> None:
     for name in ("b.nc", "a.nc", "c[1].nc"):
         (tmp_path / name).touch()

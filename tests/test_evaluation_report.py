@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from test_feedback import END, START, fed
 from toys import harmonics, toy_grid
 
 from deepda.base.progress import Progress
-from deepda.evaluation import calendars, evaluate, open_product
+from deepda.evaluation import EvaluationError, calendars, evaluate, open_product
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.charts import over_time
 from deepda.evaluation.gather import gather
@@ -53,10 +54,16 @@ def fields(grid: Grid, span: Windows, seed: int) -> np.ndarray:
 
 
 def write(
-    path: Path, grid: Grid, span: Windows, values: np.ndarray, stated: float | None = None
+    path: Path,
+    grid: Grid,
+    span: Windows,
+    values: np.ndarray,
+    stated: float | None = None,
+    spinup: int = 0,
 ) -> Path:
     variables = ("thetao",) if stated is None else ("thetao", "thetao_stddev")
-    with AnalysisWriter(path, grid, span, variables=variables) as file:
+    about = {"spinup_windows": spinup} if spinup else {}
+    with AnalysisWriter(path, grid, span, variables=variables, attributes=about) as file:
         for step, field in enumerate(values):
             file.write(step, field, None if stated is None else np.full(grid.shape, stated))
     return path
@@ -106,7 +113,7 @@ def test_sums_over_blocks_are_what_all_windows_at_once_give(
         np.testing.assert_allclose(record.variance, (anomaly**2).mean("time"), rtol=1e-3)
         np.testing.assert_allclose(record.levels[0], anomaly[:, 0], atol=1e-4)
     expected = xr.corr(*anomalies, dim="time")
-    np.testing.assert_allclose(correlation(found, *records), expected, atol=1e-4)
+    np.testing.assert_allclose(correlation(found), expected, atol=1e-4)
     means = (truth.fillna(0) * weights).sum(("lat", "lon")) / weights.sum(("lat", "lon"))
     np.testing.assert_allclose(records[1].means.sel(region="global"), means, rtol=1e-5)
 
@@ -140,6 +147,37 @@ def test_a_spread_is_not_judged_where_windows_were_averaged(tmp_path: Path) -> N
     rng = np.random.default_rng(0)
     _, comparisons = gather([first, second], frame, tmp_path, Progress(), compare=True, rng=rng)
     assert comparisons[0].reliability is None
+
+
+SPINUP = 5
+
+
+def test_windows_that_the_files_call_spinup_count_in_no_comparison(tmp_path: Path) -> None:
+    grid, span = ocean(), windows(*YEARS, 73)
+    truth = fields(grid, span, 1)
+    noise = fields(grid, span, 2) - fields(grid, span, 3)
+    noise[:SPINUP] += 9
+    raw = [
+        write(tmp_path / "a.nc", grid, span, truth + noise, 0.42, SPINUP),
+        write(tmp_path / "b.nc", grid, span, truth),
+    ]
+    products = [open_product([path], name) for path, name in zip(raw, "ab", strict=True)]
+    frame = Frame.of(grid, common_axis(*(one.timeline for one in products)))
+    rng = np.random.default_rng(0)
+    records, comparisons = gather(products, frame, tmp_path, Progress(), compare=True, rng=rng)
+    analysis, reference = (xr.open_dataset(path)["thetao"].load() for path in raw)
+    anomalies = [one - seasonal(one, frame) for one in (analysis, reference)]
+    late, error = slice(SPINUP, None), (analysis - reference)
+    found = comparisons[0]
+    np.testing.assert_allclose(found.square, (error[late] ** 2).mean("time"), rtol=1e-3)
+    np.testing.assert_allclose(found.bias, error[late].mean("time"), atol=1e-4)
+    covariance = (anomalies[0] * anomalies[1])[late].mean("time")
+    power = (anomalies[0][late] ** 2).mean("time") * (anomalies[1][late] ** 2).mean("time")
+    np.testing.assert_allclose(correlation(found), covariance / power**0.5, atol=1e-4)
+    assert found.reliability is not None
+    np.testing.assert_allclose(found.reliability.ratio, 0.42 / (0.3 * np.sqrt(2)), rtol=0.03)
+    assert float(found.by_time[0, 0]) > 8  # shown, not counted
+    np.testing.assert_allclose(records[0].variance, (anomalies[0] ** 2).mean("time"), rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +214,11 @@ def test_the_page_has_its_sections_and_needs_no_network(report: Path) -> None:
     assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
     assert all(len(caption.text_content()) > 20 for caption in document.xpath("//figcaption"))
     assert "too few for a trend" in document.text_content()
+    (headline,) = document.xpath("//p[@class='headline']")
+    assert re.fullmatch(
+        r"The analysis is 0\.1\d\d K off the reference \(.*\), 4\d\.\d% below oi \(0\.2\d\d K\)\.",
+        headline.text_content(),
+    )
 
 
 def test_the_years_of_a_series_are_on_its_axis_from_the_first_to_the_last() -> None:
@@ -209,6 +252,27 @@ def test_anomalies_that_are_too_small_or_biased_fail_by_the_thresholds_of_the_tr
     assert by_truth["same, surface, global"]["critical success index"] > 0.9
     warm = by_truth["warm, surface, global"]
     assert warm["probability of detection"] > 0.99 and warm["false-alarm ratio"] > 0.5
+
+
+def test_the_page_says_which_windows_are_spinup_and_does_not_count_them(
+    report: Path, tmp_path: Path
+) -> None:
+    grid, span = ocean("flat"), windows(*YEARS, 12)
+    truth = fields(grid, span, 1)
+    off = truth + np.where(np.arange(len(span)) < SPINUP, 9.0, 0.1)[:, None, None, None].astype("f4")
+    write(tmp_path / "analysis.nc", grid, span, off, 0.1, SPINUP)
+    page = evaluate([tmp_path], tmp_path / "out", [report / "truth.nc"]).read_text("utf-8")
+    assert f"first {SPINUP} windows, spin-up" in page and "spin-up included" in page
+    with (tmp_path / "out/figures/rmse_table.csv").open() as file:
+        assert float(next(csv.DictReader(file))["global"]) == pytest.approx(0.1, rel=0.02)
+
+
+def test_files_that_are_all_spinup_are_not_compared(report: Path, tmp_path: Path) -> None:
+    grid, span = ocean("flat"), windows(*YEARS, 12)
+    write(tmp_path / "analysis.nc", grid, span, fields(grid, span, 1), spinup=len(span))
+    with pytest.raises(EvaluationError, match=r"all 36 windows in common are spin-up.*more years"):
+        evaluate([tmp_path], tmp_path / "out", [report / "truth.nc"])
+    evaluate([tmp_path], tmp_path / "out")  # without a reference nothing is compared
 
 
 def _split(truth: Path, span: Windows) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import shutil
@@ -19,6 +20,7 @@ import osse.twin.fraternal
 import osse.twin.run
 from deepda.base.progress import Progress
 from deepda.control.prepare import ControlError
+from deepda.evaluation import evaluate
 from deepda.networks.build import build_generator
 from deepda.networks.statics import ControlStatistics
 from deepda.runs.checkpoint import load_space
@@ -110,6 +112,22 @@ def test_scores_are_those_of_the_files(finished: Path) -> None:
     assert scores["gain"]["low"] < scores["gain"]["gain"] < scores["gain"]["high"]
     assert scores["wall_seconds"]["train"] > 0 and scores["peak_rss_gib"] > 0
     assert {"deepda", "torch"} <= set(scores["versions"])
+
+
+def test_an_evaluation_of_the_files_leaves_out_the_spinup_of_the_scores(
+    finished: Path, tmp_path: Path
+) -> None:
+    scores = json.loads((finished / "scores.json").read_text())
+    assert scores["spinup_windows"] > 0
+    found = evaluate(
+        [finished / "analysis.nc"],
+        tmp_path / "page",
+        [finished / "truth.nc"],
+        baselines={"oi": [finished / "baselines/oi.nc"]},
+    ).parent
+    rows = list(csv.DictReader((found / "figures/rmse_table.csv").open()))
+    by_depth = [float(row["global"]) for row in rows]
+    assert by_depth == pytest.approx(scores["rmse"]["analysis"]["by_depth"], rel=1e-3)
 
 
 def test_all_observations_are_kept_with_their_errors(finished: Path) -> None:

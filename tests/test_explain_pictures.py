@@ -7,7 +7,7 @@ import pytest
 from matplotlib.collections import QuadMesh
 from test_explain import deep_grid, wet_place
 
-from deepda.explain.pictures import Volume, maps, sections
+from deepda.explain.pictures import Volume, bars, maps, sections
 from deepda.explain.targets import Place, target
 from deepda.figures.catalogue import attribution
 from deepda.figures.maps import Panel
@@ -54,6 +54,17 @@ def test_a_section_shows_the_row_of_its_place() -> None:
     shown = along.get_array()
     assert set(np.unique(shown.compressed())) == {1.0, 2.0, 3.0, 4.0}
     assert shown.count() == grid.ocean[:, row].sum()
+
+
+def test_long_names_leave_room_for_bars_and_their_legend_is_whole() -> None:
+    names = ("sizes", "with sign", "sizes of the 100 strongest")
+    rows = ("all weights random", "the correction's part alone, random")
+    figure = bars({row: dict.fromkeys(names, 0.7) for row in rows}, "rank correlation (1)")
+    figure.draw_without_rendering()
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert axes.get_window_extent().width > 0.6 * figure.bbox.width
+    extent = legend.get_window_extent()
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.width
 
 
 def test_what_was_not_observed_is_not_drawn() -> None:

@@ -581,6 +581,14 @@ def test_a_run_of_another_model_gets_the_climatology_of_what_is_observed(
     assert np.nanmax(abs(departure)) < 0.4
 
 
+def test_the_first_year_alone_is_called_spinup(finished: Path) -> None:
+    said = []
+    for path in sorted(finished.glob("twin_thetao_*.nc")):
+        with xr.open_dataset(path) as file:
+            said.append(file.attrs.get("spinup_windows", 0))
+    assert said == [12, 0, 0]
+
+
 def test_files_of_a_synthetic_ocean_say_so(finished: Path) -> None:
     with xr.open_dataset(finished / "twin_thetao_1999.nc") as file:
         assert "synthetic" in file.title and "simulated" in file.summary

@@ -129,11 +129,21 @@ def test_the_best_of_each_row_is_marked_and_equals_share(
 def test_numbers_have_their_digits_and_missing_ones_a_dash(tmp_path: Path) -> None:
     rows = {
         "r": {"a": 0.05, "b": 123.456, "c": 7, "d": None, "e": float("nan"), "f": 1.5e-7, "g": "yes"}
+        | {"h": 999.7, "i": -2181.4, "j": 1.25e6, "k": 1981, "l": 655184, "m": 999.4}
     }
     document = page(tmp_path, Section("S", [Table("t", rows, "c")]))
     assert [cell.text for cell in document.xpath("//td")] == [
         "0.0500", "123", "7", "–", "–", "1.50e-07", "yes",
+        "1,000", "-2,181", "1,250,000", "1981", "655,184", "999",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [40, 41])
+def test_a_table_of_many_rows_is_folded(rows: int, tmp_path: Path) -> None:
+    table = Table("t", {f"{row}": {"a": 1.0} for row in range(rows)}, "c")
+    document = page(tmp_path, Section("S", [table]))
+    assert document.xpath("//details/summary/text()") == ([] if rows == 40 else ["41 rows"])
+    assert len(document.xpath("//tbody/tr")) == rows
 
 
 def test_an_unknown_way_of_being_best_is_refused() -> None:
@@ -269,6 +279,9 @@ def test_only_the_headings_of_a_table_of_many_columns_stand_upright_on_a_phone(t
     assert [one.get("class") for one in document.xpath("//table")] == [None, "many"]
 
 
+FEWER = ["training.error_samples=128", "osse.baselines=[oi]"]
+
+
 def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
     plain = what_was_run(load_config("osse"), "2001-2003")
     assert (plain["kind of run"], plain["settings changed"]) == ("full training", "none")
@@ -278,6 +291,13 @@ def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
     assert "seed=3 (1)" in smoke["settings changed"] and "and" in smoke["settings changed"]
     quick = what_was_run(load_config("osse", ["training=quick", "seed=3"]), "2001-2002")
     assert quick["kind of run"].startswith("quick training")
+    fewer = what_was_run(load_config("osse", FEWER), "2001")
+    assert fewer["kind of run"] == "full training"
+    assert fewer["settings changed"] == (
+        "training.error_samples=128 (960), osse.baselines=[oi] ([oi, forecast_oi])"
+    )
+    years = load_config("reanalysis", ["reanalysis.start=1981", "reanalysis.end=1983"])
+    assert what_was_run(years, "1981–1983")["settings changed"] == "none"
     short = what_was_run(load_config("osse", ["training.updates=20"]), "2001-2002")
     assert short["kind of run"] == "training of at most 20 updates (full: 160)"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", short["date"])

@@ -12,11 +12,13 @@ import pytest
 import torch
 import xarray as xr
 from compliance_checker.runner import CheckSuite
+from test_observed_climatology import climatology_file
 from toys import even_grid, persistence, space_on, toy_grid
 
 from deepda import load_run
 from deepda.assimilation.cycle import DivergenceError
 from deepda.base.errors import CheckpointError
+from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.grid import GridError
 from deepda.geometry.windows import WindowError
 from deepda.networks.build import ControlStatistics, build_generator
@@ -78,6 +80,23 @@ def test_a_warm_observation_warms_the_analysis_there(folder: Path) -> None:
     assert analysis.rows == {"used": 1, "on_land": 1, "outside_window": 1}
     assert np.isnan(change[~run.space.grid.ocean]).all()
     assert analysis.dataset.time.values == np.datetime64("2003-06-16")
+
+
+def test_anomalies_are_taken_from_an_observed_climatology_where_one_is_given(
+    folder: Path, tmp_path: Path
+) -> None:
+    ocean = climatology_file(tmp_path / "woa.nc", np.full(12, 8.0), None)
+    run, plain = load_run(folder, climatology=[ocean]), load_run(folder)
+    wet = tuple(np.argwhere(run.space.grid.ocean)[10])
+    table = table_at(run, "2003-06-10", 1.5)
+    assert table["temperature"][0] == 9.5
+    analysis = run.analyse(table, "2003-06-15").dataset
+    assert np.nanmax(abs(analysis.thetao_background - 8.0)) < 1e-3
+    assert 8.5 < float(analysis.thetao.values[wet]) < 10.0
+    before = plain.analyse(table, "2003-06-15").dataset.thetao_background
+    np.testing.assert_allclose(before, plain.space.climatology.mean[5], atol=1e-3)
+    with pytest.raises(ClimatologyError, match=r"no observed climatology: nothing is called .*woa18"):
+        load_run(folder, climatology=[tmp_path / "nothing.nc"])
 
 
 def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -405,13 +406,34 @@ def test_the_demonstration_refuses_a_folder_of_something_else(
     assert "holds a run of other settings" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shipped weights are unpacked once for all examples."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_the_example_of_the_readme_runs_as_it_stands_in_a_clone(
+    unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).parents[1]
+    (tmp_path / "docs").symlink_to(root / "docs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEEPDA_CACHE", str(unpacked))
+    (example,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["analysis"].rows == {"used": 36}
+    assert Path("increment.png").stat().st_size > 10_000
+    assert names["next_analysis"].dataset.sizes == names["analysis"].dataset.sizes
+
+
 def test_the_notebook_of_own_data_runs_from_its_table_to_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(__file__).parents[1] / "docs" / "notebooks"
     shutil.copy(folder / "my_floats.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DEEPDA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DEEPDA_CACHE", str(unpacked))
     cells = json.loads((folder / "own_data.ipynb").read_text())["cells"]
     names: dict[str, Any] = {}
     for number, cell in enumerate(cells):

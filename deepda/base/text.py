@@ -1,9 +1,10 @@
-"""Text that comes from outside, such as file names, as a terminal and a table may show it."""
+"""Text that comes from outside, such as file names, as a terminal and a table may show it, and years."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 _CODE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
@@ -18,6 +19,11 @@ def printable(text: str) -> str:
     """
     safe = _CODE.sub(lambda code: rf"\x5c{code[0][1:]}", text)
     return safe if safe.isprintable() else "".join(map(_shown, safe))
+
+
+def period(years: Sequence[int]) -> str:
+    """The first and the last of consecutive years, "1981–2020", or the only one."""
+    return f"{years[0]}" if years[0] == years[-1] else f"{years[0]}–{years[-1]}"
 
 
 @cache

@@ -24,6 +24,8 @@ from deepda.control.masks import lost_fill
 from deepda.geometry.windows import MONTH_LENGTHS, MONTHS
 from deepda.observations.seawater import STANDARD, potential_temperature, pressure_of
 from deepda.observations.surface_climatology import read_surface_climatology
+from deepda.settings.files import matching_files
+from deepda.settings.schema import ConfigError
 
 Array = NDArray[np.float64]
 LEVITUS = "lev_t.bin"
@@ -50,6 +52,21 @@ class Months:
     lat: Array
     lon: Array
     sha256: str
+
+
+def months_named(names: Sequence[str]) -> Months:
+    """A monthly climatology from files or a folder; * and ? in names stand for anything.
+
+    Raises:
+        ClimatologyError: nothing has these names; see `read_months`.
+    """
+    try:
+        return read_months(matching_files(names))
+    except ConfigError as error:
+        raise ClimatologyError(
+            f"no observed climatology: {error}; name files of monthly temperature, in the settings as "
+            "observations.climatology=[FILES] (`deepda data get woa18-temperature` fetches some)"
+        ) from error
 
 
 def read_months(paths: Sequence[Path]) -> Months:

@@ -221,7 +221,7 @@ def _deny(arguments: Namespace) -> None:
 
 DENY = Command(
     "osse deny",
-    "What each observing system is worth to a trained run",
+    "Measure the impact of each observing system",
     _deny,
     _declare_deny,
     """\

@@ -18,6 +18,7 @@ from deepda.control.axes import ControlError
 from deepda.control.binning import COVERED, LONGEST, step_positions, window_weights
 from deepda.geometry.mesh import Floats, overlap
 from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, Windows, windows
+from deepda.output.cf import SPINUP_WINDOWS
 
 FEWEST_WHOLE_YEARS = 2  # of one year alone no anomaly from the seasonal cycle is left
 STANDARD = ("standard", "gregorian", "proleptic_gregorian")
@@ -32,11 +33,13 @@ class Timeline:
         time: (step) cftime, middle of each step unless `stamps` says otherwise.
         bounds: (step, 2) cftime, None where the files have none.
         stamps: where in their month stamps without bounds stand, "start" or "end"; None: amid.
+        spinup: steps at the beginning that the product was not settled in, by its files.
     """
 
     time: NDArray[np.object_]
     bounds: NDArray[np.object_] | None
     stamps: str | None = None
+    spinup: int = 0
 
     @property
     def calendar(self) -> str:
@@ -85,6 +88,13 @@ class Timeline:
         """(window of the axis, step) shares that sum to one in each window."""
         return window_weights(self.steps(axis.per_year), axis.per_year, (axis.years[0], axis.years[-1]))
 
+    def settled(self, per_year: int) -> int:
+        """The first window, in windows from year 0, that no step of the spin-up reaches into."""
+        if self.spinup == 0:
+            return 0
+        last = min(self.spinup, self.time.size) - 1  # of a file that was cut
+        return int(np.ceil(self.steps(per_year)[last, 1] - 1e-6))
+
     def __str__(self) -> str:
         return f"{self.time.size} steps from {self.time[0]} to {self.time[-1]}, {self.calendar} calendar"
 
@@ -97,11 +107,13 @@ class Axis:
         years: first to last.
         per_year: 73 or 12.
         notes: sentences for the reader: what was averaged or left out to get there.
+        spinup: windows at the beginning that count in no comparison: a product was not settled yet.
     """
 
     years: range
     per_year: int
     notes: tuple[str, ...] = ()
+    spinup: int = 0
 
     def __len__(self) -> int:
         return len(self.years) * self.per_year
@@ -127,7 +139,7 @@ def common_axis(analysis: Timeline, *others: Timeline) -> Axis:
     all become months.
 
     Raises:
-        EvaluationError: no common years, too few, or a gap among them.
+        EvaluationError: no common years, too few, a gap among them, or nothing but spin-up.
     """
     lines = (analysis, *others)
     per_year, notes = _shared_windows(lines)
@@ -138,7 +150,25 @@ def common_axis(analysis: Timeline, *others: Timeline) -> Axis:
             f"The analysis has the whole years {left[0]}–{left[-1]}; {years[0]}–{years[-1]}, "
             "which the others have too, are evaluated."
         )
-    return Axis(range(years[0], years[-1] + 1), per_year, tuple(notes))
+    spinup = _spinup(lines, years, per_year) if others else 0
+    if spinup:
+        notes.append(
+            f"The first {spinup} windows, spin-up by the attribute {SPINUP_WINDOWS} of the files, count "
+            "in no comparison; they do in what is said of one product."
+        )
+    return Axis(range(years[0], years[-1] + 1), per_year, tuple(notes), spinup)
+
+
+def _spinup(lines: Sequence[Timeline], years: Sequence[int], per_year: int) -> int:
+    """Windows at the beginning of the years in which a product was not settled."""
+    first, count = years[0] * per_year, len(years) * per_year
+    spinup = max(0, *(line.settled(per_year) - first for line in lines))
+    if spinup >= count:
+        raise EvaluationError(
+            f"all {count} windows in common are spin-up by the files' attribute {SPINUP_WINDOWS}, "
+            "expected some after it; give files of more years"
+        )
+    return spinup
 
 
 def _shared_windows(lines: Sequence[Timeline]) -> tuple[int, list[str]]:

@@ -244,9 +244,9 @@ class _ErrorSums:
     """Adds blocks up to a Comparison."""
 
     def __init__(self, frame: Frame, product: Product, rng: np.random.Generator) -> None:
-        self.frame = frame
+        self.frame, self.spinup = frame, frame.axis.spinup
         self.volume = frame.grid.volume
-        self.error, self.square, self.product = (np.zeros(frame.grid.shape) for _ in range(3))
+        self.error, self.square, self.product, self.own, self.true = np.zeros((5, *frame.grid.shape))
         self.by_time = np.full((len(frame.axis), frame.grid.shape[0]), np.nan)
         stated = STDDEV in product.source.fields
         self.spread = ReliabilitySums(frame.grid, rng) if stated else None
@@ -258,34 +258,48 @@ class _ErrorSums:
     ) -> None:
         error = fields[0] - fields[1]
         square = np.square(error)
-        self.error += error.sum(axis=0, dtype=np.float64)
-        self.square += square.sum(axis=0, dtype=np.float64)
-        self.product += (anomalies[0] * anomalies[1]).sum(axis=0, dtype=np.float64)
         total = np.einsum("tdyx,dyx->td", np.where(self.frame.grid.ocean, square, 0.0), self.volume)
         layer = self.volume.sum((1, 2))
         self.by_time[part] = np.sqrt(total / np.where(layer > 0, layer, np.nan))
+        own, true = (anomaly[self._early(part) :] for anomaly in anomalies)
+        for sums, values in (
+            (self.error, error[self._early(part) :]),
+            (self.square, square[self._early(part) :]),
+            (self.product, own * true),
+            (self.own, np.square(own)),
+            (self.true, np.square(true)),
+        ):
+            sums += values.sum(axis=0, dtype=np.float64)
+
+    def _early(self, part: slice) -> int:
+        """How many windows of a block are spin-up."""
+        return min(max(self.spinup - part.start, 0), part.stop - part.start)
 
     def add_spread(
         self, part: slice, product: Product, weights: csr_array, own: NDArray, true: NDArray
     ) -> None:
         """Score the stated spread; of means over several windows nothing is stated."""
-        if self.spread is None or self.aggregated:
+        early = self._early(part)
+        if self.spread is None or self.aggregated or early == len(own):
             return
-        stddev = product.windows(weights, part, STDDEV)
-        here = self.samples[(self.samples >= part.start) & (self.samples < part.stop)]
-        self.spread.add(own - true, stddev, here - part.start)
+        start = part.start + early
+        stddev = product.windows(weights, slice(start, part.stop), STDDEV)
+        here = self.samples[(self.samples >= start) & (self.samples < part.stop)]
+        self.spread.add((own - true)[early:], stddev, here - start)
         if MEMBERS in product.source.fields and here.size:
             one = slice(int(here[0]), int(here[0]) + 1)
             members = product.windows(weights, one, MEMBERS)[:, 0]
             self.spread.add_ranks(members, true[here[0] - part.start])
 
     def comparison(self) -> Comparison:
-        frame, count = self.frame, len(self.frame.axis)
+        frame, count = self.frame, len(self.frame.axis) - self.spinup
         judged = self.spread if self.spread is not None and self.spread.count else None
         return Comparison(
             frame.field(self.error / count),
             frame.field(self.square / count),
             frame.field(self.product / count),
+            frame.field(self.own / count),
+            frame.field(self.true / count),
             frame.over_time(self.by_time, "depth").assign_coords(depth=frame.grid.depth),
             None if judged is None else judged.reliability(),
         )

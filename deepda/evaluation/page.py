@@ -20,7 +20,7 @@ from deepda.evaluation.product import (
     shared_mask,
 )
 from deepda.evaluation.records import Comparison, Frame, Record
-from deepda.evaluation.section_agreement import agreement_section
+from deepda.evaluation.section_agreement import agreement_section, overall
 from deepda.evaluation.section_climate import modes_section, thermocline_section
 from deepda.evaluation.section_fields import (
     climatology_section,
@@ -121,6 +121,7 @@ def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
         _title(found),
         [*(one for one in sections if one is not None), _sources(found, notes)],
         about=made_by(),
+        headline=_headline(found),
         summary=_summary(found, notes),
         facts=found.facts,
         footer="Made by deepda evaluate. error = analysis − reference; in K unless stated.",
@@ -152,6 +153,21 @@ def _title(found: Findings) -> str:
 def _label(product: Product) -> str:
     first = product.files[0].resolve()
     return first.parent.name + ("" if len(product.files) > 1 else f"/{first.name}")
+
+
+def _headline(found: Findings) -> str:
+    """The difference from the reference, and by how much that of the best baseline is larger."""
+    if found.comparison is None:
+        return ""
+    own = overall(found.comparison.square, found)
+    said = f"The analysis is {own:.3f} K off the reference (root mean square over the whole ocean"
+    if not found.baselines:
+        return f"{said})."
+    others = {name: overall(one.square, found) for name, (_, one) in found.baselines.items()}
+    best = min(others, key=lambda name: others[name])
+    part = 1 - own / others[best]
+    side = "below" if part > 0 else "ABOVE"
+    return f"{said}), {abs(part):.1%} {side} {best} ({others[best]:.3f} K)."
 
 
 def _summary(found: Findings, notes: Sequence[str]) -> str:

@@ -101,9 +101,11 @@ def open_product(
         files = _files(paths)
         found = OwnFiles.open(files) if is_own(files[0]) else None
         if target is not None:
-            return _remapped(files, name, variable, stamps, _edges(target))
+            spinup = 0 if found is None else found.spinup
+            return _remapped(files, name, variable, stamps, _edges(target), spinup)
         if found is not None:
-            return Product(name, tuple(files), found.grid, Timeline(found.time, found.bounds), found)
+            timeline = Timeline(found.time, found.bounds, spinup=found.spinup)
+            return Product(name, tuple(files), found.grid, timeline, found)
         native = open_native(files, variable or _variable(files[0]))
     except ControlError as error:
         raise EvaluationError(str(error)) from error
@@ -176,6 +178,7 @@ def _remapped(
     variable: str | None,
     stamps: str | None,
     edges: dict[str, NDArray[np.float64]],
+    spinup: int,
 ) -> Product:
     given = variable or (None if is_own(files[0]) else _variable(files[0]))
     source = Remapped.of(open_control(files, edges, given), edges)
@@ -184,7 +187,7 @@ def _remapped(
         "said about it holds for means over those cells, whose variance is smaller than that of "
         "its own."
     )
-    timeline = Timeline(source.time, source.bounds, stamps)
+    timeline = Timeline(source.time, source.bounds, stamps, spinup)
     return Product(name, tuple(files), source.grid, timeline, source, (note,))
 
 
@@ -200,7 +203,7 @@ def _straightened(
         "lon_edges": np.linspace(0, 360, round(360 / size) + 1),
         "depth_edges": np.append(layers[:, 0], layers[-1, 1]),
     }
-    return _remapped(files, name, variable, stamps, edges)
+    return _remapped(files, name, variable, stamps, edges, 0)
 
 
 def shared_mask(products: Sequence[Product]) -> tuple[Grid, str]:

@@ -85,19 +85,22 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A product against the reference; error = product - reference.
+    """A product against the reference, in the windows after the spin-up; error = product - reference.
 
     Attributes:
         bias: (depth, lat, lon) K.
         square: (depth, lat, lon) K2, mean square error, bias included.
-        covariance: (depth, lat, lon) K2 of the anomalies of both.
-        by_time: (time, depth) K, root mean square over the ocean.
+        covariance, own_variance, true_variance: (depth, lat, lon) K2 of the anomalies of both, of the
+            product and of the reference.
+        by_time: (time, depth) K, root mean square over the ocean, in the spin-up too.
         reliability: of the stated spread, None where the product states none.
     """
 
     bias: xr.DataArray
     square: xr.DataArray
     covariance: xr.DataArray
+    own_variance: xr.DataArray
+    true_variance: xr.DataArray
     by_time: xr.DataArray
     reliability: Reliability | None
 
@@ -107,7 +110,7 @@ class Comparison:
         return self.square**0.5
 
 
-def correlation(comparison: Comparison, product: Record, reference: Record) -> xr.DataArray:
+def correlation(comparison: Comparison) -> xr.DataArray:
     """(depth, lat, lon) of anomalies in time, dimensionless; NaN where one side does not vary."""
-    power = product.variance * reference.variance
+    power = comparison.own_variance * comparison.true_variance
     return comparison.covariance / power.where(power > 0) ** 0.5

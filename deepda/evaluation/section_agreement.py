@@ -20,7 +20,7 @@ def agreement_section(found: Findings) -> Section | None:
     """Error and correlation against the reference; None without one."""
     if found.comparison is None or found.reference is None:
         return None
-    found.facts["Root mean square difference"] = f"{_overall(found.comparison.square, found):.3f} K"
+    found.facts["Root mean square difference"] = f"{overall(found.comparison.square, found):.3f} K"
     blocks: list[Picture | Table] = [_agreement_maps(found, level) for level in found.frame.levels]
     profiles = {region: profile_of(found.comparison.square, found, region) for region in BASINS}
     profiles = {
@@ -52,14 +52,15 @@ def agreement_section(found: Findings) -> Section | None:
     )
 
 
-def _overall(square: xr.DataArray, found: Findings) -> float:
+def overall(square: xr.DataArray, found: Findings) -> float:
+    """K, root of a mean square (depth, lat, lon) K2 over the whole ocean."""
     weights = found.frame.basins.sel(region="global", drop=True)
     return float(np.sqrt(weighted_mean(square, weights)))
 
 
 def _agreement_maps(found: Findings, level: int) -> Picture:
-    assert found.comparison is not None and found.reference is not None
-    fit = correlation(found.comparison, found.analysis, found.reference)[level]
+    assert found.comparison is not None
+    fit = correlation(found.comparison)[level]
     panels = [
         Panel(found.comparison.rmse[level], "rms difference", f"Difference, {found.where(level)}"),
         Panel(fit, "correlation", f"Correlation, {found.where(level)}", (_floor(fit), 1.0)),
@@ -95,13 +96,14 @@ def _floor(fit: xr.DataArray) -> float:
 
 
 def _correlation_by_depth(found: Findings) -> dict[str, list[float | None]]:
-    assert found.comparison is not None and found.reference is not None
+    one = found.comparison
+    assert one is not None
     curves = {}
     for region in BASINS:
         weights = found.frame.basins.sel(region=region, drop=True)
         means = [
             weighted_mean(field, weights, ("depth",)).values
-            for field in (found.comparison.covariance, found.analysis.variance, found.reference.variance)
+            for field in (one.covariance, one.own_variance, one.true_variance)
         ]
         power = means[1] * means[2]
         values = means[0] / np.sqrt(np.where(power > 0, power, np.nan))
@@ -119,7 +121,8 @@ def _error_series(found: Findings) -> Picture:
     return Picture(
         "rmse_series",
         over_time(lines, "rms difference (K)"),
-        "Root mean square difference by month over the whole ocean.",
+        "Root mean square difference by month over the whole ocean"
+        f"{', spin-up included' if found.frame.axis.spinup else ''}.",
         wide=True,
     )
 

@@ -193,7 +193,8 @@ def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Pic
 def _outcomes(
     found: Findings, level: int, detected: xr.DataArray, true: xr.DataArray
 ) -> Iterator[tuple[str, Contingency]]:
-    """Region to outcomes; the whole ocean first."""
+    """Region to outcomes after the spin-up; the whole ocean first."""
+    detected, true = (events[found.frame.axis.spinup :] for events in (detected, true))
     for region in BASINS:
         weights = found.frame.basins.sel(region=region, drop=True).isel(depth=level, drop=True)
         if float(weights.sum()) > 0:

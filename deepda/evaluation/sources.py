@@ -17,6 +17,7 @@ from deepda.control.model_files import Native, require_sound
 from deepda.control.times import find_times
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
+from deepda.output.cf import SPINUP_WINDOWS
 
 OWN = ("thetao", "lat_bnds", "lon_bnds", "depth_bnds", "ocean")  # in every file of DeepDA
 TOUCH = 1e-3  # degrees or m: neighbours meet
@@ -40,6 +41,7 @@ class OwnFiles:
     """Files of DeepDA, in the order of time.
 
     A file is open while it is read only: the library keeps some 16 MB a variable for each open one.
+    `spinup` is the number of steps at the beginning that the first file calls spin-up.
     """
 
     files: tuple[Path, ...]
@@ -48,6 +50,7 @@ class OwnFiles:
     time: NDArray[np.object_]
     bounds: NDArray[np.object_]
     fields: tuple[str, ...]
+    spinup: int
 
     @classmethod
     def open(cls, files: list[Path]) -> OwnFiles:
@@ -75,6 +78,7 @@ class OwnFiles:
             time,
             np.concatenate([head.bounds for head in heads]),
             tuple(name for name in heads[0].fields if all(name in head.fields for head in heads)),
+            heads[0].spinup,
         )
 
     def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
@@ -94,6 +98,7 @@ class _Head(NamedTuple):
     time: NDArray[np.object_]
     bounds: NDArray[np.object_]
     fields: tuple[str, ...]
+    spinup: int
 
 
 def _head(path: Path) -> _Head:
@@ -102,7 +107,8 @@ def _head(path: Path) -> _Head:
         if bounds is None:
             raise EvaluationError(f"{path} has no time_bnds, expected a file as DeepDA writes it")
         fields = ("thetao", *(name for name in ("thetao_members", "thetao_stddev") if name in dataset))
-        return _Head(path, Grid.from_dataset(dataset), time, bounds, fields)
+        spinup = int(dataset.attrs.get(SPINUP_WINDOWS, 0))
+        return _Head(path, Grid.from_dataset(dataset), time, bounds, fields, spinup)
 
 
 def _read(path: Path, field: str, part: slice) -> NDArray[np.float32]:

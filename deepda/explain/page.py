@@ -92,9 +92,10 @@ def _explained(
     with progress.stage(WRITING):
         return write_report(
             output.path / PAGE,
-            f"Why {finished.folder.name} says so, {finished.stamp(step)}",
+            f"What an analysis depends on: {finished.folder.name}, {finished.stamp(step)}",
             sections,
             about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
+            headline=_headline(studies[0]),
             summary=_summary(finished, step),
             facts=_facts(studies),
             footer="Made by deepda explain. Saliencies are of the analysis, not of the ocean.",
@@ -129,6 +130,16 @@ def _sections(
         sections.append(importance_section(losses(finished, cases, progress), finished))
     sections += [features_section(first, finished), sanity_section(first, found, finished)]
     return [one for one in sections if one is not None]
+
+
+def _headline(study: Study) -> str:
+    """How far the first target was moved, and where it should be."""
+    account, unit = study.account, study.target.unit
+    return (
+        f"{study.target.title}: the observations of the window move the anomaly from "
+        f"{account.background:+.3g} to {account.analysis:+.3g} {unit}; the truth is "
+        f"{study.truth:+.3g} {unit}."
+    )
 
 
 def _summary(finished: Finished, step: int) -> str:

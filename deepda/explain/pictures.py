@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,6 +27,8 @@ from deepda.figures.mesh import Limits
 from deepda.figures.sections import along_latitude, along_meridian, depth_axis
 from deepda.figures.style import LIGHT, canvas
 from deepda.geometry.grid import Grid
+
+NAME = 20  # letters of a row's name in one line, else nothing is left for its bars
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +97,13 @@ def bars(
                 xerr=whiskers,
                 error_kw={"ecolor": LIGHT.ink, "elinewidth": 0.9, "capsize": 2},
             )
-        axes.set_yticks(np.arange(len(groups)), list(groups))
+        axes.set_yticks(np.arange(len(groups)), [fill(row, NAME) for row in groups])
         axes.invert_yaxis()
         axes.axvline(0, color=LIGHT.ink, linewidth=0.7)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(label)
         if len(names) > 1:
-            axes.legend(
-                loc="lower left",
-                bbox_to_anchor=(-0.02, 1.0),
-                ncols=min(4, len(names)),
-                borderaxespad=0.2,
-            )
+            figure.legend(loc="outside upper left", ncols=min(4, len(names)))
     return figure
 
 

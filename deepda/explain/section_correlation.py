@@ -11,6 +11,7 @@ from deepda.explain.cases import Finished
 from deepda.explain.pictures import Volume, sections
 from deepda.explain.study import Study, distances, following, reach
 from deepda.figures.catalogue import signed
+from deepda.figures.maps import longitude_label
 from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture, Table, Value
 
@@ -83,19 +84,18 @@ def _reach_table(found: Study, each: Mapping[str, NDArray[np.float32]], grid: Gr
         "observations lie that remove half, and nine tenths, of what is removed of the variance. A "
         "dash: it does not fall so far before land, surface or floor.",
         corner="correlation",
-        digits=4,
     )
 
 
 def _following_table(found: Study, tracks: Mapping[str, list[tuple[float, float, float]]]) -> Table:
     rows: dict[str, dict[str, Value]] = {}
-    for name, track in tracks.items():
-        for lon, depth, isotherm in sorted(track):
-            row = rows.setdefault(f"{lon:.0f}°E", {"20 °C isotherm (m)": isotherm})
-            row[f"strongest, {name} (m)"] = depth
+    along = [(*point, name) for name, track in tracks.items() for point in track]
+    for lon, depth, isotherm, name in sorted(along, key=lambda point: point[0] % 360):
+        row = rows.setdefault(longitude_label(round(lon)), {"20 °C isotherm (m)": isotherm})
+        row[f"strongest, {name} (m)"] = depth
     return Table(
         f"{found.target.name}_following",
-        dict(sorted(rows.items(), key=lambda row: float(row[0][:-2]))),
+        rows,
         "Along the equator, as far as the correlation with the target is above 1/e: depth of its "
         "largest value, and of the 20 °C isotherm of the background. If influence follows the "
         "thermocline, both shoal to the east together.",

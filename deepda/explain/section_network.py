@@ -68,6 +68,7 @@ def importance_section(found: Losses, finished: Finished) -> Section:
             "full: what is lost if this group alone is left out. Alone: what it gives if all others "
             "are out. Negative: the analysis is better without.",
             corner="group",
+            digits=2,
         ),
         _depth_table(found, finished),
         _combination_table(found),
@@ -77,7 +78,8 @@ def importance_section(found: Losses, finished: Finished) -> Section:
         "Which inputs the analysis depends on",
         blocks,
         f"All 2^{len(NAMES)} = {len(found.combinations)} combinations of the groups of inputs are put "
-        f"into the generator in {len(found.windows)} windows ({', '.join(found.windows)}), each from "
+        f"into the generator in {len(found.windows)} "
+        f"{'window' if len(found.windows) == 1 else 'windows'} ({', '.join(found.windows)}), each from "
         "the background of the full cycle, and the error against the truth is taken (root mean "
         f"square, by volume). With everything it is {everything.mean():.4f} K, with nothing "
         f"{nothing.mean():.4f} K. Left out means: {how}. Nothing is cycled with inputs left out, so a "
@@ -113,7 +115,7 @@ def _depth_table(found: Losses, finished: Finished) -> Table:
         **{f"{name}, Shapley": shapley[name] for name in shapley},
     }
     rows: dict[str, dict[str, Value]] = {
-        f"{depth:.0f} m": {name: MILLI * float(column[level]) for name, column in columns.items()}
+        f"{depth:.0f} m": {name: _millikelvin(column[level]) for name, column in columns.items()}
         for level, depth in enumerate(finished.space.grid.depth)
     }
     return Table(
@@ -122,7 +124,13 @@ def _depth_table(found: Losses, finished: Finished) -> Table:
         "By depth: error with everything (mK), what is lost if one group alone is left out (mK), and "
         "the Shapley values of the two groups of observations (mK). Means over the windows.",
         corner="depth",
+        digits=2,
     )
+
+
+def _millikelvin(kelvin: float) -> float:
+    """mK, to a thousandth: less is rounding of the analysis."""
+    return round(MILLI * float(kelvin), 3) + 0.0  # without the sign of a zero
 
 
 def _combination_table(found: Losses) -> Table:

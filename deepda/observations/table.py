@@ -102,7 +102,8 @@ def require_table(table: pd.DataFrame) -> None:
     if missing:
         raise TableError(
             f"the table has no column {', '.join(missing)}, expected {', '.join(REQUIRED)}; "
-            f"rename or add them (it has {', '.join(map(str, table.columns)) or 'none'})"
+            "rename or add them, or read the file by `deepda observations ingest`, which takes other "
+            f"names (it has {', '.join(map(str, table.columns)) or 'none'})"
         )
     _require_times(table["time"])
     for name, column in COLUMNS.items():

@@ -20,6 +20,7 @@ FILL = np.float32(1e20)  # the fill value of the CMIP archives
 REFERENCES = "Ham, Joo, Kim and Lee 2024, Nature Machine Intelligence, doi:10.1038/s42256-024-00867-x"
 EPOCH = np.datetime64("1950-01-01", "s")
 WINDOW_OF_YEAR = "window_of_year"  # name of the index of a window in its year, from 1
+SPINUP_WINDOWS = "spinup_windows"  # attribute: so many windows at the beginning of the file are spin-up
 CONVENTIONS = "CF-1.11, ACDD-1.3"
 STANDARD_NAMES = "CF Standard Name Table v93"
 

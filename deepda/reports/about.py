@@ -18,7 +18,10 @@ TRAININGS = {
     "quick": "quick training: a first look, less skill than the full one",
     "smoke": "smoke test: shows that everything runs, without skill",
 }
-APART = ("command", "output", "device", "control.paths", "grid.", "data.", "reanalysis.run")
+APART = (
+    *("command", "output", "device", "control.paths", "grid.", "data."),
+    *("reanalysis.run", "reanalysis.start", "reanalysis.end"),
+)  # not settings of the method, or named in a line of their own
 
 
 def made_by() -> dict[str, str]:
@@ -64,10 +67,14 @@ def what_was_run(config: Config, years: str) -> dict[str, str]:
 
 
 def _kind(config: Config) -> str:
-    """The training in words: the preset that it is, or how long it is beside the full one."""
+    """The training in words: the preset that it is, or how long it is beside the full one.
+
+    How many errors are sampled after it is a setting like others, and makes no other kind of it.
+    """
+    mine = config.training
     for preset, words in TRAININGS.items():
         usual = load_config("osse", [f"training={preset}"]).training
-        if config.training == replace(usual, seed=config.training.seed):
+        if mine == replace(usual, seed=mine.seed, error_samples=mine.error_samples):
             return words
     full = load_config("osse").training.updates
     return f"training of at most {config.training.updates} updates (full: {full})"
@@ -102,5 +109,7 @@ def _changed(config: Config) -> list[str]:
 
 
 def _written(value: object) -> str:
-    """A value as the settings write it."""
+    """A value as it is typed behind a command."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
     return "null" if value is None else str(value)

@@ -288,8 +288,12 @@ def _text(value: Value, digits: int) -> str:
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         return "–"
     if isinstance(value, float):
+        if abs(value) >= 10**digits - 0.5:
+            return f"{value:,.0f}"
         plain = f"{value:#.{digits}g}"
         return plain.rstrip(".") if "e" not in plain else f"{value:.{digits - 1}e}"
+    if isinstance(value, int) and abs(value) >= 10_000:  # years and grid sizes stay as they are
+        return f"{value:,}"
     return str(value)
 
 

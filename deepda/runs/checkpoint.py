@@ -121,7 +121,7 @@ def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise CheckpointError(
             f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
-            "or name its folder with --run DIR"
+            "or name another folder"
         ) from error
     except ValueError as error:
         raise CheckpointError(f"{path} is not JSON ({error}); restore it or train again") from error
@@ -204,7 +204,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError as error:
         raise CheckpointError(
             f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
-            "or name its folder with --run DIR"
+            "or name another folder"
         ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is broken ({error}); restore it or train again") from error

@@ -10,7 +10,8 @@ analysis.dataset.to_netcdf("2003-01-08.nc")             # a file as those of a r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ from deepda.assimilation.cycle import (
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.info import provenance, versions
+from deepda.climatology.files import months_named
+from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
@@ -175,19 +178,31 @@ class _Kept:
         self.result = result
 
 
-def load_run(folder: str | Path = SHIPPED, device: str = AUTO) -> Run:
+def load_run(
+    folder: str | Path = SHIPPED, device: str = AUTO, climatology: Sequence[str | Path] = ()
+) -> Run:
     """A trained run: one made by `deepda osse run`, or the one that comes with DeepDA.
 
     Args:
         folder: of the run; without it the shipped one, see docs/model-card.md.
         device: that it analyses on: auto (a GPU where there is one), cpu or cuda.
+        climatology: files or a folder of an observed monthly climatology, from which anomalies of real
+            observations are taken, so that the bias of the model stays out; none: the model's own.
 
     Raises:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
-        DeviceError: the device is not there.
+        ClimatologyError: files that are no monthly climatology. DeviceError: the device is not there.
     """
     run = FinishedRun(folder_of(str(folder)), device)
-    return Run(run.analyser, run.space)
+    space = _normal_of(run.space, climatology) if climatology else run.space
+    return Run(run.analyser, space)
+
+
+def _normal_of(space: StateSpace, names: Sequence[str | Path]) -> StateSpace:
+    """The same space, its anomalies taken from an observed climatology."""
+    months = months_named([str(name) for name in names])
+    observed = ObservedClimatology.of(months, None, space.grid, space.climatology.per_year)
+    return replace(space, climatology=replace(space.climatology, mean=observed.mean))
 
 
 def _with_utc(table: pd.DataFrame) -> pd.DataFrame:

@@ -36,12 +36,13 @@ RENAMED = {  # (setting, earlier value): value
     ("control", "gcm"): "files",
 }
 
+A_LIST = "a list of texts"
 TYPE_NAMES = {
     "<class 'int'>": "a whole number",
     "int | None": "a whole number or null",
     "<class 'float'>": "a number",
     "<class 'str'>": "text",
-    "list[str]": "a list of texts",
+    "list[str]": A_LIST,
 }
 
 
@@ -140,7 +141,7 @@ def _saved_settings(run: Path) -> DictConfig:
     except FileNotFoundError as error:
         raise ConfigError(
             f"no {CONFIG_FILE} in {run}, expected the folder of a trained run; "
-            "run `deepda osse run` first, or name its folder with --run DIR"
+            "run `deepda osse run` first, or name another folder"
         ) from error
     except Exception as error:  # YAML has many ways to be broken
         raise ConfigError(f"{path} cannot be read as YAML ({_first_line(error)}); restore it") from error
@@ -191,7 +192,8 @@ def _in_plain_words(error: OmegaConfBaseException, settings: DictConfig) -> str:
         return f"{key} is no setting of this version, expected one of {', '.join(hints)}; remove it"
     expected = TYPE_NAMES.get(str(hints.get(str(error.key))), "another kind of value")
     value = OmegaConf.select(settings, key, throw_on_resolution_failure=False)
-    return f"{key} is {value}, expected {expected}; write {key}=VALUE"
+    wanted = f"[{value}]" if expected == A_LIST and isinstance(value, str) else "VALUE"
+    return f"{key} is {value}, expected {expected}; write {key}={wanted}"
 
 
 def _compose(choices: Sequence[str]) -> DictConfig:

@@ -104,6 +104,8 @@ def write(
         "How far down can the surface be continued?",
         [_depths(scores), _seas(scores), _seasons(scores), _maps(grid, maps), _intervals(scores)],
         about=about,
+        headline=f"With {seen} the error below them is {pooled['analysis']['global']['all']:.0%} of "
+        f"that of climatology, with optimal interpolation {pooled['oi']['global']['all']:.0%}.",
         summary=(
             f"A trained run analyses its own test years with {seen}. Repeating downward takes the "
             "analysed anomaly (K) of the last level seen in all levels below, not limited to the mixed "

@@ -81,6 +81,10 @@ def write(
         "Impact of each observing system",
         [_worth(scores), _places(scores), _maps(grid, maps), _calibration(scores)],
         about=about,
+        headline=""
+        if largest is None
+        else f"Without {largest[0]} the error of the analysis grows by {largest[1]:.0%}, the largest "
+        "loss by one system.",
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
             "truth, same values of what is kept, same weights; optimal interpolation gets the same "
@@ -90,7 +94,6 @@ def write(
         facts={
             "analysis, all data": f"{scores['rmse']['analysis'][CONTROL]['all']:.4f} K",
             "optimal interpolation, all data": f"{scores['rmse']['oi'][CONTROL]['all']:.4f} K",
-            "largest loss by one system": largest,
             "scored windows": str(scores["scored_windows"]),
         },
         footer=f"deepda osse deny --run {scores['run']}; seed {scores['seed']}",
@@ -98,13 +101,11 @@ def write(
     )
 
 
-def _largest_loss(scores: Mapping[str, Any]) -> str:
+def _largest_loss(scores: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The single system whose denial costs most, and its loss as a part of the error; None: no such."""
     loss = scores["loss_of_skill"]["analysis"]
     single = {name: one["all"] for name, one in loss.items() if name not in (*UNBOUNDED, CONTROL)}
-    if not single:
-        return "–"
-    worst = max(single, key=lambda name: single[name])
-    return f"{worst}, +{single[worst]:.0%}"
+    return max(single.items(), key=lambda one: one[1]) if single else None
 
 
 def _worth(scores: Mapping[str, Any]) -> Section:

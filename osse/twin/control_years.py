@@ -122,7 +122,7 @@ def write_embedded(
 ) -> Path:
     """The embedded stochastic ocean on the configured grid, as a prepared control file."""
     shape = embedded_grid(config)
-    done = years_shown("Simulating the embedded ocean", years, progress)
+    done = years_shown("Simulating the built-in ocean", years, progress)
     write_control(path, shape, years, seed, warming, first_year, config.per_year, progress=done)
     return path
 

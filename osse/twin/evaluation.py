@@ -16,8 +16,9 @@ from deepda.assimilation.members import Members
 from deepda.base.files import write_whole
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
+from deepda.base.text import period
 from deepda.networks.trainable import TrainableAnalyser
-from deepda.output.cf import SYNTHETIC
+from deepda.output.cf import SPINUP_WINDOWS, SYNTHETIC, Attribute
 from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
 from deepda.reports.report import WRITING
@@ -54,7 +55,7 @@ def evaluate(
         more: kept in the scores as it is.
         members: None for none.
     """
-    about = {
+    about: dict[str, Attribute] = {
         "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
         **SYNTHETIC,
         "source": f"DeepDA {versions()['deepda']}",
@@ -74,6 +75,7 @@ def evaluate(
         with progress.stage("Writing the truth, averaging the observations in cells"):
             write_truth(twin, output / "truth.nc", about | {"title": TRUTH})
             observed, errors = superobservations(twin)
+    about[SPINUP_WINDOWS] = config.osse.spinup
     milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
         milliseconds["analysis"] = analyse(
@@ -112,9 +114,9 @@ def evaluate(
     }
     with clock.stage("report"), progress.stage(WRITING):
         span = twin.windows
-        years = f"{span.year[0]}-{span.year[-1]}, as the observing system was then"
-        about = what_was_run(config, years)
-        osse.twin.report.write(twin.space, scores, observed, about, output, sections)
+        years = f"{period(span.year.tolist())}, as the observing system was then"
+        what = what_was_run(config, years)
+        osse.twin.report.write(twin.space, scores, observed, what, output, sections)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(peak_memory(), 2)
     text = json.dumps(scores, indent=1) + "\n"

@@ -153,7 +153,7 @@ def _simulate(path: Path, config: Config, space: StateSpace, progress: Progress)
         config.reanalysis.warming,
         FIRST_YEAR,
         config.per_year,
-        progress=years_shown("Simulating the twin of history", years, progress),
+        progress=years_shown("Simulating the warming ocean", years, progress),
     )
 
 

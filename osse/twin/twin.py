@@ -28,6 +28,7 @@ from deepda.observations.drawn_errors import INDEPENDENT, DrawnErrors
 from deepda.observations.errors import ERRORS, ErrorModel, window_rng
 from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
 from deepda.observations.table import compact
+from deepda.output.cf import Attribute
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
 from deepda.settings.observations import DrawnErrorsConfig
@@ -181,7 +182,7 @@ def _write_observations(twin: Twin, path: Path, progress: Progress) -> int:
     return rows
 
 
-def write_truth(twin: Twin, path: Path, attributes: Mapping[str, str]) -> None:
+def write_truth(twin: Twin, path: Path, attributes: Mapping[str, Attribute]) -> None:
     """The truth in the layout of the analyses."""
     with in_background(
         AnalysisWriter(path, twin.space.grid, twin.windows, variables=("thetao",), attributes=attributes)
@@ -204,7 +205,7 @@ def analyse(
     twin: Twin,
     analyser: Analyser,
     path: Path,
-    attributes: Mapping[str, str],
+    attributes: Mapping[str, Attribute],
     progress: Progress,
     title: str,
     full: bool,
