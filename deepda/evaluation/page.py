@@ -165,6 +165,8 @@ def _headline(found: Findings) -> str:
         return f"{said})."
     others = {name: overall(one.square, found) for name, (_, one) in found.baselines.items()}
     best = min(others, key=lambda name: others[name])
+    if others[best] == 0:
+        return f"{said}), {best} is the reference itself."
     part = 1 - own / others[best]
     side = "below" if part > 0 else "ABOVE"
     return f"{said}), {abs(part):.1%} {side} {best} ({others[best]:.3f} K)."
