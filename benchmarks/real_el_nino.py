@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import xarray as xr
-
 from deepda import Grid, open_reanalysis
 from deepda.figures import save
 from deepda.figures.maps import Panel, map_panels
@@ -32,8 +30,7 @@ def main() -> None:
         )
         for year in WINTERS
     ]
-    with xr.open_dataset(min(given.folder.glob("thetao_*.nc"))) as year:
-        grid = Grid.from_dataset(year)
+    grid = Grid.from_dataset(product)
     level = int(abs(grid.depth - DEPTH).argmin())
     save(map_panels(panels, grid, level=level), given.picture)
 

@@ -79,6 +79,8 @@ def test_anomalies_and_weights_are_ready_in_leap_years_too(tmp_path: Path, grid:
             expected = place_in_value(grid, step % 12) - mean[step % 12]
             np.testing.assert_array_equal(opened["anomaly"][step].values, expected)
         np.testing.assert_allclose(opened["volume"].values, grid.volume)
+        assert opened["depth_bnds"].dims == ("depth", "bnds")
+        np.testing.assert_array_equal(Grid.from_dataset(opened).ocean, grid.ocean)
         whole = opened["anomaly"][3].weighted(opened["volume"]).mean(("depth", "lat", "lon"))
         fields = np.nan_to_num(place_in_value(grid, 3) - mean[3])
         assert float(whole) == pytest.approx((fields * grid.volume).sum() / grid.volume.sum(), abs=1e-5)

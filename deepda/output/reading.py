@@ -55,7 +55,7 @@ def open_reanalysis(folder: str | Path) -> xr.Dataset:
         )
     thickness = product["depth_bnds"].diff("bnds").isel(bnds=0, drop=True)
     water = thickness * product["areacello"] * product["ocean"]
-    volume = water.transpose("depth", "lat", "lon").astype(np.float64)
+    volume = water.transpose("depth", "lat", "lon").astype(np.float64).reset_coords(drop=True)
     return product.assign_coords(volume=volume.assign_attrs(long_name="volume of water", units="m3"))
 
 
