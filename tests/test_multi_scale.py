@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from toys import toy_grid
 
 from deepda.assimilation import sample_covariance
+from deepda.assimilation.baselines import OptimalInterpolation
 from deepda.assimilation.covariance_sum import CovarianceSum
-from deepda.assimilation.localisation import CovarianceError, Localisation
+from deepda.assimilation.localisation import CovarianceError, Localisation, Reach
 from deepda.assimilation.multi_scale import Scales, bands_of, multi_scale_covariance
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.samples import Samples
@@ -107,6 +108,20 @@ def test_far_cells_share_the_wide_band_alone(grid: Grid, samples: Samples) -> No
     matrix = matrix_of(made, grid)
     np.testing.assert_allclose(matrix[far], wide[far], atol=1e-6)
     assert np.abs(matrix[far]).max() > 1e-3
+
+
+def test_a_localised_baseline_has_the_reach_whatever_its_covariance(
+    grid: Grid, samples: Samples
+) -> None:
+    reach = Reach(4000.0, DEPTH_SCALE / 2)
+    plain = SampleCovariance(samples, Localisation.of(grid, RADIUS, DEPTH_SCALE))
+    expected = matrix_of(SampleCovariance(samples, Localisation.of(grid, *reach)), grid)
+    assert not np.allclose(matrix_of(plain, grid), expected, atol=1e-2)
+    ocean, ones = torch.from_numpy(grid.ocean), torch.ones(1, grid.shape[0])
+    for covariance, times in ((plain, 1), (CovarianceSum([plain, plain]), 2)):
+        baseline = OptimalInterpolation(ocean, covariance, ones, ones[0], ocean.float(), 1e-3)
+        found = matrix_of(baseline.localised(grid, reach).covariance, grid)
+        np.testing.assert_allclose(found, times * expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_sum_times_a_factor_is_that_factor_times_the_matrix(grid: Grid, samples: Samples) -> None:
