@@ -11,7 +11,8 @@ from deepda.base.text import period
 from deepda.figures import Panel, counts_by_year, map_panels, profile_curves, series, time_depth
 from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import MONTHS
-from deepda.reports.report import Picture, Section, Table
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table
 from deepda.verification.thermocline import levels_shown
 from reanalysis.record import ANALYSIS, Record
 

@@ -189,7 +189,8 @@ def save(figure: Figure, path: str | Path) -> None:
 
 def png(figure: Figure, theme: Theme = LIGHT) -> bytes:
     """The figure as a PNG on the paper of a theme; 256 colours, no date: the same figure, same bytes."""
-    with _wearing(figure, theme):
+    # How many ticks fit follows from the size of letters in force: the layout's, or labels are cut.
+    with matplotlib.rc_context(RC), _wearing(figure, theme):
         agg = FigureCanvasAgg(figure)
         agg.draw()
         picture = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")

@@ -10,7 +10,9 @@ import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
-from deepda.reports.report import Picture, Section, Table, Value, write_report
+from deepda.reports.about import TWIN
+from deepda.reports.report import Picture, Section, write_report
+from deepda.reports.table import Table, Value
 from deepda.verification.thermocline import levels_shown
 from osse.experiments.charts import depth_panels, growth_scatter
 from osse.experiments.denied_platforms import CONTROL
@@ -81,10 +83,11 @@ def write(
         "Impact of each observing system",
         [_worth(scores), _places(scores), _maps(grid, maps), _calibration(scores)],
         about=about,
+        notice=TWIN,
         headline=""
         if largest is None
-        else f"Without {largest[0]} the error of the analysis grows by {largest[1]:.0%}, the largest "
-        "loss by one system.",
+        else f"Without {largest[0]} the error of the analysis grows by {100 * largest[1]:.0f} %, the "
+        "largest loss by one system.",
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
             "truth, same values of what is kept, same weights; optimal interpolation gets the same "
