@@ -416,6 +416,22 @@ def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one(
     assert figures.png(drawn[name]) == before != dark
 
 
+def many_colours() -> Figure:
+    fields = np.random.default_rng(3).normal(size=(2, *GRID.shape[1:]))
+    error = figures.truth_analysis_error(*(np.where(GRID.ocean[0], one, np.nan) for one in fields), GRID)
+    return figures.map_panels([*error[:1], Panel(np.abs(error[1].field), "rmse", "rmse")], GRID)
+
+
+@pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK])
+@pytest.mark.parametrize("name", ["map", "panels", "section", "series", "many colours"])
+def test_the_paper_of_a_picture_is_that_of_the_page_however_many_colours_it_has(
+    drawn: dict[str, Figure], name: str, theme: figures.style.Theme
+) -> None:
+    figure = many_colours() if name == "many colours" else drawn[name]
+    picture = Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")
+    assert "#{:02x}{:02x}{:02x}".format(*picture.getpixel((3, 3))) == theme.paper
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_text_is_legible_on_a_phone(drawn: dict[str, Figure], name: str) -> None:
     width = drawn[name].get_size_inches()[0] / (3 if name in ("panels", "densities") else 1)

@@ -38,6 +38,11 @@ def period(years: Sequence[int], dash: str = "–") -> str:
     return f"{years[0]}" if years[0] == years[-1] else f"{years[0]}{dash}{years[-1]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 file", "1,200 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def capital(text: str) -> str:
     """The text as the beginning of a sentence."""
     return text[:1].upper() + text[1:]

@@ -195,10 +195,19 @@ def png(figure: Figure, theme: Theme = LIGHT) -> bytes:
         agg.draw()
         picture = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
     held = io.BytesIO()
-    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        held, "png", dpi=(DPI, DPI)
-    )
+    _in_few_colours(picture).save(held, "png", dpi=(DPI, DPI))
     return held.getvalue()
+
+
+def _in_few_colours(picture: Image.Image) -> Image.Image:
+    """The picture in 256 colours; that of its corner, the paper, is exact, or it would show on the page."""
+    few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    place, colours = few.getpixel((0, 0)), few.getpalette()
+    paper = picture.getpixel((0, 0))
+    assert isinstance(place, int) and isinstance(paper, tuple) and colours is not None
+    colours[3 * place : 3 * place + 3] = paper
+    few.putpalette(colours)
+    return few
 
 
 @contextmanager
