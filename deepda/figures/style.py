@@ -200,7 +200,7 @@ def png(figure: Figure, theme: Theme = LIGHT) -> bytes:
 
 
 def _in_few_colours(picture: Image.Image) -> Image.Image:
-    """The picture in 256 colours; that of its corner, the paper, is exact, or it would show on the page."""
+    """The picture in 256 colours; the paper, the colour of its corner, stays exact."""
     few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     place, colours = few.getpixel((0, 0)), few.getpalette()
     paper = picture.getpixel((0, 0))
