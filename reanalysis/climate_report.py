@@ -23,7 +23,7 @@ from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.judge import mean_anomaly
 from reanalysis.record import Maps, Record
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
-from reanalysis.report_errors import influence_picture, observed_picture
+from reanalysis.report_errors import influence_picture, observed_block
 
 LABELS = {
     NINO34: "Niño 3.4 (K)",
@@ -121,7 +121,7 @@ def _input(record: Record, scores: dict[str, Any]) -> Section:
         "value, which counts once under values and with all its rows under ingested rows.",
         corner="state",
     )
-    return Section("What was observed?", [observed_picture(record), table])
+    return Section("What was observed?", [observed_block(record), table])
 
 
 def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[str, Any]) -> Section:
@@ -171,7 +171,7 @@ def _trend_table(scores: dict[str, Any]) -> list[Table]:
 def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, record: Record) -> Picture:
     if found is None:
         name = LABELS[key].removesuffix(" (K)")
-        caption = f"{capital(name)}: anomaly from the climatology, {period(record.years)}."
+        caption = f"{capital(name)}: temperature anomaly from the climatology, {period(record.years)}."
         return Picture(key, series({"analysis": line}, LABELS[key]), caption, wide=True)
     lines = {NAMES[key]: found["reference"], "analysis": found["analysis"]}
     caption = f"{capital(LABELS[key])}: analysis and {NAMES[key]}, which was not assimilated, as "

@@ -45,7 +45,7 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
             profile_curves(profiles, depth, "root mean square error (K)"),
             f"Error by depth{_without_first(years)}.",
         ),
-        observed_picture(record),
+        observed_block(record),
         _depth_table(scores),
     ]
     return Section("How large is the error?", blocks)
@@ -73,8 +73,15 @@ def _decades(years: range) -> dict[str, slice]:
     }
 
 
-def observed_picture(record: Record) -> Picture:
-    """How many values of each platform type were used in each year."""
+def observed_block(record: Record) -> Picture | Table:
+    """How many values of each platform type were used in each year; a table where there is one year."""
+    if len(record.years) == 1:
+        return Table(
+            "observations",
+            {name: {"values used": int(count[0])} for name, count in sorted(record.used.items())},
+            f"Values used by platform type, {period(record.years)}.",
+            corner="platform type",
+        )
     lines = {name: record.over_years(count) for name, count in sorted(record.used.items())}
     return Picture(
         "observations",

@@ -126,6 +126,8 @@ def test_the_report_of_one_year_has_no_panel_without_a_curve_and_no_table_withou
     used = f"{scores['ingested_rows']['used']:,} of "
     page = html.document_fromstring((tmp_path / "out" / "report.html").read_text("utf-8"))
     assert page.findtext(".//p[@class='headline']").startswith(used)
+    by_platform = [int(cell.text) for cell in page.xpath("//table")[0].iter("td")]
+    assert sum(by_platform) == scores["rows"]["used"]
     assert not any("over that of" in caption.text for caption in page.iter("figcaption"))
     assert "same colours" not in page.text_content()
     for table in page.iter("table"):
