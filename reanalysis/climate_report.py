@@ -49,7 +49,8 @@ def write_climate(
         year: mean_anomaly(record, space, folder, ocean.synthetic, steps)
         for year, steps in winters(record).items()
     }
-    sections = [_input(record, scores), _series(record, references, scores)]
+    sections = [_input(record, scores), _window(record, space, ocean, folder)]
+    sections += [_series(record, references, scores)]
     sections += [_events(record, events)] if events else []
     return write_report(
         folder / "report.html",
@@ -58,9 +59,10 @@ def write_climate(
         about=about,
         headline=_headline(scores),
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
-        f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
-        "is compared with were not assimilated. Where there are few observations the analysis stays "
-        "near the climatology, and says so in its stated error.",
+        f"but the observations ({ocean.about.get('source', 'source not stated')})."
+        f"{' The series that it is compared with were not assimilated.' if references else ''} Where "
+        "there are few observations the analysis stays near the climatology, and says so in its stated "
+        "error.",
         facts=_facts(scores),
         footer="Settings in config.yaml, numbers in scores.json, every observation in feedback/ "
         "(`deepda observations feedback`).",
@@ -122,6 +124,32 @@ def _input(record: Record, scores: dict[str, Any]) -> Section:
         corner="state",
     )
     return Section("What was observed?", [observed_block(record), table])
+
+
+def _window(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path) -> Section:
+    """The analysis of one window, that in which the observations had the most influence."""
+    grid, levels = record.grid, sorted(set(levels_shown(record.grid)))
+    step = int(np.argmax(record.influence.mean(axis=1)))
+    field = mean_anomaly(record, space, folder, ocean.synthetic, [step])
+    day = str(record.windows.middle[step].astype("datetime64[D]"))
+    panels = [Panel(field[level], "anomaly", f"{grid.depth[level]:.0f} m") for level in levels]
+    near = float(grid.lat[np.argmin(np.abs(grid.lat))])
+    blocks = [
+        Picture(
+            "window_maps",
+            map_panels(panels, grid, level=levels, columns=2),
+            f"Temperature anomaly from the climatology, window of {day}; each map has its own colours.",
+            wide=True,
+        ),
+        Picture(
+            "window_section",
+            section(field, grid, "anomaly", lat=near),
+            f"The same along {abs(near):.3g}°{'S' if near < 0 else 'N'}.",
+        ),
+    ]
+    return Section(
+        "The analysis", blocks, "The window in which the observations had the most influence."
+    )
 
 
 def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[str, Any]) -> Section:

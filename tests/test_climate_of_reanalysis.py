@@ -111,7 +111,7 @@ def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     page = (tmp_path / "out" / "report.html").read_text()
     assert "of the analysis from withheld observations is" in page
     assert "HadISST" in page and "no_layer" in page and "withheld" in page
-    assert {"nino34.png", "observations.png", "spread_by_year.png"} <= {
+    assert {"nino34.png", "observations.png", "spread_by_year.png", "window_maps.png"} <= {
         path.name for path in (tmp_path / "out" / "figures").iterdir()
     }
 
