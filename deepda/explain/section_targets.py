@@ -242,7 +242,7 @@ def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
     grid, days = finished.space.grid, _days(found, finished)
     level = found.target.level
     where = f"{grid.depth[level]:.0f} m"
-    last = _last_felt(found)
+    last = last_felt(found.lagged)
     lags = sorted({max(1, round(share * last)) for share in (0.25, 0.5, 1.0)})
     fields = [
         np.where(found.lagged[lag].numpy() != 0, found.lagged[lag].numpy().astype(float), np.nan)[level]
@@ -264,9 +264,9 @@ def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
     )
 
 
-def _last_felt(found: Study) -> int:
-    """How many windows back the sum of sizes is still FELT of that of this window."""
-    sums = np.array([float(field.abs().sum()) for field in found.lagged])
+def last_felt(lagged: Sequence[Tensor]) -> int:
+    """How many windows back the sum of sizes is still FELT of that of this window, the first of all."""
+    sums = np.array([float(field.abs().sum()) for field in lagged])
     return int(np.flatnonzero(sums >= FELT * sums[0]).max(initial=0))
 
 

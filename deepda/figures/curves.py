@@ -52,7 +52,7 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
         for order, (name, line) in enumerate(lines.items()):
-            axes.plot(times_of(line), line.values, **(look(name, order) | dots(line)))
+            axes.plot(times_of(line), line.values, **(look(name, order) | _dots(line)))
         if spinup:
             times = times_of(next(iter(lines.values())))
             axes.axvspan(times[0], times[spinup], facecolor=LIGHT.faint, alpha=0.6, zorder=0)
@@ -65,7 +65,7 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
     return figure
 
 
-def dots(line: xr.DataArray) -> dict[str, str]:
+def _dots(line: xr.DataArray) -> dict[str, str]:
     """Marker of a line: none, but a single value would not be seen without."""
     return {"marker": "" if line.size > 1 else "o"}
 
@@ -115,8 +115,8 @@ def index_series(
                 label=f"{100 * BAND:.0f} % interval",
             )
         if truth is not None:
-            axes.plot(times_of(truth), truth.values, **(look("truth") | dots(truth) | {"label": name}))
-        axes.plot(times_of(analysis), analysis.values, **(look("analysis") | dots(analysis)))
+            axes.plot(times_of(truth), truth.values, **(look("truth") | _dots(truth) | {"label": name}))
+        axes.plot(times_of(analysis), analysis.values, **(look("analysis") | _dots(analysis)))
         time_axis(axes, times_of(analysis))
         axes.set(ylabel=label)
         _legend(axes, 3)
