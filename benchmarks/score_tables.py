@@ -15,18 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from deepda.base.text import METHOD_NAMES
+
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "deepda" / "shipped" / "model.json"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 MARK = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
-BASELINES = {
-    "oi": "optimal interpolation",
-    "forecast_oi": "optimal interpolation with the best forecast",
-    "multi_scale_oi": "multi-scale optimal interpolation",
-    "own_error_oi": "optimal interpolation with its own errors",
-    "persistence": "persistence",
-    "climatology": "climatology",
-}
+BASELINES = {**METHOD_NAMES, "persistence": "persistence", "climatology": "climatology"}
 METHODS = ("analysis", "background", *BASELINES, "observations")
 EXPERIMENTS = {"embedded": "built-in synthetic ocean", "gcm": "ocean model run, months"}
 KNOWN = (("deepda", "ours"), ("enkf50", "EnKF, 50 members"), ("enkf100", "EnKF, 100 members"),

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from deepda.base.progress import Progress
+from deepda.base.text import period
 from deepda.observations.workers import open_workers
 from reanalysis.restart import ReanalysisError
 from reanalysis.years import Reanalysis
@@ -107,4 +108,4 @@ def on_one_thread() -> Iterator[None]:
 
 def described(years: range) -> str:
     """The years of a block in words."""
-    return f"{years[0]}-{years[-1]}"
+    return period(years, "-")

@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
-from deepda.base.text import period
+from deepda.base.text import beside, capital, period
 from deepda.figures import Panel, index_series, map_panels, section, series
 from deepda.figures.style import NAMES as METHODS
 from deepda.geometry.windows import MONTHS
-from deepda.reports.report import Picture, Section, Table, write_report
+from deepda.reports.report import Picture, Section, write_report
+from deepda.reports.table import Table
 from deepda.verification.thermocline import levels_shown
 from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.judge import mean_anomaly
 from reanalysis.record import Maps, Record
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
-from reanalysis.report_errors import influence_picture, observed_picture
+from reanalysis.report_errors import influence_picture, observed_block
 
 LABELS = {
     NINO34: "Niño 3.4 (K)",
@@ -48,7 +49,8 @@ def write_climate(
         year: mean_anomaly(record, space, folder, ocean.synthetic, steps)
         for year, steps in winters(record).items()
     }
-    sections = [_input(record, scores), _series(record, references, scores)]
+    sections = [_input(record, scores), _window(record, space, ocean, folder)]
+    sections += [_series(record, references, scores)]
     sections += [_events(record, events)] if events else []
     return write_report(
         folder / "report.html",
@@ -57,9 +59,10 @@ def write_climate(
         about=about,
         headline=_headline(scores),
         summary="The network learnt from a control simulation alone and saw nothing of the real ocean "
-        f"but the observations ({ocean.about.get('source', 'source not stated')}). The series that it "
-        "is compared with were not assimilated. Where there are few observations the analysis stays "
-        "near the climatology, and says so in its stated error.",
+        f"but the observations ({ocean.about.get('source', 'source not stated')})."
+        f"{' The series that it is compared with were not assimilated.' if references else ''} Where "
+        "there are few observations the analysis stays near the climatology, and says so in its stated "
+        "error.",
         facts=_facts(scores),
         footer="Settings in config.yaml, numbers in scores.json, every observation in feedback/ "
         "(`deepda observations feedback`).",
@@ -68,14 +71,21 @@ def write_climate(
 
 
 def _headline(scores: dict[str, Any]) -> str:
-    """How far the analysis is from withheld observations; empty where none are."""
+    """How far the analysis is from withheld observations; where none are, what it was made from."""
     rmse = {row["candidate"]: row["rmse"] for row in scores["withheld"] if row["grouping"] == "all"}
     if not rmse.get("climatology"):
-        return ""
+        used, all_rows = (
+            sum(scores["ingested_rows"][name] for name in names)
+            for names in (("used",), ("used", "withheld", "rejected"))
+        )
+        return (
+            f"{used:,} of {all_rows:,} ingested rows were used; no platform was withheld, so that the "
+            "error of the analysis is not measured here."
+        )
     gain = 1 - rmse["analysis"] / rmse["climatology"]
     return (
         "The root mean square difference of the analysis from withheld observations is "
-        f"{rmse['analysis']:.2f} K, {abs(gain):.1%} {'below' if gain >= 0 else 'above'} that of "
+        f"{rmse['analysis']:.2f} K, {beside(gain)} that of "
         f"climatology ({rmse['climatology']:.2f} K)."
     )
 
@@ -101,9 +111,45 @@ def _facts(scores: dict[str, Any]) -> dict[str, str]:
 
 
 def _input(record: Record, scores: dict[str, Any]) -> Section:
-    rows = {name: {"rows": count} for name, count in scores["rows"].items()}
-    table = Table("rows", rows, "What became of the observations: all rows are here.", corner="state")
-    return Section("What was observed?", [observed_picture(record), table])
+    ingested = scores["ingested_rows"]
+    rows = {
+        name: {"values": count, "ingested rows": ingested.get(name, 0)}
+        for name, count in scores["rows"].items()
+    }
+    table = Table(
+        "rows",
+        rows,
+        "What became of the observations, all of them. The rows of a cast in one layer become one "
+        "value, which counts once under values and with all its rows under ingested rows.",
+        corner="state",
+    )
+    return Section("What was observed?", [observed_block(record), table])
+
+
+def _window(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path) -> Section:
+    """The analysis of one window, that in which the observations had the most influence."""
+    grid, levels = record.grid, sorted(set(levels_shown(record.grid)))
+    step = int(np.argmax(record.influence.mean(axis=1)))
+    field = mean_anomaly(record, space, folder, ocean.synthetic, [step])
+    day = str(record.windows.middle[step].astype("datetime64[D]"))
+    panels = [Panel(field[level], "anomaly", f"{grid.depth[level]:.0f} m") for level in levels]
+    near = float(grid.lat[np.argmin(np.abs(grid.lat))])
+    blocks = [
+        Picture(
+            "window_maps",
+            map_panels(panels, grid, level=levels, columns=2),
+            f"Temperature anomaly from the climatology, window of {day}; each map has its own colours.",
+            wide=True,
+        ),
+        Picture(
+            "window_section",
+            section(field, grid, "anomaly", lat=near),
+            f"The same along {abs(near):.3g}°{'S' if near < 0 else 'N'}.",
+        ),
+    ]
+    return Section(
+        "The analysis", blocks, "The window in which the observations had the most influence."
+    )
 
 
 def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[str, Any]) -> Section:
@@ -112,6 +158,19 @@ def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[st
     for key, line in lines.items():
         found = compare(line, references[key]) if key in references else None
         blocks.append(_picture(key, line, found, record))
+    blocks += _trend_table(scores)
+    missing = [LABELS[key].removesuffix(" (K)") for key in lines if key not in references]
+    text = (
+        f"No independent series was given for: {', '.join(missing)} (reanalysis.references=FOLDER "
+        "names some)."
+        if missing
+        else ""
+    )
+    return Section("Does it follow the climate?", blocks, text)
+
+
+def _trend_table(scores: dict[str, Any]) -> list[Table]:
+    """Trends and agreement of the series; nothing where the years are too few for any."""
     rows = {}
     for key, score in scores["series"].items():
         own = score.get("trend_analysis", score.get("trend", {}))
@@ -124,7 +183,9 @@ def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[st
             "correlation": score.get("correlation"),
             "RMS difference (K)": score.get("rmse_K"),
         }
-    blocks.append(
+    if all(value is None for row in rows.values() for value in row.values()):
+        return []
+    return [
         Table(
             "trends",
             rows,
@@ -132,19 +193,17 @@ def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[st
             "autocorrelation allowed for.",
             corner="series",
         )
-    )
-    missing = [LABELS[key] for key in lines if key not in references]
-    text = f"No reference was given for: {', '.join(missing)}." if missing else ""
-    return Section("Does it follow the climate?", blocks, text)
+    ]
 
 
 def _picture(key: str, line: xr.DataArray, found: dict[str, Any] | None, record: Record) -> Picture:
     if found is None:
-        caption = f"{LABELS[key]}, {period(record.years)}; no reference was given."
+        name = LABELS[key].removesuffix(" (K)")
+        caption = f"{capital(name)}: temperature anomaly from the climatology, {period(record.years)}."
         return Picture(key, series({"analysis": line}, LABELS[key]), caption, wide=True)
     lines = {NAMES[key]: found["reference"], "analysis": found["analysis"]}
-    caption = f"{LABELS[key]}: analysis and {NAMES[key]}, which was not assimilated, as anomalies from "
-    caption += "their own mean season of the years that both have."
+    caption = f"{capital(LABELS[key])}: analysis and {NAMES[key]}, which was not assimilated, as "
+    caption += "anomalies from their own mean season of the years that both have."
     if key != NINO34:
         return Picture(key, series(lines, LABELS[key]), caption, wide=True)
     monthly = record.over_time(record.nino34_stddev).resample(time="MS").mean()
@@ -215,23 +274,24 @@ def _uncertainty(record: Record, scores: dict[str, Any]) -> Section:
     maps = {year: both[1] for year, both in record.spread_maps.items()}
     most = _most(maps.values(), grid.ocean[shown])
     panels = [Panel(field, "stddev", str(year), (0.0, most)) for year, field in maps.items()]
+    several = len(record.years) > 1
+    by_year = Picture(
+        "spread_by_year",
+        series({names[k]: record.over_years(spread[:, k] / spread[0, k]) for k in levels},
+               f"stated error, {record.years[0]} = 1"),
+        f"Stated error by year and depth over that of {record.years[0]}.",
+        wide=True,
+    )  # fmt: skip
     blocks: list[Picture | Table] = [
-        Picture(
-            "spread_by_year",
-            series({names[k]: record.over_years(spread[:, k] / spread[0, k]) for k in levels},
-                   "stated error over that of the first year"),
-            f"Stated error by year and depth over that of {record.years[0]}.",
-            wide=True,
-        ),
-        influence_picture(record),
+        *([by_year, influence_picture(record)] if several else []),
         Picture(
             "spread_maps",
             map_panels(panels, grid, level=shown),
-            f"Stated error at {grid.depth[shown]:.0f} m, means of {', '.join(map(str, maps))}, in "
-            "the same colours.",
+            f"Stated error at {grid.depth[shown]:.0f} m, means of {', '.join(map(str, maps))}"
+            f"{', in the same colours' if several else ''}.",
             wide=True,
         ),
-    ]  # fmt: skip
+    ]
     if scores["withheld"]:
         blocks.append(_withheld_table(scores))
     text = "" if scores["withheld"] else "No platform was withheld (observations.withheld=0.1 would)."

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from deepda.base.text import period
-from deepda.reports.report import Section, Table
+from deepda.reports.report import Section
+from deepda.reports.table import Table
 from reanalysis.cross_validation import named
 from reanalysis.error_sizes import NAME
 from reanalysis.spinup import Errors

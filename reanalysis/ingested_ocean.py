@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import checksum, digest_of
 from deepda.base.progress import Progress
+from deepda.base.text import period
 from deepda.climatology.annual import about_annual_mean
 from deepda.climatology.common_period import Correction, YearlyAnomalies, kept_correction
 from deepda.climatology.files import months_named, read_annual, read_surface
@@ -116,7 +117,7 @@ class IngestedOcean:
             min(years[-1], self.years[-1]),
         )
         sums, span = YearlyAnomalies(grid, years), windows(first, last, per_year)
-        stream = progress.track(span, f"Moving the climatology to {years[0]}-{years[-1]}", len(span))
+        stream = progress.track(span, f"Moving the climatology to {period(years, '-')}", len(span))
         for start, end, season in stream:
             rows = usable(self.table(start, end))
             cell = cells(rows, grid)
@@ -197,7 +198,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
             "greylist_sha256": _sha256(chosen.greylist),
         },
     )
-    progress.note(f"observations: {chosen.folder}, years {ocean.years[0]}-{ocean.years[-1]}")
+    progress.note(f"observations: {chosen.folder}, {period(ocean.years, '-')}")
     if chosen.period is None:
         return ocean
     return ocean.moved_to(chosen.period, config.per_year, folder, progress)

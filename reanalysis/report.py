@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
-from deepda.base.text import period
+from deepda.base.text import beside, period
 from deepda.figures import (
     Panel,
     index_series,
@@ -22,7 +22,9 @@ from deepda.figures import (
     series,
     truth_analysis_error,
 )
-from deepda.reports.report import Picture, Section, Table, write_report
+from deepda.reports.about import TWIN
+from deepda.reports.report import Picture, Section, write_report
+from deepda.reports.table import Table
 from deepda.verification import trend
 from deepda.verification.climate import FEWEST_YEARS
 from deepda.verification.thermocline import levels_shown
@@ -51,10 +53,11 @@ def write(
         f"Analysis of a synthetic ocean, {period(record.years)}",
         [*sections, uncertainty_section(record), *more],
         about=about,
+        notice=TWIN,
         headline=_headline(scores),
-        summary="Not the real ocean: a twin experiment. The years were analysed from observations of a "
-        "simulated ocean, whose truth is known. The network learnt from a control simulation alone and "
-        "saw nothing of this ocean but the observations.",
+        summary="The years were analysed from observations of a simulated ocean, whose truth is known. "
+        "The network learnt from a control simulation alone and saw nothing of this ocean but the "
+        "observations.",
         facts=_facts(scores),
         footer="Settings in config.yaml, numbers in scores.json.",
         beside=folder / "figures",
@@ -65,15 +68,15 @@ def _headline(scores: dict[str, Any]) -> str:
     analysis, climatology = (scores["rmse"][name]["all"] for name in ("analysis", "climatology"))
     gain = 1 - analysis / climatology
     return (
-        f"The error of the analysis is {analysis:.3f} K, {abs(gain):.1%} "
-        f"{'below' if gain >= 0 else 'above'} that of climatology ({climatology:.3f} K)."
+        f"The error of the analysis is {analysis:#.3g} K, {beside(gain)} that of climatology "
+        f"({climatology:#.3g} K)."
     )
 
 
 def _facts(scores: dict[str, Any]) -> dict[str, str]:
     facts = {
-        "Error of the analysis": f"{scores['rmse']['analysis']['all']:.3f} K",
-        "Error of climatology": f"{scores['rmse']['climatology']['all']:.3f} K",
+        "Error of the analysis": f"{scores['rmse']['analysis']['all']:#.3g} K",
+        "Error of climatology": f"{scores['rmse']['climatology']['all']:#.3g} K",
         "Niño 3.4 correlation": f"{scores['nino34']['correlation']:.3f}",
     }
     if len(scores["years"]) >= FEWEST_YEARS:

@@ -11,7 +11,8 @@ from deepda.base.text import period
 from deepda.figures import Panel, counts_by_year, map_panels, profile_curves, series, time_depth
 from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import MONTHS
-from deepda.reports.report import Picture, Section, Table
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table
 from deepda.verification.thermocline import levels_shown
 from reanalysis.record import ANALYSIS, Record
 
@@ -44,7 +45,7 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
             profile_curves(profiles, depth, "root mean square error (K)"),
             f"Error by depth{_without_first(years)}.",
         ),
-        observed_picture(record),
+        observed_block(record),
         _depth_table(scores),
     ]
     return Section("How large is the error?", blocks)
@@ -72,8 +73,15 @@ def _decades(years: range) -> dict[str, slice]:
     }
 
 
-def observed_picture(record: Record) -> Picture:
-    """How many values of each platform type were used in each year."""
+def observed_block(record: Record) -> Picture | Table:
+    """How many values of each platform type were used in each year; a table where there is one year."""
+    if len(record.years) == 1:
+        return Table(
+            "observations",
+            {name: {"values used": int(count[0])} for name, count in sorted(record.used.items())},
+            f"Values used by platform type, {period(record.years)}.",
+            corner="platform type",
+        )
     lines = {name: record.over_years(count) for name, count in sorted(record.used.items())}
     return Picture(
         "observations",

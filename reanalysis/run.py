@@ -136,7 +136,8 @@ def run(
             else:
                 reanalysis.run(years, folder.progress)
         first, last = (year_file(output, year, ocean.synthetic) for year in (years[0], years[-1]))
-        folder.progress.note(f"{first} to {last.name} written")
+        to_last = "" if first == last else f" to {last.name}"
+        folder.progress.note(f"{first}{to_last} written")
         if ocean.synthetic:
             folder.progress.note(SYNTHETIC)
         if open_baseline is not None and withholds(config):

@@ -134,7 +134,8 @@ def scores_against_references(
         compared = {k: v for k, v in (found or {}).items() if not isinstance(v, xr.DataArray)}
         whole = {"trend": trend(line).numbers()} if line.size >= FEWEST_WINDOWS else {}
         scores["series"][key] = {"reference": NAMES[key] if found else None, **whole, **compared}
-    return scores | {"withheld": _withheld(folder), "rows": _rows(folder)}
+    rows = {"rows": _rows(folder), "ingested_rows": _ingested_rows(folder)}
+    return scores | {"withheld": _withheld(folder)} | rows
 
 
 def _withheld(folder: Path) -> list[dict[Hashable, Any]]:
@@ -158,3 +159,16 @@ def _withheld(folder: Path) -> list[dict[Hashable, Any]]:
 def _rows(folder: Path) -> dict[str, int]:
     found = departures(folder)
     return {**found.states, **{f"rejected: {name}": n for name, n in found.rows.items() if name}}
+
+
+def _ingested_rows(folder: Path) -> dict[str, int]:
+    """The same of the rows ingested: a value of a layer stands for all rows of its cast there."""
+    table = read_feedback(folder, ["used", "withheld", "reason", "rows"])
+    reason = table["reason"].astype(str)
+    states = {
+        "used": table["used"],
+        "withheld": table["withheld"] & (reason == ""),
+        "rejected": reason != "",
+    }
+    states |= {f"rejected: {name}": reason == name for name in sorted(set(reason) - {""})}
+    return {name: int(table["rows"][chosen].sum()) for name, chosen in states.items()}

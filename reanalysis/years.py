@@ -34,6 +34,7 @@ from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
+from deepda.base.text import period
 from deepda.feedback import FeedbackWriter, Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import Windows, season_of, windows
@@ -102,7 +103,7 @@ class Reanalysis:
         observed = windows(first, self.ocean.years[-1], self.space.climatology.per_year)
         observed = observed.first(sum(map(len, spans)) + (self.lag or 0))
         limit = self.space.limit.to(estimate.mean.device) if self.ocean.fallible else LIMIT
-        device, title = estimate.mean.device, f"Analysing {first}-{years[-1]}"
+        device, title = estimate.mean.device, f"Analysing {period(range(first, years[-1] + 1), '-')}"
         with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
             made = ahead(pool, lambda window: self._window(*window), observed)
             stream = progress.track((window.to(device) for window in made), title, len(observed))
@@ -124,7 +125,8 @@ class Reanalysis:
         finished = last_finished(*kept, years, self.identity, self.ocean.synthetic)
         if finished is None:
             return years[0], self._led_in(estimate, years[0] - 1, progress) if early else estimate
-        progress.note(f"{years[0]}-{finished[0]} are finished; going on after them")
+        done = period(range(years[0], finished[0] + 1), "-")
+        progress.note(f"{done} finished; going on after that")
         return finished[0] + 1, _placed(finished[1], estimate.mean.device)
 
     def _led_in(self, estimate: StateEstimate, year: int, progress: Progress) -> StateEstimate:

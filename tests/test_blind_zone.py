@@ -252,10 +252,8 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
     page = (finished / "report.html").read_text()
     assert page.count("data:image/png") >= 10 and "Repeating downward takes" in page
     assert "kind of run" in page and f"{scores['scored_windows']} windows" in page
-    assert (
-        f"is {scores['over_climatology']['analysis']['global']['all']:.0%} of that of climatology"
-        in page
-    )
+    share = 100 * scores["over_climatology"]["analysis"]["global"]["all"]
+    assert f"is {share:.0f} % of that of climatology" in page
     assert max(map(len, lines(scores))) <= 80
 
 

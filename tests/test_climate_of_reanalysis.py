@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
-from test_real_reanalysis import archive, settings
+from lxml import html
+from test_real_reanalysis import FIRST, LAST, archive, settings
 from test_reanalysis import trained
 
 from deepda.figures import counts_by_year
@@ -98,15 +100,38 @@ def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     rows = scores["rows"]
     rejected = sum(number for name, number in rows.items() if name.startswith("rejected: "))
     assert rejected == rows["rejected"] > 0 and rows["used"] > 0 and rows["withheld"] > 0
+    ingested = pd.read_parquet(archive / "obs" / "observations")["time"].dt.year
+    behind = scores["ingested_rows"]
+    every = behind["used"] + behind["withheld"] + behind["rejected"]
+    assert every == ingested.between(FIRST, LAST).sum() and behind["used"] > rows["used"]
+    assert behind.keys() == rows.keys()
     assert scores["series"][SURFACE]["reference"] == "HadSST4"
     assert scores["series"][SURFACE]["trend_reference"]["slope"] == pytest.approx(1, abs=0.15)
     assert {row["candidate"] for row in scores["withheld"]} == {"climatology", "background", "analysis"}
     page = (tmp_path / "out" / "report.html").read_text()
     assert "of the analysis from withheld observations is" in page
     assert "HadISST" in page and "no_layer" in page and "withheld" in page
-    assert {"nino34.png", "observations.png", "spread_by_year.png"} <= {
+    assert {"nino34.png", "observations.png", "spread_by_year.png", "window_maps.png"} <= {
         path.name for path in (tmp_path / "out" / "figures").iterdir()
     }
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures", "empty_fdbk")
+def test_the_report_of_one_year_has_no_panel_without_a_curve_and_no_table_without_a_number(
+    trained: Path, archive: Path, tmp_path: Path
+) -> None:
+    words = [f"reanalysis.end={FIRST}"]
+    scores = run(settings(trained, archive, *words), tmp_path / "out", open_archive)
+    used = f"{scores['ingested_rows']['used']:,} of "
+    page = html.document_fromstring((tmp_path / "out" / "report.html").read_text("utf-8"))
+    assert page.findtext(".//p[@class='headline']").startswith(used)
+    by_platform = [int(cell.text) for cell in page.xpath("//table")[0].iter("td")]
+    assert sum(by_platform) == scores["rows"]["used"]
+    assert not any("over that of" in caption.text for caption in page.iter("figcaption"))
+    assert "same colours" not in page.text_content()
+    for table in page.iter("table"):
+        assert any(cell.text_content() != "–" for cell in table.iter("td"))
 
 
 @pytest.mark.slow

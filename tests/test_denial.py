@@ -242,9 +242,10 @@ def test_every_file_is_there_and_says_the_same(denied: Path) -> None:
     assert page.count("data:image/png") >= 10 and 'src="http' not in page
     assert "kind of run" in page and f"{scores['scored_windows']} windows" in page
     assert not list(denied.glob(".anomalies-*"))
+    assert "distance between control and everything" in page
     loss = {name: one["all"] for name, one in scores["loss_of_skill"]["analysis"].items()}
     worst = max({*loss} - {"control", "everything", "profiles"}, key=lambda name: loss[name])
-    assert f"Without {worst} the error of the analysis grows by {loss[worst]:.0%}" in page
+    assert f"Without {worst} the error of the analysis grows by {100 * loss[worst]:.0f} %" in page
 
 
 def test_the_table_fits_eighty_columns(denied: Path) -> None:

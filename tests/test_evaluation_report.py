@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows
+from deepda.output.cf import SYNTHETIC, Attribute
 from deepda.output.netcdf import AnalysisWriter
 from deepda.verification import ocean_weights, rmse
 
@@ -60,10 +63,11 @@ def write(
     values: np.ndarray,
     stated: float | None = None,
     spinup: int = 0,
+    about: Mapping[str, Attribute] = MappingProxyType({}),
 ) -> Path:
     variables = ("thetao",) if stated is None else ("thetao", "thetao_stddev")
-    about = {"spinup_windows": spinup} if spinup else {}
-    with AnalysisWriter(path, grid, span, variables=variables, attributes=about) as file:
+    attributes = {**about, **({"spinup_windows": spinup} if spinup else {})}
+    with AnalysisWriter(path, grid, span, variables=variables, attributes=attributes) as file:
         for step, field in enumerate(values):
             file.write(step, field, None if stated is None else np.full(grid.shape, stated))
     return path
@@ -236,7 +240,8 @@ def test_tables_beside_the_page_hold_the_numbers(report: Path) -> None:
     with (report / "figures/heatwaves.csv").open() as file:
         scores = {row["level and basin"]: row for row in csv.DictReader(file)}
     success = [
-        float(scores[name]["critical success index"]) for name in ("surface, global", "oi, surface")
+        float(scores[name]["critical success index"])
+        for name in ("surface, global", "optimal interpolation, surface")
     ]
     assert success[0] > success[1] > 0.05
     assert not list(report.glob(".levels-*"))
@@ -262,9 +267,21 @@ def test_the_page_says_which_windows_are_spinup_and_does_not_count_them(
     off = truth + np.where(np.arange(len(span)) < SPINUP, 9.0, 0.1)[:, None, None, None].astype("f4")
     write(tmp_path / "analysis.nc", grid, span, off, 0.1, SPINUP)
     page = evaluate([tmp_path], tmp_path / "out", [report / "truth.nc"]).read_text("utf-8")
-    assert f"first {SPINUP} windows, spin-up" in page and "spin-up included" in page
+    assert f"first {SPINUP} windows are the spin-up" in page and "spin-up included" in page
     with (tmp_path / "out/figures/rmse_table.csv").open() as file:
         assert float(next(csv.DictReader(file))["global"]) == pytest.approx(0.1, rel=0.02)
+
+
+def test_products_that_are_synthetic_by_their_files_are_called_so_on_the_page(tmp_path: Path) -> None:
+    grid, span = ocean("flat"), windows(*YEARS, 12)
+    truth = fields(grid, span, 1)
+    twin = [write(tmp_path / f"{name}.nc", grid, span, truth, about=SYNTHETIC) for name in "ab"]
+    real = write(tmp_path / "real.nc", grid, span, truth)
+    page = evaluate(twin[:1], tmp_path / "twin", twin[1:]).read_text("utf-8")
+    assert "Not the real ocean: a twin experiment" in page
+    mixed = evaluate([real], tmp_path / "mixed", twin[:1]).read_text("utf-8")
+    assert "Not the real ocean: reference, synthetic by its files." in mixed
+    assert "Not the real ocean" not in evaluate([real], tmp_path / "alone").read_text("utf-8")
 
 
 def test_files_that_are_all_spinup_are_not_compared(report: Path, tmp_path: Path) -> None:

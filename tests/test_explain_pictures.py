@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.collections import QuadMesh
 from test_explain import deep_grid, wet_place
 
 from deepda.explain.pictures import Volume, bars, maps, sections
+from deepda.explain.section_targets import last_felt
 from deepda.explain.targets import Place, target
 from deepda.figures.catalogue import attribution
 from deepda.figures.maps import Panel
@@ -76,3 +78,13 @@ def test_what_was_not_observed_is_not_drawn() -> None:
     assert [mesh.get_array().count() for mesh in meshes(figure) if mesh.get_array().ndim == 2].count(
         1
     ) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "last"), [([1.0, 0.2, 0.05, 0.001], 2), ([1.0, 0.001], 0), ([1.0], 0), ([1.0, 0.5], 1)]
+)
+def test_earlier_windows_are_drawn_as_far_back_as_their_influence_lasts(
+    sizes: list[float], last: int
+) -> None:
+    lagged = [torch.tensor([size, -size]) for size in sizes]
+    assert last_felt(lagged) == last

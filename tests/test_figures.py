@@ -24,9 +24,10 @@ from test_architecture import modules
 from toys import toy_grid
 
 from deepda import figures
+from deepda.evaluation.charts import densities
 from deepda.figures import Panel
 from deepda.figures.maps import coast, equal_earth
-from deepda.figures.style import WIDTH, _wearing, at_width
+from deepda.figures.style import RC, WIDTH, _wearing, at_width
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
 
@@ -58,6 +59,19 @@ def spectrum(grid: Grid) -> xr.DataArray:
     return xr.DataArray(values, {"depth": grid.depth, "wavenumber": wavenumber}, ("depth", "wavenumber"))
 
 
+def yearly(values: list[float]) -> xr.DataArray:
+    times = np.array([f"{2003 + year}-07-02" for year in range(len(values))], "datetime64[ns]")
+    return xr.DataArray(values, {"time": times}, ("time",))
+
+
+def density(grid: Grid) -> xr.DataArray:
+    value = np.arange(-4, 4.01, 0.05)
+    scale = np.array([1.0, 0.8, 0.4, 0.11])[:, None]
+    shape = np.exp(-((value / scale) ** 2) / 2) / scale
+    return xr.DataArray(shape, {"depth": grid.depth, "value": value}, ("depth", "value"))
+
+
+INFLUENCES = {"5 m": [0.9281, 0.9343], "158 m": [0.934, 0.9405], "715 m": [0.8123, 0.826]}
 GRID = toy_grid(np.random.default_rng(0))
 SCORES = {
     "rmse": {
@@ -82,6 +96,13 @@ EVERY: dict[str, Callable[[], Figure]] = {
     "spectra": lambda: figures.spectra({"truth": spectrum(GRID), "analysis": spectrum(GRID)}, 50.0),
     "ratio": lambda: figures.spread_skill_by_depth(
         {"analysis": by_depth(GRID, np.array([1, 0.9, 1.4, 1]))}
+    ),
+    "yearly": lambda: figures.series(
+        {name: yearly(influence) for name, influence in INFLUENCES.items()},
+        "influence of a window (1)",
+    ),
+    "densities": lambda: densities(
+        {"reference": density(GRID), "analysis": density(GRID)}, GRID.depth[:3]
     ),
     "ranks": lambda: figures.rank_bars(np.array([5, 9, 11, 3])),
     "learning": lambda: figures.learning_curve(
@@ -332,6 +353,31 @@ def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | 
         assert len(labels) <= 10
 
 
+def test_a_single_value_is_seen_has_its_date_and_its_name() -> None:
+    one = yearly([0.3])
+    made = (
+        figures.series({"5 m": one, "158 m": one}, "K"),
+        figures.index_series(one, one),
+        figures.counts_by_year({"argo": yearly([286])}, "values"),
+        figures.learning_curve({"validation": [6]}, {"validation": [0.03]}, chosen=6),
+    )
+    for figure in made:
+        lines = [shown for shown in figure.axes[0].get_lines() if len(shown.get_xdata()) == 1]
+        assert lines and all(shown.get_marker() == "o" for shown in lines)
+        assert figure.axes[0].get_legend() is not None
+    for figure in made[:3]:
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert labels == ["2003-07-02"]
+    several = figures.series({"5 m": yearly([0.3, 0.4])}, "K").axes[0].get_lines()
+    assert [shown.get_marker() for shown in several] == [""]
+
+
+def test_updates_have_ticks_at_whole_numbers() -> None:
+    for updates in ([6], [6, 12], [20, 40, 60]):
+        (axes,) = figures.learning_curve({"validation": updates}, {"validation": updates}).axes
+        assert all(float(tick).is_integer() for tick in axes.get_xticks())
+
+
 def test_the_first_tick_says_its_year_where_others_are_months() -> None:
     times = np.array("2001-02-15", "datetime64[D]") + np.arange(0, 480, 30)
     monthly = xr.DataArray(np.arange(16.0), {"time": times.astype("datetime64[ns]")}, ("time",))
@@ -370,9 +416,25 @@ def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one(
     assert figures.png(drawn[name]) == before != dark
 
 
+def many_colours() -> Figure:
+    fields = np.random.default_rng(3).normal(size=(2, *GRID.shape[1:]))
+    error = figures.truth_analysis_error(*(np.where(GRID.ocean[0], one, np.nan) for one in fields), GRID)
+    return figures.map_panels([*error[:1], Panel(np.abs(error[1].field), "rmse", "rmse")], GRID)
+
+
+@pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK])
+@pytest.mark.parametrize("name", ["map", "panels", "section", "series", "many colours"])
+def test_the_paper_of_a_picture_is_that_of_the_page_however_many_colours_it_has(
+    drawn: dict[str, Figure], name: str, theme: figures.style.Theme
+) -> None:
+    figure = many_colours() if name == "many colours" else drawn[name]
+    picture = Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")
+    assert "#{:02x}{:02x}{:02x}".format(*picture.getpixel((3, 3))) == theme.paper
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_text_is_legible_on_a_phone(drawn: dict[str, Figure], name: str) -> None:
-    width = drawn[name].get_size_inches()[0] / (3 if name == "panels" else 1)
+    width = drawn[name].get_size_inches()[0] / (3 if name in ("panels", "densities") else 1)
     points = [text.get_fontsize() for text in drawn[name].findobj(Text) if text.get_text().strip()]
     assert min(points) / 72 * (340 / width) >= 7  # pixels, on a figure 340 pixels wide
 
@@ -392,8 +454,11 @@ def test_nothing_is_cut_off_and_no_two_ticks_collide_at_any_width(
     figure = drawn[name]
     before = figures.png(figure)
     with at_width(figure, width or figure.get_size_inches()[0]):
-        FigureCanvasAgg(figure).draw()
-        assert cut_off(figure) == [] and colliding(figure) == []
+        shown = np.asarray(Image.open(io.BytesIO(figures.png(figure))).convert("L"))
+        assert (shown[:, :2] == 255).all() and (shown[:, -2:] == 255).all()  # no letter in the margins
+        with matplotlib.rc_context(RC):
+            FigureCanvasAgg(figure).draw()
+            assert cut_off(figure) == [] and colliding(figure) == []
     assert figures.png(figure) == before
 
 

@@ -57,7 +57,7 @@ def test_the_gain_is_over_the_best_of_all_baselines(windows: int, known: bool) -
     found = gain_of({name: sums(square, windows) for name, square in squares.items()}, 12)
     assert found["baseline"] == "persistence" and found["gain"] == pytest.approx(0.1)
     assert (found["low"] is not None) == known
-    assert gain_words(found).startswith("10.0% below that of persistence")
+    assert gain_words(found).startswith("10.0 % below that of persistence")
     assert ("interval" in gain_words(found)) == known
 
 
@@ -65,6 +65,22 @@ def test_the_page_begins_with_the_gain_over_the_best_baseline_not_over_a_weaker_
     gain = {"baseline": "own_error_oi", "gain": 0.1, "low": 0.08, "high": 0.12}
     rmse = {"analysis": 0.9, "own_error_oi": 1.0, "oi": 2.0, "climatology": 1.8}
     assert headline(rmse, gain) == (
-        "The error of the analysis is 0.900 K, 10.0% below that of the best baseline, own_error_oi "
-        "(95 % interval 8.0% to 12.0%), and 50.0% below that of climatology (1.800 K)."
+        "The error of the analysis is 0.900 K, 10.0 % below that of the best baseline, optimal "
+        "interpolation with its own errors (95 % interval 8.0 to 12.0 %), and 50.0 % below that of "
+        "climatology (1.80 K)."
     )
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "words"),
+    [
+        (0.064, 0.053, 0.075, "6.4 % below that of persistence (95 % interval 5.3 to 7.5 %)"),
+        (-0.02, -0.03, -0.01, "2.0 % above that of persistence (95 % interval 1.0 to 3.0 %)"),
+        (-0.004, -0.066, 0.048,
+         "0.4 % above that of persistence (95 % interval 6.6 % above to 4.8 % below)"),
+    ],
+)  # fmt: skip
+def test_the_ends_of_an_interval_say_on_which_side_of_the_baseline_they_lie(
+    gain: float, low: float, high: float, words: str
+) -> None:
+    assert gain_words({"baseline": "persistence", "gain": gain, "low": low, "high": high}) == words

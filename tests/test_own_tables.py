@@ -646,3 +646,12 @@ def test_a_number_cut_behind_the_last_row_of_a_part_costs_that_row(tmp_path: Pat
     text = "\n".join([HEAD, *(f"2010-01-0{k},10,20,5,12" for k in (1, 2, 3)), ".133", DAY + "5,13"])
     part = read(tmp_path, text + "\n", first_step=2, most_values=1)
     assert part.reasons == {"line_cut_short": 1} and part.next_step == 3
+
+
+def test_columns_are_named_whose_names_are_far_from_what_they_were_taken_for(tmp_path: Path) -> None:
+    head = "WMO,Timestamp,Latitude,Long,z [m],theta [degC]"
+    found = read(tmp_path, f"{head}\n5900001,2003-01-02T03:00:00Z,-1.3,70.2,5,29.1\n")
+    [said] = [text for text in found.assumed if text.startswith("columns taken")]
+    assert said == "columns taken: z [m] as depth, WMO as platform_id, theta [degC] as temperature"
+    plain = "time,lat,lon,depth,potential_temperature\n2003-01-02,-1.3,70.2,5,29.1\n"
+    assert "columns taken" not in " ".join(read(tmp_path, plain).assumed)

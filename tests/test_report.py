@@ -17,8 +17,9 @@ from toys import toy_grid
 
 from deepda import figures
 from deepda.base.errors import OutputError
-from deepda.reports.about import what_was_run
-from deepda.reports.report import Picture, Section, Table, score_rows, write_report
+from deepda.reports.about import TWIN, what_was_run
+from deepda.reports.report import Picture, Section, write_report
+from deepda.reports.table import Table, score_rows
 from deepda.settings.compose import load_config
 
 ROWS = {
@@ -273,10 +274,47 @@ def test_letters_have_one_size_in_all_pictures(tmp_path: Path) -> None:
     assert len(set(drawn)) == 3 and max(scale) == pytest.approx(min(scale), rel=0.01)
 
 
-def test_only_the_headings_of_a_table_of_many_columns_stand_upright_on_a_phone(tmp_path: Path) -> None:
-    few, many = ({"row": dict.fromkeys("abcdefgh"[:number], 1.0)} for number in (3, 7))
-    document = page(tmp_path, Section("Tables", [Table("few", few, "."), Table("many", many, ".")]))
-    assert [one.get("class") for one in document.xpath("//table")] == [None, "many"]
+@pytest.mark.parametrize(
+    ("names", "form"),
+    [
+        (["analysis", "background"], None),
+        (["error"] * 7, "many"),
+        (["standard deviation, reference", "standard deviation, analysis", "correlation",
+          "root mean square difference"], "many"),
+        (["rows"] * 11, "many tight"),
+    ],
+)  # fmt: skip
+def test_a_table_that_is_wider_than_a_phone_has_upright_headings_and_then_small_letters(
+    names: list[str], form: str | None, tmp_path: Path
+) -> None:
+    rows = {"Niño 3.4": {f"{name} {'abcdefghijk'[place]}": 0.5 for place, name in enumerate(names)}}
+    document = page(tmp_path, Section("Tables", [Table("indices", rows, ".", corner="index")]))
+    assert [one.get("class") for one in document.xpath("//table")] == [form]
+
+
+def test_every_table_lies_in_a_box_that_scrolls_and_words_in_cells_may_break(tmp_path: Path) -> None:
+    rows = {"analysis": {"first file": "a_very_long_name_of_a_file.nc", "from": "2001-01-16", "n": 3}}
+    document = page(tmp_path, Section("Tables", [table(), Table("files", rows, ".")]))
+    assert [one.getparent().get("class") for one in document.xpath("//table")] == ["scroll", "scroll"]
+    cells = document.xpath("//table")[1].xpath(".//td")
+    assert [cell.get("class") for cell in cells] == ["words", "words", None]
+
+
+def test_next_to_nothing_beside_the_other_numbers_of_a_column_is_not_written_as_a_power_of_ten(
+    tmp_path: Path,
+) -> None:
+    rows = {"argo": {"share": 50.9, "tiny": 2e-7}, "satellite": {"share": -9.03e-5, "tiny": 1e-7}}
+    document = page(tmp_path, Section("Tables", [Table("shares", rows, ".")]))
+    cells = [cell.text_content() for cell in document.xpath("//td")]
+    assert cells == ["50.9", "2.00e-07", "≈ 0", "1.00e-07"]
+
+
+def test_what_no_reader_may_overlook_stands_in_a_box_below_the_title(tmp_path: Path) -> None:
+    path = write_report(tmp_path / "twin.html", "Impact", [], about={"grid": "g"}, notice=TWIN)
+    header = html.document_fromstring(path.read_text(encoding="utf-8")).find(".//header")
+    assert [one.tag for one in header][:2] == ["h1", "p"] and header[1].get("class") == "notice"
+    assert "Not the real ocean" in header[1].text
+    assert not page(tmp_path, Section("S", [])).xpath("//p[@class='notice']")
 
 
 FEWER = ["training.error_samples=128", "osse.baselines=[oi]"]
@@ -302,4 +340,6 @@ def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
     assert short["kind of run"] == "training of at most 20 updates (full: 160)"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", short["date"])
     real = ["observations=ingested", "observations.folder=mine"]
-    assert what_was_run(load_config("reanalysis", real), "1981")["observations"] == "real, mine"
+    assert (
+        what_was_run(load_config("reanalysis", real), "1981")["observations"] == "real, ingested in mine"
+    )

@@ -1,11 +1,18 @@
-"""Text that comes from outside, such as file names, as a terminal and a table may show it, and years."""
+"""Words for a terminal and a table: names from outside as they may be shown, years, shares."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+
+METHOD_NAMES: Mapping[str, str] = {  # in sentences
+    "oi": "optimal interpolation",
+    "forecast_oi": "optimal interpolation with the best forecast",
+    "multi_scale_oi": "multi-scale optimal interpolation",
+    "own_error_oi": "optimal interpolation with its own errors",
+}
 
 _CODE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 
@@ -21,9 +28,42 @@ def printable(text: str) -> str:
     return safe if safe.isprintable() else "".join(map(_shown, safe))
 
 
-def period(years: Sequence[int]) -> str:
-    """The first and the last of consecutive years, "1981–2020", or the only one."""
-    return f"{years[0]}" if years[0] == years[-1] else f"{years[0]}–{years[-1]}"
+def period(years: Sequence[int], dash: str = "–") -> str:
+    """The first and the last of consecutive years, "1981–2020", or the only one.
+
+    Args:
+        years: in order.
+        dash: between them; a hyphen in what a terminal shows.
+    """
+    return f"{years[0]}" if years[0] == years[-1] else f"{years[0]}{dash}{years[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 file", "1,200 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def capital(text: str) -> str:
+    """The text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def percent(share: float) -> str:
+    """A share as "6.4 %"."""
+    return f"{100 * share:.1f} %"
+
+
+def beside(gain: float) -> str:
+    """How much smaller an error is than another, as a share of it: "6.4 % below", "1.2 % above"."""
+    return f"{percent(abs(gain))} {'above' if gain < 0 else 'below'}"
+
+
+def span_beside(low: float, high: float) -> str:
+    """An interval of such shares: "5.3 to 7.5 %" on the side of both, "3.9 % above to 6.3 % below"."""
+    if (low < 0) != (high < 0):
+        return f"{beside(low)} to {beside(high)}"
+    first, last = sorted((abs(low), abs(high)))
+    return f"{100 * first:.1f} to {percent(last)}"
 
 
 @cache

@@ -94,8 +94,9 @@ def _around_stamps(time: NDArray[np.object_], per_year: int) -> Floats:
     on_edges = np.all(np.abs(stamps - np.round(stamps)) < EDGE)
     if time.size < 2 or daily or on_edges or _steadily_off_middle(stamps):
         raise ControlError(
-            f"the first of {time.size} times, {time[0]}, has no bounds and does not lie "
-            "amid its step, expected stamps in the middle, or time bounds; add bounds"
+            f"the first of {time.size} times, {time[0]}, has no bounds and does not lie amid its step, "
+            "so that it may be the beginning or the end of it; add time bounds (for means of calendar "
+            "months that begin there `cdo settbounds,month`; docs/control.md has the other cases)"
         )
     middle = 0.5 * (stamps[1:] + stamps[:-1])
     edges = np.concatenate([[2 * stamps[0] - middle[0]], middle, [2 * stamps[-1] - middle[-1]]])

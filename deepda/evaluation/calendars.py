@@ -153,8 +153,8 @@ def common_axis(analysis: Timeline, *others: Timeline) -> Axis:
     spinup = _spinup(lines, years, per_year) if others else 0
     if spinup:
         notes.append(
-            f"The first {spinup} windows, spin-up by the attribute {SPINUP_WINDOWS} of the files, count "
-            "in no comparison; they do in what is said of one product."
+            f"The first {spinup} windows are the spin-up (attribute {SPINUP_WINDOWS} of the files): no "
+            "comparison counts them; climatology, variability and indices of each product do."
         )
     return Axis(range(years[0], years[-1] + 1), per_year, tuple(notes), spinup)
 

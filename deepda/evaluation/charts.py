@@ -33,11 +33,13 @@ def densities(lines: Mapping[str, xr.DataArray], depths: Sequence[float]) -> Fig
                 ]
             )
             axes.set(yscale="log", xlim=(-seen, seen), xlabel="anomaly (K)")
+            axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.set_title(f"{float(next(iter(shown.values()))['depth']):.0f} m")
         most = max(float(line.max()) for line in lines.values())
         panels[0].set(ylabel="density (per K)", ylim=(1e-4, 2 * most))
         if len(lines) > 1:
-            panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+            handles, labels = panels[0].get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside upper left", ncols=len(lines), fontsize=8.5)
     return figure
 
 

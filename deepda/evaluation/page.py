@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from deepda.base.errors import EvaluationError
+from deepda.base.text import METHOD_NAMES, beside
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import gather
@@ -30,9 +31,11 @@ from deepda.evaluation.section_fields import (
 from deepda.evaluation.section_heat import heat_section
 from deepda.evaluation.section_heatwaves import heatwave_section
 from deepda.evaluation.section_uncertainty import observation_section, reliability_section
+from deepda.evaluation.sources import is_synthetic
 from deepda.feedback.departures import departures
-from deepda.reports.about import made_by
-from deepda.reports.report import WRITING, Section, Table, Value, write_report
+from deepda.reports.about import TWIN, made_by
+from deepda.reports.report import WRITING, Section, write_report
+from deepda.reports.table import Table, Value
 from deepda.runs.folder import run_folder
 
 SEED = 1  # of ties of ranks
@@ -121,6 +124,7 @@ def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
         _title(found),
         [*(one for one in sections if one is not None), _sources(found, notes)],
         about=made_by(),
+        notice=_notice(found),
         headline=_headline(found),
         summary=_summary(found, notes),
         facts=found.facts,
@@ -155,21 +159,28 @@ def _label(product: Product) -> str:
     return first.parent.name + ("" if len(product.files) > 1 else f"/{first.name}")
 
 
+def _notice(found: Findings) -> str:
+    """That products are synthetic, as their files say."""
+    names = [one.name for one in found.products if is_synthetic(one.files[0])]
+    if len(names) == len(found.products):
+        return TWIN
+    return f"Not the real ocean: {' and '.join(names)}, synthetic by its files." if names else ""
+
+
 def _headline(found: Findings) -> str:
     """The difference from the reference, and by how much that of the best baseline is larger."""
     if found.comparison is None:
         return ""
     own = overall(found.comparison.square, found)
-    said = f"The analysis is {own:.3f} K off the reference (root mean square over the whole ocean"
+    said = f"The analysis is {own:#.3g} K off the reference (root mean square over the whole ocean"
     if not found.baselines:
         return f"{said})."
     others = {name: overall(one.square, found) for name, (_, one) in found.baselines.items()}
     best = min(others, key=lambda name: others[name])
     if others[best] == 0:
         return f"{said}), {best} is the reference itself."
-    part = 1 - own / others[best]
-    side = "below" if part > 0 else "ABOVE"
-    return f"{said}), {abs(part):.1%} {side} {best} ({others[best]:.3f} K)."
+    part, name = 1 - own / others[best], METHOD_NAMES.get(best, best)
+    return f"{said}), {beside(part)} that of {name} ({others[best]:#.3g} K)."
 
 
 def _summary(found: Findings, notes: Sequence[str]) -> str:
@@ -190,8 +201,8 @@ def _sources(found: Findings, notes: Sequence[str]) -> Section:
             "files": len(product.files),
             "first file": product.files[0].name,
             "steps": product.timeline.time.size,
-            "from": str(product.timeline.time[0]),
-            "to": str(product.timeline.time[-1]),
+            "from": str(product.timeline.time[0])[:10],
+            "to": str(product.timeline.time[-1])[:10],
             "calendar": product.timeline.calendar,
         }
         for product in found.products

@@ -11,7 +11,8 @@ from deepda.evaluation.records import correlation
 from deepda.evaluation.section_fields import profile_of
 from deepda.figures import profile_curves
 from deepda.figures.maps import Panel, map_panels
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 from deepda.verification import weighted_mean
 from deepda.verification.basins import BASINS
 

@@ -22,7 +22,8 @@ from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.figures.sections import hovmoeller
 from deepda.geometry.grid import Grid
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 from deepda.verification import VerificationError, region_weights
 from deepda.verification.scores import REGIONS
 
@@ -128,7 +129,8 @@ def _mode_blocks(
     limits = limits_of([one.pattern.values for one in modes.values()], "pattern")
     panels = [
         Panel(one.pattern.values[mode], "pattern",
-                 f"{product.capitalize()}, mode {mode + 1}: {float(one.share[mode]):.0%}", limits)
+                 f"{product.capitalize()}, mode {mode + 1}: {100 * float(one.share[mode]):.0f} %",
+                 limits)
         for product, one in modes.items() for mode in range(count)
     ]  # fmt: skip
     fit = ""
@@ -174,13 +176,14 @@ def thermocline_section(found: Findings) -> Section | None:
             fields["analysis"][0] - fields["reference"][0],
             "isotherm error",
         )
-        limits["isotherm error"] = limits["isotherm"]
+        limits["isotherm error"] = limits_of([panels["Analysis − reference"][0]], "isotherm error")
     picture = Picture(
         "hovmoeller_isotherm",
         hovmoeller(panels, fields["analysis"][1], found.frame.grid, limits),
         "Depth of the 20 °C isotherm within 2° of the equator, anomaly from its seasonal cycle, "
         f"by longitude and month, {found.span}; blue is deeper. Bands that slant eastwards are Kelvin "
-        "waves. Empty: no such isotherm.",
+        "waves. Empty: no such isotherm."
+        + (" The difference has colours of its own." if found.reference is not None else ""),
         wide=found.reference is not None,
     )
     return Section(

@@ -13,7 +13,8 @@ from deepda.figures import profile_curves, spectra
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.figures.sections import zonal_sections
-from deepda.reports.report import Picture, Section, Table
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table
 from deepda.verification import weighted_mean
 
 FAINT = 0.25  # K: of a smaller amplitude the phase is noise and not drawn
@@ -197,8 +198,8 @@ def scales_section(found: Findings) -> Section:
                         title=f"Along latitude circles, {found.where(level)}",
                     ),
                     f"Power of anomalies by wavelength along latitude circles, 60°S–60°N, at "
-                    f"{found.at(level)}. Less power at short wavelengths than the reference has means "
-                    "too smooth.",
+                    f"{found.at(level)}. At short wavelengths less power than the reference has is too "
+                    "smooth, more is error on top of it.",
                 )
             )
     blocks.append(

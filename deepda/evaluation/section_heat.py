@@ -18,7 +18,8 @@ from deepda.evaluation.heat import (
 )
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 from deepda.verification import region_weights, trend, weighted_mean
 from deepda.verification.climate import FEWEST_YEARS, SECONDS_PER_DECADE
 from deepda.verification.scores import REGIONS

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
+from deepda.base.text import METHOD_NAMES
 from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
@@ -15,7 +16,8 @@ from deepda.evaluation.seasonal import harmonic_basis
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import PENTADS
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 from deepda.verification import weighted_mean
 from deepda.verification.basins import BASINS
 
@@ -63,7 +65,7 @@ def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list
     ]
     if found.baselines:
         tables_of_products = {
-            name: {
+            METHOD_NAMES.get(name, name): {
                 found.where(level): next(_outcomes(found, level, of[name], of["reference"]))[1]
                 for level, of in events.items()
             }
@@ -88,8 +90,8 @@ def _by_reference(found: Findings) -> dict[str, dict[str, Contingency]]:
         events = _events(found, place, of_reference=True)
         true = events.pop("reference")
         for name, one in events.items():
-            whose = found.where(level) if name == "analysis" else f"{name}, {found.where(level)}"
-            tables[whose] = dict(_outcomes(found, level, one, true))
+            whose = "" if name == "analysis" else f"{METHOD_NAMES.get(name, name)}, "
+            tables[f"{whose}{found.where(level)}"] = dict(_outcomes(found, level, one, true))
     return tables
 
 
@@ -168,7 +170,7 @@ def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) ->
         f"Share of windows in a heatwave at {found.at(level)} in the second half of the years: "
         "10 % is the share over all of them, so that red is warming."
         + (
-            " Right: the part of all heatwave windows of either that both have."
+            " Success index: the part of all heatwave windows of either that both have."
             if found.reference is not None
             else ""
         ),

@@ -9,7 +9,8 @@ from deepda.figures import rank_bars, spread_skill_by_depth
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.observations.table import PLATFORMS
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 
 TITLES = {"used": "assimilated", "withheld": "withheld from the analysis"}
 

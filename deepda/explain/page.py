@@ -24,8 +24,9 @@ from deepda.explain.section_targets import account_table, target_section
 from deepda.explain.study import Study, study
 from deepda.explain.targets import TARGETS, Place, target
 from deepda.networks.device import AUTO, choose_device, described
-from deepda.reports.about import what_was_run
-from deepda.reports.report import WRITING, Picture, Section, Table, write_report
+from deepda.reports.about import TWIN, what_was_run
+from deepda.reports.report import WRITING, Picture, Section, write_report
+from deepda.reports.table import Table
 from deepda.runs.finished import OPENING
 from deepda.runs.folder import RunFolder, run_folder
 from deepda.settings.compose import saved_config
@@ -95,6 +96,7 @@ def _explained(
             f"What an analysis depends on: {finished.folder.name}, {finished.stamp(step)}",
             sections,
             about=what_was_run(finished.config, f"window of {finished.stamp(step)}"),
+            notice=TWIN,
             headline=_headline(studies[0]),
             summary=_summary(finished, step),
             facts=_facts(studies),
@@ -155,11 +157,11 @@ def _facts(studies: list[Study]) -> dict[str, str]:
     facts = {}
     for one in studies:
         unit = one.target.unit
-        facts[f"{one.target.name}, moved by observations"] = (
+        facts[f"{one.target.short}, moved by observations"] = (
             f"{one.account.analysis - one.account.background:+.3g} {unit}"
         )
         if one.linear is not None:
-            facts[f"{one.target.name}, variance removed"] = (
+            facts[f"{one.target.short}, variance removed"] = (
                 f"{100 * float(one.linear.removed.sum()):.0f} %"
             )
     return facts

@@ -13,7 +13,8 @@ from deepda.explain.study import Study, distances, following, reach
 from deepda.figures.catalogue import signed
 from deepda.figures.maps import longitude_label
 from deepda.geometry.grid import Grid
-from deepda.reports.report import Picture, Table, Value
+from deepda.reports.report import Picture
+from deepda.reports.table import Table, Value
 
 
 def correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table]:

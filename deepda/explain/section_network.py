@@ -18,7 +18,8 @@ from deepda.explain.targets import Target
 from deepda.figures.catalogue import signed, sized
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 
 MILLI = 1e3  # mK per K
 

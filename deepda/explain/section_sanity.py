@@ -27,7 +27,8 @@ from deepda.explain.study import Study
 from deepda.figures.catalogue import attribution
 from deepda.figures.maps import Panel
 from deepda.figures.mesh import limits_of
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 from deepda.settings.schema import GeneratorConfig
 
 RANDOM = "all weights random"

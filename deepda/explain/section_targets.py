@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepda.base.text import capital
 from deepda.explain.cases import Finished, share_of_rows
 from deepda.explain.pictures import Volume, by_depth, by_lag, maps, sections
 from deepda.explain.section_correlation import correlation_blocks
@@ -16,9 +17,11 @@ from deepda.figures.catalogue import attribution
 from deepda.figures.maps import Panel
 from deepda.figures.mesh import limits_of
 from deepda.geometry.grid import Grid
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 
 DEEPER = 2.0  # times the depth of the place: the third of the maps
+FELT = 0.01  # of the saliency to this window: older observations with less are not drawn
 NOT_CAUSE = "It is what the network would do, not what the ocean does: no observation is moved for real."
 
 
@@ -39,12 +42,12 @@ def target_section(found: Study, finished: Finished) -> Section:
     blocks.append(_lag_picture(found, finished))
     blocks.append(_lag_maps(found, finished, levels))
     spread = "" if found.linear is None else f" {_sureness(found)}"
-    return Section(_capital(found.target.title), blocks, _balance(found) + spread + _place(name))
+    return Section(capital(found.target.title), blocks, _balance(found) + spread + _place(name))
 
 
 def account_table(studies: Sequence[Study]) -> Table:
     """The balance of the window of all targets."""
-    terms = {f"{found.target.name} ({found.target.unit})": _terms(found) for found in studies}
+    terms = {f"{found.target.short} ({found.target.unit})": _terms(found) for found in studies}
     first = next(iter(terms.values()))
     return Table(
         "account",
@@ -235,11 +238,12 @@ def _lag_picture(found: Study, finished: Finished) -> Picture:
 
 
 def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
-    """The oldest quarter, half and three quarters of the lags at the target's own level."""
+    """A quarter, half and all of the lags at the target's own level, while the influence lasts."""
     grid, days = finished.space.grid, _days(found, finished)
     level = found.target.level
     where = f"{grid.depth[level]:.0f} m"
-    lags = sorted({max(1, round(share * (len(found.lagged) - 1))) for share in (0.25, 0.5, 1.0)})
+    last = last_felt(found.lagged)
+    lags = sorted({max(1, round(share * last)) for share in (0.25, 0.5, 1.0)})
     fields = [
         np.where(found.lagged[lag].numpy() != 0, found.lagged[lag].numpy().astype(float), np.nan)[level]
         for lag in lags
@@ -253,10 +257,17 @@ def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
     return Picture(
         f"{found.target.name}_upstream",
         maps(panels, grid, [level] * len(panels), found.target),
-        "Saliency to observations of earlier windows at the target's own depth; each map has its own "
-        "colours. What has moved towards the target since then lies upstream.",
+        "Saliency to observations of earlier windows at the target's own depth, as far back as it is "
+        f"{100 * FELT:g} % of that of this window; each map has its own colours. What has moved towards "
+        "the target since then lies upstream.",
         wide=True,
     )
+
+
+def last_felt(lagged: Sequence[Tensor]) -> int:
+    """How many windows back the sum of sizes is still FELT of that of this window, the first of all."""
+    sums = np.array([float(field.abs().sum()) for field in lagged])
+    return int(np.flatnonzero(sums >= FELT * sums[0]).max(initial=0))
 
 
 def _days(found: Study, finished: Finished) -> list[float]:
@@ -264,7 +275,3 @@ def _days(found: Study, finished: Finished) -> list[float]:
     here = start[found.case.step]
     steps = range(found.case.step, found.case.step - len(found.lagged), -1)
     return [float((here - start[step]) / np.timedelta64(1, "D")) for step in steps]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -53,6 +53,11 @@ class Target:
     level: int
 
     @property
+    def short(self) -> str:
+        """Its name as the head of a column."""
+        return {"nino34": "Niño 3.4", "heat": "heat content"}.get(self.name, self.name)
+
+    @property
     def cells(self) -> NDArray[np.bool_]:
         """(L, Y, X) True where it looks."""
         return self.weights > 0

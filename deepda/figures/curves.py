@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
@@ -52,7 +52,7 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
         for order, (name, line) in enumerate(lines.items()):
-            axes.plot(times_of(line), line.values, **(look(name, order) | {"marker": ""}))
+            axes.plot(times_of(line), line.values, **(look(name, order) | _dots(line)))
         if spinup:
             times = times_of(next(iter(lines.values())))
             axes.axvspan(times[0], times[spinup], facecolor=LIGHT.faint, alpha=0.6, zorder=0)
@@ -63,6 +63,11 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
         axes.set_ylabel(label)
         _legend(axes, len(lines))
     return figure
+
+
+def _dots(line: xr.DataArray) -> dict[str, str]:
+    """Marker of a line: none, but a single value would not be seen without."""
+    return {"marker": "" if line.size > 1 else "o"}
 
 
 def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
@@ -76,7 +81,7 @@ def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
         axes.set_yscale("log")
         time_axis(axes, times_of(next(iter(counts.values()))))
         axes.set(ylabel=label)
-        _legend(axes, len(counts))
+        _legend(axes, max(2, len(counts)))  # of a single name too: nothing else says it
     return figure
 
 
@@ -107,11 +112,11 @@ def index_series(
                 facecolor=LIGHT.sky,
                 alpha=0.45,
                 linewidth=0,
-                label=f"{BAND:.0%} interval",
+                label=f"{100 * BAND:.0f} % interval",
             )
         if truth is not None:
-            axes.plot(times_of(truth), truth.values, **(look("truth") | {"label": name}))
-        axes.plot(times_of(analysis), analysis.values, **(look("analysis") | {"marker": ""}))
+            axes.plot(times_of(truth), truth.values, **(look("truth") | _dots(truth) | {"label": name}))
+        axes.plot(times_of(analysis), analysis.values, **(look("analysis") | _dots(analysis)))
         time_axis(axes, times_of(analysis))
         axes.set(ylabel=label)
         _legend(axes, 3)
@@ -180,13 +185,14 @@ def learning_curve(
         axes = figure.add_subplot()
         colours = {"training": LIGHT.grey, "validation": LIGHT.blue}
         for order, name in enumerate(losses):
-            line = look(name, order) | {"marker": ""}
+            line = look(name, order) | {"marker": "o" if np.size(updates[name]) == 1 else ""}
             line["color"] = colours.get(name, line["color"])
             axes.plot(np.asarray(updates[name]), np.asarray(losses[name]), **line)
         if chosen is not None:
             axes.axvline(
                 chosen, color=LIGHT.vermilion, linewidth=1, linestyle="--", label="weights kept"
             )
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         axes.set(xlabel="update", ylabel=label)
         _legend(axes, len(losses) + 1)
     return figure

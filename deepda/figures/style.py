@@ -189,15 +189,25 @@ def save(figure: Figure, path: str | Path) -> None:
 
 def png(figure: Figure, theme: Theme = LIGHT) -> bytes:
     """The figure as a PNG on the paper of a theme; 256 colours, no date: the same figure, same bytes."""
-    with _wearing(figure, theme):
+    # How many ticks fit follows from the size of letters in force: the layout's, or labels are cut.
+    with matplotlib.rc_context(RC), _wearing(figure, theme):
         agg = FigureCanvasAgg(figure)
         agg.draw()
         picture = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
     held = io.BytesIO()
-    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        held, "png", dpi=(DPI, DPI)
-    )
+    _in_few_colours(picture).save(held, "png", dpi=(DPI, DPI))
     return held.getvalue()
+
+
+def _in_few_colours(picture: Image.Image) -> Image.Image:
+    """The picture in 256 colours; the paper, the colour of its corner, stays exact."""
+    few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    place, colours = few.getpixel((0, 0)), few.getpalette()
+    paper = picture.getpixel((0, 0))
+    assert isinstance(place, int) and isinstance(paper, tuple) and colours is not None
+    colours[3 * place : 3 * place + 3] = paper
+    few.putpalette(colours)
+    return few
 
 
 @contextmanager

@@ -37,7 +37,10 @@ def time_axis(axes: Axes, times: Any) -> None:
     """
     axes.margins(x=0.01)
     stamps = np.asarray(date2num(times), float)
-    if stamps.size > 1 and np.diff(stamps).min() > FEWEST_DAYS:
+    if stamps.size == 1:
+        axes.set_xticks(stamps, [num2date(stamps[0]).strftime("%Y-%m-%d")])
+        return
+    if np.diff(stamps).min() > FEWEST_DAYS:
         first = num2date(stamps[0])
         every = -(-stamps.size // MOST_TICKS)
         axes.xaxis.set_major_locator(YearLocator(every, month=first.month, day=first.day))

@@ -39,7 +39,8 @@ def summary(entries: Sequence[Entry], coverage: Coverage, folder: Path) -> list[
     lines = [*coverage_table(coverage), ""]
     lines += [f"{count[name]:>7,} {name:<14}{text}" for name, text in STATUSES.items() if count[name]]
     rows = f"rows in {kept + rejected:,} = kept {kept:,} + rejected {rejected:,}"
-    lines += [f"{len(entries):>7,} files in all; {rows}"]
+    noun = "file" if len(entries) == 1 else "files"
+    lines += [f"{len(entries):>7,} {noun} in all; {rows}"]
     bad = [entry for entry in entries if entry.trouble]
     if bad:
         lines += ["", f"{len(bad):,} of {len(entries):,} files were not taken, for instance:"]

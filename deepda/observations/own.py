@@ -146,7 +146,7 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
     if "platform_id" in names:
         table["platform_id"] = names["platform_id"].categorical()
     end = len(frame) if rows.following is None else whole_casts(cast)
-    notes = [*assumed, *times.assumed, *measured.assumed, *_unused(columns)]
+    notes = [*assumed, *times.assumed, *measured.assumed, *_taken(columns), *_unused(columns)]
     if kind == "conservative":
         notes += salinity_assumed(table["salinity"])
     if "error" in columns.of:
@@ -227,6 +227,17 @@ def _cast_names(frame: pd.DataFrame, columns: Columns) -> dict[str, Cells]:
     ):
         del names["platform_id"]
     return names
+
+
+def _taken(columns: Columns) -> list[str]:
+    """Columns whose names are far from what they were taken for."""
+    words = {"value": "temperature"}
+    taken = [
+        f"{column} as {words.get(ours, ours)}"
+        for ours, column in columns.of.items()
+        if words.get(ours, ours)[:4] not in bare(column)[0] and not ours.endswith("_again")
+    ]
+    return [f"columns taken: {', '.join(taken)}"] if taken else []
 
 
 def _unused(columns: Columns) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.files import checksum
+from deepda.base.text import counted
 from deepda.observations.manifest import NAME, READ, Entry, read_manifest
 from deepda.observations.parts import Batch, read_journal
 from deepda.observations.sources import Source
@@ -49,7 +50,7 @@ class Plan:
     def described(self) -> str:
         """The plan in a line."""
         reading = sum(map(len, self.groups))
-        return f"{reading + len(self.settled)} files, {reading} of them to read"
+        return f"{counted(reading + len(self.settled), 'file')}, {reading} to read"
 
 
 def make_plan(

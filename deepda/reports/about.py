@@ -18,6 +18,10 @@ TRAININGS = {
     "quick": "quick training: a first look, less skill than the full one",
     "smoke": "smoke test: shows that everything runs, without skill",
 }
+TWIN = (
+    "Not the real ocean: a twin experiment. Truth and observations are synthetic, and dates only say "
+    "which observing system was drawn."
+)
 APART = (
     *("command", "output", "device", "control.paths", "grid.", "data."),
     *("reanalysis.run", "reanalysis.start", "reanalysis.end"),
@@ -91,7 +95,7 @@ def _model(config: Config) -> str:
 def _observations(config: Config) -> str:
     chosen = config.observations
     if isinstance(chosen, IngestedObservations):
-        return f"real, {chosen.folder}"
+        return f"real, ingested in {chosen.folder}"
     return (
         "synthetic, as the observing system grew" if chosen.kind == "synthetic" else "synthetic, random"
     )

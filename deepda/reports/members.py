@@ -9,7 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.figures import Panel, index_series, map_panels, profile_curves, rank_bars
-from deepda.reports.report import Picture, Section, Table
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table
 from deepda.verification.members import MemberStatistics
 from deepda.verification.thermocline import levels_shown
 

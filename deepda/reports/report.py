@@ -7,8 +7,6 @@ page hold the same figures and tables for other uses.
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -18,19 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from matplotlib.figure import Figure
 
 from deepda.base.errors import OutputError
 from deepda.base.files import write_whole
-from deepda.figures.style import DARK, DPI, LIGHT, NAMES, WIDTH, at_width, png
+from deepda.figures.style import DARK, DPI, LIGHT, WIDTH, at_width, png
 from deepda.reports.narrow import columns_of, stacked
+from deepda.reports.table import Table, as_csv, laid_out
 
 WRITING = "Drawing the pictures and writing the page"  # for the log
 INCH = 92  # pixels of the page: letters have one size in all figures that fit
 WIDE = 10.0  # inches of a single panel that takes the width of the page
-
-Value = float | int | str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,38 +47,6 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """A table of numbers.
-
-    Attributes:
-        name: of its CSV file, without suffix; unique in the report.
-        rows: row name to (column name to value); None is shown as a dash.
-        caption: what it holds, with the unit.
-        corner: heading of the column of row names.
-        best: which number of a row is marked: the `smallest`, the `largest`, the one `nearest 1`.
-        unranked: columns that never win, for example observations that cover a part only.
-        digits: significant digits.
-    """
-
-    name: str
-    rows: Mapping[str, Mapping[str, Value]]
-    caption: str
-    corner: str = ""
-    best: str | None = None
-    unranked: Sequence[str] = ()
-    digits: int = 3
-
-    def __post_init__(self) -> None:
-        if self.best not in (None, "smallest", "largest", "nearest 1"):
-            raise ValueError(f"best={self.best!r} found, expected smallest, largest, nearest 1 or None")
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns of all rows, in the order they first appear."""
-        return list(dict.fromkeys(column for row in self.rows.values() for column in row))
-
-
-@dataclass(frozen=True, eq=False)
 class Section:
     """A titled part of a report: a paragraph, then pictures and tables."""
 
@@ -91,25 +55,13 @@ class Section:
     text: str = ""
 
 
-def score_rows(scores: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
-    """Rows for a Table, by depth and over all, from what stands in `scores.json`."""
-    rmse = scores["rmse"]
-    rows: dict[str, dict[str, Value]] = {
-        "all depths": {NAMES.get(name, name): score["all"] for name, score in rmse.items()}
-    }
-    for level, depth in enumerate(scores["depth_m"]):
-        rows[f"{depth:.0f} m"] = {
-            NAMES.get(name, name): score["by_depth"][level] for name, score in rmse.items()
-        }
-    return rows
-
-
 def write_report(
     path: str | Path,
     title: str,
     sections: Sequence[Section],
     *,
     about: Mapping[str, str],
+    notice: str = "",
     headline: str = "",
     summary: str = "",
     facts: Mapping[str, str] | None = None,
@@ -120,6 +72,7 @@ def write_report(
 
     Args:
         about: what was run, name to value (`deepda.reports.about`); it comes first.
+        notice: what no reader may overlook, in a box below the title: that nothing is of the real ocean.
         headline: the result in one sentence, with its unit.
         facts: headline numbers with their units, name to value.
         summary: what was done and found, one paragraph.
@@ -141,6 +94,7 @@ def write_report(
         .render(
             title=title,
             about=about,
+            notice=notice,
             headline=headline,
             summary=summary,
             facts=facts or {},
@@ -222,7 +176,7 @@ def _laid_out(sections: Sequence[Section], pictures: Mapping[str, _Rendered]) ->
         blocks = [
             _picture_block(block, pictures[block.name])
             if isinstance(block, Picture)
-            else _table_block(block)
+            else laid_out(block)
             for block in section.blocks
         ]
         anchor = _anchor(section.title, {other["anchor"] for other in laid})
@@ -255,63 +209,11 @@ def _encoded(papers: tuple[bytes, bytes]) -> dict[str, str]:
     return {"light": light, "dark": dark}
 
 
-def _table_block(table: Table) -> dict[str, Any]:
-    rows = []
-    for name, row in table.rows.items():
-        best = _best(row, table)
-        cells = [
-            {"text": _text(row.get(column), table.digits), "best": column in best}
-            for column in table.columns
-        ]
-        rows.append({"name": name, "cells": cells})
-    return {"head": [table.corner, *table.columns], "cells": rows, "caption": table.caption}
-
-
-def _best(row: Mapping[str, Value], table: Table) -> set[str]:
-    """Columns that win a row; equal as shown is equal."""
-    numbers = {
-        column: float(value)
-        for column, value in row.items()
-        if isinstance(value, int | float) and np.isfinite(value) and column not in table.unranked
-    }
-    if table.best is None or len(numbers) < 2:
-        return set()
-    if table.best == "nearest 1":
-        numbers = {column: abs(value - 1) for column, value in numbers.items()}
-    choose = max if table.best == "largest" else min
-    winner = choose(numbers, key=lambda column: numbers[column])
-    shown = _text(row[winner], table.digits)
-    return {column for column in numbers if _text(row[column], table.digits) == shown}
-
-
-def _text(value: Value, digits: int) -> str:
-    if value is None or (isinstance(value, float) and not np.isfinite(value)):
-        return "–"
-    if isinstance(value, float):
-        if abs(value) >= 10**digits - 0.5:
-            return f"{value:,.0f}"
-        plain = f"{value:#.{digits}g}"
-        return plain.rstrip(".") if "e" not in plain else f"{value:.{digits - 1}e}"
-    if isinstance(value, int) and abs(value) >= 10_000:  # years and grid sizes stay as they are
-        return f"{value:,}"
-    return str(value)
-
-
 def _write_beside(folder: Path, sections: Sequence[Section], pictures: Mapping[str, _Rendered]) -> None:
     for name, rendered in pictures.items():
         write_whole(folder / f"{name}.png", partial(Path.write_bytes, data=rendered.page[0]))
     for section in sections:
         for block in section.blocks:
             if isinstance(block, Table):
-                text = _csv(block).encode()
+                text = as_csv(block).encode()
                 write_whole(folder / f"{block.name}.csv", partial(Path.write_bytes, data=text))
-
-
-def _csv(table: Table) -> str:
-    """Full precision, an empty cell where there is no value."""
-    held = io.StringIO()
-    writer = csv.writer(held, lineterminator="\n")
-    writer.writerow([table.corner, *table.columns])
-    for name, row in table.rows.items():
-        writer.writerow([name, *(row.get(column) for column in table.columns)])
-    return held.getvalue()

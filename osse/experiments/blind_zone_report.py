@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.style import NAMES
 from deepda.geometry.grid import Grid
-from deepda.reports.report import Picture, Section, Table, Value, write_report
+from deepda.reports.about import TWIN
+from deepda.reports.report import Picture, Section, write_report
+from deepda.reports.table import Table, Value
 from osse.experiments.blind_zone_scores import REACHES
 from osse.experiments.charts import depth_panels
 
@@ -104,8 +106,10 @@ def write(
         "How far down can the surface be continued?",
         [_depths(scores), _seas(scores), _seasons(scores), _maps(grid, maps), _intervals(scores)],
         about=about,
-        headline=f"With {seen} the error below them is {pooled['analysis']['global']['all']:.0%} of "
-        f"that of climatology, with optimal interpolation {pooled['oi']['global']['all']:.0%}.",
+        notice=TWIN,
+        headline=f"With {seen} the error below them is "
+        f"{100 * pooled['analysis']['global']['all']:.0f} % of that of climatology, with optimal "
+        f"interpolation {100 * pooled['oi']['global']['all']:.0f} %.",
         summary=(
             f"A trained run analyses its own test years with {seen}. Repeating downward takes the "
             "analysed anomaly (K) of the last level seen in all levels below, not limited to the mixed "

@@ -10,7 +10,9 @@ import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.geometry.grid import Grid
-from deepda.reports.report import Picture, Section, Table, Value, write_report
+from deepda.reports.about import TWIN
+from deepda.reports.report import Picture, Section, write_report
+from deepda.reports.table import Table, Value
 from deepda.verification.thermocline import levels_shown
 from osse.experiments.charts import depth_panels, growth_scatter
 from osse.experiments.denied_platforms import CONTROL
@@ -25,11 +27,12 @@ UNBOUNDED = (
 CAPTIONS = {
     "table": "Volume-weighted over all depths. ±: standard error of the loss, a jackknife over half "
     "years.",
-    "loss": "Growth of the error by depth; a system matters where its curve is far to the right. "
-    "Where it matters at depths that it does not measure, the analysis extends it "
-    "there.",
-    "rmse": "The error itself. The impact of all observations is the distance between the curve of all "
-    "data and that without any (climatology).",
+    "loss": "Growth of the error by depth, curves named by what was left out; a system matters where "
+    "its curve is far to the right. Where it matters at depths that it does not measure, the analysis "
+    "extends it there.",
+    "rmse": "The error itself; control: nothing was left out.",
+    "everything": " The impact of all observations is the distance between control and everything, "
+    "which is climatology.",
     "growth": "Each mark is a depth. On the line the stated spread grows as the error does; below it "
     "the stated spread is too small for what was left out.",
     "spread": "Stated spread over error, all depths; 1 is right, below 1 it is too small.",
@@ -81,10 +84,11 @@ def write(
         "Impact of each observing system",
         [_worth(scores), _places(scores), _maps(grid, maps), _calibration(scores)],
         about=about,
+        notice=TWIN,
         headline=""
         if largest is None
-        else f"Without {largest[0]} the error of the analysis grows by {largest[1]:.0%}, the largest "
-        "loss by one system.",
+        else f"Without {largest[0]} the error of the analysis grows by {100 * largest[1]:.0f} %, the "
+        "largest loss by one system.",
         summary=(
             "A trained run analyses its own test years again with kinds of platforms left out: same "
             "truth, same values of what is kept, same weights; optimal interpolation gets the same "
@@ -124,9 +128,13 @@ def _worth(scores: Mapping[str, Any]) -> Section:
         [
             Table("loss", rows, CAPTIONS["table"], corner="without"),
             Picture("loss_by_depth", _loss_by_depth(scores), CAPTIONS["loss"], wide=True),
-            Picture("rmse_by_depth", _rmse_by_depth(scores), CAPTIONS["rmse"], wide=True),
+            Picture("rmse_by_depth", _rmse_by_depth(scores), _about_rmse(scores), wide=True),
         ],
     )
+
+
+def _about_rmse(scores: Mapping[str, Any]) -> str:
+    return CAPTIONS["rmse"] + (CAPTIONS["everything"] if "everything" in scores["rows"] else "")
 
 
 def _loss_by_depth(scores: Mapping[str, Any]) -> Any:

@@ -114,7 +114,8 @@ def evaluate(
     }
     with clock.stage("report"), progress.stage(WRITING):
         span = twin.windows
-        years = f"{period(span.year.tolist())}, as the observing system was then"
+        of_model = period(twin.truth["year"].values.tolist())
+        years = f"{period(span.year.tolist())} as they were observed; years {of_model} of the model"
         what = what_was_run(config, years)
         osse.twin.report.write(twin.space, scores, observed, what, output, sections)
     scores["wall_seconds"] = clock.seconds

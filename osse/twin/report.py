@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.text import beside, capital
 from deepda.figures import (
     Panel,
     index_series,
@@ -20,6 +21,7 @@ from deepda.figures import (
     spectra,
     truth_analysis_error,
 )
+from deepda.reports.about import TWIN
 from deepda.reports.report import Picture, Section, write_report
 from deepda.verification import nino34
 from deepda.verification.thermocline import levels_shown
@@ -59,17 +61,18 @@ def write(
     ]
     rmse_all = {name: value["all"] for name, value in scores["rmse"].items()}
     shown = {"analysis": "analysis error", "oi": "optimal interpolation", "climatology": "climatology"}
-    facts = {title: f"{rmse_all[name]:.3f} K" for name, title in shown.items() if name in rmse_all}
+    facts = {title: f"{rmse_all[name]:#.3g} K" for name, title in shown.items() if name in rmse_all}
     facts["spread / error"] = f"{scores['reliability']['spread_skill']['all']:.2f}"
     return write_report(
         output / "report.html",
         "DeepDA twin experiment",
         [part for part in sections if part is not None],
         about=about,
+        notice=TWIN,
         headline=headline(rmse_all, scores["gain"]),
         facts=facts,
         summary=(
-            "Not the real ocean: a twin experiment. A network that learnt from the training years of a "
+            "A network that learnt from the training years of a "
             "control simulation analyses years it never saw. The truth is known, the observations are "
             "drawn from it as the historical network would have made them, and every method gets the "
             "same ones. Errors are analysis minus truth, weighted by water volume; the first "
@@ -84,10 +87,9 @@ def write(
 def headline(rmse: Mapping[str, float], gain: Mapping[str, Any]) -> str:
     """The error (K) of the analysis, beside that of the best baseline and that of climatology."""
     over = 1 - rmse["analysis"] / rmse["climatology"]
-    side = "below" if over >= 0 else "above"
     return (
-        f"The error of the analysis is {rmse['analysis']:.3f} K, {gain_words(gain)}, and "
-        f"{abs(over):.1%} {side} that of climatology ({rmse['climatology']:.3f} K)."
+        f"The error of the analysis is {rmse['analysis']:#.3g} K, {gain_words(gain)}, and "
+        f"{beside(over)} that of climatology ({rmse['climatology']:#.3g} K)."
     )
 
 
@@ -151,8 +153,8 @@ def _variability(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
                 f"spectra_{name}",
                 spectra(power, depth, title=f"{depth:.0f} m"),
                 f"Zonal spectra of the anomalies at {depth:.0f} m. At the shortest third of the "
-                f"wavelengths the analysis has {ratio:.2f} of the power of the truth; below 1 it is too "
-                "smooth.",
+                f"wavelengths the analysis has {ratio:.2g} times the power of the truth: "
+                + ("it is too smooth there." if ratio < 1 else "there is error on top of it."),
             )
         )
     return Section("Variability", pictures)
@@ -176,8 +178,8 @@ def _increments(space: StateSpace, scores: dict[str, Any], path: Path) -> Sectio
             Picture(
                 f"increment_{place.lower().replace(' ', '_')}",
                 map_panels(panels, space.grid, level=level, columns=2),
-                f"{place}: increment at {depth:.0f} m of a single observation there, 1 K above a "
-                "background that is the climatology.",
+                f"{capital(place)}: increment at {depth:.0f} m of a single observation there, 1 K "
+                "above a background that is the climatology.",
                 wide=True,
             )
         )

@@ -11,7 +11,8 @@ from deepda.assimilation.state import StateSpace
 from deepda.figures import Panel, map_panels, rmse_by_depth, series, time_depth
 from deepda.figures.mesh import limits_of
 from deepda.figures.style import NAMES
-from deepda.reports.report import Picture, Section, Table, score_rows
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, score_rows
 from deepda.verification import ocean_weights, rmse
 from deepda.verification.thermocline import levels_shown
 

@@ -7,8 +7,10 @@ from typing import Any
 import xarray as xr
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.text import percent
 from deepda.figures import map_field, rank_bars, spread_skill_by_depth
-from deepda.reports.report import Picture, Section, Table, Value
+from deepda.reports.report import Picture, Section
+from deepda.reports.table import Table, Value
 from deepda.verification.thermocline import levels_shown
 from osse.twin.report_skill import day_of
 
@@ -75,7 +77,7 @@ def _by_depth(scores: dict[str, Any]) -> Table:
 def _by_region(stated: dict[str, Any]) -> Table:
     ratios = {"global": stated["spread_skill"]["all"], **stated["spread_skill"]["by_region"]}
     inside = ", ".join(
-        f"{float(nominal):.0%} intervals hold {share:.1%} of the true values"
+        f"{100 * float(nominal):.0f} % intervals hold {percent(share)} of the true values"
         for nominal, share in stated["coverage"].items()
     )
     return Table(

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.text import METHOD_NAMES, beside, span_beside
 from deepda.geometry.grid import Grid
 from deepda.verification import (
     REGIONS,
@@ -146,11 +147,11 @@ def gain_of(sums: Mapping[str, xr.Dataset], per_year: int) -> dict[str, Any]:
 
 def gain_words(gain: Mapping[str, Any]) -> str:
     """The gain over the best baseline, as the terminal and the page say it."""
-    size, side = abs(gain["gain"]), "below" if gain["gain"] > 0 else "ABOVE"
     known = gain["low"] is not None
-    interval = f" (95 % interval {gain['low']:.1%} to {gain['high']:.1%})" if known else ""
+    interval = f" (95 % interval {span_beside(gain['low'], gain['high'])})" if known else ""
     best = "" if gain["baseline"] in UNTUNED else "the best baseline, "
-    return f"{size:.1%} {side} that of {best}{gain['baseline']}{interval}"
+    name = METHOD_NAMES.get(gain["baseline"], gain["baseline"])
+    return f"{beside(gain['gain'])} that of {best}{name}{interval}"
 
 
 def _by_window(sums: xr.Dataset) -> np.ndarray:
