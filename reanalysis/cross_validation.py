@@ -11,7 +11,7 @@ Left out is a share of the platforms that the reanalysis uses. Those that it wit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,14 +23,14 @@ from deepda.assimilation.localisation import Reach
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
-from deepda.feedback.error_sizes import ErrorSizes
 from deepda.feedback.window import at_cells
 from deepda.geometry.windows import season_of
 from deepda.observations.table import cells
 from deepda.quality.casts import platforms
 from deepda.quality.withholding import withheld
 from deepda.verification.reliability import crps_gaussian
-from reanalysis.spinup import Errors, RowsOfWindow, spin_up
+from reanalysis.errors import Errors
+from reanalysis.spinup import RowsOfWindow, spin_up
 
 Array = NDArray[np.float64]
 SHARE, SEED = 0.3, 1  # of the platforms, left out; the reanalysis withholds by another seed
@@ -63,9 +63,9 @@ class CrossValidation:
     skipped: int
     progress: Progress
 
-    def best_reach(self, sizes: ErrorSizes) -> Reach | None:
+    def best_reach(self, errors: Errors) -> Reach | None:
         """The reach of the least mean score; None is that of the trained covariance."""
-        scores = {reach: self.score(Errors(sizes, reach)) for reach in REACHES}
+        scores = {reach: self.score(replace(errors, reach=reach)) for reach in REACHES}
         layers = np.isfinite(list(scores.values())).all(0)
         if not layers.any():
             self.progress.note(

@@ -5,8 +5,8 @@ assumed sizes -> departures -> sizes -> departures -> sizes -> cross-validation 
 The first pass leaves out the check against the background: with assumed sizes that are too small it
 would refuse the large departures that are to be measured.
 
-The background-error scale acts through the unit that states are expressed in: the standard deviation of
-the control run times the factor. Spread, increment and stated error follow, whatever the network. The
+The background-error scale acts through the unit that states are expressed in: the assumed standard
+deviation times the factor. Spread, increment and stated error follow, whatever the network. The
 observation errors are those of the table times their factor; superobservations and the check against the
 background follow. Withheld and rejected values have no part in it.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,13 +27,14 @@ from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, UncheckedWindow, WindowOfRows
-from deepda.feedback.error_sizes import DepartureSums, ErrorSizes
+from deepda.feedback.error_sizes import DepartureSums
 from deepda.feedback.window import usable
 from deepda.geometry.windows import season_of, windows
 from deepda.networks.trainable import TrainableAnalyser
 from reanalysis.cross_validation import CrossValidation, without_some
+from reanalysis.errors import Errors
 from reanalysis.restart import ReanalysisError
-from reanalysis.spinup import Errors, RowsOfWindow, spin_up
+from reanalysis.spinup import RowsOfWindow, spin_up
 
 NAME = "error_sizes.json"
 SPINUP = 10  # years at most, the last of the period: the best observed ones
@@ -49,6 +50,7 @@ def localised(analyser: TrainableAnalyser, space: StateSpace, reach: Reach | Non
 def estimated_errors(
     folder: Path,
     analyser: TrainableAnalyser,
+    assumed: Errors,
     space: StateSpace,
     ocean: ObservedOcean,
     years: range,
@@ -59,6 +61,7 @@ def estimated_errors(
     Args:
         folder: of the reanalysis.
         analyser: on its device.
+        assumed: errors to begin with.
         space: grid, scale, and climatology of the observations.
         ocean: whose observations are analysed.
         years: of the reanalysis.
@@ -70,18 +73,18 @@ def estimated_errors(
     path = folder / NAME
     if path.exists():
         progress.note(f"error sizes: {path} is there and is used again")
-        return _read(path, space)
+        return _read(path, assumed)
     years = years[-SPINUP:]
     per_year = space.climatology.per_year
     rows = list(_usable_rows(ocean, space, years, progress))
-    errors, passes = Errors(ErrorSizes.assumed(space.grid.depth.size), None), []
+    errors, passes = replace(assumed, reach=None), []
     for number in range(1, PASSES + 1):
         title = f"Estimating error sizes {number}/{PASSES}"
         window = UncheckedWindow if number == 1 else WindowOfRows
-        assumed, found = errors.space(space), DepartureSums(space.grid)
-        counted = _Departures(assumed, found, _spun_up(rows, per_year))
-        spin_up(analyser, errors, assumed, rows, window, counted, progress, title)
-        errors = Errors(found.estimate(errors.sizes), None)
+        scaled, found = errors.space(space), DepartureSums(space.grid)
+        counted = _Departures(scaled, found, _spun_up(rows, per_year))
+        spin_up(analyser, errors, scaled, rows, window, counted, progress, title)
+        errors = replace(errors, sizes=found.estimate(errors.sizes))
         passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
     for name in found.too_few():
         progress.note(f"too few values of {name} to estimate their errors: the assumed sizes stay")
@@ -89,7 +92,7 @@ def estimated_errors(
         of_reach = partial(localised, analyser, space)
         left_out = [without_some(each) for each in rows]
         trials = CrossValidation(of_reach, space, left_out, _spun_up(rows, per_year), progress)
-        errors = errors._replace(reach=trials.best_reach(errors.sizes))
+        errors = replace(errors, reach=trials.best_reach(errors))
     about = {"years": [*years], "depth_m": space.grid.depth.tolist(), "passes": passes}
     text = json.dumps({**about, **errors.as_json()}, indent=1) + "\n"
     write_whole(path, lambda part: part.write_text(text))
@@ -126,20 +129,20 @@ class _Departures:
             self.sums.add(feedback(rows.table, self.space.grid, fields))
 
 
-def _read(path: Path, space: StateSpace) -> Errors:
+def _read(path: Path, assumed: Errors) -> Errors:
     """The errors of a file.
 
     Raises:
         ReanalysisError: it is damaged, or of another grid.
     """
     try:
-        errors = Errors.from_json(json.loads(path.read_text()))
-        fits = len(errors.sizes.background) == space.grid.depth.size
+        errors = assumed.updated(json.loads(path.read_text()))
+        fits = errors.sizes.background.shape == assumed.sizes.background.shape
     except (ValueError, KeyError, TypeError):
         fits = False
     if not fits:
         raise ReanalysisError(
-            f"{path} holds no error sizes of {space.grid.depth.size} layers, expected those that this "
+            f"{path} holds no error sizes of {len(assumed.scale)} layers, expected those that this "
             "reanalysis wrote; remove it and give the same command again"
         )
     return errors

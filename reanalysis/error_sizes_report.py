@@ -13,7 +13,7 @@ from deepda.reports.report import Section
 from deepda.reports.table import Table
 from reanalysis.cross_validation import named
 from reanalysis.error_sizes import NAME
-from reanalysis.spinup import Errors
+from reanalysis.errors import reach_from_json
 
 
 def error_sizes_sections(folder: Path) -> list[Section]:
@@ -44,7 +44,7 @@ def error_sizes_sections(folder: Path) -> list[Section]:
         corner="depth",
     )
     years = held["years"]
-    reach = Errors.from_json(held).reach
+    reach = reach_from_json(held)
     text = (
         f"Estimated from the departures of {period(years)} (Desroziers et al. 2005). How far "
         "background errors reach was chosen by how well platforms were predicted that the spin-up left "

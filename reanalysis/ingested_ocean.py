@@ -26,7 +26,8 @@ from deepda.base.files import checksum, digest_of
 from deepda.base.progress import Progress
 from deepda.base.text import period
 from deepda.climatology.annual import about_annual_mean
-from deepda.climatology.common_period import Correction, YearlyAnomalies, kept_correction
+from deepda.climatology.common_period import YearlyAnomalies, kept_correction
+from deepda.climatology.displacement import HEAVE, MEANDER, displacement_spread
 from deepda.climatology.files import months_named, read_annual, read_surface
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
@@ -41,7 +42,7 @@ from deepda.observations.parts import OBSERVATIONS
 from deepda.observations.table import cells
 from deepda.quality import Context, screen, to_layers
 from deepda.quality.casts import cast_numbers
-from deepda.quality.errors import representativeness_from_climatology, with_errors
+from deepda.quality.errors import with_errors
 from deepda.settings.schema import Config, ConfigError, IngestedObservations
 
 NO_LAYER = "no_layer"  # a cast that gives a value in no layer: too few levels, too far apart, too deep
@@ -89,8 +90,8 @@ class IngestedOcean:
     def moved_to(self, period: list[int], per_year: int, folder: Path, progress: Progress) -> Self:
         """The same, the climatology moved to the mean of a period (`deepda.climatology.common_period`).
 
-        Withheld values have no part in it. The error of the climatology joins representativeness. Values
-        depart from the climatology of their place as before: the correction is one of cells.
+        Withheld values have no part in it. Values depart from the climatology of their place as before:
+        the correction is one of cells.
 
         Args:
             period: first and last year.
@@ -99,17 +100,18 @@ class IngestedOcean:
         """
         years = range(period[0], period[1] + 1)
         about = {**self.about, "climatology_period": list(period)}
-        found = kept_correction(
+        lacking = kept_correction(
             folder,
             digest_of([self.edition, json.dumps(about, sort_keys=True), str(self._withheld)]),
             lambda: self._lacking(years, per_year, progress),
         )
-        mean = (self.climatology.mean + found.offset).astype(np.float32)
+        mean = (self.climatology.mean + lacking).astype(np.float32)
         context = replace(self._context, climatology=replace(self.climatology, mean=mean))
-        errors = np.hypot(self._representativeness, found.error)
-        return type(self)(self._folder, context, self._normal, errors, self._withheld, about)
+        return type(self)(
+            self._folder, context, self._normal, self._representativeness, self._withheld, about
+        )
 
-    def _lacking(self, years: range, per_year: int, progress: Progress) -> Correction:
+    def _lacking(self, years: range, per_year: int, progress: Progress) -> NDArray[np.float64]:
         """What the climatology lacks of the mean of the years, by the values that may be used."""
         grid, first, last = (
             self._context.grid,
@@ -161,8 +163,9 @@ class IngestedOcean:
 def open_archive(config: Config, space: StateSpace, folder: Path, progress: Progress) -> IngestedOcean:
     """The ingested folder of the settings, on the grid of a trained run.
 
-    Anomalies are taken from the observed climatology. What quality control holds for usual, and what
-    a single place says of its cell, follows from the variability of the control run (`space.scale`).
+    Anomalies are taken from the observed climatology. What quality control holds for usual follows from
+    the variability of the control run (`space.scale`), what a single place says of its cell from the
+    displacements of the climatology.
 
     Raises:
         ConfigError: the settings name synthetic observations, or files that are not there.
@@ -189,10 +192,11 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
         Path(chosen.folder),
         Context(space.grid, now, climatology, listed),
         normal,
-        representativeness_from_climatology(space.scale, chosen.representativeness),
+        chosen.representativeness**0.5 * displacement_spread(normal.mean, space.grid),
         (chosen.withheld, chosen.withheld_platforms),
         {
             "source": "observations ingested from files",
+            "errors": f"displacements of the climatology by {HEAVE:g} m and {MEANDER / 1e3:g} km",
             "climatology_sha256": months.sha256,
             "surface_climatology_sha256": "" if surface is None else surface.sha256,
             "greylist_sha256": _sha256(chosen.greylist),

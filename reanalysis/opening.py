@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
 from deepda.base.files import checksum
@@ -22,8 +21,8 @@ from deepda.runs.shipped import folder_of
 from deepda.settings.schema import ESTIMATED, Config
 from reanalysis.error_sizes import NAME as ERROR_SIZES
 from reanalysis.error_sizes import estimated_errors, localised
+from reanalysis.errors import Errors
 from reanalysis.restart import PROVENANCE, ReanalysisError, digest
-from reanalysis.spinup import Errors
 from reanalysis.years import Reanalysis
 
 DAYS_OF_YEAR = 365  # five days a pentad
@@ -48,17 +47,16 @@ def reanalysis_of(
         DeepDAError: members or error sizes that cannot be had.
     """
     chosen = config.reanalysis
-    analyser: Analyser = trained.analyser
     lag = lag_of(config, trained.analyser)
     members = members_of(config, trained)
     about = {} if members is None else {"members": members.about()}
     space = replace(trained.space, climatology=ocean.climatology)
-    errors: Errors | None = None
+    errors = Errors.assumed(config.observations, space)
     if chosen.error_sizes == ESTIMATED:
         years = range(chosen.start, chosen.end + 1)
-        errors = estimated_errors(output, trained.analyser, space, ocean, years, progress)
-        analyser, space = localised(trained.analyser, space, errors.reach), errors.space(space)
+        errors = estimated_errors(output, trained.analyser, errors, space, ocean, years, progress)
         identity = identity | {"sizes": checksum(output / ERROR_SIZES)}
+    analyser, space = localised(trained.analyser, space, errors.reach), errors.space(space)
     made = Reanalysis(
         analyser,
         space,

@@ -212,9 +212,8 @@ def _cycle_baseline(
     require_free(folder)
     mine = require_own(folder, identity | {"method": BASELINE})
     keep_identity(folder, mine)
-    errors = reanalysis.errors
-    if errors is not None and errors.reach is not None:
-        baseline = baseline.localised(reanalysis.space.grid, errors.reach)
+    if reanalysis.errors.reach is not None:
+        baseline = baseline.localised(reanalysis.space.grid, reanalysis.errors.reach)
     other = replace(
         reanalysis,
         analyser=baseline,

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
 from deepda.assimilation.cycle import Analyser, Nothing, Scorer, cycle, filtered, run_cycle
-from deepda.assimilation.localisation import Reach
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
 from deepda.feedback.checked import WindowOfRows
-from deepda.feedback.error_sizes import ErrorSizes
-
-
-class Errors(NamedTuple):
-    """The errors of real observations and of the backgrounds that they meet.
-
-    Attributes:
-        sizes: factors on the assumed standard deviations.
-        reach: of the background errors; None leaves that of the trained covariance.
-    """
-
-    sizes: ErrorSizes
-    reach: Reach | None
-
-    @classmethod
-    def from_json(cls, held: Mapping[str, Any]) -> Errors:
-        """The inverse of `as_json`."""
-        reach = held["reach"]
-        return cls(ErrorSizes.from_json(held), None if reach is None else Reach(**reach))
-
-    def as_json(self) -> dict[str, Any]:
-        """Lists of numbers by name."""
-        reach = None if self.reach is None else self.reach._asdict()
-        return {"reach": reach, **self.sizes.as_json()}
-
-    def space(self, space: StateSpace) -> StateSpace:
-        """The state space whose background errors have these sizes."""
-        return replace(space, scale=space.scale * self.sizes.on_grid(space.grid))
+from reanalysis.errors import Errors
 
 
 class RowsOfWindow(NamedTuple):

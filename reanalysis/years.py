@@ -41,9 +41,9 @@ from deepda.geometry.windows import Windows, season_of, windows
 from deepda.output.cf import SPINUP_WINDOWS
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
+from reanalysis.errors import Errors
 from reanalysis.passes import Filter, Pass, Smoother, checked_windows
 from reanalysis.restart import last_finished, save_restart, year_file
-from reanalysis.spinup import Errors
 
 VARIABLES = ("thetao", "thetao_stddev", "thetao_observation_influence")
 OTHERS = ("climatology", "shift", "rows")  # columns of the feedback beside those that it always has
@@ -60,7 +60,7 @@ class Reanalysis:
         analyser: on its device; a `Smoothable` one if there is a lag.
         space: grid and scale of the run, climatology of the observations.
         ocean: whose observations are analysed.
-        errors: estimated ones, which `analyser` and `space` have already; None leaves those assumed.
+        errors: assumed or estimated; `analyser` and `space` have them already.
         members: analysed by their shadow twins in the same batch; None for none.
         folder: of the files.
         restarts: folder of the restart files.
@@ -74,7 +74,7 @@ class Reanalysis:
     analyser: Analyser
     space: StateSpace
     ocean: ObservedOcean
-    errors: Errors | None
+    errors: Errors
     members: Members | None
     folder: Path
     restarts: Path
@@ -148,8 +148,7 @@ class Reanalysis:
     def _window(self, start: np.datetime64, end: np.datetime64, season: int) -> Raw:
         """A window of rows yet to be checked, or of superobservations for the whole batch."""
         table = self.ocean.table(start, end)
-        if self.errors is not None:
-            table = self.errors.sizes.rescaled(table, self.space.grid)
+        table = self.errors.sizes.rescaled(table, self.space.grid)
         if self.ocean.fallible:
             when = torch.tensor([season])
             return WindowOfRows(table, start, end, when, self.space, self.members)

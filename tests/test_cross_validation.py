@@ -19,8 +19,10 @@ from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
 from deepda.feedback.error_sizes import ErrorSizes
 from deepda.geometry.windows import windows
+from deepda.settings.observations import ObservationsConfig
 from reanalysis.cross_validation import FEWEST, REACHES, CrossValidation, without_some
-from reanalysis.spinup import Errors, RowsOfWindow
+from reanalysis.errors import Errors
+from reanalysis.spinup import RowsOfWindow
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,7 @@ def chosen(*scores: list[float]) -> Reach | None:
         lambda _: Persistence(torch.ones(1)), toy_space(), [], 0, Progress(), known=known
     )
     with search.progress:
-        return search.best_reach(ErrorSizes.assumed(4))
+        return search.best_reach(Errors.assumed(ObservationsConfig("random"), toy_space()))
 
 
 def test_the_reach_of_the_least_mean_score_is_chosen_by_layers_that_all_have() -> None:
@@ -82,7 +84,8 @@ def test_the_score_is_the_crps_of_left_out_values_under_the_analysis() -> None:
     sizes = replace(sizes, observation={name: 2 * factor for name, factor in sizes.observation.items()})
     climatology = ClimatologyAnalyser(torch.from_numpy(space.grid.ocean))
     search = CrossValidation(lambda _: climatology, space, given, 0, Progress())
-    found = search.score(Errors(sizes, None))
+    errors = replace(Errors.assumed(ObservationsConfig("random"), space), sizes=sizes)
+    found = search.score(errors)
     scores: dict[int, list[tuple[float, float]]] = {}
     for table, _, _, season in given:
         left = table[table["withheld"]]

@@ -22,10 +22,10 @@ from deepda.settings.compose import load_config
 from deepda.settings.schema import ConfigError
 from reanalysis.error_sizes import NAME
 from reanalysis.error_sizes_report import error_sizes_sections
+from reanalysis.errors import Errors
 from reanalysis.ingested_ocean import open_archive
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
-from reanalysis.spinup import Errors
 
 __all__ = ["archive", "trained"]  # fixtures
 pytestmark = pytest.mark.slow
@@ -184,7 +184,8 @@ def test_the_page_has_the_sizes_that_were_used(tmp_path: Path) -> None:
     sizes, sums = estimated(Ring(2.0, 0.5), windows=10, passes=1)
     part = {"values": sums.values(), "expected_over_found": sums.expected_over_found()}
     held = {
-        **Errors(sizes, Reach(2000, 600)).as_json(),
+        "reach": Reach(2000, 600)._asdict(),
+        **sizes.as_json(),
         "years": [1999, 2000],
         "depth_m": [5.0],
         "passes": [part, part],
@@ -204,15 +205,15 @@ def test_a_run_goes_on_with_the_sizes_that_it_began_with(
 ) -> None:
     words = ["reanalysis.start=2000", "reanalysis.months=2", "observations.withheld=0.2"]
     wanted = settings(trained, archive, *words, "reanalysis.error_sizes=estimated")
-    other = ErrorSizes.assumed(toy_space().grid.depth.size)
-    other = replace(other, background=other.background * 2)
-    (tmp_path / NAME).write_text(json.dumps(Errors(other, None).as_json()))
+    assumed = Errors.assumed(wanted.observations, toy_space())
+    sizes = replace(assumed.sizes, background=2 * assumed.sizes.background)
+    (tmp_path / NAME).write_text(json.dumps(replace(assumed, sizes=sizes).as_json()))
     run(wanted, tmp_path, open_archive)
     rows = read_feedback(tmp_path)
     run(settings(trained, archive, *words), tmp_path / "assumed", open_archive)
-    assumed = read_feedback(tmp_path / "assumed")
+    before = read_feedback(tmp_path / "assumed")
     first = (rows["time"].dt.month == 1) & rows["spread"].notna()
-    np.testing.assert_allclose(rows["spread"][first], 2 * assumed["spread"][first], rtol=1e-4)
+    np.testing.assert_allclose(rows["spread"][first], 2 * before["spread"][first], rtol=1e-4)
     (tmp_path / NAME).unlink()
     with pytest.raises(ConfigError, match="sizes"):  # those estimated now are not those of the files
         run(wanted, tmp_path, open_archive)

@@ -20,7 +20,6 @@ from deepda.quality.background import (
 from deepda.quality.errors import (
     FLOOR,
     error_of_mean,
-    representativeness_from_climatology,
     with_errors,
 )
 
@@ -123,9 +122,3 @@ def test_where_nothing_is_known_the_platform_says_it(grid: Grid) -> None:
         assert error == pytest.approx(ERRORS[platform].stddev(depth), rel=1e-5)
     outside = with_errors(table.assign(depth=9000.0), grid, np.full(grid.shape, 0.5))["error"]
     assert outside[0] == pytest.approx(ERRORS["argo"].stddev(9000), rel=1e-4)
-
-
-def test_a_share_of_the_climatological_deviation_is_a_choice() -> None:
-    stddev = np.array([[[0.8, np.nan]]])
-    np.testing.assert_array_equal(representativeness_from_climatology(stddev), stddev / 2)
-    np.testing.assert_array_equal(representativeness_from_climatology(stddev, 0.25), stddev / 4)

@@ -5,8 +5,7 @@ anomalies of the period are fitted by a straight line; its value in the middle o
 the climatology lacks there. So years that were observed more, or an ocean that warms, do not shift
 it, and as the correction is one number for all years no trend comes in. A cell takes part with a
 third of the years of either half of the period. What its neighbours say spreads over REACH; without
-any the climatology stays as it is. The error of the corrected climatology is that of the fit near
-dense cells, elsewhere the root mean square correction of the layer.
+any the climatology stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,29 +29,17 @@ SUPPORT = 0.02  # filtered density of dense cells at which a correction counts h
 FEWEST = 1 / 3  # of the years of a half of the period, that a dense cell was observed in
 
 
-class Correction(NamedTuple):
-    """What a climatology lacks.
-
-    Attributes:
-        offset: (depth, lat, lon) K, mean of the period - climatology; zero on land.
-        error: (depth, lat, lon) K, standard deviation of its error; zero on land.
-    """
-
-    offset: Array
-    error: Array
-
-
-def kept_correction(folder: Path, identity: str, work_out: Callable[[], Correction]) -> Correction:
-    """The correction in NAME of a folder, worked out and written if that is none of this identity."""
+def kept_correction(folder: Path, identity: str, work_out: Callable[[], Array]) -> Array:
+    """(depth, lat, lon) the correction in NAME of a folder, worked out if none is of this identity."""
     path = folder / NAME
     with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as held:
         if str(held["identity"]) == identity:
-            return Correction(held["offset"], held["error"])
+            return np.asarray(held["offset"])
     found = work_out()
 
     def write(part: Path) -> None:
         with part.open("wb") as file:
-            np.savez(file, identity=np.array(identity), offset=found.offset, error=found.error)
+            np.savez(file, identity=np.array(identity), offset=found)
 
     write_whole(path, write)
     return found
@@ -93,25 +79,18 @@ class YearlyAnomalies:
         self.total[row] += mean
         self.windows[row] += count > 0
 
-    def correction(self) -> Correction:
-        """What the climatology lacks of the mean of the period."""
-        shape = self.grid.shape
-        fitted, uncertain, often = self._fitted()
-        offset, variance = fitted.reshape(shape), uncertain.reshape(shape)
-        dense = often.reshape(shape) & self.grid.ocean
+    def correction(self) -> Array:
+        """(depth, lat, lon) K, mean of the period - climatology; zero on land."""
+        value, often = self._fitted()
+        fitted = value.reshape(self.grid.shape)
+        dense = often.reshape(self.grid.shape) & self.grid.ocean
         support = self._spread(dense.astype(float))
         share = support / (support + SUPPORT)
-        near = np.maximum(support, 1e-12)
-        moved = share * self._spread(np.where(dense, offset, 0.0)) / near
-        fit = self._spread(np.where(dense, variance, 0.0)) / near
-        square = np.where(dense, offset, 0.0) ** 2
-        layer = square.sum((1, 2)) / np.maximum(dense.sum((1, 2)), 1)
-        error = np.sqrt(share * fit + (1 - share) * layer[:, None, None])
-        ocean = self.grid.ocean
-        return Correction(np.where(ocean, moved, 0.0), np.where(ocean, error, 0.0))
+        moved = share * self._spread(np.where(dense, fitted, 0.0)) / np.maximum(support, 1e-12)
+        return np.where(self.grid.ocean, moved, 0.0)
 
-    def _fitted(self) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """(cell) value of the line in the middle of the period, its variance, whether dense."""
+    def _fitted(self) -> tuple[Array, NDArray[np.bool_]]:
+        """(cell) value of the line in the middle of the period, and whether the cell is dense."""
         seen = self.windows > 0
         value = self.total / np.maximum(self.windows, 1)
         time = (np.arange(len(self.years)) - (len(self.years) - 1) / 2)[:, None]
@@ -122,9 +101,7 @@ class YearlyAnomalies:
         dense = (seen[:half].sum(0) >= needed) & (seen[-half:].sum(0) >= needed) & (number > 2)
         determinant = np.where(dense, number * square - moment**2, 1.0)
         offset = (square * level - moment * slope) / determinant
-        gradient = (number * slope - moment * level) / determinant
-        residual = (seen * (value - offset - gradient * time) ** 2).sum(0) / np.maximum(number - 2, 1)
-        return offset, residual * square / determinant, dense
+        return offset, dense
 
     def _spread(self, values: Array) -> Array:
         """(depth, lat, lon) filtered over REACH in each layer; longitude wraps."""

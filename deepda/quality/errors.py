@@ -2,9 +2,8 @@
 
 Instruments and a first guess of representativeness by platform are
 `deepda.observations.errors.ERRORS` (with their sources); this puts in its place a representativeness
-that varies over the ocean, a share of the climatological standard deviation. It is part of the error
-because the analysis stands for means over cells and windows (Janjic et al. 2018, QJRMS 144; Oke and
-Sakov 2008, JTECH 25).
+that varies over the ocean. It is part of the error because the analysis stands for means over cells
+and windows (Janjic et al. 2018, QJRMS 144; Oke and Sakov 2008, JTECH 25).
 """
 
 from __future__ import annotations
@@ -21,12 +20,6 @@ from deepda.quality.casts import platforms
 
 Array = NDArray[np.float64]
 FLOOR = 0.02  # K, representativeness at least: the deep ocean has internal waves
-SHARE = 0.5  # of the climatological standard deviation, a stated choice
-
-
-def representativeness_from_climatology(stddev: NDArray[np.floating], share: float = SHARE) -> Array:
-    """(depth, lat, lon) K: a share of the climatological standard deviation."""
-    return share * np.asarray(stddev, float)
 
 
 def error_of_mean(instrument: ArrayLike, representativeness: ArrayLike, values: ArrayLike) -> Array:

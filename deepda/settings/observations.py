@@ -115,5 +115,9 @@ class IngestedObservations(ObservationsConfig):
                 "observations.climatology is empty, expected a monthly climatology of the observed "
                 "ocean; write observations.climatology=[PATH,...]"
             )
-        require_above_zero("observations.representativeness", self.representativeness)
+        if not 0 < self.representativeness < 1:
+            raise ConfigError(
+                f"observations.representativeness is {self.representativeness:g}, expected a share of "
+                "variance above 0 and below 1; the rest is the error of the background"
+            )
         require_fraction("observations.withheld", self.withheld)
