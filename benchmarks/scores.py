@@ -30,9 +30,10 @@ MEASURED = ROOT / "docs" / "measured.json"
 KNOWN_SEEDS = range(5)  # of the known answer
 OTHER_SEEDS = (2, 3)  # of the twin experiments, beside 1, the default
 MONTHLY = ("per_year=12", "training.error_samples=320")  # as the real ocean is analysed with
+BASELINES = "osse.baselines=[oi,forecast_oi,multi_scale_oi]"
 TWINS = {
-    "embedded": ("osse", "run", "osse.baselines=[oi,forecast_oi,multi_scale_oi]"),
-    "gcm": ("osse", "run", "control=files", *MONTHLY, "data.root=DATA"),
+    "embedded": ("osse", "run", BASELINES),
+    "gcm": ("osse", "run", "control=files", *MONTHLY, BASELINES, "data.root=DATA"),
 }
 
 

@@ -17,8 +17,8 @@ from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS
 
 Array = NDArray[np.float64]
-HEAVE = 12.0  # m, displacement in the vertical
-MEANDER = 140e3  # m, along the sphere
+HEAVE = 15.0  # m, displacement in the vertical
+MEANDER = 170e3  # m, along the sphere
 EVERYWHERE = 0.5  # of the mean variance of the layer: departures where the climatology is flat
 LEAST = 0.02  # K, where all of a layer is flat
 
