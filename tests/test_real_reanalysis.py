@@ -19,7 +19,8 @@ from test_reanalysis import checksums, trained
 from toys import toy_space
 
 from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
-from deepda.assimilation.cycle import Analyser, Observations, StateEstimate, cycle
+from deepda.assimilation.cycle import Observations, StateEstimate, cycle
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace
@@ -29,12 +30,14 @@ from deepda.cli import main
 from deepda.commands.period import continued, period_settings
 from deepda.feedback import read_feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
+from deepda.geometry.grid import Grid
 from deepda.geometry.windows import season_of, windows, windows_of_months
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError
 from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
+from reanalysis.errors import REACH
 from reanalysis.ingested_ocean import NO_LAYER, IngestedOcean, open_archive
 from reanalysis.judge import read_record, values_used
 from reanalysis.references import SURFACE, UPPER, compared_series
@@ -136,19 +139,26 @@ def test_a_baseline_is_judged_at_the_same_withheld_rows(
     trained: Path, archive: Path, finished: Path, tmp_path: Path
 ) -> None:
     asked: list[Path] = []
+    reaches: list[Reach] = []
 
-    def climatology(run: Path, config: Config, cache: Path, progress: Progress) -> Analyser:
+    class NeverMoves(ClimatologyAnalyser):
+        def localised(self, grid: Grid, reach: Reach) -> ClimatologyAnalyser:
+            reaches.append(reach)
+            return self
+
+    def climatology(run: Path, config: Config, cache: Path, progress: Progress) -> NeverMoves:
         asked.append(run)
-        return ClimatologyAnalyser(torch.from_numpy(toy_space().grid.ocean))
+        return NeverMoves(torch.from_numpy(toy_space().grid.ocean))
 
     # One that never leaves climatology must be scored as climatology is.
     words = ["observations.withheld=0.2", f"reanalysis.end={FIRST}"]
     wanted = settings(trained, archive, *words)
     scores = run(wanted, tmp_path / "out", open_archive, climatology)
     by_name = {row["candidate"]: row for row in scores["withheld"] if row["grouping"] == "all"}
-    assert asked == [trained] and by_name["oi"]["count"] == by_name["analysis"]["count"] > 20
-    assert by_name["oi"]["rmse"] == pytest.approx(by_name["climatology"]["rmse"], rel=1e-5)
-    assert by_name["oi"]["rmse"] != pytest.approx(by_name["background"]["rmse"], rel=1e-3)
+    assert asked == [trained] and reaches == [REACH]
+    assert by_name["oi"]["count"] == by_name["analysis"]["count"] > 20
+    assert by_name["oi"]["rmse"] == pytest.approx(by_name["climatology"]["rmse"], rel=1e-6)
+    assert by_name["oi"]["rmse"] != pytest.approx(by_name["background"]["rmse"], rel=3e-6)
     page = (tmp_path / "out" / "report.html").read_text()
     assert "optimal interpolation" in page
     # and it does not disturb the analysis
