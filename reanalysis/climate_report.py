@@ -126,10 +126,19 @@ def _input(record: Record, scores: dict[str, Any]) -> Section:
     return Section("What was observed?", [observed_block(record), table])
 
 
+def most_influenced(influence: NDArray[np.floating], per_year: int) -> int:
+    """The window of the largest mean over depth of (window, depth); not in the first of several years.
+
+    Its first windows correct climatology: each observation has much influence there.
+    """
+    skipped = per_year if len(influence) > per_year else 0
+    return skipped + int(np.argmax(influence[skipped:].mean(axis=1)))
+
+
 def _window(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path) -> Section:
-    """The analysis of one window, that in which the observations had the most influence."""
+    """The analysis of the window in which observations had the most influence, the spin-up left out."""
     grid, levels = record.grid, sorted(set(levels_shown(record.grid)))
-    step = int(np.argmax(record.influence.mean(axis=1)))
+    step = most_influenced(record.influence, record.windows.per_year)
     field = mean_anomaly(record, space, folder, ocean.synthetic, [step])
     day = str(record.windows.middle[step].astype("datetime64[D]"))
     panels = [Panel(field[level], "anomaly", f"{grid.depth[level]:.0f} m") for level in levels]

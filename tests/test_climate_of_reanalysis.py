@@ -14,6 +14,7 @@ from test_real_reanalysis import FIRST, LAST, archive, settings
 from test_reanalysis import trained
 
 from deepda.figures import counts_by_year
+from reanalysis.climate_report import most_influenced
 from reanalysis.ingested_ocean import open_archive
 from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, compare, read_references
 from reanalysis.run import run
@@ -140,3 +141,10 @@ def test_a_year_without_observations_has_no_mark() -> None:
     count = xr.DataArray([10.0, 0.0, 100.0], {"time": time}, ("time",))
     [line] = counts_by_year({"argo": count}, "values").axes[0].get_lines()
     assert np.isnan(line.get_ydata()).tolist() == [False, True, False]
+
+
+def test_the_window_that_is_shown_is_no_spin_up_where_there_is_more_than_a_year() -> None:
+    influence = np.full((36, 2), 0.1)
+    influence[0], influence[20] = 0.9, 0.3
+    assert most_influenced(influence, per_year=12) == 20
+    assert most_influenced(influence[:12], per_year=12) == 0
