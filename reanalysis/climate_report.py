@@ -21,7 +21,7 @@ from deepda.reports.table import Table
 from deepda.verification.thermocline import levels_shown
 from reanalysis.error_sizes_report import error_sizes_sections
 from reanalysis.judge import mean_anomaly
-from reanalysis.record import Maps, Record
+from reanalysis.record import Maps, Record, most_influenced
 from reanalysis.references import DEEP, NAMES, NINO34, SURFACE, UPPER, compare, compared_series
 from reanalysis.report_errors import influence_picture, observed_block
 
@@ -124,15 +124,6 @@ def _input(record: Record, scores: dict[str, Any]) -> Section:
         corner="state",
     )
     return Section("What was observed?", [observed_block(record), table])
-
-
-def most_influenced(influence: NDArray[np.floating], per_year: int) -> int:
-    """The window of the largest mean over depth of (window, depth); not in the first of several years.
-
-    Its first windows correct climatology: each observation has much influence there.
-    """
-    skipped = per_year if len(influence) > per_year else 0
-    return skipped + int(np.argmax(influence[skipped:].mean(axis=1)))
 
 
 def _window(record: Record, space: StateSpace, ocean: ObservedOcean, folder: Path) -> Section:

@@ -100,3 +100,12 @@ class Record:
         """(depth) m3 of water; a layer cut by the depth counts by the part above."""
         inside = np.clip(bottom - self.grid.depth_edges[:-1], 0, self.grid.thickness)
         return self.grid.volume.sum((1, 2)) * inside / self.grid.thickness
+
+
+def most_influenced(influence: Array, per_year: int) -> int:
+    """The window of the largest mean over depth of (window, depth); not in the first of several years.
+
+    Its first windows correct climatology: each observation has much influence there.
+    """
+    skipped = per_year if len(influence) > per_year else 0
+    return skipped + int(np.argmax(influence[skipped:].mean(axis=1)))

@@ -14,8 +14,8 @@ from test_real_reanalysis import FIRST, LAST, archive, settings
 from test_reanalysis import trained
 
 from deepda.figures import counts_by_year
-from reanalysis.climate_report import most_influenced
 from reanalysis.ingested_ocean import open_archive
+from reanalysis.record import most_influenced
 from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, compare, read_references
 from reanalysis.run import run
 
