@@ -1,9 +1,11 @@
 """The tables of docs/real-reanalysis.md, from a reanalysis of real observations with withheld platforms.
 
-    python benchmarks/real_tables.py runs/real > tables.md
+    python benchmarks/real_tables.py runs/real --sst ersst.nc > tables.md
 
 Intervals hold 95 % of 1,000 draws of platforms with replacement (seed 0): values of one platform err
-alike. Where optimal interpolation was cycled beside, all methods are compared at the rows that it used.
+alike. Where baselines were cycled beside, all methods are compared at the rows that they used, and the
+gain over the best baseline is that over the one of least error in the line. `--sst` is a product of sea
+surface temperature in months; without it there are no tables of seasons and trends at the surface.
 """
 
 from __future__ import annotations
@@ -16,15 +18,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
+import real_seasons
 from numpy.typing import NDArray
+from real_surface import read_surface
+from real_trends import print_trends
 
+from deepda.base.text import METHOD_NAMES
 from deepda.feedback import read_feedback
 from deepda.feedback.departures import in_box
 from deepda.verification.scores import REGIONS
-from reanalysis.scores import BASELINE
 
 DRAWS = 1000
-METHODS = {"climatology": "climatology", BASELINE: "optimal interpolation", "analysis": "analysis"}
+METHODS = {"climatology": "climatology", **METHOD_NAMES, "analysis": "analysis"}
 KEYS = ["time", "lat", "lon", "depth", "temperature"]
 COLUMNS = [*KEYS, "error", "background", "analysis", "spread", "climatology", "platform_type",
            "platform_id", "reason"]  # fmt: skip
@@ -39,16 +44,23 @@ ISOTHERM = 20.0  # degC, of the thermocline on the equator
 FEWEST = 50  # values that a line of a table stands for
 
 
+def baselines_of(folder: Path) -> list[str]:
+    """Names of the baselines that were cycled beside and scored."""
+    scores = json.loads((folder / "scores.json").read_text())
+    scored = {row["candidate"] for row in scores["withheld"]}
+    return [name for name in METHOD_NAMES if name in scored]
+
+
 def withheld(folder: Path) -> pd.DataFrame:
     """Accepted withheld rows with a column for each method."""
     chosen = pc.field("withheld")
     table = read_feedback(folder, COLUMNS, chosen)
     kept = table["reason"].astype(str) == ""
-    if (folder / BASELINE).exists():
-        other = read_feedback(folder / BASELINE, [*KEYS, "analysis", "reason"], chosen)
+    for name in baselines_of(folder):
+        other = read_feedback(folder / name, [*KEYS, "analysis", "reason"], chosen)
         if not other[KEYS].equals(table[KEYS]):
-            raise SystemExit(f"{folder / BASELINE} holds other rows than {folder}; make both anew")
-        table[BASELINE] = other["analysis"]
+            raise SystemExit(f"{folder / name} holds other rows than {folder}; make both anew")
+        table[name] = other["analysis"]
         kept &= other["reason"].astype(str) == ""
     return table[kept & np.isfinite(table["analysis"])].reset_index(drop=True)
 
@@ -83,7 +95,9 @@ def line(table: pd.DataFrame) -> list[str]:
     root = {n: np.sqrt(s[draws].sum(1) / number[draws].sum(1)) for n, s in sums.items()}
     cells = [f"{len(table):,}", f"{len(names)}"]
     cells += [f"{np.sqrt((e**2).mean()):.2f} ({e.mean():+.2f})" for e in errors.values()]
-    for other in methods[:-1]:
+    beside = [name for name in methods if name in METHOD_NAMES]
+    best = [min(beside, key=lambda name: (errors[name] ** 2).mean())] if beside else []
+    for other in ["climatology", *best]:
         gain = 1 - np.sqrt((errors["analysis"] ** 2).mean() / (errors[other] ** 2).mean())
         low, high = np.percentile(1 - root["analysis"] / root[other], [2.5, 97.5])
         cells.append(f"{100 * gain:.0f} % ({100 * low:.0f} to {100 * high:.0f})")
@@ -92,12 +106,13 @@ def line(table: pd.DataFrame) -> list[str]:
     return [*cells, f"{np.sqrt(expected / found):.2f}"]
 
 
-def print_withheld(folder: Path) -> None:
+def print_withheld(table: pd.DataFrame) -> None:
     """The table of withheld rows."""
-    table = withheld(folder)
-    methods = [label for name, label in METHODS.items() if name in table]
-    head = ["values", "number", "platforms", *methods, *(f"gain over {m}" for m in methods[:-1])]
-    head.append("stated/found")
+    names = [name for name in METHODS if name in table]
+    beside = [METHODS[name] for name in names if name in METHOD_NAMES]
+    over = ["climatology", *(["the best baseline"] if len(beside) > 1 else beside)]
+    head = ["values", "number", "platforms", *(METHODS[name] for name in names)]
+    head += [*(f"gain over {name}" for name in over), "stated/found"]
     print("| " + " | ".join(head) + " |\n|---" + "|---:" * (len(head) - 1) + "|")
     for name, chosen in groups(table):
         if chosen.sum() >= FEWEST:
@@ -133,9 +148,8 @@ def upper_mean(depth: NDArray[np.float64], temperature: NDArray[np.float64]) -> 
     return float(np.interp(at, depth, temperature).mean())
 
 
-def print_moorings(folder: Path) -> None:
+def print_moorings(months: pd.DataFrame) -> None:
     """Depth of the 20-degree isotherm and mean of 0-300 m at withheld moorings, by month."""
-    months = months_of_moorings(withheld(folder))
     names = [name for name in METHODS if name in months]
     print("\n| mooring | months | " + " | ".join(METHODS[name] for name in names) + " |")
     print("|---|---:|" + "---:|" * len(names))
@@ -184,10 +198,19 @@ def _trend(found: dict[str, float | None]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    print_withheld(folder)
-    print_moorings(folder)
-    print_series(folder)
+    parser.add_argument("--sst", type=Path, help="NetCDF file with monthly `sst`, for example ERSSTv5")
+    given = parser.parse_args()
+    table = withheld(given.folder)
+    months = months_of_moorings(table)
+    print_withheld(table)
+    print_moorings(months)
+    print_series(given.folder)
+    real_seasons.print_moorings(months, METHODS)
+    real_seasons.print_floats(table, METHODS)
+    if given.sst is not None:
+        surface = read_surface(given.folder, given.sst)
+        real_seasons.print_surface(surface)
+        print_trends(given.folder, surface)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def _reanalysis(arguments: Namespace) -> None:
         config = continued(Path(arguments.product), overrides)
     with output_folder(Path(config.output)) as output:
         import reanalysis.run
-        from osse.twin.optimal_interpolation import tuned_interpolation_of
+        from osse.twin.baselines_of_run import baselines_of_run
 
         if config.reanalysis.run == SHIPPED and reanalysis.run.needs_control(config):
             from osse.twin.control_years import restore_control
@@ -103,7 +103,7 @@ def _reanalysis(arguments: Namespace) -> None:
             config,
             output,
             _ocean_of(config),
-            tuned_interpolation_of,
+            baselines_of_run,
             arguments.workers,
             arguments.scheduler,
         )

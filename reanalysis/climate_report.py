@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
-from deepda.base.text import beside, capital, period
+from deepda.base.text import METHOD_NAMES, beside, capital, period
 from deepda.figures import Panel, index_series, map_panels, section, series
-from deepda.figures.style import NAMES as METHODS
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, write_report
 from deepda.reports.table import Table
@@ -82,11 +81,17 @@ def _headline(scores: dict[str, Any]) -> str:
             f"{used:,} of {all_rows:,} ingested rows were used; no platform was withheld, so that the "
             "error of the analysis is not measured here."
         )
-    gain = 1 - rmse["analysis"] / rmse["climatology"]
+    others = [name for name in METHOD_NAMES if name in rmse]
+    compared = ["climatology", *([min(others, key=lambda name: rmse[name])] if others else [])]
+    gains = [
+        f"{beside(1 - rmse['analysis'] / rmse[name])} that of {METHOD_NAMES.get(name, name)} "
+        f"({rmse[name]:.2f} K)"
+        for name in compared
+    ]
+    said = ", the best baseline" if len(others) > 1 else ""
     return (
         "The root mean square difference of the analysis from withheld observations is "
-        f"{rmse['analysis']:.2f} K, {beside(gain)} that of "
-        f"climatology ({rmse['climatology']:.2f} K)."
+        f"{rmse['analysis']:.2f} K, {' and '.join(gains)}{said}."
     )
 
 
@@ -302,13 +307,13 @@ def _withheld_table(scores: dict[str, Any]) -> Table:
     rows: dict[str, dict[str, Any]] = {}
     for score in scores["withheld"]:
         row = rows.setdefault(score["name"], {"values": score["count"], "platforms": score["platforms"]})
-        row[METHODS.get(score["candidate"], score["candidate"])] = score["rmse"]
+        row[METHOD_NAMES.get(score["candidate"], score["candidate"])] = score["rmse"]
     return Table(
         "withheld",
         rows,
         "Root mean square difference in K from observations of withheld platforms, which hold errors "
-        "of their own. Neither background nor climatology has seen the window; optimal interpolation is "
-        "tuned on the control run and analyses the same observations.",
+        "of their own. Neither background nor climatology has seen the window; baselines are tuned on "
+        "the control run and analyse the same observations.",
         corner="group",
         best="smallest",
         unranked=("values", "platforms"),

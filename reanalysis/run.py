@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any
 
-from deepda.assimilation.cycle import Analyser
-from deepda.assimilation.localisation import Reach
 from deepda.assimilation.observed_ocean import OpenOcean, require_years
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.base.text import period
-from deepda.geometry.grid import Grid
 from deepda.geometry.windows import MONTHS
 from deepda.networks.device import choose_device, described
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
@@ -25,6 +22,7 @@ from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.shipped import folder_of, weights_used
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
+from reanalysis.baselines import OpenBaselines, cycle_baselines, cycled_baselines
 from reanalysis.blocks import BLOCK_YEARS, analyse_blocks, blocks_of
 from reanalysis.climate_report import write_climate
 from reanalysis.judge import read_record, truth_is_known
@@ -36,7 +34,6 @@ from reanalysis.restart import (
     PROVENANCE,
     STATED,
     ReanalysisError,
-    digest,
     identity_of,
     keep_identity,
     kept_provenance,
@@ -44,33 +41,17 @@ from reanalysis.restart import (
     require_own,
     year_file,
 )
-from reanalysis.scores import BASELINE, scores_against_references, scores_against_truth
+from reanalysis.scores import scores_against_references, scores_against_truth
 from reanalysis.years import Reanalysis
 
 SYNTHETIC = "synthetic: the observations are drawn from a simulated ocean, this is not the real ocean"
-
-
-class Baseline(Analyser, Protocol):
-    """A method with a background-error covariance, which can be localised."""
-
-    def localised(self, grid: Grid, reach: Reach) -> Self:
-        """The same with a covariance of this reach."""
-        ...
-
-
-class OpenBaseline(Protocol):
-    """How the baseline of a trained run is come by."""
-
-    def __call__(self, run: Path, config: Config, cache: Path, progress: Progress) -> Baseline:
-        """The baseline, tuned as `run` has it; `cache` may be used meanwhile."""
-        ...
 
 
 def run(
     config: Config,
     output: Path,
     open_ocean: OpenOcean,
-    open_baseline: OpenBaseline | None = None,
+    open_baselines: OpenBaselines | None = None,
     workers: int = 1,
     scheduler: str | None = None,
 ) -> dict[str, Any]:
@@ -83,7 +64,7 @@ def run(
         config: `reanalysis` says which years, and which trained run.
         output: folder, made if it is not there.
         open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
-        open_baseline: gives a method to be judged at withheld observations too; asked only where there
+        open_baselines: gives methods to be judged at withheld observations too; asked only where there
             are some.
         workers: processes that share the blocks of years out, where `reanalysis.block_years` is not 0.
         scheduler: address of a dask cluster that does it instead.
@@ -96,6 +77,8 @@ def run(
     device = choose_device(config.device)
     trained = FinishedRun(folder_of(chosen.run), config.device)
     years = range(chosen.start, chosen.end + 1)
+    beside = cycled_baselines(config) if open_baselines is not None else []
+    fit = open_baselines(trained.folder, config) if open_baselines is not None and beside else None
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained))
@@ -140,12 +123,12 @@ def run(
         folder.progress.note(f"{first}{to_last} written")
         if ocean.synthetic:
             folder.progress.note(SYNTHETIC)
-        if open_baseline is not None and withholds(config):
-            with clock.stage("baseline"):
-                cache = output / BASELINE
-                baseline = open_baseline(trained.folder, config, cache, folder.progress)
-                _cycle_baseline(reanalysis, baseline, identity, years, folder.progress)
-        return _judged(reanalysis, years, config, clock, folder)
+        left_out: dict[str, str] = {}
+        if fit is not None:
+            with clock.stage("baselines"):
+                left_out = cycle_baselines(reanalysis, fit, identity, years, folder.progress)
+        cycled = [name for name in beside if name not in left_out]
+        return _judged(reanalysis, years, config, clock, folder, cycled)
 
 
 def _require_blocks(length: int, workers: int, scheduler: str | None) -> None:
@@ -187,48 +170,16 @@ def synthetic(config: Config) -> bool:
 
 def needs_control(config: Config) -> bool:
     """Whether a reanalysis needs the control simulation of its trained run."""
-    return config.reanalysis.members > 0 or withholds(config)
-
-
-def withholds(config: Config) -> bool:
-    """Whether some observations are kept apart to judge by."""
-    chosen = config.observations
-    if not isinstance(chosen, IngestedObservations):
-        return False
-    return chosen.withheld > 0 or bool(chosen.withheld_platforms)
-
-
-def _cycle_baseline(
-    reanalysis: Reanalysis,
-    baseline: Baseline,
-    identity: dict[str, Any],
-    years: range,
-    progress: Progress,
-) -> None:
-    """The same reanalysis by another method, in a folder of its own: no members, no smoother."""
-    folder = RunFolder(reanalysis.folder / BASELINE, progress)
-    folder.path.mkdir(exist_ok=True)
-    title = {"title": "Optimal interpolation, to compare a DeepDA reanalysis with"}
-    require_free(folder)
-    mine = require_own(folder, identity | {"method": BASELINE})
-    keep_identity(folder, mine)
-    if reanalysis.errors.reach is not None:
-        baseline = baseline.localised(reanalysis.space.grid, reanalysis.errors.reach)
-    other = replace(
-        reanalysis,
-        analyser=baseline,
-        members=None,
-        folder=folder.path,
-        restarts=folder.path,
-        attributes=dict(reanalysis.attributes) | title,
-        identity=digest(mine),
-        lag=None,
-    )
-    other.run(years, progress)
+    return config.reanalysis.members > 0 or bool(cycled_baselines(config))
 
 
 def _judged(
-    reanalysis: Reanalysis, years: range, config: Config, clock: Clock, folder: RunFolder
+    reanalysis: Reanalysis,
+    years: range,
+    config: Config,
+    clock: Clock,
+    folder: RunFolder,
+    baselines: Sequence[str],
 ) -> dict[str, Any]:
     """Scores and report of whole years: against the truth, or against references where none is known."""
     if reanalysis.part is not None:
@@ -248,7 +199,7 @@ def _judged(
         scores = (
             scores_against_truth(record)
             if against_truth
-            else scores_against_references(record, known, path)
+            else scores_against_references(record, known, path, baselines)
         )
         sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
     about = what_was_run(config, period(years))

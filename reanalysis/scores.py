@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from reanalysis.restart import ReanalysisError
 FIRST_FLOATS = 2000  # the first year with Argo floats
 MANY_FLOATS = 2005  # from here on they are everywhere
 FEWEST_WINDOWS = 36  # that a trend of a whole series is given for
-BASELINE = "oi"  # folder and column of optimal interpolation
 ROW = ("time", "lat", "lon", "depth", "temperature")  # what makes a row the same one
 
 
@@ -121,12 +120,18 @@ def _slopes(record: Record, part: ClimateSeries) -> list[float]:
 
 
 def scores_against_references(
-    record: Record, references: dict[str, xr.DataArray], folder: Path
+    record: Record, references: dict[str, xr.DataArray], folder: Path, baselines: Sequence[str]
 ) -> dict[str, Any]:
     """Each series beside its reference where there is one, errors at withheld rows, all rows by state.
 
+    Args:
+        record: of the analysis.
+        references: series by name.
+        folder: of the reanalysis.
+        baselines: names of those that were cycled beside, each in its folder.
+
     Raises:
-        ReanalysisError: the baseline in the folder assimilated other observations.
+        ReanalysisError: a baseline assimilated other observations.
     """
     scores: dict[str, Any] = {"years": list(record.years), "series": {}}
     for key, line in compared_series(record).items():
@@ -135,24 +140,24 @@ def scores_against_references(
         whole = {"trend": trend(line).numbers()} if line.size >= FEWEST_WINDOWS else {}
         scores["series"][key] = {"reference": NAMES[key] if found else None, **whole, **compared}
     rows = {"rows": _rows(folder), "ingested_rows": _ingested_rows(folder)}
-    return scores | {"withheld": _withheld(folder)} | rows
+    return scores | {"withheld": _withheld(folder, baselines)} | rows
 
 
-def _withheld(folder: Path) -> list[dict[Hashable, Any]]:
-    """Scores at withheld rows; optimal interpolation's too where it was cycled in its own folder."""
-    names = ["climatology", "background", "analysis"]
-    columns = [*ROW, "platform_type", "platform_id", "withheld", "reason", *names]
-    table = read_feedback(folder, columns, pc.field("withheld"))
-    if (folder / BASELINE).exists():
-        names.insert(1, BASELINE)
-        other = read_feedback(folder / BASELINE, columns, pc.field("withheld"))
+def _withheld(folder: Path, baselines: Sequence[str]) -> list[dict[Hashable, Any]]:
+    """Scores at withheld rows; those of the baselines too, which were cycled in folders of their own."""
+    names = ["climatology", *baselines, "background", "analysis"]
+    columns = [*ROW, "platform_type", "platform_id", "withheld", "reason"]
+    kept = [*columns, "climatology", "background", "analysis"]
+    table = read_feedback(folder, kept, pc.field("withheld"))
+    for name in baselines:
+        other = read_feedback(folder / name, [*columns, "analysis"], pc.field("withheld"))
         if len(other) != len(table) or not other[[*ROW]].equals(table[[*ROW]]):
             raise ReanalysisError(
-                f"{folder / BASELINE} holds feedback of other observations than {folder}, expected the "
+                f"{folder / name} holds feedback of other observations than {folder}, expected the "
                 "same; remove that folder and give the same command again"
             )
-        # Rows that the baseline itself rejected do not count for anybody.
-        table[BASELINE] = other["analysis"].where(other["reason"].astype(str) == "")
+        # Rows that a baseline itself rejected do not count for anybody.
+        table[name] = other["analysis"].where(other["reason"].astype(str) == "")
     return withheld_scores(table, names).to_dict("records")
 
 

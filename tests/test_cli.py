@@ -45,7 +45,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Record
         "osse.known_answer.several": ("run_seeds",),
         "osse.experiments.data_denial": ("run",),
         "osse.experiments.blind_zone": ("run",),
-        "osse.twin.optimal_interpolation": ("tuned_interpolation_of",),
+        "osse.twin.baselines_of_run": ("baselines_of_run",),
         "osse.sweep.run": ("sweep",),
         "reanalysis.run": ("run",),
         "deepda.control.prepare": ("prepare_control",),

@@ -13,27 +13,29 @@ from dense_covariances import correlation
 from numpy.typing import NDArray
 from test_background_errors import training_data
 from test_baselines import DEPTH_SCALE, RADIUS, observe, ocean_history
+from test_multi_scale import matrix_of
 from torch import Tensor
 from toys import persistence, toy_grid
 
 from deepda.assimilation.baselines import OptimalInterpolation, Validation
 from deepda.assimilation.baselines.tuning import mean_square_error
+from deepda.assimilation.covariance_sum import CovarianceSum, times
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
-from deepda.assimilation.localisation import Localisation
-from deepda.assimilation.multi_scale import Scales
+from deepda.assimilation.localisation import Localisation, Reach
+from deepda.assimilation.multi_scale import Scales, multi_scale_covariance
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.transition import Transition
 from osse.twin import multi_scale
-from osse.twin.baseline_files import control_samples, load
+from osse.twin.baseline_files import control_samples, load, save
 from osse.twin.baseline_years import Years
 from osse.twin.carried_variance import DEPTH_M, RADIUS_KM, SHARE, CarriedVariance
 from osse.twin.fair_baselines import FORECAST, MULTI_SCALE, OWN, tuned_baselines
 from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast, fit_forecasts
-from osse.twin.multi_scale import best_scales
+from osse.twin.multi_scale import best_scales, split
 from osse.twin.own_errors import with_control
 
 SEASON = torch.zeros(1, dtype=torch.long)
@@ -243,6 +245,30 @@ def test_what_was_tuned_is_used_again_and_gives_the_same_analysis(
             torch.testing.assert_close(
                 other.analyse(guess, window).mean, made.analyse(guess, window).mean
             )
+
+
+def test_a_saved_baseline_takes_another_reach_and_its_bands_keep_their_ratios(
+    grid: Grid, tmp_path: Path
+) -> None:
+    oi, reach = interpolation(grid), Reach(6000.0, DEPTH_SCALE / 2)
+    start, samples = interpolating(oi, still(grid), grid), control_samples(oi)
+    scales = {"widths_km": "[9000.0]", "radii_km": "[16000.0, 4000.0]"}
+    save(start, tmp_path, FORECAST, {})
+    save(replace(start, interpolation=split(oi, samples, grid, scales)), tmp_path, MULTI_SCALE, scales)
+    own = {"share": "0.5", "radius_km": str(RADIUS), "depth_scale_m": str(DEPTH_SCALE)}
+    control = split(oi, samples, grid, scales).covariance
+    summed = replace(oi, covariance=with_control(samples, control, grid, own))
+    save(replace(start, interpolation=summed, carried=True), tmp_path, OWN, own)
+    bands = multi_scale_covariance(
+        samples, grid, Scales((9000.0,), (12000.0, 3000.0)), reach.depth_m
+    )  # twice and half of the reach
+    one = oi.covariance.localised(grid, reach)
+    mixed = CovarianceSum([*(times(part, 0.5) for part in (one, *bands.parts))])
+    for name, expected in ((FORECAST, one), (MULTI_SCALE, bands), (OWN, mixed)):
+        found = load(oi, grid, tmp_path, name, reach).interpolation.covariance
+        np.testing.assert_allclose(matrix_of(found, grid), matrix_of(expected, grid), atol=1e-5)
+        tuned = load(oi, grid, tmp_path, name).interpolation.covariance
+        assert not np.allclose(matrix_of(tuned, grid), matrix_of(expected, grid), atol=1e-2)
 
 
 def test_a_candidate_that_runs_away_is_not_chosen_and_changes_nothing_for_the_others(

@@ -124,6 +124,12 @@ def test_a_localised_baseline_has_the_reach_whatever_its_covariance(
         np.testing.assert_allclose(found, times * expected, rtol=1e-4, atol=1e-5)
 
 
+def test_scales_within_a_reach_keep_their_ratios_about_it() -> None:
+    found = Scales((2500.0,), (4000.0, 1000.0)).within(Reach(1000.0, 600.0))
+    assert found.widths_km == (2500.0,)
+    assert found.radii_km == pytest.approx((2000.0, 500.0))
+
+
 def test_a_sum_times_a_factor_is_that_factor_times_the_matrix(grid: Grid, samples: Samples) -> None:
     made = multi_scale_covariance(samples, grid, SCALES, DEPTH_SCALE)
     np.testing.assert_allclose(

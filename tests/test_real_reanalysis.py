@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from test_reanalysis import checksums, trained
 from toys import toy_space
 
-from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
-from deepda.assimilation.localisation import Reach
 from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace
@@ -30,18 +28,17 @@ from deepda.cli import main
 from deepda.commands.period import continued, period_settings
 from deepda.feedback import read_feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
-from deepda.geometry.grid import Grid
 from deepda.geometry.windows import season_of, windows, windows_of_months
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError
 from deepda.runs.shadows import open_shadow_truth
 from deepda.settings.compose import load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
-from reanalysis.errors import REACH
+from reanalysis.baselines import withholds
 from reanalysis.ingested_ocean import NO_LAYER, IngestedOcean, open_archive
 from reanalysis.judge import read_record, values_used
 from reanalysis.references import SURFACE, UPPER, compared_series
-from reanalysis.run import run, withholds
+from reanalysis.run import run
 
 __all__ = ["trained"]  # a fixture
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures", "empty_fdbk")]
@@ -133,40 +130,6 @@ def test_every_ingested_row_is_used_or_withheld_or_rejected_or_out_of_the_period
     by_month = rows.groupby(rows["time"].dt.to_period("M"))["rows"].sum()
     expected = ingested[inside].groupby(ingested["time"][inside].dt.to_period("M")).size()
     assert by_month.to_dict() == expected.to_dict()
-
-
-def test_a_baseline_is_judged_at_the_same_withheld_rows(
-    trained: Path, archive: Path, finished: Path, tmp_path: Path
-) -> None:
-    asked: list[Path] = []
-    reaches: list[Reach] = []
-
-    class NeverMoves(ClimatologyAnalyser):
-        def localised(self, grid: Grid, reach: Reach) -> ClimatologyAnalyser:
-            reaches.append(reach)
-            return self
-
-    def climatology(run: Path, config: Config, cache: Path, progress: Progress) -> NeverMoves:
-        asked.append(run)
-        return NeverMoves(torch.from_numpy(toy_space().grid.ocean))
-
-    # One that never leaves climatology must be scored as climatology is.
-    words = ["observations.withheld=0.2", f"reanalysis.end={FIRST}"]
-    wanted = settings(trained, archive, *words)
-    scores = run(wanted, tmp_path / "out", open_archive, climatology)
-    by_name = {row["candidate"]: row for row in scores["withheld"] if row["grouping"] == "all"}
-    assert asked == [trained] and reaches == [REACH]
-    assert by_name["oi"]["count"] == by_name["analysis"]["count"] > 20
-    assert by_name["oi"]["rmse"] == pytest.approx(by_name["climatology"]["rmse"], rel=1e-6)
-    assert by_name["oi"]["rmse"] != pytest.approx(by_name["background"]["rmse"], rel=3e-6)
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "optimal interpolation" in page
-    # and it does not disturb the analysis
-    assert checksums(tmp_path / "out").items() <= checksums(finished).items()
-
-    with unreported():
-        run(settings(trained, archive, *words[1:]), tmp_path / "all", open_archive, climatology)
-    assert len(asked) == 1  # nothing withheld: nothing to judge by
 
 
 def test_platforms_are_withheld_by_name_and_a_finer_annual_mean_moves_every_anomaly(

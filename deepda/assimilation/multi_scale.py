@@ -14,13 +14,13 @@ a sum of matrices that are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepda.assimilation.covariance_sum import CovarianceSum
-from deepda.assimilation.localisation import CovarianceError, Localisation
+from deepda.assimilation.localisation import CovarianceError, Localisation, Reach
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.samples import Samples
 from deepda.geometry.grid import Grid
@@ -50,6 +50,16 @@ class Scales:
             raise CovarianceError(
                 f"widths_km are {list(self.widths_km)}, expected the widest first; sort them"
             )
+
+    def within(self, reach: Reach) -> Scales:
+        """The same bands with radii in the same ratios, whose geometric mean is that of a reach.
+
+        One radius for all bands would leave nothing of the scales but the covariances between them,
+        which are lacking.
+        """
+        logs = np.log(self.radii_km)
+        radii = reach.radius_km * np.exp(logs - logs.mean())
+        return replace(self, radii_km=tuple(map(float, radii)))
 
 
 def multi_scale_covariance(

@@ -201,7 +201,7 @@ class OsseConfig:
 class ReanalysisConfig:
     """Which years are analysed, with which trained run; warming of the twin in K per decade.
 
-    The last six have a value here because settings that runs of earlier versions wrote lack them.
+    The last seven have a value here because settings that runs of earlier versions wrote lack them.
     """
 
     start: int
@@ -215,8 +215,16 @@ class ReanalysisConfig:
     references: str | None = None
     error_sizes: str = ASSUMED
     block_years: int = 0
+    baselines: list[str] = field(default_factory=lambda: ["oi"])
 
     def __post_init__(self) -> None:
+        for name in self.baselines:
+            require_one_of("reanalysis.baselines", name, BASELINES)
+        if len(set(self.baselines)) < len(self.baselines):
+            raise ConfigError(
+                f"reanalysis.baselines is {self.baselines}, expected each name once; leave out "
+                "those given twice"
+            )
         require_one_of("reanalysis.error_sizes", self.error_sizes, (ASSUMED, ESTIMATED))
         require_order("reanalysis.start", self.start, "end", self.end)
         require_at_least("reanalysis.members", self.members, 0)

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from deepda.assimilation.baselines import OptimalInterpolation
 from deepda.assimilation.covariance_sum import CovarianceSum
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.samples import Samples
 from deepda.base.errors import CheckpointError
@@ -51,13 +52,17 @@ def save(baseline: ForecastInterpolation, folder: Path, name: str, about: Mappin
     write_whole(file_of(folder, name), lambda partial: save_file(whole, partial, metadata=metadata))
 
 
-def load(oi: OptimalInterpolation, grid: Grid, folder: Path, name: str) -> ForecastInterpolation:
+def load(
+    oi: OptimalInterpolation, grid: Grid, folder: Path, name: str, reach: Reach | None = None
+) -> ForecastInterpolation:
     """A tuned baseline.
 
     Args:
         oi: tuned; its covariance is that of the control simulation.
         grid: the analysis grid.
         folder, name: see `file_of`.
+        reach: of the background errors, in place of what was tuned; bands keep the ratios of their
+            radii. None leaves what was tuned.
 
     Raises:
         CheckpointError: the file is broken.
@@ -70,12 +75,14 @@ def load(oi: OptimalInterpolation, grid: Grid, folder: Path, name: str) -> Forec
         model = LinearForecast(about["forecast"], tensors["weight"], tensors["older"], tensors["noise"])
         interpolation = oi.with_inflation(tensors["inflation"])
         if name == MULTI_SCALE:
-            interpolation = split(interpolation, control_samples(oi), grid, about)
-        if name == OWN:
-            control = load(oi, grid, folder, MULTI_SCALE).interpolation.covariance
+            interpolation = split(interpolation, control_samples(oi), grid, about, reach)
+        elif name == OWN:
+            control = load(oi, grid, folder, MULTI_SCALE, reach).interpolation.covariance
             samples = Samples(tensors["codes"], tensors["scale"])
-            covariance = with_control(samples, control, grid, about)
+            covariance = with_control(samples, control, grid, about, reach)
             interpolation = replace(interpolation, covariance=covariance)
+        elif reach is not None:
+            interpolation = interpolation.localised(grid, reach)
     except (KeyError, ValueError, TypeError) as reason:
         raise CheckpointError(
             f"{path} is broken ({reason}); remove it and give `deepda osse run` again"

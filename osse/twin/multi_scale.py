@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 import torch
 
 from deepda.assimilation.baselines import OptimalInterpolation
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.multi_scale import Scales, multi_scale_covariance
 from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
@@ -60,7 +61,11 @@ def best_scales(
 
 
 def split(
-    interpolation: OptimalInterpolation, control: Samples, grid: Grid, about: Mapping[str, str]
+    interpolation: OptimalInterpolation,
+    control: Samples,
+    grid: Grid,
+    about: Mapping[str, str],
+    reach: Reach | None = None,
 ) -> OptimalInterpolation:
     """The same with the multi-scale covariance of the samples.
 
@@ -69,10 +74,13 @@ def split(
         control: samples of the control simulation.
         grid: the analysis grid.
         about: `widths_km` and `radii_km`, lists of numbers, see `Scales`.
+        reach: that the radii are scaled to, see `Scales.within`; None for none.
 
     Raises:
         ValueError, KeyError, CovarianceError: scales that cannot be used.
     """
     scales = Scales(tuple(json.loads(about["widths_km"])), tuple(json.loads(about["radii_km"])))
-    covariance = multi_scale_covariance(control, grid, scales, DEPTH_SCALE_M)
+    depth = DEPTH_SCALE_M if reach is None else reach.depth_m
+    scales = scales if reach is None else scales.within(reach)
+    covariance = multi_scale_covariance(control, grid, scales, depth)
     return replace(interpolation, covariance=covariance)

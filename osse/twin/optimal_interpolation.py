@@ -51,14 +51,19 @@ def tuned_interpolation(
         f"best of {len(tuned.trials)} trials: {best.rmse:.4f} K with radius {best.radius_km:g} km, "
         f"depth scale {best.depth_scale_m:g} m"
     )
-    reach = {"radius_km": str(best.radius_km), "depth_scale_m": str(best.depth_scale_m)}
+    keep(tuned.analyser, best.radius_km, best.depth_scale_m, folder)
+    return tuned.analyser
+
+
+def keep(analyser: OptimalInterpolation, radius_km: float, depth_scale_m: float, folder: Path) -> None:
+    """Write what was tuned; its covariance has this reach and is made again."""
+    reach = {"radius_km": str(radius_km), "depth_scale_m": str(depth_scale_m)}
     tensors = {
-        "inflation": tuned.analyser.inflation.contiguous(),
-        "error_stddev": tuned.analyser.error_stddev.contiguous(),
+        "inflation": analyser.inflation.contiguous(),
+        "error_stddev": analyser.error_stddev.contiguous(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda partial: save_file(tensors, partial, metadata=reach))
-    return tuned.analyser
+    write_whole(folder / FILE, lambda partial: save_file(tensors, partial, metadata=reach))
 
 
 def validation_of(years: ValidationYears, progress: Progress) -> Validation:

@@ -19,7 +19,7 @@ import torch
 
 from deepda.assimilation.baselines.tuning import RANKING
 from deepda.assimilation.covariance_sum import CovarianceSum, times
-from deepda.assimilation.localisation import Localisation
+from deepda.assimilation.localisation import Localisation, Reach
 from deepda.assimilation.sample_covariance import SampleCovariance
 from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
@@ -71,7 +71,11 @@ def with_own_errors(start: ForecastInterpolation, years: Years, seed: int, progr
 
 
 def with_control(
-    samples: Samples, control: SampleCovariance | CovarianceSum, grid: Grid, about: Mapping[str, str]
+    samples: Samples,
+    control: SampleCovariance | CovarianceSum,
+    grid: Grid,
+    about: Mapping[str, str],
+    reach: Reach | None = None,
 ) -> CovarianceSum:
     """The covariance of own errors, which comes first, added to that of the control simulation.
 
@@ -80,12 +84,14 @@ def with_control(
         control: the covariance of the control simulation.
         grid: the analysis grid.
         about: `share` of own errors, and their `radius_km` and `depth_scale_m`.
+        reach: of own errors in place of these; None for none.
 
     Raises:
         ValueError, KeyError, CovarianceError: numbers that cannot be used.
     """
     share = float(about["share"])
-    localisation = Localisation.of(grid, float(about["radius_km"]), float(about["depth_scale_m"]))
+    tuned = Reach(float(about["radius_km"]), float(about["depth_scale_m"]))
+    localisation = Localisation.of(grid, *(reach or tuned))
     own = times(SampleCovariance(samples, localisation), share)
     others = control.parts if isinstance(control, CovarianceSum) else [control]
     return CovarianceSum([own, *(times(part, 1 - share) for part in others)])

@@ -1,0 +1,108 @@
+"""The same reanalysis by the tuned baselines of a trained run, each in a folder of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from deepda.assimilation.cycle import Analyser, DivergenceError
+from deepda.assimilation.localisation import Reach
+from deepda.base.progress import Progress
+from deepda.base.text import METHOD_NAMES, capital
+from deepda.runs.folder import RunFolder
+from deepda.settings.schema import Config, IngestedObservations
+from reanalysis.restart import digest, keep_identity, require_free, require_own
+from reanalysis.years import Reanalysis
+
+
+class FitBaselines(Protocol):
+    """Gives the baselines one after the other, so that one covariance is in memory."""
+
+    def __call__(
+        self, cache: Path, reach: Reach | None, progress: Progress
+    ) -> Iterator[tuple[str, Analyser]]:
+        """Name and method; `cache` may be used meanwhile, a `reach` replaces that of the tuning."""
+        ...
+
+
+class OpenBaselines(Protocol):
+    """How the baselines of a trained run are come by."""
+
+    def __call__(self, run: Path, config: Config) -> FitBaselines:
+        """Those of `config.reanalysis.baselines`, tuned as `run` has them.
+
+        Raises:
+            DeepDAError: the run has not tuned one of them; nothing has been read yet.
+        """
+        ...
+
+
+def withholds(config: Config) -> bool:
+    """Whether some observations are kept apart to judge by."""
+    chosen = config.observations
+    if not isinstance(chosen, IngestedObservations):
+        return False
+    return chosen.withheld > 0 or bool(chosen.withheld_platforms)
+
+
+def cycled_baselines(config: Config) -> list[str]:
+    """Names of the baselines that are cycled beside: none where nothing is withheld to judge by."""
+    return config.reanalysis.baselines if withholds(config) else []
+
+
+def cycle_baselines(
+    reanalysis: Reanalysis, fit: FitBaselines, identity: dict[str, Any], years: range, progress: Progress
+) -> dict[str, str]:
+    """Analyse the years by each baseline: the same observations and errors; no members, no smoother.
+
+    Args:
+        reanalysis: that they are compared with.
+        fit: gives them.
+        identity: of the reanalysis; the name is added.
+        years: to be analysed.
+        progress: shows the windows, and which baseline is left out.
+
+    Returns:
+        Reasons by name of those whose analyses left physical limits, which are left out.
+
+    Raises:
+        DeepDAError: a folder that holds something else, a file that cannot be written.
+    """
+    left_out = {}
+    for name, analyser in fit(reanalysis.folder / "baselines", reanalysis.errors.reach, progress):
+        progress.note(f"the same observations by {METHOD_NAMES[name]}")
+        try:
+            _cycle(name, analyser, reanalysis, identity, years, progress)
+        except DivergenceError as reason:
+            progress.note(f"{METHOD_NAMES[name]} is left out: {reason}")
+            left_out[name] = str(reason)
+    return left_out
+
+
+def _cycle(
+    name: str,
+    analyser: Analyser,
+    reanalysis: Reanalysis,
+    identity: dict[str, Any],
+    years: range,
+    progress: Progress,
+) -> None:
+    folder = RunFolder(reanalysis.folder / name, progress)
+    folder.path.mkdir(exist_ok=True)
+    title = {"title": f"{capital(METHOD_NAMES[name])}, to compare a DeepDA reanalysis with"}
+    require_free(folder)
+    mine = require_own(folder, identity | {"method": name})
+    keep_identity(folder, mine)
+    other = replace(
+        reanalysis,
+        analyser=analyser,
+        members=None,
+        folder=folder.path,
+        restarts=folder.path,
+        attributes=dict(reanalysis.attributes) | title,
+        identity=digest(mine),
+        lag=None,
+    )
+    other.run(years, progress)
