@@ -259,6 +259,10 @@ def test_a_saved_baseline_takes_another_reach_and_its_bands_keep_their_ratios(
     control = split(oi, samples, grid, scales).covariance
     summed = replace(oi, covariance=with_control(samples, control, grid, own))
     save(replace(start, interpolation=summed, carried=True), tmp_path, OWN, own)
+    found = load(
+        oi, grid, tmp_path, OWN
+    ).interpolation.covariance  # what was saved, if no reach is given
+    np.testing.assert_allclose(matrix_of(found, grid), matrix_of(summed.covariance, grid), atol=1e-5)
     bands = multi_scale_covariance(
         samples, grid, Scales((9000.0,), (12000.0, 3000.0)), reach.depth_m
     )  # twice and half of the reach

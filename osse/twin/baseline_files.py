@@ -78,7 +78,8 @@ def load(
             interpolation = split(interpolation, control_samples(oi), grid, about, reach)
         elif name == OWN:
             control = load(oi, grid, folder, MULTI_SCALE, reach).interpolation.covariance
-            samples = Samples(tensors["codes"], tensors["scale"])
+            scale = tensors["scale"] / float(about["share"]) ** 0.5  # kept as a part of the sum
+            samples = Samples(tensors["codes"], scale)
             covariance = with_control(samples, control, grid, about, reach)
             interpolation = replace(interpolation, covariance=covariance)
         elif reach is not None:
