@@ -26,6 +26,7 @@ from real_trends import print_trends
 from deepda.base.text import METHOD_NAMES
 from deepda.feedback import read_feedback
 from deepda.feedback.departures import in_box
+from deepda.verification.climate import FEWEST_YEARS
 from deepda.verification.scores import REGIONS
 
 DRAWS = 1000
@@ -210,7 +211,8 @@ def main() -> None:
     if given.sst is not None:
         surface = read_surface(given.folder, given.sst)
         real_seasons.print_surface(surface)
-        print_trends(given.folder, surface)
+        if len(surface.years) >= FEWEST_YEARS:
+            print_trends(given.folder, surface)
 
 
 if __name__ == "__main__":

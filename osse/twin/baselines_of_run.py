@@ -34,12 +34,13 @@ def baselines_of_run(run: Path, config: Config) -> partial[Iterator[tuple[str, I
     there = [name for name in BASELINES if _file(run, name).exists()]
     lacking = [name for name in config.reanalysis.baselines if name not in there]
     if lacking:
+        left = [name for name in config.reanalysis.baselines if name in there]
         wanted = [name for name in BASELINES if name in {OI, *there, *lacking}]
         raise CheckpointError(
             f"{run} has tuned {', '.join(there) or 'no baseline'}, expected {', '.join(lacking)} too, "
             "which reanalysis.baselines names; give the command of that run again with "
             f"'osse.baselines=[{','.join(wanted)}]', which tunes what is missing, or write "
-            f"'reanalysis.baselines=[{','.join(there)}]'"
+            f"'reanalysis.baselines=[{','.join(left)}]'"
         )
     return partial(_fitted, run, config)
 
