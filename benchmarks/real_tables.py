@@ -19,18 +19,28 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import real_seasons
+import xarray as xr
 from numpy.typing import NDArray
 from real_surface import read_surface
 from real_trends import print_trends
 
 from deepda.base.text import METHOD_NAMES
+from deepda.climatology.common_period import NAME as CORRECTION
+from deepda.climatology.common_period import in_season
 from deepda.feedback import read_feedback
 from deepda.feedback.departures import in_box
+from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.geometry.windows import season_of
+from deepda.observations.table import cells
+from deepda.output.cf import WINDOW_OF_YEAR
+from deepda.output.climatology import CLIMATOLOGY
 from deepda.verification.climate import FEWEST_YEARS
 from deepda.verification.scores import REGIONS
 
 DRAWS = 1000
-METHODS = {"climatology": "climatology", **METHOD_NAMES, "analysis": "analysis"}
+GIVEN = "given"  # the climatology before observations moved it to a common period
+METHODS = {GIVEN: "climatology as given", "climatology": "climatology", **METHOD_NAMES}
+METHODS |= {"analysis": "analysis"}
 KEYS = ["time", "lat", "lon", "depth", "temperature"]
 COLUMNS = [*KEYS, "error", "background", "analysis", "spread", "climatology", "platform_type",
            "platform_id", "reason"]  # fmt: skip
@@ -63,7 +73,19 @@ def withheld(folder: Path) -> pd.DataFrame:
             raise SystemExit(f"{folder / name} holds other rows than {folder}; make both anew")
         table[name] = other["analysis"]
         kept &= other["reason"].astype(str) == ""
+    if (folder / CORRECTION).exists():
+        table[GIVEN] = table["climatology"] - correction(folder, table)
     return table[kept & np.isfinite(table["analysis"])].reset_index(drop=True)
+
+
+def correction(folder: Path, table: pd.DataFrame) -> NDArray[np.float64]:
+    """(row) K by which observations moved the climatology of the cells; NaN outside the grid."""
+    with xr.open_dataset(folder / CLIMATOLOGY) as file:
+        grid, per_year = Grid.from_dataset(file), file.sizes[WINDOW_OF_YEAR]
+    moved = in_season(np.load(folder / CORRECTION)["terms"], per_year).reshape(per_year, -1)
+    season = [season_of(time, per_year) for time in table["time"].to_numpy().astype("datetime64[s]")]
+    cell = cells(table, grid)
+    return np.where(cell == OUTSIDE, np.nan, moved[season, cell])
 
 
 def groups(table: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ from deepda.base.files import checksum, digest_of
 from deepda.base.progress import Progress
 from deepda.base.text import period
 from deepda.climatology.annual import about_annual_mean
-from deepda.climatology.common_period import YearlyAnomalies, kept_correction
+from deepda.climatology.common_period import MeanDepartures, in_season, kept_correction
 from deepda.climatology.displacement import HEAVE, MEANDER, displacement_spread
 from deepda.climatology.files import months_named, read_annual, read_surface
 from deepda.climatology.observed import ObservedClimatology
@@ -100,33 +101,38 @@ class IngestedOcean:
         """
         years = range(period[0], period[1] + 1)
         about = {**self.about, "climatology_period": list(period)}
-        lacking = kept_correction(
+        terms = kept_correction(
             folder,
             digest_of([self.edition, json.dumps(about, sort_keys=True), str(self._withheld)]),
             lambda: self._lacking(years, per_year, progress),
         )
-        mean = (self.climatology.mean + lacking).astype(np.float32)
+        mean = (self.climatology.mean + in_season(terms, per_year)).astype(np.float32)
         context = replace(self._context, climatology=replace(self.climatology, mean=mean))
         return type(self)(
             self._folder, context, self._normal, self._representativeness, self._withheld, about
         )
 
     def _lacking(self, years: range, per_year: int, progress: Progress) -> NDArray[np.float64]:
-        """What the climatology lacks of the mean of the years, by the values that may be used."""
-        grid, first, last = (
-            self._context.grid,
-            max(years[0], self.years[0]),
-            min(years[-1], self.years[-1]),
-        )
-        sums, span = YearlyAnomalies(grid, years), windows(first, last, per_year)
-        stream = progress.track(span, f"Moving the climatology to {period(years, '-')}", len(span))
-        for start, end, season in stream:
-            rows = usable(self.table(start, end))
-            cell = cells(rows, grid)
-            normal = np.where(cell == OUTSIDE, np.nan, self.climatology.mean[season].ravel()[cell])
-            year = int(start.astype("datetime64[Y]").astype(int)) + 1970
-            sums.add(year, cell, rows["temperature"].to_numpy(float) - normal)
-        return sums.correction()
+        """Terms of what the climatology lacks in the years, by the values that may be used."""
+        grid = self._context.grid
+        spread = displacement_spread(self._normal.mean, grid)
+        departures = MeanDepartures(grid, spread, years, per_year)
+        observed = range(max(years[0], self.years[0]), min(years[-1], self.years[-1]) + 1)
+        span = windows(observed[0], observed[-1], per_year)
+        title = f"Moving the climatology to {period(years, '-')}"
+        stream = progress.track(span, title, len(span))
+        for year in observed:
+            departures.add_year(year, [self._departures(*one) for one in islice(stream, per_year)])
+        return departures.terms()
+
+    def _departures(
+        self, start: np.datetime64, end: np.datetime64, season: int
+    ) -> tuple[int, NDArray[np.integer], NDArray[np.floating]]:
+        """Season, (row) cell and (row) anomaly, K, of the values of a window that may be used."""
+        rows = usable(self.table(start, end))
+        cell = cells(rows, self._context.grid)
+        normal = np.where(cell == OUTSIDE, np.nan, self.climatology.mean[season].ravel()[cell])
+        return season, cell, rows["temperature"].to_numpy(float) - normal
 
     def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
         """All rows of the window [start, end): values in layers, and rejected rows with their reason.

@@ -10,6 +10,7 @@ import xarray as xr
 from toys import harmonics
 
 from deepda.base.errors import EvaluationError
+from deepda.climatology.seasonal import harmonic_basis
 from deepda.evaluation.calendars import month_weights
 from deepda.evaluation.heat import annual_means, basin_heat, heat_trend, surface_area, without_season
 from deepda.evaluation.heatwaves import contingency, heatwave_threshold, in_heatwave
@@ -21,7 +22,7 @@ from deepda.evaluation.patterns import (
     pattern_correlation,
 )
 from deepda.evaluation.reliability import ReliabilitySums, spread_classes
-from deepda.evaluation.seasonal import annual_amplitude, annual_phase, harmonic_basis
+from deepda.evaluation.seasonal import annual_amplitude, annual_phase
 from deepda.figures.sections import decimal_years
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows

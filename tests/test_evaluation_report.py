@@ -16,13 +16,13 @@ from test_feedback import END, START, fed
 from toys import harmonics, toy_grid
 
 from deepda.base.progress import Progress
+from deepda.climatology.seasonal import harmonic_basis
 from deepda.evaluation import EvaluationError, calendars, evaluate, open_product
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.charts import over_time
 from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.records import Comparison, Frame, Record, correlation
-from deepda.evaluation.seasonal import harmonic_basis
 from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD
 from deepda.geometry.grid import Grid

@@ -1,110 +1,162 @@
-"""A climatology moved to the mean of a common period by the observations, where they are dense.
+"""A climatology moved to the mean of a common period by the observations.
 
-Climatologies of different products stand for different years. Of each cell the yearly mean
-anomalies of the period are fitted by a straight line; its value in the middle of the period is what
-the climatology lacks there. So years that were observed more, or an ocean that warms, do not shift
-it, and as the correction is one number for all years no trend comes in. A cell takes part with a
-third of the years of either half of the period. What its neighbours say spreads over REACH; without
-any the climatology stays as it is.
+Climatologies of different products stand for different years, and smooth. At each place the departures
+of observations from the climatology are fitted by a mean, an annual harmonic and a straight line, each
+with the size that is expected of it; noise is what departs in single years and windows. Mean and
+harmonic in the middle of the period are what the climatology lacks there, the more uncertain the
+fewer years were observed and the more they lie to one side. What is lacking elsewhere follows from
+these by objective analysis (`deepda.climatology.objective_analysis`); far from any observation
+the climatology stays as it is. As the correction is the same in all years no trend comes in.
+
+Sizes are in units of the departures of a displaced ocean (`deepda.climatology.displacement`), chosen by
+platforms left out of 1991-2020 (docs/real-reanalysis.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from deepda.base.files import write_whole
+from deepda.climatology.objective_analysis import Boxes, correlation, grid_places, interpolated
+from deepda.climatology.seasonal import harmonic_basis
 from deepda.geometry.grid import OUTSIDE, Grid
 
 Array = NDArray[np.float64]
 NAME = "climatology_correction.npz"
-REACH = 5.0  # degrees: standard deviation of the filter that spreads corrections
-SUPPORT = 0.02  # filtered density of dense cells at which a correction counts half
-FEWEST = 1 / 3  # of the years of a half of the period, that a dense cell was observed in
+TERMS = 3  # mean, cosine and sine of the year
+MEAN = 0.3  # of the displacement's departures: what a climatology lacks
+ANNUAL = 0.15  # the same of the cosine and of the sine of the year
+TREND = 0.2  # the same a decade
+NOISE = 0.9  # departures of a window from all this
+YEARLY = 0.3  # of their variance: the windows of a year share it
+EXPECTED = np.array([MEAN, ANNUAL, ANNUAL, TREND])
+SOUGHT = 1e-9  # precision in units of that expected, below which a place says nothing
 
 
 def kept_correction(folder: Path, identity: str, work_out: Callable[[], Array]) -> Array:
-    """(depth, lat, lon) the correction in NAME of a folder, worked out if none is of this identity."""
+    """(term, depth, lat, lon) K, as NAME in a folder has it, worked out if none is of this identity."""
     path = folder / NAME
     with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as held:
         if str(held["identity"]) == identity:
-            return np.asarray(held["offset"])
+            return np.asarray(held["terms"])
     found = work_out()
 
     def write(part: Path) -> None:
         with part.open("wb") as file:
-            np.savez(file, identity=np.array(identity), offset=found)
+            np.savez(file, identity=np.array(identity), terms=found)
 
     write_whole(path, write)
     return found
 
 
-@dataclass
-class YearlyAnomalies:
-    """Mean anomalies from the climatology by year and cell.
+def in_season(terms: Array, per_year: int) -> Array:
+    """(season, depth, lat, lon) K, from the terms of a correction."""
+    basis = harmonic_basis(np.arange(per_year), per_year)[:TERMS]
+    return np.tensordot(basis.T, terms, 1)
 
-    Attributes:
+
+class MeanDepartures:
+    """What a climatology lacks of the mean seasonal cycle of a period.
+
+    Args:
         grid: of the cells.
+        spread: (depth, lat, lon) K, departures of a displaced ocean; zero on land.
         years: of the period.
+        per_year: windows.
     """
 
-    grid: Grid
-    years: range
-    total: Array = field(init=False)
-    windows: Array = field(init=False)
+    def __init__(self, grid: Grid, spread: Array, years: range, per_year: int) -> None:
+        self._grid, self._boxes = grid, Boxes.of(grid)
+        counted = [layer > 0 for layer in spread]
+        square = [self._boxes.mean(layer**2, sea) for layer, sea in zip(spread, counted, strict=True)]
+        self._spread, self._at_cells = np.sqrt(square), spread
+        self._basis = harmonic_basis(np.arange(per_year), per_year)[:TERMS]
+        self._middle = (years[0] + years[-1]) / 2
+        size, terms = self._spread.size, len(EXPECTED)
+        self._normal, self._moment = np.zeros((terms, terms, size)), np.zeros((terms, size))
 
-    def __post_init__(self) -> None:
-        shape = (len(self.years), self.grid.ocean.size)
-        self.total, self.windows = np.zeros(shape), np.zeros(shape)
-
-    def add(self, year: int, cell: NDArray[np.integer], anomaly: Array) -> None:
-        """Count the values of one window in; those of one cell are averaged first.
+    def add_year(
+        self, year: int, windows: Iterable[tuple[int, NDArray[np.integer], NDArray[np.floating]]]
+    ) -> None:
+        """Count the values of a year in; those of one box and window are averaged first.
 
         Args:
-            year: of the window.
-            cell: (row) flat cell of the grid, OUTSIDE does not count.
-            anomaly: (row) K; NaN does not count.
+            year: of the windows.
+            windows: season, (row) flat cell, of which OUTSIDE does not count, (row) anomaly from the
+                climatology, K, of which NaN does not count.
         """
+        normal, moment = np.zeros_like(self._normal), np.zeros_like(self._moment)
+        common, total = np.zeros_like(self._moment), np.zeros(self._spread.size)
+        for season, cell, anomaly in windows:
+            mean, seen = self._averaged(cell, anomaly)
+            terms = np.append(self._basis[:, season], (year - self._middle) / 10)
+            normal += np.multiply.outer(terms[:, None] * terms, seen)
+            moment += np.multiply.outer(terms, mean)
+            common += np.multiply.outer(terms, seen)
+            total += mean
+        shared = YEARLY / (1 - YEARLY + YEARLY * common[0])
+        self._normal += normal - shared * common[:, None] * common
+        self._moment += moment - shared * common * total
+
+    def _averaged(self, cell: NDArray[np.integer], anomaly: NDArray[np.floating]) -> tuple[Array, Array]:
+        """(box) mean of the values, zero without one; and 1 where there is one."""
         counted = (cell != OUTSIDE) & np.isfinite(anomaly)
-        at, size = cell[counted], self.grid.ocean.size
-        count = np.bincount(at, minlength=size)
-        mean = np.bincount(at, anomaly[counted], size) / np.maximum(count, 1)
-        row = self.years.index(year)
-        self.total[row] += mean
-        self.windows[row] += count > 0
+        layer, column = np.divmod(cell[counted], self._boxes.number.size)
+        box = layer * self._spread.shape[1] + self._boxes.number[column]
+        count = np.bincount(box, minlength=self._spread.size)
+        total = np.bincount(box, anomaly[counted], self._spread.size)
+        return total / np.maximum(count, 1), (count > 0).astype(float)
 
-    def correction(self) -> Array:
-        """(depth, lat, lon) K, mean of the period - climatology; zero on land."""
-        value, often = self._fitted()
-        fitted = value.reshape(self.grid.shape)
-        dense = often.reshape(self.grid.shape) & self.grid.ocean
-        support = self._spread(dense.astype(float))
-        share = support / (support + SUPPORT)
-        moved = share * self._spread(np.where(dense, fitted, 0.0)) / np.maximum(support, 1e-12)
-        return np.where(self.grid.ocean, moved, 0.0)
+    def terms(self) -> Array:
+        """(term, depth, lat, lon) K: mean, cosine and sine of what is lacking; zero on land."""
+        found = np.zeros((TERMS, *self._grid.shape))
+        value, precision = self._fitted()
+        for layer, sea in enumerate(self._grid.ocean):
+            self._spread_out(found[:, layer], value[:, layer], precision[:, layer], sea, layer)
+        return found
 
-    def _fitted(self) -> tuple[Array, NDArray[np.bool_]]:
-        """(cell) value of the line in the middle of the period, and whether the cell is dense."""
-        seen = self.windows > 0
-        value = self.total / np.maximum(self.windows, 1)
-        time = (np.arange(len(self.years)) - (len(self.years) - 1) / 2)[:, None]
-        number, moment, square = seen.sum(0), (seen * time).sum(0), (seen * time**2).sum(0)
-        level, slope = (seen * value).sum(0), (seen * value * time).sum(0)
-        half = len(self.years) // 2
-        needed = max(FEWEST * half, 1)
-        dense = (seen[:half].sum(0) >= needed) & (seen[-half:].sum(0) >= needed) & (number > 2)
-        determinant = np.where(dense, number * square - moment**2, 1.0)
-        offset = (square * level - moment * slope) / determinant
-        return offset, dense
+    def _fitted(self) -> tuple[Array, Array]:
+        """(term, depth, box) each term by the observations of its box alone, and its precision.
 
-    def _spread(self, values: Array) -> Array:
-        """(depth, lat, lon) filtered over REACH in each layer; longitude wraps."""
-        _, rows, columns = values.shape
-        sigma = (0.0, REACH / 180 * rows, REACH / 360 * columns)
-        return gaussian_filter(values, sigma, mode=("nearest", "nearest", "wrap"))
+        The other terms of the fit have the sizes expected of them.
+        """
+        unit = self._spread.ravel()
+        sea = unit > 0
+        noise = (1 - YEARLY) * (NOISE * unit[sea]) ** 2
+        expected = np.multiply.outer(1 / EXPECTED**2, 1 / unit[sea] ** 2)
+        posterior = np.moveaxis(self._normal[..., sea] / noise, -1, 0) + np.einsum(
+            "tb,tu->btu", expected, np.eye(len(EXPECTED))
+        )
+        covariance = np.linalg.inv(posterior)
+        variance = np.einsum("btt->tb", covariance)[:TERMS]
+        level = np.einsum("btu,ub->tb", covariance, self._moment[..., sea] / noise)[:TERMS]
+        # The size expected of the term itself is taken out again: objective analysis brings it.
+        added = 1 / variance - expected[:TERMS]
+        known = added > SOUGHT * expected[:TERMS]
+        value, precision = np.zeros((2, TERMS, unit.size))
+        precision[:, sea] = np.where(known, added, 0.0)
+        value[:, sea] = np.where(known, level / variance / np.where(known, added, 1.0), 0.0)
+        shape = (TERMS, *self._spread.shape)
+        return value.reshape(shape), precision.reshape(shape)
+
+    def _spread_out(
+        self, out: Array, value: Array, precision: Array, sea: NDArray[np.bool_], layer: int
+    ) -> None:
+        """Write the terms (term, lat, lon) of a layer at all its cells."""
+        observed = np.flatnonzero((precision > 0).any(0))
+        if not observed.size:
+            return
+        lat, lon = self._boxes.lat[observed], self._boxes.lon[observed]
+        spread = self._spread[layer, observed]
+        to_lat, to_lon = (axis[sea] for axis in grid_places(self._grid))
+        inner = correlation(lat, lon, lat, lon)
+        cross = self._at_cells[layer][sea][:, None] * correlation(to_lat, to_lon, lat, lon)
+        for term in range(TERMS):
+            of_term = value[term, observed], precision[term, observed]
+            size = EXPECTED[term]
+            out[term][sea] = interpolated(size * spread, *of_term, size * cross, inner)

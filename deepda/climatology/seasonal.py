@@ -70,6 +70,13 @@ class Climatology:
         return thetao - self.mean[season]
 
 
+def harmonic_basis(season: NDArray[np.intp], per_year: int) -> NDArray[np.float64]:
+    """(term, time) dimensionless: 1, then cosine and sine of each harmonic, amid the windows."""
+    angle = 2 * np.pi * (np.asarray(season) + 0.5) / per_year
+    waves = [wave(k * angle) for k in range(1, HARMONICS + 1) for wave in (np.cos, np.sin)]
+    return np.stack([np.ones_like(angle), *waves])
+
+
 def _keep_harmonics(raw: NDArray[np.float64]) -> NDArray[np.float64]:
     spectrum = np.fft.rfft(raw, axis=0)
     spectrum[HARMONICS + 1 :] = 0.0

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from deepda.base.progress import Progress
+from deepda.climatology.seasonal import harmonic_basis
 from deepda.evaluation.calendars import Axis
 from deepda.evaluation.product import MEMBERS, STDDEV, Product
 from deepda.evaluation.records import Comparison, Floats, Frame, Record
 from deepda.evaluation.reliability import ReliabilitySums
-from deepda.evaluation.seasonal import fit_weights, harmonic_basis
+from deepda.evaluation.seasonal import fit_weights
 from deepda.geometry.grid import Grid
 from deepda.verification import VerificationError, region_weights, weighted_mean, zonal_spectrum
 from deepda.verification.scores import Box

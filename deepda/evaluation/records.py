@@ -57,7 +57,7 @@ class Record:
 
     Attributes:
         name: of the product.
-        cycle: (term, depth, lat, lon) degC, see `seasonal.harmonic_basis`.
+        cycle: (term, depth, lat, lon) degC, see `deepda.climatology.seasonal.harmonic_basis`.
         variance: (depth, lat, lon) K2 of anomalies.
         means: (time, region, depth) degC by basin.
         levels: (level, time, lat, lon) K anomalies at the levels of the frame.

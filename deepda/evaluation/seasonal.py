@@ -6,14 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.climatology.seasonal import HARMONICS
-
-
-def harmonic_basis(season: NDArray[np.intp], per_year: int) -> NDArray[np.float64]:
-    """(term, time) dimensionless: 1, then cosine and sine of each harmonic, amid the windows."""
-    angle = 2 * np.pi * (np.asarray(season) + 0.5) / per_year
-    waves = [wave(k * angle) for k in range(1, HARMONICS + 1) for wave in (np.cos, np.sin)]
-    return np.stack([np.ones_like(angle), *waves])
+from deepda.climatology.seasonal import harmonic_basis
 
 
 def fit_weights(per_year: int, years: int) -> NDArray[np.float64]:

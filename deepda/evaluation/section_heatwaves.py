@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from deepda.base.text import METHOD_NAMES
+from deepda.climatology.seasonal import harmonic_basis
 from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
 from deepda.evaluation.records import Record
-from deepda.evaluation.seasonal import harmonic_basis
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import PENTADS
