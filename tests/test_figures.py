@@ -6,6 +6,7 @@ import ast
 import io
 import re
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,6 +120,12 @@ def drawn() -> dict[str, Figure]:
     return {name: make() for name, make in EVERY.items()}
 
 
+@pytest.fixture(scope="module")
+def pictures(drawn: dict[str, Figure]) -> Callable[[str, figures.style.Theme], bytes]:
+    """The PNG of a figure on the paper of a theme, made once."""
+    return cache(lambda name, theme: figures.png(drawn[name], theme))
+
+
 # ----- geometry
 
 
@@ -180,8 +187,8 @@ def test_a_value_stands_at_its_place_on_the_map(seed: int) -> None:
     np.testing.assert_allclose(corner, np.ravel(expected), atol=1e-9)
 
 
-def pixels(figure: Figure, theme: figures.style.Theme) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")).astype(int)
+def pixels(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
 
 
 @pytest.mark.slow
@@ -192,7 +199,7 @@ def test_land_missing_and_value_are_three_colours(theme: figures.style.Theme) ->
     (mj, mi), (vj, vi), (lj, li) = water[20], water[75], land[len(land) // 2]
     field[mj, mi] = np.nan
     figure = figures.map_panels([figures.Panel(field, "temperature", limits=(-2.0, 2.0))], GRID)
-    picture, axes = pixels(figure, theme), figure.axes[0]
+    picture, axes = pixels(figures.png(figure, theme)), figure.axes[0]
     mesh = field_mesh(figure)
     corners, cut = mesh.get_coordinates(), figures.maps.seam_of(GRID)
 
@@ -219,10 +226,15 @@ def lab(colour: np.ndarray) -> np.ndarray:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
+@cache
+def field_of(kind: str) -> Figure:
+    with undrawn():
+        return figures.map_field(placed(GRID)[0], GRID, kind)
+
+
 def colours_of(kind: str, theme: figures.style.Theme) -> np.ndarray:
     """(256, 3) L*a*b* of a field of a kind on a paper, from its low end."""
-    with undrawn():
-        figure = figures.map_field(placed(GRID)[0], GRID, kind)
+    figure = field_of(kind)
     with _wearing(figure, theme):
         return lab(field_mesh(figure).get_cmap()(np.linspace(0, 1, 256))[:, :3])
 
@@ -396,23 +408,25 @@ def test_model_calendars_can_be_drawn() -> None:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_on_dark_paper_nothing_keeps_the_ink_of_light_paper(drawn: dict[str, Figure], name: str) -> None:
+def test_on_dark_paper_nothing_keeps_the_ink_of_light_paper(
+    drawn: dict[str, Figure], pictures: Callable, name: str
+) -> None:
+    corner = pixels(pictures(name, figures.DARK))[2, 2]
+    assert to_hex(corner / 255) == figures.DARK.paper
     with _wearing(drawn[name], figures.DARK):
-        FigureCanvasAgg(drawn[name]).draw()
         texts = [text for text in drawn[name].findobj(Text) if text.get_text().strip()]
         assert texts
         assert {to_hex(text.get_color()) for text in texts} <= {figures.DARK.ink}
-    corner = pixels(drawn[name], figures.DARK)[2, 2]
-    assert to_hex(corner / 255) == figures.DARK.paper
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
-def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one(
-    drawn: dict[str, Figure], name: str
+def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one_and_another_width(
+    drawn: dict[str, Figure], pictures: Callable, name: str
 ) -> None:
-    before = figures.png(drawn[name])
-    dark = figures.png(drawn[name], figures.DARK)
+    before, dark = (pictures(name, theme) for theme in (figures.LIGHT, figures.DARK))
+    with at_width(drawn[name], WIDTH / 2):
+        pass
     assert figures.png(drawn[name]) == before != dark
 
 
@@ -425,11 +439,10 @@ def many_colours() -> Figure:
 @pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK])
 @pytest.mark.parametrize("name", ["map", "panels", "section", "series", "many colours"])
 def test_the_paper_of_a_picture_is_that_of_the_page_however_many_colours_it_has(
-    drawn: dict[str, Figure], name: str, theme: figures.style.Theme
+    pictures: Callable, name: str, theme: figures.style.Theme
 ) -> None:
-    figure = many_colours() if name == "many colours" else drawn[name]
-    picture = Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")
-    assert "#{:02x}{:02x}{:02x}".format(*picture.getpixel((3, 3))) == theme.paper
+    picture = figures.png(many_colours(), theme) if name == "many colours" else pictures(name, theme)
+    assert to_hex(pixels(picture)[3, 3] / 255) == theme.paper
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -452,14 +465,12 @@ def test_nothing_is_cut_off_and_no_two_ticks_collide_at_any_width(
     drawn: dict[str, Figure], name: str, width: float | None
 ) -> None:
     figure = drawn[name]
-    before = figures.png(figure)
-    with at_width(figure, width or figure.get_size_inches()[0]):
-        shown = np.asarray(Image.open(io.BytesIO(figures.png(figure))).convert("L"))
+    with at_width(figure, width or figure.get_size_inches()[0]), matplotlib.rc_context(RC):
+        agg = FigureCanvasAgg(figure)
+        agg.draw()
+        shown = np.asarray(agg.buffer_rgba())
         assert (shown[:, :2] == 255).all() and (shown[:, -2:] == 255).all()  # no letter in the margins
-        with matplotlib.rc_context(RC):
-            FigureCanvasAgg(figure).draw()
-            assert cut_off(figure) == [] and colliding(figure) == []
-    assert figures.png(figure) == before
+        assert cut_off(figure) == [] and colliding(figure) == []
 
 
 def test_a_label_that_is_cut_off_or_runs_into_another_would_be_noticed() -> None:
