@@ -1,6 +1,6 @@
 # make demo   install, train on the embedded ocean, make a short reanalysis with it
 # make test   install, run all tests
-# make test-fast  the tests that take less than half a second each
+# make test-fast  the tests that are not marked slow (pyproject.toml says what is slow)
 # make lint   ruff and mypy
 # make docs   the documentation site, in build/site
 # make weights train the built-in ocean, pack the weights that are shipped (an hour)

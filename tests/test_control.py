@@ -503,6 +503,7 @@ BAD_FILES: dict[str, tuple[Callable[[xr.Dataset], xr.Dataset], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_bad_input_is_refused_in_one_sentence_and_leaves_nothing(tmp_path: Path, case: str) -> None:
     change, message = BAD_FILES[case]

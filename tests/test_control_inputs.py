@@ -109,6 +109,7 @@ def test_corners_of_land_do_not_matter(tmp_path: Path, corner: float) -> None:
     same(opened(tmp_path, change, cmip_file), opened(tmp_path, lambda d: d, cmip_file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [0.0, -1.0, -999.0, 9.97e36])
 def test_coordinates_of_land_may_hold_any_one_value(tmp_path: Path, fill: float) -> None:
     def change(d: xr.Dataset, fill: float) -> xr.Dataset:
@@ -228,6 +229,7 @@ def water_of(d: xr.Dataset) -> xr.DataArray:
 FLAGS = {"flag_values": np.array([0, 1], "i2")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sense", "attributes", "name"),
     [
@@ -264,6 +266,7 @@ def test_a_mask_against_the_field_is_refused(tmp_path: Path, sense: Change) -> N
         opened(tmp_path, with_mask(sense, attributes, "mask", None), plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [0.0, -1.0, -999.0, 99.0, 1e20, 9.97e36, -1e34])
 def test_one_constant_on_land_and_below_the_sea_floor_is_missing(tmp_path: Path, fill: float) -> None:
     def change(d: xr.Dataset) -> xr.Dataset:

@@ -6,6 +6,7 @@ import ast
 import io
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -239,6 +240,7 @@ def colours_of(kind: str, theme: figures.style.Theme) -> np.ndarray:
         return lab(field_mesh(figure).get_cmap()(np.linspace(0, 1, 256))[:, :3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", figures.KINDS)
 def test_land_is_no_colour_of_any_field(kind: str, theme: figures.style.Theme) -> None:
@@ -262,6 +264,7 @@ def test_the_colour_bar_has_the_colours_of_its_map_on_dark_paper() -> None:
         assert [patch.get_facecolor() for patch in bar.ax.patches] == [colours(0.0), colours(1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["error", "rmse"])
 @pytest.mark.parametrize("limits", [None, (-1e-7, 1e-7)])
 def test_next_to_nothing_is_not_drawn_in_full_colour(kind: str, limits: object) -> None:
@@ -355,6 +358,7 @@ def test_ranks_are_shown_against_the_right_share(drawn: dict[str, Figure]) -> No
     np.testing.assert_allclose(heights, np.array([5, 9, 11, 3]) / 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("years", "shown"), [(3, ["1998", "1999", "2000"]), (24, None)])
 def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | None) -> None:
     times = np.array([f"{1998 + year}-07-02" for year in range(years)], "datetime64[ns]")
@@ -365,6 +369,7 @@ def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | 
         assert len(labels) <= 10
 
 
+@pytest.mark.slow
 def test_a_single_value_is_seen_has_its_date_and_its_name() -> None:
     one = yearly([0.3])
     made = (
@@ -407,6 +412,7 @@ def test_model_calendars_can_be_drawn() -> None:
 # ----- looks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_on_dark_paper_nothing_keeps_the_ink_of_light_paper(
     drawn: dict[str, Figure], pictures: Callable, name: str
@@ -436,6 +442,7 @@ def many_colours() -> Figure:
     return figures.map_panels([*error[:1], Panel(np.abs(error[1].field), "rmse", "rmse")], GRID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK])
 @pytest.mark.parametrize("name", ["map", "panels", "section", "series", "many colours"])
 def test_the_paper_of_a_picture_is_that_of_the_page_however_many_colours_it_has(
@@ -452,6 +459,7 @@ def test_text_is_legible_on_a_phone(drawn: dict[str, Figure], name: str) -> None
     assert min(points) / 72 * (340 / width) >= 7  # pixels, on a figure 340 pixels wide
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "width"),
     [
@@ -465,7 +473,8 @@ def test_nothing_is_cut_off_and_no_two_ticks_collide_at_any_width(
     drawn: dict[str, Figure], name: str, width: float | None
 ) -> None:
     figure = drawn[name]
-    with at_width(figure, width or figure.get_size_inches()[0]), matplotlib.rc_context(RC):
+    shape = at_width(figure, width) if width else nullcontext()
+    with shape, matplotlib.rc_context(RC):
         agg = FigureCanvasAgg(figure)
         agg.draw()
         shown = np.asarray(agg.buffer_rgba())

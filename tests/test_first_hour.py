@@ -54,6 +54,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", REFUSED)
 def test_a_refused_command_leaves_no_folder(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words.format(new="deep/new").split()) == 2, capsys.readouterr().err
@@ -81,6 +82,7 @@ def test_a_failure_leaves_the_results_that_are_there() -> None:
     assert Path("new/control.nc").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

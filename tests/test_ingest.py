@@ -425,6 +425,7 @@ def test_the_summary_fits_a_terminal(tmp_path: Path) -> None:
     assert "1854-2024" in lines[1] and "100,000,000,001" in lines[1]
 
 
+@pytest.mark.slow
 def test_exit_codes_say_what_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, words = tmp_path / "in", ["observations", "ingest"]
     csv(folder / "good.csv")

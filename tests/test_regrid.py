@@ -134,6 +134,7 @@ def test_a_turned_grid_covers_the_sphere_once(seed: int) -> None:
     np.testing.assert_allclose(covered, 1.0, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_area_mean_of_a_field_is_kept(seed: int) -> None:
     """Source areas by solid angle, another formula and edges of another shape: to their difference."""
@@ -365,6 +366,7 @@ def real_field(data_root: Path, name: str) -> tuple[xr.Dataset, Curvilinear, np.
     return reference, cells, field.values.astype(float)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("name", REAL_GRIDS)
 def test_real_model_grids_give_what_esmf_gives(data_root: Path, name: str) -> None:
@@ -387,6 +389,7 @@ def test_real_model_grids_give_what_esmf_gives(data_root: Path, name: str) -> No
     assert means[0] == pytest.approx(means[1], abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("name", REAL_GRIDS)
 def test_real_model_grids_without_bounds_come_near(data_root: Path, name: str) -> None:

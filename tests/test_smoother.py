@@ -193,6 +193,7 @@ def test_without_later_observations_it_is_the_analysis(seed: int) -> None:
             assert same == (place >= 3), (place, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @torch.no_grad()
 def test_values_under_the_mask_and_on_land_never_leak(seed: int) -> None:
@@ -243,6 +244,7 @@ def test_a_stretch_is_smoothed_as_if_it_were_alone() -> None:
         torch.testing.assert_close(one.mean, both.mean[1:], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_later_observations_help() -> None:
     ocean = LinearOcean.draw(11, (2, 8, 16))
