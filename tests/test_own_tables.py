@@ -18,7 +18,7 @@ from deepda.cli import main
 from deepda.observations import delimited
 from deepda.observations.accepted import accepted
 from deepda.observations.manifest import read_manifest
-from deepda.observations.own import read_frame, read_own
+from deepda.observations.own import read_own
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 
 HEAD = "time,lat,lon,depth,temperature"
@@ -463,17 +463,18 @@ def test_a_list_in_a_cell_is_refused(tmp_path: Path) -> None:
         read_own(tmp_path / "own.parquet", ReadOptions())
 
 
-# pandas
+def test_columns_of_any_dtype_are_the_same_table(tmp_path: Path) -> None:
+    def read(frame: pd.DataFrame) -> pd.DataFrame:
+        frame.to_parquet(tmp_path / "own.parquet")
+        return read_own(tmp_path / "own.parquet", ReadOptions()).table
 
-
-def test_frames_of_any_dtype_are_the_same_table() -> None:
     plain = pd.DataFrame({"time": ["2010-01-01"], "lat": [1], "lon": [2], "depth": [3], "theta": [4]})
-    expected = read_frame(plain, ReadOptions()).table
+    expected = read(plain)
     zoned = plain.assign(time=pd.to_datetime(["2010-01-01T02:00:00+02:00"]))
     texts = plain.astype("category")
     nullable = plain.convert_dtypes()
     for frame in (zoned, texts, nullable, plain.astype(object), plain.set_index(pd.Index([9]))):
-        pd.testing.assert_frame_equal(read_frame(frame, ReadOptions()).table, expected)
+        pd.testing.assert_frame_equal(read(frame), expected)
 
 
 # damage

@@ -199,7 +199,7 @@ def test_confidence_is_the_kalman_gain_of_a_lone_observation() -> None:
 
 def test_stem_is_zero_without_observations_and_treats_each_layer_by_itself() -> None:
     torch.manual_seed(7)
-    stem = InnovationStem(3, multiplier=2)
+    stem = InnovationStem(3)
     torch.nn.init.ones_(stem.conv.bias)
     innovation, spread = torch.full((1, 3, 6, 9), torch.nan), torch.ones(1, 3, 6, 9)
     precision = torch.zeros(1, 3, 6, 9)
