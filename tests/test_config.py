@@ -88,6 +88,7 @@ def test_the_only_path_comes_from_the_environment_or_the_override(
     assert isinstance(control, FilesControl) and control.paths == ["/other/gcm/thetao_*.nc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -173,6 +173,7 @@ def field_mesh(figure: Figure) -> QuadMesh:
     return [artist for artist in figure.axes[0].collections if isinstance(artist, QuadMesh)][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_value_stands_at_its_place_on_the_map(seed: int) -> None:
     grid = toy_grid(np.random.default_rng(seed))
@@ -248,6 +249,7 @@ def test_land_is_no_colour_of_any_field(kind: str, theme: figures.style.Theme) -
     assert apart.min() > 20  # 2.3 is just noticeable side by side
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["anomaly", "error", "stddev", "influence", "isotherm"])
 def test_what_is_near_zero_is_pale_on_light_paper_and_dark_on_dark_paper(kind: str) -> None:
     zero = 128 if figures.KINDS[kind].centred else 0

@@ -113,6 +113,7 @@ def test_settings_that_the_run_can_use_pass_the_check(capsys: pytest.CaptureFixt
     assert "can be used" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("earlier", "present"),
     [("observations=historical", "observations=synthetic"), ("control=gcm", "control=files")],

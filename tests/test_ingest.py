@@ -262,6 +262,7 @@ def test_a_run_killed_half_way_and_repeated_gives_the_same(
     assert files[0] == files[1] and len(files[0]) > 10
 
 
+@pytest.mark.slow
 def test_a_part_that_is_gone_is_written_again(many: Path, tmp_path: Path) -> None:
     take(many, output=tmp_path / "out")
     before = kept_rows(tmp_path / "out")

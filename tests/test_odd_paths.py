@@ -94,6 +94,7 @@ def test_a_folder_that_may_not_be_listed_has_a_row(
     assert found["closed"].status == "quarantined" and "permissions" in found["closed"].reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*ODD, "zero bytes", "a letter", "cut short"])
 def test_what_cannot_be_read_supersedes_nothing(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

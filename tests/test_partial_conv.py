@@ -50,6 +50,7 @@ def brute_force(layer: NormalisedConv2d, value: Tensor, weight: Tensor) -> tuple
     return response, best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "groups"), [(3, 1), (5, 2), (4, 4)])
 def test_response_equals_the_equation_cell_by_cell(kernel: int, groups: int) -> None:
     torch.manual_seed(kernel)
@@ -90,6 +91,7 @@ def brute_force_mask(mask: Tensor, kernel: tuple[int, int, int]) -> np.ndarray:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [(3, 3, 3), (4, 6, 8)])
 def test_constant_field_under_a_flat_kernel_comes_back_whatever_the_coverage(
     kernel: tuple[int, int, int],

@@ -251,6 +251,7 @@ def test_corners_at_the_pole_may_have_any_longitude() -> None:
     np.testing.assert_allclose(got, np.repeat((FIVE_DEGREES[0][:-1] >= 50)[:, None], 72, 1), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_corners_found_from_centres_leave_no_gap(seed: int) -> None:
     source = turned_grid(np.random.default_rng(seed), 60, 120)

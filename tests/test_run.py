@@ -114,6 +114,7 @@ def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:
     assert anomaly == pytest.approx(kept, abs=1e-3)  # rounded as in files
 
 
+@pytest.mark.slow
 def test_every_row_is_used_or_has_a_reason_in_the_order_given(folder: Path) -> None:
     run = load_run(folder)
     table = table_at(run, "2003-06-10", 0.5)
@@ -162,6 +163,7 @@ def test_what_is_no_table_of_times_is_refused(folder: Path) -> None:
         run.analyse(table, "soon")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality_control", [True, False])
 def test_a_window_without_observations_is_the_forecast(folder: Path, quality_control: bool) -> None:
     run = load_run(folder)

@@ -318,6 +318,7 @@ def test_a_run_that_was_named_or_is_there_wins(as_shipped: Path, named: bool) ->
     assert run_for(load_config("reanalysis", [*COARSE[:3], *words]), named) == own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["grid=paper_1deg", "per_year=12"])
 def test_settings_that_the_shipped_weights_do_not_fit_are_refused(as_shipped: Path, word: str) -> None:
     with pytest.raises(ConfigError, match=r"no trained run in runs/osse, and grid .* expected"):
