@@ -23,7 +23,6 @@ from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.records import Comparison, Frame, Record, correlation
 from deepda.evaluation.seasonal import harmonic_basis
-from deepda.evaluation.section_agreement import agreement_section
 from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD
 from deepda.geometry.grid import Grid
@@ -261,9 +260,9 @@ def test_anomalies_that_are_too_small_or_biased_fail_by_the_thresholds_of_the_tr
 
 
 def test_the_page_says_which_windows_are_spinup_and_does_not_count_them(
-    report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    report: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(page, "SECTIONS", [agreement_section])
+    """Of an analysis with a reference and no baselines, which is the usual call."""
     grid, span = ocean("flat"), windows(*YEARS, 12)
     truth = fields(grid, span, 1)
     off = truth + np.where(np.arange(len(span)) < SPINUP, 9.0, 0.1)[:, None, None, None].astype("f4")
