@@ -221,7 +221,7 @@ def _is_foreign(device: Any) -> bool:
     return device is not None and torch.device(device).type == DEVICE.type
 
 
-# Operators take and give tensors alone or in lists and tuples; the trees of torch are ten times slower.
+# Operators take and give tensors alone or in lists and tuples; torch's functions for trees are slower.
 
 
 def _tensors(items: Iterable[Any]) -> Iterator[Tensor]:

@@ -21,7 +21,7 @@ from torch.nn import functional
 from deepda.networks.sphere import pad_same
 
 FAINT = 1e-6  # confidence below it counts as unobserved: dividing by it would lose all digits in float32
-RESPONSES, KERNEL = 2, 5  # of the stem: for each layer, and cells
+RESPONSES, KERNEL = 2, 5  # of the stem: responses of each layer, and cells along a side of the window
 
 
 def confidence(precision: Tensor, spread: Tensor) -> Tensor:
@@ -118,8 +118,8 @@ class PartialConv3d(nn.Module):
 class InnovationStem(nn.Module):
     """First layer of a correction network: innovations and their precision to dense features.
 
-    Each layer is a field of its own (`groups`): RESPONSES normalised ones and one confidence per layer.
-    Without any observation all features are zero.
+    Each layer is a field of its own (`groups`): RESPONSES normalised responses and one confidence for
+    each. Without any observation all features are zero.
     """
 
     def __init__(self, layers: int) -> None:
