@@ -1,6 +1,6 @@
 # make demo   install, train on the embedded ocean, make a short reanalysis with it
 # make test   install, run all tests
-# make test-fast  the tests that take less than half a second each
+# make test-fast  the tests that are not marked slow (pyproject.toml says what is slow)
 # make lint   ruff and mypy
 # make docs   the documentation site, in build/site
 # make weights train the built-in ocean, pack the weights that are shipped (an hour)
@@ -10,7 +10,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
+# Not compiling spares a minute: of 14,000 modules few are used, and Python compiles those at their first import.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile \
+	--constraint constraints.txt --editable
 RUN := runs/demo/osse
 REANALYSIS := runs/demo/reanalysis
 # By file: fixtures of a file, such as the run of the twin experiment, are made once. Files of slow tests begin.

@@ -40,6 +40,14 @@ def data_root() -> Path:
     return Path(root)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Files are not forced to the disk, which only a power cut would show."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @contextmanager
 def undrawn() -> Iterator[None]:
     """Figures are made and written without being drawn, which takes most of the time of a report."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 from deepda.networks import device as package_device
 
@@ -119,7 +118,7 @@ class ForeignDevice:
         """What the device does when asked for an operator of torch."""
         name = operator._schema.name.removeprefix("aten::")
         target = kwargs.get("device")
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        tensors = list(_tensors((*args, *kwargs.values())))
         here = any(isinstance(tensor, Foreign) for tensor in tensors)
         if name == "_to_copy":
             return self._copied(operator, args, kwargs, target)
@@ -136,12 +135,13 @@ class ForeignDevice:
     def _computed(self, operator: Any, args: Sequence, kwargs: dict[str, Any]) -> Any:
         if kwargs.get("device") is not None:
             kwargs["device"] = torch.device("cpu")
-        out = operator(*tree_map(_values, tuple(args)), **tree_map(_values, kwargs))
+        named = {key: _values(value) for key, value in kwargs.items()}
+        out = operator(*(_values(arg) for arg in args), **named)
         if operator._schema.name.endswith("_"):
             return args[0]
         if "out" in kwargs:
             return kwargs["out"]
-        return tree_map(_placed, out)
+        return _placed(out)
 
     def _copied(self, operator: Any, args: Sequence, kwargs: dict[str, Any], target: Any) -> Any:
         source = args[0]
@@ -221,9 +221,24 @@ def _is_foreign(device: Any) -> bool:
     return device is not None and torch.device(device).type == DEVICE.type
 
 
+# Operators take and give tensors alone or in lists and tuples; torch's functions for trees are slower.
+
+
+def _tensors(items: Iterable[Any]) -> Iterator[Tensor]:
+    for item in items:
+        if isinstance(item, Tensor):
+            yield item
+        elif isinstance(item, list | tuple):
+            yield from _tensors(item)
+
+
 def _values(item: Any) -> Any:
+    if isinstance(item, list | tuple):
+        return type(item)(map(_values, item))
     return item.held if isinstance(item, Foreign) else item
 
 
 def _placed(item: Any) -> Any:
+    if isinstance(item, list | tuple):
+        return type(item)(map(_placed, item))
     return Foreign(item) if isinstance(item, Tensor) and not isinstance(item, Foreign) else item

@@ -151,6 +151,7 @@ def test_no_observation_gives_the_forecast(analyser: Analyser, ocean: Tensor) ->
     assert_same(analysed(analyser, background, nothing), background, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_member_without_observations_keeps_its_forecast_beside_one_that_has_some(
     analyser: Analyser, ocean: Tensor
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_member_without_observations_keeps_its_forecast_beside_one_that_has_so
     assert_same(member(analysis, 1), member(background, 1), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_observations_are_used(name: str, analyser: Analyser, ocean: Tensor) -> None:
     """Else the other laws would hold for an Analyser that does nothing."""
     background = background_of(analyser, ocean)
@@ -168,6 +170,7 @@ def test_observations_are_used(name: str, analyser: Analyser, ocean: Tensor) -> 
     assert bool((moved > 0.01).all()) == (name not in BLIND)
 
 
+@pytest.mark.slow
 def test_two_equal_observations_equal_one_with_half_the_error_variance(
     analyser: Analyser, grid: Grid, ocean: Tensor
 ) -> None:
@@ -179,6 +182,7 @@ def test_two_equal_observations_equal_one_with_half_the_error_variance(
     assert_same(doubled, analysed(analyser, background, gridded(better, grid)))
 
 
+@pytest.mark.slow
 def test_the_order_of_observations_is_irrelevant(analyser: Analyser, grid: Grid, ocean: Tensor) -> None:
     background, table = background_of(analyser, ocean, batch=1), table_of(grid)
     table = pd.concat([table, table.assign(temperature=table["temperature"] + 1)], ignore_index=True)
@@ -187,6 +191,7 @@ def test_the_order_of_observations_is_irrelevant(analyser: Analyser, grid: Grid,
     assert_same(forwards, backwards)
 
 
+@pytest.mark.slow
 def test_values_without_precision_never_leak(analyser: Analyser, ocean: Tensor) -> None:
     """NaN, infinite or large, it must not matter what stands where nothing was seen."""
     background, observations = background_of(analyser, ocean), drawn(ocean, 3)
@@ -199,6 +204,7 @@ def test_values_without_precision_never_leak(analyser: Analyser, ocean: Tensor) 
         assert_same(result, results[0], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_observations_on_land_are_ignored(analyser: Analyser, ocean: Tensor) -> None:
     background, observations = background_of(analyser, ocean), drawn(ocean, 3)
     spoilt = replace(
@@ -210,6 +216,7 @@ def test_observations_on_land_are_ignored(analyser: Analyser, ocean: Tensor) -> 
     assert_same(analysed(analyser, background, spoilt), expected, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_nothing_on_land(analyser: Analyser, ocean: Tensor) -> None:
     background = background_of(analyser, ocean)
     for estimate in (
@@ -222,6 +229,7 @@ def test_nothing_on_land(analyser: Analyser, ocean: Tensor) -> None:
         assert bool((estimate.spread[:, ocean] > 0).all())
 
 
+@pytest.mark.slow
 def test_dims_and_type_are_kept(analyser: Analyser, ocean: Tensor) -> None:
     background = background_of(analyser, ocean)
     for estimate in (background, analysed(analyser, background, drawn(ocean, 3))):
@@ -230,6 +238,7 @@ def test_dims_and_type_are_kept(analyser: Analyser, ocean: Tensor) -> None:
         assert estimate.mean.dtype == estimate.spread.dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_members_of_a_batch_are_independent(analyser: Analyser, ocean: Tensor) -> None:
     background, observations = background_of(analyser, ocean), drawn(ocean, 3)
     together = analysed(analyser, background, observations)
@@ -241,6 +250,7 @@ def test_members_of_a_batch_are_independent(analyser: Analyser, ocean: Tensor) -
         assert_same(member(together, number), analysed(analyser, member(background, number), alone))
 
 
+@pytest.mark.slow
 def test_what_is_given_is_not_written_into(analyser: Analyser, ocean: Tensor) -> None:
     background, observations = background_of(analyser, ocean), drawn(ocean, 3)
     given = (background.mean, background.spread, observations.precision)

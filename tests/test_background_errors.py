@@ -99,6 +99,7 @@ def numbered(grid: Grid, windows: int) -> TrainingData:
     return replace(training_data(grid, windows), anomalies=anomalies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("windows", "number", "young", "each", "stretches"),
     [

@@ -177,6 +177,7 @@ def test_a_faulty_entry_is_refused(old: str, new: str, reason: str) -> None:
         read_products(ENTRY.replace(old, new))
 
 
+@pytest.mark.slow
 def test_a_store_over_http_is_copied_year_by_year(tmp_path: Path) -> None:
     time = xr.date_range("0001-01-01", periods=24, freq="MS", calendar="noleap", use_cftime=True)
     field = np.arange(24.0 * 6).reshape(24, 2, 3).astype("f4")

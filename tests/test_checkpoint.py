@@ -81,6 +81,7 @@ def test_impossible_tensors_of_an_old_checkpoint_are_refused(
         load_run(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["[]", "{", "null", ""])
 def test_a_hand_edited_model_is_refused(folder: Path, text: str) -> None:
     (folder / "checkpoint" / MODEL).write_text(text)

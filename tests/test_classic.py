@@ -35,6 +35,7 @@ def write(path: Path, kind: str = KINDS[0], records: int = 3, slices: int = 2, l
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("records", "slices"), [(0, 0), (0, 2), (1, 1), (3, 1), (3, 2)])
 @pytest.mark.parametrize("last", ["f4", "i2", "i1"])

@@ -222,6 +222,7 @@ def test_bf16_is_read_from_the_flags_of_the_processor(
     assert info.bf16_support() == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

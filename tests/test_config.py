@@ -26,6 +26,7 @@ def run_folder(tmp_path: Path, *overrides: str) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", sorted(config_groups()))
 def test_every_choice_of_every_group_is_accepted(group: str) -> None:
     short = [] if group == "osse" else ["osse=smoke"]  # for which every control is long enough
@@ -87,6 +88,7 @@ def test_the_only_path_comes_from_the_environment_or_the_override(
     assert isinstance(control, FilesControl) and control.paths == ["/other/gcm/thetao_*.nc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -270,6 +272,7 @@ def test_settings_with_their_meanings_fit_eighty_columns() -> None:
     assert above.startswith("  # ")
 
 
+@pytest.mark.slow
 def test_every_setting_shown_has_its_meaning_and_reads_back_the_same() -> None:
     for choices in (
         [],

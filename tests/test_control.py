@@ -220,6 +220,7 @@ CONVENTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_every_convention_gives_the_same_ocean(tmp_path: Path, name: str) -> None:
     path = CONVENTIONS[name](tmp_path / name)
@@ -368,6 +369,7 @@ def test_days_are_averaged_to_pentads_and_months(tmp_path: Path) -> None:
     np.testing.assert_allclose(step_means(path, tmp_path / "m.nc", 12), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calendar", ["standard", "julian", "proleptic_gregorian"])
 def test_the_leap_day_joins_the_twelfth_pentad(tmp_path: Path, calendar: str) -> None:
     """Year 4 is leap in all of them and begins 1,095 days after year 1."""
@@ -503,6 +505,7 @@ BAD_FILES: dict[str, tuple[Callable[[xr.Dataset], xr.Dataset], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_bad_input_is_refused_in_one_sentence_and_leaves_nothing(tmp_path: Path, case: str) -> None:
     change, message = BAD_FILES[case]

@@ -90,6 +90,7 @@ BAD_CORNERS: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", BAD_CORNERS)
 def test_corners_that_break_a_law_of_geometry_are_refused(tmp_path: Path, fault: str) -> None:
     change, message = BAD_CORNERS[fault]
@@ -97,6 +98,7 @@ def test_corners_that_break_a_law_of_geometry_are_refused(tmp_path: Path, fault:
         opened(tmp_path, change, cmip_file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corner", [0.0, 1e20])
 def test_corners_of_land_do_not_matter(tmp_path: Path, corner: float) -> None:
     def change(d: xr.Dataset) -> xr.Dataset:
@@ -109,6 +111,7 @@ def test_corners_of_land_do_not_matter(tmp_path: Path, corner: float) -> None:
     same(opened(tmp_path, change, cmip_file), opened(tmp_path, lambda d: d, cmip_file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [0.0, -1.0, -999.0, 9.97e36])
 def test_coordinates_of_land_may_hold_any_one_value(tmp_path: Path, fill: float) -> None:
     def change(d: xr.Dataset, fill: float) -> xr.Dataset:
@@ -174,6 +177,7 @@ def in_radians(d: xr.Dataset, units: str | None) -> xr.Dataset:
     return out
 
 
+@pytest.mark.slow
 def test_radians_are_degrees_where_the_file_says_so_and_else_no_ocean(tmp_path: Path) -> None:
     declared = opened(tmp_path, lambda d: in_radians(d, "radians"), plain)
     same(declared, opened(tmp_path, lambda d: d, plain))
@@ -191,6 +195,7 @@ def test_an_unstructured_mesh_is_refused(tmp_path: Path) -> None:
         opened(tmp_path, change, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.2, 3.0])
 def test_bounds_of_a_regular_axis_of_another_width_are_refused(tmp_path: Path, factor: float) -> None:
     def change(d: xr.Dataset, factor: float) -> xr.Dataset:
@@ -228,6 +233,7 @@ def water_of(d: xr.Dataset) -> xr.DataArray:
 FLAGS = {"flag_values": np.array([0, 1], "i2")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sense", "attributes", "name"),
     [
@@ -247,6 +253,7 @@ def test_a_mask_is_read_by_what_it_declares(
     same(opened(tmp_path, with_mask(sense, attributes, name, 7.0), plain), sound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sense", [water_of, lambda d: ~water_of(d)])
 def test_a_mask_that_does_not_say_is_read_by_the_field_or_refused(tmp_path: Path, sense: Change) -> None:
     sound = opened(tmp_path, lambda d: d, plain)
@@ -264,6 +271,7 @@ def test_a_mask_against_the_field_is_refused(tmp_path: Path, sense: Change) -> N
         opened(tmp_path, with_mask(sense, attributes, "mask", None), plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", [0.0, -1.0, -999.0, 99.0, 1e20, 9.97e36, -1e34])
 def test_one_constant_on_land_and_below_the_sea_floor_is_missing(tmp_path: Path, fill: float) -> None:
     def change(d: xr.Dataset) -> xr.Dataset:
@@ -338,6 +346,7 @@ def with_salinity(kind: str, salinity: str | None) -> Change:
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sea_water_conservative_temperature", "sea_water_temperature"])
 @pytest.mark.parametrize("salinity", ["sea_water_salinity", "sea_water_absolute_salinity"])
 def test_other_kinds_of_temperature_become_potential_with_salinity(

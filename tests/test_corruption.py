@@ -25,6 +25,7 @@ def test_no_value_changes_by_cutting_a_file(name: str, tmp_path: Path) -> None:
         assert verdict(whole, path, cut(content, rng)) in allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITTEN)
 def test_flipped_bits_neither_crash_nor_lose_rows(name: str, tmp_path: Path) -> None:
     file, write = WRITTEN[name]

@@ -76,6 +76,7 @@ def test_left_out_are_whole_platforms_and_never_a_gridded_product() -> None:
         assert set(share) == {0.0, 1.0} and share["float 40"] == 0
 
 
+@pytest.mark.slow
 def test_the_score_is_the_crps_of_left_out_values_under_the_analysis() -> None:
     """Of an analysis that stays at climatology, whose errors are known without a cycle."""
     space = toy_space()

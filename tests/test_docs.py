@@ -108,6 +108,7 @@ def test_every_setting_of_the_reference_has_a_value_and_a_meaning() -> None:
     assert [row for row in rows if not re.fullmatch(r"\| `[\w.]+` \| `.+` \| \S.* \|", row)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", TEXTS, ids=named)
 def test_every_command_line_in_the_text_can_be_typed(page: Path) -> None:
     for line in commands_in(page.read_text()):

@@ -24,6 +24,7 @@ def features(batch: int = 3) -> Tensor:
     return torch.randn(1, 5, 8, 12, generator=torch.Generator().manual_seed(1)).expand(batch, -1, -1, -1)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_dropout_is_off_at_inference_unless_asked_for() -> None:
     network, field = trunk(), features()
@@ -97,6 +98,7 @@ def droppy(dropout: float = RATE) -> InnovationAnalyser:
     return made
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_spread_of_passes_is_that_of_the_thinned_networks() -> None:
     made = droppy()

@@ -125,6 +125,7 @@ def trained(grid: Grid, tmp_path: Path) -> tuple[Grid, InnovationAnalyser]:
     return grid, made
 
 
+@pytest.mark.slow
 def test_a_checkpoint_gives_the_analysis_of_what_was_saved(
     trained: tuple[Grid, InnovationAnalyser], tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ CONVENTIONS: dict[str, Callable[[], xr.Dataset]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_values_keep_their_place_in_every_convention(convention: str, tmp_path: Path) -> None:
     found = open_product([write(CONVENTIONS[convention](), tmp_path / "product.nc")], "reference")
@@ -243,6 +244,7 @@ def no_time() -> xr.Dataset:
     return product().isel(time=0).drop_vars(["time", "time_bnds"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made", "sentence"),
     [

@@ -17,7 +17,7 @@ from toys import harmonics, toy_grid
 
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import harmonic_basis
-from deepda.evaluation import EvaluationError, calendars, evaluate, open_product
+from deepda.evaluation import EvaluationError, calendars, evaluate, open_product, page
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.charts import over_time
 from deepda.evaluation.gather import gather
@@ -262,29 +262,36 @@ def test_anomalies_that_are_too_small_or_biased_fail_by_the_thresholds_of_the_tr
 def test_the_page_says_which_windows_are_spinup_and_does_not_count_them(
     report: Path, tmp_path: Path
 ) -> None:
+    """Of an analysis with a reference and no baselines, which is the usual call."""
     grid, span = ocean("flat"), windows(*YEARS, 12)
     truth = fields(grid, span, 1)
     off = truth + np.where(np.arange(len(span)) < SPINUP, 9.0, 0.1)[:, None, None, None].astype("f4")
     write(tmp_path / "analysis.nc", grid, span, off, 0.1, SPINUP)
-    page = evaluate([tmp_path], tmp_path / "out", [report / "truth.nc"]).read_text("utf-8")
-    assert f"first {SPINUP} windows are the spin-up" in page and "spin-up included" in page
+    said = evaluate([tmp_path], tmp_path / "out", [report / "truth.nc"]).read_text("utf-8")
+    assert f"first {SPINUP} windows are the spin-up" in said and "spin-up included" in said
     with (tmp_path / "out/figures/rmse_table.csv").open() as file:
         assert float(next(csv.DictReader(file))["global"]) == pytest.approx(0.1, rel=0.02)
 
 
-def test_products_that_are_synthetic_by_their_files_are_called_so_on_the_page(tmp_path: Path) -> None:
+def test_products_that_are_synthetic_by_their_files_are_called_so_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "SECTIONS", [])
     grid, span = ocean("flat"), windows(*YEARS, 12)
     truth = fields(grid, span, 1)
     twin = [write(tmp_path / f"{name}.nc", grid, span, truth, about=SYNTHETIC) for name in "ab"]
     real = write(tmp_path / "real.nc", grid, span, truth)
-    page = evaluate(twin[:1], tmp_path / "twin", twin[1:]).read_text("utf-8")
-    assert "Not the real ocean: a twin experiment" in page
+    both = evaluate(twin[:1], tmp_path / "twin", twin[1:]).read_text("utf-8")
+    assert "Not the real ocean: a twin experiment" in both
     mixed = evaluate([real], tmp_path / "mixed", twin[:1]).read_text("utf-8")
     assert "Not the real ocean: reference, synthetic by its files." in mixed
     assert "Not the real ocean" not in evaluate([real], tmp_path / "alone").read_text("utf-8")
 
 
-def test_files_that_are_all_spinup_are_not_compared(report: Path, tmp_path: Path) -> None:
+def test_files_that_are_all_spinup_are_not_compared(
+    report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "SECTIONS", [])
     grid, span = ocean("flat"), windows(*YEARS, 12)
     write(tmp_path / "analysis.nc", grid, span, fields(grid, span, 1), spinup=len(span))
     with pytest.raises(EvaluationError, match=r"all 36 windows in common are spin-up.*more years"):

@@ -17,10 +17,12 @@ from test_background_errors import training_data
 from toys import MeasuredErrors, even_grid, space_on
 
 import osse.twin.fraternal
+import osse.twin.report
 import osse.twin.run
 from deepda.base.progress import Progress
 from deepda.control.prepare import ControlError
-from deepda.evaluation import evaluate
+from deepda.evaluation import evaluate, page
+from deepda.evaluation.section_agreement import agreement_section
 from deepda.networks.build import build_generator
 from deepda.networks.statics import ControlStatistics
 from deepda.runs.checkpoint import load_space
@@ -58,6 +60,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     osse.twin.run.run(settings(), folder)
     return folder
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of a run takes as long as its analyses."""
+    monkeypatch.setattr(osse.twin.report, "write", lambda *about: None)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +123,9 @@ def test_scores_are_those_of_the_files(finished: Path) -> None:
 
 
 def test_an_evaluation_of_the_files_leaves_out_the_spinup_of_the_scores(
-    finished: Path, tmp_path: Path
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(page, "SECTIONS", [agreement_section])
     scores = json.loads((finished / "scores.json").read_text())
     assert scores["spinup_windows"] > 0
     found = evaluate(
@@ -250,6 +259,7 @@ def run_of_its_own(folder: Path, control: Path) -> Path:
     return control.rename(folder / "own" / "control.nc").parent
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_truth_with_another_coast_is_scored_where_both_have_water(
     finished: Path, other_truth: Path, tmp_path: Path
 ) -> None:

@@ -256,6 +256,7 @@ def test_contributions_of_observations_and_background_sum_to_the_anomaly(runs) -
 # the gain
 
 
+@pytest.mark.slow
 def test_the_share_of_each_observation_sums_to_the_variance_that_they_remove(runs) -> None:
     response = response_of(runs(LINEAR), "point")
     covariance, cells, noise = dense(response)
@@ -289,6 +290,7 @@ def test_the_linear_analysis_is_that_of_the_gain(runs) -> None:
     torch.testing.assert_close(linear, whole_analysis.detach(), atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [LINEAR, UNET], ids=["gain", "unet"])
 def test_older_observations_have_the_influence_that_the_cycle_gives_them(
     runs, settings: list[str]
@@ -488,6 +490,7 @@ def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
         open_finished(folder)
 
 
+@pytest.mark.slow
 def test_the_published_network_is_refused(tmp_path: Path) -> None:
     grid = deep_grid()
     config = load_config("osse", ["generator=ham2024", "per_year=12", "osse.spinup=2"])
@@ -564,6 +567,7 @@ def test_the_untrained_generator_has_no_correction_yet(runs) -> None:
     assert float(fresh.correction.head.weight.abs().max()) == 0  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_study_holds_together(runs) -> None:
     finished = runs(INNOVATION)
     steps = [STEP - 1, STEP]

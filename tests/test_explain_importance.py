@@ -73,6 +73,7 @@ def test_with_all_groups_the_analysis_is_that_of_the_run(runs) -> None:
     assert torch.equal(analysed(finished, finished.analyser, case, FULL), own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_each_group_that_is_left_out_changes_the_analysis(runs, name: str) -> None:
     finished: Finished = runs(INNOVATION)

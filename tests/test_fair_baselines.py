@@ -307,6 +307,7 @@ def blinded(validation: Validation) -> Iterator[tuple[Observations, Tensor]]:
         yield replace(seen, precision=seen.precision * (number == 0)), truth
 
 
+@pytest.mark.slow
 def test_a_baseline_whose_candidates_all_run_away_is_left_out_and_the_others_stay(
     grid: Grid, years: Years, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -423,6 +423,7 @@ def test_the_writer_puts_profiles_and_surface_into_their_own_files(
     assert sum(rows) == len(table)
 
 
+@pytest.mark.slow
 def test_a_month_without_profiles_has_no_file_of_them(
     grid: Grid, rng: np.random.Generator, tmp_path: Path
 ) -> None:

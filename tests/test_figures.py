@@ -6,6 +6,8 @@ import ast
 import io
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,6 +121,12 @@ def drawn() -> dict[str, Figure]:
     return {name: make() for name, make in EVERY.items()}
 
 
+@pytest.fixture(scope="module")
+def pictures(drawn: dict[str, Figure]) -> Callable[[str, figures.style.Theme], bytes]:
+    """The PNG of a figure on the paper of a theme, made once."""
+    return cache(lambda name, theme: figures.png(drawn[name], theme))
+
+
 # ----- geometry
 
 
@@ -165,6 +173,7 @@ def field_mesh(figure: Figure) -> QuadMesh:
     return [artist for artist in figure.axes[0].collections if isinstance(artist, QuadMesh)][-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_value_stands_at_its_place_on_the_map(seed: int) -> None:
     grid = toy_grid(np.random.default_rng(seed))
@@ -180,8 +189,8 @@ def test_a_value_stands_at_its_place_on_the_map(seed: int) -> None:
     np.testing.assert_allclose(corner, np.ravel(expected), atol=1e-9)
 
 
-def pixels(figure: Figure, theme: figures.style.Theme) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")).astype(int)
+def pixels(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
 
 
 @pytest.mark.slow
@@ -192,7 +201,7 @@ def test_land_missing_and_value_are_three_colours(theme: figures.style.Theme) ->
     (mj, mi), (vj, vi), (lj, li) = water[20], water[75], land[len(land) // 2]
     field[mj, mi] = np.nan
     figure = figures.map_panels([figures.Panel(field, "temperature", limits=(-2.0, 2.0))], GRID)
-    picture, axes = pixels(figure, theme), figure.axes[0]
+    picture, axes = pixels(figures.png(figure, theme)), figure.axes[0]
     mesh = field_mesh(figure)
     corners, cut = mesh.get_coordinates(), figures.maps.seam_of(GRID)
 
@@ -219,14 +228,20 @@ def lab(colour: np.ndarray) -> np.ndarray:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
 
 
+@cache
+def field_of(kind: str) -> Figure:
+    with undrawn():
+        return figures.map_field(placed(GRID)[0], GRID, kind)
+
+
 def colours_of(kind: str, theme: figures.style.Theme) -> np.ndarray:
     """(256, 3) L*a*b* of a field of a kind on a paper, from its low end."""
-    with undrawn():
-        figure = figures.map_field(placed(GRID)[0], GRID, kind)
+    figure = field_of(kind)
     with _wearing(figure, theme):
         return lab(field_mesh(figure).get_cmap()(np.linspace(0, 1, 256))[:, :3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", figures.KINDS)
 def test_land_is_no_colour_of_any_field(kind: str, theme: figures.style.Theme) -> None:
@@ -234,6 +249,7 @@ def test_land_is_no_colour_of_any_field(kind: str, theme: figures.style.Theme) -
     assert apart.min() > 20  # 2.3 is just noticeable side by side
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["anomaly", "error", "stddev", "influence", "isotherm"])
 def test_what_is_near_zero_is_pale_on_light_paper_and_dark_on_dark_paper(kind: str) -> None:
     zero = 128 if figures.KINDS[kind].centred else 0
@@ -250,6 +266,7 @@ def test_the_colour_bar_has_the_colours_of_its_map_on_dark_paper() -> None:
         assert [patch.get_facecolor() for patch in bar.ax.patches] == [colours(0.0), colours(1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["error", "rmse"])
 @pytest.mark.parametrize("limits", [None, (-1e-7, 1e-7)])
 def test_next_to_nothing_is_not_drawn_in_full_colour(kind: str, limits: object) -> None:
@@ -343,6 +360,7 @@ def test_ranks_are_shown_against_the_right_share(drawn: dict[str, Figure]) -> No
     np.testing.assert_allclose(heights, np.array([5, 9, 11, 3]) / 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("years", "shown"), [(3, ["1998", "1999", "2000"]), (24, None)])
 def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | None) -> None:
     times = np.array([f"{1998 + year}-07-02" for year in range(years)], "datetime64[ns]")
@@ -353,6 +371,7 @@ def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | 
         assert len(labels) <= 10
 
 
+@pytest.mark.slow
 def test_a_single_value_is_seen_has_its_date_and_its_name() -> None:
     one = yearly([0.3])
     made = (
@@ -395,24 +414,27 @@ def test_model_calendars_can_be_drawn() -> None:
 # ----- looks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
-def test_on_dark_paper_nothing_keeps_the_ink_of_light_paper(drawn: dict[str, Figure], name: str) -> None:
+def test_on_dark_paper_nothing_keeps_the_ink_of_light_paper(
+    drawn: dict[str, Figure], pictures: Callable, name: str
+) -> None:
+    corner = pixels(pictures(name, figures.DARK))[2, 2]
+    assert to_hex(corner / 255) == figures.DARK.paper
     with _wearing(drawn[name], figures.DARK):
-        FigureCanvasAgg(drawn[name]).draw()
         texts = [text for text in drawn[name].findobj(Text) if text.get_text().strip()]
         assert texts
         assert {to_hex(text.get_color()) for text in texts} <= {figures.DARK.ink}
-    corner = pixels(drawn[name], figures.DARK)[2, 2]
-    assert to_hex(corner / 255) == figures.DARK.paper
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
-def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one(
-    drawn: dict[str, Figure], name: str
+def test_the_same_figure_gives_the_same_bytes_also_after_a_dark_one_and_another_width(
+    drawn: dict[str, Figure], pictures: Callable, name: str
 ) -> None:
-    before = figures.png(drawn[name])
-    dark = figures.png(drawn[name], figures.DARK)
+    before, dark = (pictures(name, theme) for theme in (figures.LIGHT, figures.DARK))
+    with at_width(drawn[name], WIDTH / 2):
+        pass
     assert figures.png(drawn[name]) == before != dark
 
 
@@ -422,14 +444,14 @@ def many_colours() -> Figure:
     return figures.map_panels([*error[:1], Panel(np.abs(error[1].field), "rmse", "rmse")], GRID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [figures.LIGHT, figures.DARK])
 @pytest.mark.parametrize("name", ["map", "panels", "section", "series", "many colours"])
 def test_the_paper_of_a_picture_is_that_of_the_page_however_many_colours_it_has(
-    drawn: dict[str, Figure], name: str, theme: figures.style.Theme
+    pictures: Callable, name: str, theme: figures.style.Theme
 ) -> None:
-    figure = many_colours() if name == "many colours" else drawn[name]
-    picture = Image.open(io.BytesIO(figures.png(figure, theme))).convert("RGB")
-    assert "#{:02x}{:02x}{:02x}".format(*picture.getpixel((3, 3))) == theme.paper
+    picture = figures.png(many_colours(), theme) if name == "many colours" else pictures(name, theme)
+    assert to_hex(pixels(picture)[3, 3] / 255) == theme.paper
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -439,6 +461,7 @@ def test_text_is_legible_on_a_phone(drawn: dict[str, Figure], name: str) -> None
     assert min(points) / 72 * (340 / width) >= 7  # pixels, on a figure 340 pixels wide
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "width"),
     [
@@ -452,14 +475,13 @@ def test_nothing_is_cut_off_and_no_two_ticks_collide_at_any_width(
     drawn: dict[str, Figure], name: str, width: float | None
 ) -> None:
     figure = drawn[name]
-    before = figures.png(figure)
-    with at_width(figure, width or figure.get_size_inches()[0]):
-        shown = np.asarray(Image.open(io.BytesIO(figures.png(figure))).convert("L"))
+    shape = at_width(figure, width) if width else nullcontext()
+    with shape, matplotlib.rc_context(RC):
+        agg = FigureCanvasAgg(figure)
+        agg.draw()
+        shown = np.asarray(agg.buffer_rgba())
         assert (shown[:, :2] == 255).all() and (shown[:, -2:] == 255).all()  # no letter in the margins
-        with matplotlib.rc_context(RC):
-            FigureCanvasAgg(figure).draw()
-            assert cut_off(figure) == [] and colliding(figure) == []
-    assert figures.png(figure) == before
+        assert cut_off(figure) == [] and colliding(figure) == []
 
 
 def test_a_label_that_is_cut_off_or_runs_into_another_would_be_noticed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ from deepda.settings.compose import dump, load_config, saved_config
 from deepda.settings.schema import ConfigError, HistoricalObservations
 
 
+@cache
+def untrained() -> str:
+    """Settings of a run."""
+    return dump(load_config("osse"))
+
+
 @pytest.fixture(autouse=True)
 def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty folder to work in, with a file that is no NetCDF and a run that was never trained."""
@@ -22,7 +29,7 @@ def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     Path("bad.nc").write_bytes(b"no ocean")
     Path("untrained").mkdir()
-    Path("untrained/config.yaml").write_text(dump(load_config("osse")))
+    Path("untrained/config.yaml").write_text(untrained())
     say_once.cache_clear()
     yield
 
@@ -47,6 +54,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", REFUSED)
 def test_a_refused_command_leaves_no_folder(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words.format(new="deep/new").split()) == 2, capsys.readouterr().err
@@ -74,6 +82,7 @@ def test_a_failure_leaves_the_results_that_are_there() -> None:
     assert Path("new/control.nc").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -92,7 +101,7 @@ def test_the_check_of_settings_refuses_what_the_run_refuses(
 ) -> None:
     trained = Path("trained")
     (trained / "checkpoint").mkdir(parents=True)
-    (trained / "config.yaml").write_text(dump(load_config("osse")))
+    (trained / "config.yaml").write_text(untrained())
     for command in ("config check", "osse run"):
         assert main([*command.split(), *words.split()]) == 2
         assert said in capsys.readouterr().err
@@ -104,6 +113,7 @@ def test_settings_that_the_run_can_use_pass_the_check(capsys: pytest.CaptureFixt
     assert "can be used" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("earlier", "present"),
     [("observations=historical", "observations=synthetic"), ("control=gcm", "control=files")],
@@ -118,7 +128,7 @@ def test_an_earlier_name_works_and_the_present_one_is_said(
 
 
 def test_a_run_of_an_earlier_version_opens_with_the_present_names(tmp_path: Path) -> None:
-    text = dump(load_config("osse")).replace("kind: synthetic", "kind: historical")
+    text = untrained().replace("kind: synthetic", "kind: historical")
     assert "kind: historical" in text
     (tmp_path / "config.yaml").write_text(text)
     assert isinstance(saved_config(tmp_path).observations, HistoricalObservations)

@@ -83,6 +83,7 @@ def test_oceans_without_a_common_cell_are_refused(space: StateSpace) -> None:
         twin_of_truth(CONFIG, space, elsewhere, truth_on(elsewhere, 4), SOURCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_year", [12, 73])
 def test_months_are_no_truth_for_a_run_of_pentads(tmp_path: Path, per_year: int) -> None:
     grid, span = toy_grid(np.random.default_rng(0)), windows(2001, 2003, 12)

@@ -97,6 +97,7 @@ def test_the_increment_is_that_of_the_dense_hybrid_covariance(
         assert_close(found.numpy(), covariance @ solved)
 
 
+@pytest.mark.slow
 def test_one_set_of_observations_serves_all_members(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
@@ -109,6 +110,7 @@ def test_one_set_of_observations_serves_all_members(
     torch.testing.assert_close(analysed(made, background, one).mean, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_stated_covariance_is_the_hybrid_symmetric_and_positive_semidefinite(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
@@ -121,6 +123,7 @@ def test_the_stated_covariance_is_the_hybrid_symmetric_and_positive_semidefinite
     assert eigenvalues[0] > -1e-5 * eigenvalues[-1]
 
 
+@pytest.mark.slow
 def test_the_dual_solves_the_dense_system_and_its_covariance_is_the_increment(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
@@ -137,6 +140,7 @@ def test_the_dual_solves_the_dense_system_and_its_covariance_is_the_increment(
     torch.testing.assert_close(background.mean + increment, analysis.mean, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["value", "mean", "memory"])
 def test_gradients_through_the_hybrid_gain_are_finite_differences(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32], part: str
@@ -177,6 +181,7 @@ def doubled(background: StateEstimate, ocean: Tensor) -> tuple[StateEstimate, Ob
     )
 
 
+@pytest.mark.slow
 def test_gradients_reach_the_cells_that_only_the_sampled_errors_connect(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
@@ -195,6 +200,7 @@ def test_gradients_reach_the_cells_that_only_the_sampled_errors_connect(
     assert not found[~observations.seen].any()
 
 
+@pytest.mark.slow
 def test_error_samples_take_effect_at_once_and_other_errors_give_another_analysis(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:
@@ -218,6 +224,7 @@ def test_error_samples_are_no_weights(grid: Grid, errors: NDArray[np.float32]) -
     assert not any(exact(grid).load_state_dict(with_samples(grid, errors).state_dict()))
 
 
+@pytest.mark.slow
 def test_the_localised_covariance_is_the_hybrid_of_localised_parts_and_the_original_stays(
     grid: Grid, ocean: Tensor, errors: NDArray[np.float32]
 ) -> None:

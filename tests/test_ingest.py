@@ -262,6 +262,7 @@ def test_a_run_killed_half_way_and_repeated_gives_the_same(
     assert files[0] == files[1] and len(files[0]) > 10
 
 
+@pytest.mark.slow
 def test_a_part_that_is_gone_is_written_again(many: Path, tmp_path: Path) -> None:
     take(many, output=tmp_path / "out")
     before = kept_rows(tmp_path / "out")
@@ -425,6 +426,7 @@ def test_the_summary_fits_a_terminal(tmp_path: Path) -> None:
     assert "1854-2024" in lines[1] and "100,000,000,001" in lines[1]
 
 
+@pytest.mark.slow
 def test_exit_codes_say_what_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, words = tmp_path / "in", ["observations", "ingest"]
     csv(folder / "good.csv")

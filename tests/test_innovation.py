@@ -135,6 +135,7 @@ def test_a_precise_observation_pulls_the_analysis_to_itself() -> None:
     assert float(analysis.spread[0, 1, 7, 11]) < 0.5 * float(background.spread[0, 1, 7, 11])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("exact", [10.0, 100.0])

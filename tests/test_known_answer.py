@@ -14,6 +14,7 @@ import xarray as xr
 
 from deepda.assimilation.baselines import Candidates, Persistence
 from deepda.base.progress import Progress
+from osse.known_answer import true_dynamics
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.network import Network
 from osse.known_answer.run import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
@@ -38,10 +39,15 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """One small experiment with a second of training and one candidate of interpolation."""
+    """One small experiment with a second of training and one candidate of each baseline."""
     folder, one = tmp_path_factory.mktemp("known"), Candidates((0.1,), (3000.0,), (800.0,))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepda.assimilation.baselines.tuning.Candidates", lambda: one)
+        patch.setattr("osse.known_answer.run.STRETCHES", 4)
+        patch.setattr("deepda.training.setup.TRIAL_UPDATES", 2)
+        for name in ("RADII_KM", "INFLATIONS", "SCALES"):
+            first = getattr(true_dynamics, name)[:1]
+            patch.setattr(true_dynamics, name, first)
         return folder, run(4, 0.01, folder, SMALL)
 
 
@@ -169,9 +175,9 @@ def test_the_spread_that_calibrates_is_the_one_that_is_right_level_by_level(case
 
 def test_interpolation_can_be_tuned_on_the_smallest_ocean_of_full_size() -> None:
     ocean = LinearOcean.draw(11, (3, 18, 36))
-    training, rest = np.split(ocean.simulate(6 * 73, np.random.default_rng(0))[0], [4 * 73])
+    training, rest = np.split(ocean.simulate(5 * 73, np.random.default_rng(0))[0], [4 * 73])
     space, network = space_of(training, ocean.grid), Network.draw(ocean, 11)
-    validation = observed(space, rest, network, 11, (6, 7), 73)
+    validation = observed(space, rest, network, 11, (6, 7), 24)
     method = interpolation((training / space.scale).astype(np.float32), validation, QUIET)
     tuned = volume_mean(
         mean_square_error(analyse(method.analyser, validation).mean, validation), validation

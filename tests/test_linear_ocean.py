@@ -70,6 +70,7 @@ def test_a_fifth_to_two_fifths_of_the_globe_is_land_and_the_floor_rises(seed: in
     assert np.ptp(np.diff(grid.lat_edges)) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 23, 31, 42])  # the relief of the last three holds lakes
 def test_one_can_sail_from_any_surface_cell_to_any_other(seed: int) -> None:
     surface = LinearOcean.draw(seed, (1, 18, 36)).grid.ocean[0]

@@ -151,6 +151,7 @@ def spread_and_error(analyser: Linear, members: Members, share: float = 1.0) -> 
     return float(spread.mean()), float(error.mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [MEMORY, 0.5])
 @pytest.mark.parametrize("of_optimal", [1.0, 0.6, 1.3])
 def test_spread_is_the_exact_error_for_any_gain_and_forecast(memory: float, of_optimal: float) -> None:

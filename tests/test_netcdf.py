@@ -131,6 +131,7 @@ def test_the_cf_checker_bites(tmp_path: Path, grid: Grid) -> None:
     assert complaints(path, "cf:1.11")["3"]
 
 
+@pytest.mark.slow
 def test_years_open_together(tmp_path: Path, grid: Grid) -> None:
     for year in (2006, 2007, 2008):
         write_year(tmp_path / f"thetao_{year}.nc", grid, year)
@@ -311,6 +312,7 @@ def test_an_error_of_the_caller_is_kept() -> None:
     assert inner.left == "ZeroDivisionError"
 
 
+@pytest.mark.slow
 def test_reading_while_writing_in_the_background(tmp_path: Path, grid: Grid) -> None:
     path = write_year(tmp_path / "old.nc", grid)
     year = windows(2008, 2008)

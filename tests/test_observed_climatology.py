@@ -187,6 +187,7 @@ def test_levitus_binaries_are_big_endian_and_their_zeros_and_colder_than_sea_val
         read_months([tmp_path])
 
 
+@pytest.mark.slow
 def test_a_netcdf_climatology_comes_in_one_file_or_twelve_in_kelvin_or_upside_down(
     tmp_path: Path,
 ) -> None:
@@ -409,6 +410,7 @@ def test_an_annual_mean_is_one_field_or_the_mean_of_twelve(tmp_path: Path) -> No
         read_annual(tmp_path / "five.nc")
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_finer_annual_mean_lies_nearer_to_the_mooring_on_the_equator(data_root: Path) -> None:
     real = data_root / "real"

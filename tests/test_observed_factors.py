@@ -122,6 +122,7 @@ def dual(made: InnovationAnalyser, background: StateEstimate, seen: Observations
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("alike", ["each at other cells", "all at the same", "one for all"])
 def test_the_gain_without_gradients_is_the_gain_with_them(grid: Grid, kind: str, alike: str) -> None:
@@ -148,6 +149,7 @@ def test_a_member_without_observations_is_left_alone(grid: Grid) -> None:
         assert not dual(made, background, replace(seen, precision=0 * precision)).any()
 
 
+@pytest.mark.slow
 def test_a_member_that_is_not_finite_shows_and_harms_no_other() -> None:
     made = exact(toy_grid(np.random.default_rng(5)))
     background, seen = background_of(made, made.ocean > 0), drawn(made.ocean > 0, 3)

@@ -58,6 +58,7 @@ def test_each_profile_has_one_value_in_every_layer_down_to_its_end(system: Obser
     assert one.agg(lambda z: sorted(z) == list(range(len(z)))).all()
 
 
+@pytest.mark.slow
 def test_no_instrument_reaches_deeper_than_it_can(system: ObservingSystem) -> None:
     places = pd.concat([year_of(system, 1992), year_of(system, 2012)])
     half = 0.5 * system.grid.thickness.max()
@@ -70,6 +71,7 @@ def test_no_instrument_reaches_deeper_than_it_can(system: ObservingSystem) -> No
         assert deepest["argo"] > 1500
 
 
+@pytest.mark.slow
 def test_the_satellite_sees_a_cell_once_and_most_of_the_sea(system: ObservingSystem) -> None:
     shares = []
     for season in range(73):
@@ -135,6 +137,7 @@ def test_moorings_stay_and_arrive_in_their_decade(system: ObservingSystem) -> No
     assert len(sites(2000, "rama")) == 0 < len(sites(2016, "rama"))
 
 
+@pytest.mark.slow
 def test_bathythermographs_follow_their_lines_and_decline(system: ObservingSystem) -> None:
     early, late = year_of(system, 1990), year_of(system, 2018)
     number = [(table["platform_type"] == "xbt").sum() for table in (early, late)]
@@ -143,6 +146,7 @@ def test_bathythermographs_follow_their_lines_and_decline(system: ObservingSyste
     assert set(ships.str.rsplit("-", n=1).str[0]) <= set(LINES)
 
 
+@pytest.mark.slow
 def test_a_crossing_runs_along_its_great_circle(system: ObservingSystem) -> None:
     def unit(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
         lat, lon = np.deg2rad(lat), np.deg2rad(lon)
@@ -197,6 +201,7 @@ def test_training_sees_the_precision_that_superobservations_have(
     np.testing.assert_allclose(precision, result.precision, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("year", [1985, 1999, 2015])
 def test_a_training_year_sees_the_cells_that_the_twin_of_that_year_sees(
     system: ObservingSystem, year: int

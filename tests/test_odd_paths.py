@@ -55,6 +55,7 @@ def make_odd(path: Path, kind: str) -> None:
 ODD = ("pipe", "folder", "link to nothing", "link to itself", "link to a device", "socket")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["1900000_prof.nc", INDEX, "ar_greylist.txt", "a.csv", "x.parquet"])
 @pytest.mark.parametrize("kind", ODD)
 def test_what_is_no_file_has_one_row_with_its_reason_under_any_name(
@@ -93,6 +94,7 @@ def test_a_folder_that_may_not_be_listed_has_a_row(
     assert found["closed"].status == "quarantined" and "permissions" in found["closed"].reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*ODD, "zero bytes", "a letter", "cut short"])
 def test_what_cannot_be_read_supersedes_nothing(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

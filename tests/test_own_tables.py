@@ -18,7 +18,7 @@ from deepda.cli import main
 from deepda.observations import delimited
 from deepda.observations.accepted import accepted
 from deepda.observations.manifest import read_manifest
-from deepda.observations.own import read_frame, read_own
+from deepda.observations.own import read_own
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 
 HEAD = "time,lat,lon,depth,temperature"
@@ -40,6 +40,7 @@ def one(tmp_path: Path, head: str, row: str, **options: object) -> pd.Series:
 # units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value", "name", "expected"),
     [
@@ -119,6 +120,7 @@ def test_parquet_columns_may_declare_their_units(tmp_path: Path) -> None:
 # flags and Argo tables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["10", "14", "19", "128", "1.5", "0x1", "-1", "B", "1 4", "é", "7"])
 def test_a_flag_outside_the_scheme_is_never_good(flag: str, tmp_path: Path) -> None:
     result = read(tmp_path, f"{HEAD},qc\n{DAY}5,12,{flag}\n{DAY}6,12,1\n{DAY}7,12,1.0\n{DAY}8,12,\n")
@@ -126,6 +128,7 @@ def test_a_flag_outside_the_scheme_is_never_good(flag: str, tmp_path: Path) -> N
     assert result.table["qc"].tolist() == ["good", "good", "unknown"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "flag", "reason"),
     [
@@ -182,6 +185,7 @@ def test_argo_flags_are_those_of_the_values_that_count(tmp_path: Path) -> None:
 # kinds of temperature
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
@@ -238,6 +242,7 @@ def casts(result: ReadResult) -> list[int]:
     return pd.factorize(result.table["profile"])[0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "rows", "expected"),
     [
@@ -260,6 +265,7 @@ def test_rows_of_one_platform_time_and_place_are_one_cast(
         assert (result.table["platform_id"].nunique()) == max(expected) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_table_in_parts_is_the_same_as_whole_and_splits_no_cast(kind: str, tmp_path: Path) -> None:
     frame = pd.DataFrame(
@@ -285,6 +291,7 @@ def test_a_table_in_parts_is_the_same_as_whole_and_splits_no_cast(kind: str, tmp
 # times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -300,6 +307,7 @@ def test_a_full_date_is_read_as_it_stands(text: str, expected: str, tmp_path: Pa
     assert row["time"] == np.datetime64(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["now", "today", "yesterday", "+1 day", "2001", "200101", "2001-01", "2001-W01",
@@ -321,6 +329,7 @@ def test_numbers_need_units(tmp_path: Path) -> None:
     assert one(tmp_path, head, "1.5,10,20,5,12")["time"] == np.datetime64("1950-01-02T12:00:00")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "cells"),
     [
@@ -350,6 +359,7 @@ def test_day_and_month_are_read_in_the_one_order_that_fits_all_rows(tmp_path: Pa
 # the letter of CSV
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -380,6 +390,7 @@ def test_encodings_are_read(tmp_path: Path) -> None:
         assert read(tmp_path, text.encode(encoding)).table["temperature"].tolist() == [12.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -417,6 +428,7 @@ def test_a_table_that_contradicts_itself_or_is_none_is_refused(
         read(tmp_path, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["0", "-0.1", "inf", "nought", "150", "-999"])
 def test_an_error_that_is_none_costs_its_row_and_a_blank_one_is_that_of_the_platform(
     error: str, tmp_path: Path
@@ -463,17 +475,18 @@ def test_a_list_in_a_cell_is_refused(tmp_path: Path) -> None:
         read_own(tmp_path / "own.parquet", ReadOptions())
 
 
-# pandas
+def test_columns_of_any_dtype_are_the_same_table(tmp_path: Path) -> None:
+    def read(frame: pd.DataFrame) -> pd.DataFrame:
+        frame.to_parquet(tmp_path / "own.parquet")
+        return read_own(tmp_path / "own.parquet", ReadOptions()).table
 
-
-def test_frames_of_any_dtype_are_the_same_table() -> None:
     plain = pd.DataFrame({"time": ["2010-01-01"], "lat": [1], "lon": [2], "depth": [3], "theta": [4]})
-    expected = read_frame(plain, ReadOptions()).table
+    expected = read(plain)
     zoned = plain.assign(time=pd.to_datetime(["2010-01-01T02:00:00+02:00"]))
     texts = plain.astype("category")
     nullable = plain.convert_dtypes()
     for frame in (zoned, texts, nullable, plain.astype(object), plain.set_index(pd.Index([9]))):
-        pd.testing.assert_frame_equal(read_frame(frame, ReadOptions()).table, expected)
+        pd.testing.assert_frame_equal(read(frame), expected)
 
 
 # damage
@@ -569,6 +582,7 @@ FRAGMENTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delimiter", [",", ";"])
 @pytest.mark.parametrize(("head", "place", "left", "right"), FRAGMENTS)
 def test_a_number_cut_by_an_end_of_line_is_never_another_number(
@@ -603,6 +617,7 @@ def test_each_line_must_end_with_the_delimiter_where_the_first_does(tmp_path: Pa
 # many lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -630,6 +645,7 @@ def test_blocks_split_at_once_and_line_by_line_are_the_same_rows(
         assert torn.table[name].tolist() == whole.table[name].drop(index=400).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1, 299, 300, 590, 597])
 def test_any_part_of_a_long_table_is_the_same_rows(
     first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -50,6 +50,7 @@ def brute_force(layer: NormalisedConv2d, value: Tensor, weight: Tensor) -> tuple
     return response, best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "groups"), [(3, 1), (5, 2), (4, 4)])
 def test_response_equals_the_equation_cell_by_cell(kernel: int, groups: int) -> None:
     torch.manual_seed(kernel)
@@ -90,6 +91,7 @@ def brute_force_mask(mask: Tensor, kernel: tuple[int, int, int]) -> np.ndarray:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [(3, 3, 3), (4, 6, 8)])
 def test_constant_field_under_a_flat_kernel_comes_back_whatever_the_coverage(
     kernel: tuple[int, int, int],
@@ -199,7 +201,7 @@ def test_confidence_is_the_kalman_gain_of_a_lone_observation() -> None:
 
 def test_stem_is_zero_without_observations_and_treats_each_layer_by_itself() -> None:
     torch.manual_seed(7)
-    stem = InnovationStem(3, multiplier=2)
+    stem = InnovationStem(3)
     torch.nn.init.ones_(stem.conv.bias)
     innovation, spread = torch.full((1, 3, 6, 9), torch.nan), torch.ones(1, 3, 6, 9)
     precision = torch.zeros(1, 3, 6, 9)

@@ -71,6 +71,7 @@ def product(folder: Path, grid: Grid, years: range, **options: object) -> np.nda
     return mean
 
 
+@pytest.mark.slow
 def test_anomalies_and_weights_are_ready_in_leap_years_too(tmp_path: Path, grid: Grid) -> None:
     mean = product(tmp_path, grid, range(2007, 2009))
     with deepda.open_reanalysis(tmp_path) as opened:

@@ -157,6 +157,7 @@ def _same(better: pd.DataFrame, worse: pd.DataFrame) -> bool:
     return bool(median <= (0.001 if a.source == b.source else 0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_duplicates_agree_with_a_loop_over_all_pairs(seed: int) -> None:
     table = by_cast(scatter(np.random.default_rng(seed), 100))

@@ -32,6 +32,7 @@ def deepest(result: ReadResult) -> float:
 # Kinds of temperature
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words", "expected"),
     [
@@ -65,6 +66,7 @@ def test_what_contradicts_its_name_or_is_unsaid_is_said(tmp_path: Path) -> None:
     assert read(cast_file(tmp_path / "c.nc", {})).assumed == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "expected"), [("potential", 5.0), ("in_situ", 4.915), ("conservative", 5.007)]
 )

@@ -160,6 +160,7 @@ def test_the_worst_quality_wins() -> None:
 # Sorting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
     [

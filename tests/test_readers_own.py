@@ -10,7 +10,6 @@ import pytest
 import xarray as xr
 
 from deepda.observations.formats import read_observations
-from deepda.observations.own import read_frame
 from deepda.observations.reading import ObservationError, ReadOptions
 
 GOOD = "time,lat,lon,depth,temperature\n2010-01-01T12:00:00,10,-20,5,25\n2010-01-02,11,340,50,20\n"
@@ -22,7 +21,7 @@ def read_csv(tmp_path: Path, text: str, **options: object):
     return read_observations(path, ReadOptions(**options))  # type: ignore[arg-type]
 
 
-def test_csv_parquet_netcdf_and_pandas_give_the_same(tmp_path: Path) -> None:
+def test_csv_parquet_and_netcdf_give_the_same(tmp_path: Path) -> None:
     table = read_csv(tmp_path, GOOD).table
     frame = pd.read_csv(tmp_path / "own.csv")
     frame.to_parquet(tmp_path / "own.parquet")
@@ -31,11 +30,7 @@ def test_csv_parquet_netcdf_and_pandas_give_the_same(tmp_path: Path) -> None:
         tmp_path / "own.nc", format="NETCDF3_CLASSIC"
     )
     others = [read_observations(tmp_path / f"own.{kind}").table for kind in ("parquet", "nc")]
-    for other in (
-        *others,
-        read_frame(frame, ReadOptions()).table,
-        read_frame(dated, ReadOptions()).table,
-    ):
+    for other in others:
         pd.testing.assert_frame_equal(other.drop(columns="source"), table.drop(columns="source"))
     assert table["temperature"].tolist() == [25, 20] and table["lon"].tolist() == [-20, 340]
 

@@ -38,6 +38,7 @@ def grid(result: ReadResult) -> np.ndarray:
 # Units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "units"),
     [(SST, "degC"), (SST, "Celsius"), (SST + 273.15, "K"), (SST + 273.15, "kelvin"),
@@ -198,6 +199,7 @@ def stamp(path: Path) -> np.datetime64:
     return times[0].to_datetime64()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("units", "calendar", "count", "expected"),
     [
@@ -246,6 +248,7 @@ FIRSTS = np.cumsum(np.append(0.0, MONTHS[:-1]))  # 1 January to 1 April 2005
 SINCE = {"units": "days since 2005-01-01"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "time", "words", "attributes"),
     [
@@ -472,6 +475,7 @@ def test_other_days_and_products_are_all_read(tmp_path: Path) -> None:
 # The climatology of anomalies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dims", [("month", "lat", "lon"), ("lon", "lat", "month")])
 @pytest.mark.parametrize(
     ("factor", "offset", "units"), [(1, 0, "degC"), (1, 273.15, "K"), (1.8, 32, "degF")]

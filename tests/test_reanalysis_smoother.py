@@ -44,7 +44,7 @@ def apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.fl
     return abs(one - other).max((1, 2, 3))
 
 
-@pytest.mark.parametrize("members", [0, 3])
+@pytest.mark.parametrize("members", [0, 2])
 def test_a_killed_smoothed_reanalysis_ends_with_the_same_bytes(
     trained: Path, smoothed: Path, tmp_path: Path, members: int
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_turned_grid_covers_the_sphere_once(seed: int) -> None:
     np.testing.assert_allclose(covered, 1.0, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_area_mean_of_a_field_is_kept(seed: int) -> None:
     """Source areas by solid angle, another formula and edges of another shape: to their difference."""
@@ -250,6 +251,7 @@ def test_corners_at_the_pole_may_have_any_longitude() -> None:
     np.testing.assert_allclose(got, np.repeat((FIVE_DEGREES[0][:-1] >= 50)[:, None], 72, 1), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_corners_found_from_centres_leave_no_gap(seed: int) -> None:
     source = turned_grid(np.random.default_rng(seed), 60, 120)
@@ -365,6 +367,7 @@ def real_field(data_root: Path, name: str) -> tuple[xr.Dataset, Curvilinear, np.
     return reference, cells, field.values.astype(float)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("name", REAL_GRIDS)
 def test_real_model_grids_give_what_esmf_gives(data_root: Path, name: str) -> None:
@@ -387,6 +390,7 @@ def test_real_model_grids_give_what_esmf_gives(data_root: Path, name: str) -> No
     assert means[0] == pytest.approx(means[1], abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("name", REAL_GRIDS)
 def test_real_model_grids_without_bounds_come_near(data_root: Path, name: str) -> None:

@@ -92,6 +92,7 @@ def test_words_are_escaped(tmp_path: Path) -> None:
     assert document.xpath("//img/@alt") == ['"<script>alert(1)</script>']
 
 
+@pytest.mark.slow
 def test_pictures_are_there_for_light_and_for_dark_paper(tmp_path: Path) -> None:
     picture = bars()
     document = page(tmp_path, Section("One", [picture]))
@@ -167,6 +168,7 @@ def test_scores_become_rows_by_depth() -> None:
     }
 
 
+@pytest.mark.slow
 def test_pictures_and_tables_lie_beside_the_page(tmp_path: Path) -> None:
     picture = bars()
     write_report(
@@ -197,6 +199,7 @@ def test_a_place_that_cannot_be_is_refused_in_one_sentence(tmp_path: Path) -> No
         write_report(tmp_path / "file" / "r.html", "R", [], about={})
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_page(tmp_path: Path) -> None:
     pages = [
         write_report(tmp_path / name, "R", [Section("S", [bars(), table()])], about={}).read_bytes()
@@ -219,6 +222,7 @@ def maps(number: int, columns: int) -> Picture:
     return Picture("maps", figures.map_panels(panels, grid, columns=columns), "Maps.", wide=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "columns"), [(3, 3), (4, 2), (3, 2)])
 def test_maps_side_by_side_are_below_each_other_on_a_narrow_screen(
     tmp_path: Path, number: int, columns: int
@@ -237,6 +241,7 @@ def test_maps_side_by_side_are_below_each_other_on_a_narrow_screen(
     assert np.array_equal(np.asarray(first), np.asarray(narrow.convert("RGB"))[: first.height])
 
 
+@pytest.mark.slow
 def test_a_picture_whose_text_crosses_columns_is_laid_out_anew_for_a_narrow_screen_not_cut(
     tmp_path: Path,
 ) -> None:
@@ -252,6 +257,7 @@ def picture_in(data: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2])))
 
 
+@pytest.mark.slow
 def test_a_wide_picture_of_one_panel_fills_a_wide_page_and_fits_a_narrow_one(tmp_path: Path) -> None:
     wide = Picture("wide", figures.rank_bars(np.array([3, 4, 5])), "Wide.", wide=True)
     before = figures.png(wide.figure)
@@ -263,6 +269,7 @@ def test_a_wide_picture_of_one_panel_fills_a_wide_page_and_fits_a_narrow_one(tmp
     assert figures.png(wide.figure) == before
 
 
+@pytest.mark.slow
 def test_letters_have_one_size_in_all_pictures(tmp_path: Path) -> None:
     wide = Picture("wide", figures.rank_bars(np.array([3, 4, 5])), "Wide.", wide=True)
     document = page(tmp_path, Section("Pictures", [bars(), maps(2, 2), wide]))
@@ -320,6 +327,7 @@ def test_what_no_reader_may_overlook_stands_in_a_box_below_the_title(tmp_path: P
 FEWER = ["training.error_samples=128", "osse.baselines=[oi]"]
 
 
+@pytest.mark.slow
 def test_settings_that_differ_and_a_smoke_test_are_said() -> None:
     plain = what_was_run(load_config("osse"), "2001-2003")
     assert (plain["kind of run"], plain["settings changed"]) == ("full training", "none")

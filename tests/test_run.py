@@ -71,6 +71,7 @@ def table_at(run: Run, time: str, shift: float) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_a_warm_observation_warms_the_analysis_there(folder: Path) -> None:
     run = load_run(folder)
     wet = tuple(np.argwhere(run.space.grid.ocean)[10])
@@ -82,6 +83,7 @@ def test_a_warm_observation_warms_the_analysis_there(folder: Path) -> None:
     assert analysis.dataset.time.values == np.datetime64("2003-06-16")
 
 
+@pytest.mark.slow
 def test_anomalies_are_taken_from_an_observed_climatology_where_one_is_given(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -99,6 +101,7 @@ def test_anomalies_are_taken_from_an_observed_climatology_where_one_is_given(
         load_run(folder, climatology=[tmp_path / "nothing.nc"])
 
 
+@pytest.mark.slow
 def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:
     run = load_run(folder)
     wet = tuple(np.argwhere(run.space.grid.ocean)[10])
@@ -111,6 +114,7 @@ def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:
     assert anomaly == pytest.approx(kept, abs=1e-3)  # rounded as in files
 
 
+@pytest.mark.slow
 def test_every_row_is_used_or_has_a_reason_in_the_order_given(folder: Path) -> None:
     run = load_run(folder)
     table = table_at(run, "2003-06-10", 0.5)
@@ -132,6 +136,7 @@ def test_every_row_is_used_or_has_a_reason_in_the_order_given(folder: Path) -> N
     pd.testing.assert_frame_equal(analysis.table[list(table)], table)
 
 
+@pytest.mark.slow
 def test_times_with_a_zone_are_converted(folder: Path) -> None:
     run = load_run(folder)
     table = table_at(run, "2003-06-01T01:00", 1.5)
@@ -158,6 +163,7 @@ def test_what_is_no_table_of_times_is_refused(folder: Path) -> None:
         run.analyse(table, "soon")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality_control", [True, False])
 def test_a_window_without_observations_is_the_forecast(folder: Path, quality_control: bool) -> None:
     run = load_run(folder)
@@ -179,6 +185,7 @@ def test_an_analysis_that_ran_away_names_the_rows_that_drove_it(folder: Path) ->
     assert run.analyse(table, "2003-06-15").rows["used"] < 2  # quality control rejects it
 
 
+@pytest.mark.slow
 def test_an_analysis_is_written_as_a_cf_file(folder: Path, tmp_path: Path) -> None:
     run = load_run(folder)
     dataset = run.analyse(table_at(run, "2003-06-10", 1.5), "2003-06-15").dataset
@@ -214,6 +221,7 @@ def recipe(page: Path) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_the_recipe_of_own_data_makes_an_analysis_a_map_a_section_and_a_file(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

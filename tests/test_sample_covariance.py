@@ -100,6 +100,7 @@ def test_the_product_is_that_of_the_dense_matrix(
     assert not found[:, ~grid.ocean].any() and found.dtype == field.dtype
 
 
+@pytest.mark.slow
 def test_the_matrix_is_near_that_localised_by_gaspari_and_cohn(
     grid: Grid, history: NDArray[np.float32], covariance: SampleCovariance
 ) -> None:
@@ -112,6 +113,7 @@ def test_the_matrix_is_near_that_localised_by_gaspari_and_cohn(
     assert bool((variance[~grid.ocean] == 1).all())
 
 
+@pytest.mark.slow
 def test_the_increment_is_near_that_of_gaspari_and_cohn(
     grid: Grid, history: NDArray[np.float32], covariance: SampleCovariance
 ) -> None:
@@ -125,6 +127,7 @@ def test_the_increment_is_near_that_of_gaspari_and_cohn(
     assert np.linalg.norm(found - expected) < NEAR_GASPARI_COHN * np.linalg.norm(expected)
 
 
+@pytest.mark.slow
 def test_the_matrix_is_symmetric_and_positive_semidefinite_with_fewer_samples_than_cells(
     grid: Grid,
 ) -> None:
@@ -162,6 +165,7 @@ def aqua(lat: int, lon: int, layers: int = 3) -> Grid:
     return Grid(*edges, np.ones((layers, lat, lon), bool))
 
 
+@pytest.mark.slow
 def test_the_horizontal_correlation_is_near_gaspari_and_cohns_and_ends_at_the_reach() -> None:
     """As good as the module says."""
     grid = aqua(22, 45, 1)
@@ -201,6 +205,7 @@ def test_the_number_of_cells_chooses_between_matrix_and_operator(
         assert isinstance(SampleCovariance.fit(history, grid, RADIUS, DEPTH_SCALE).form, kind)
 
 
+@pytest.mark.slow
 def test_the_matrix_holds_pairs_of_cells_that_are_near_and_no_others() -> None:
     """They share a node, and are near in depth."""
     grid = aqua(20, 36)
@@ -238,6 +243,7 @@ def test_a_field_that_is_not_contiguous_is_taken_cell_by_cell(
     assert torch.equal(covariance.product(constant), covariance.product(constant.contiguous()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 7, 2**16])
 def test_from_observed_cells_it_is_the_dense_matrix_of_each_member(
     grid: Grid,
@@ -280,6 +286,7 @@ def test_members_that_see_the_same_cells_are_what_they_are_alone(
     assert_close(together.within(field), torch.cat(alone))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["product", "within", "everywhere"])
 def test_gradients_are_finite_differences(what: str) -> None:
     """In double precision, of fields that are not zero where they are not read."""

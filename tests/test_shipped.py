@@ -137,6 +137,7 @@ def analysed(run: Run) -> np.ndarray:
     return np.asarray(found.dataset["thetao"].values)
 
 
+@pytest.mark.slow
 def test_an_unpacked_run_analyses_as_the_run_that_was_packed(
     trained: Path, packed: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def test_parameters_and_samples_are_exact(trained: Path, packed: Path, tmp_path:
             assert (before[name] - after[name]).abs().max() < 0.01 * before[name].abs().max()
 
 
+@pytest.mark.slow
 def test_a_run_without_patterns_is_packed_too(tmp_path: Path) -> None:
     run = toy_run(tmp_path / "run", patterns=0)
     pack_run(run, tmp_path / "packed", {})
@@ -240,6 +242,7 @@ def test_shipped_files_that_cannot_be_trusted_are_refused(
     assert said in capsys.readouterr().err and not Path("new").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_unpacked_again_and_a_whole_one_is_used(as_shipped: Path) -> None:
     folder = shipped_run()
     stamp = (folder / "config.yaml").stat().st_mtime_ns
@@ -257,6 +260,7 @@ def _opened(_: int) -> tuple[Path, str]:
     return folder, (folder / "checkpoint" / MODEL).read_text()
 
 
+@pytest.mark.slow
 def test_several_processes_may_unpack_at_once(as_shipped: Path) -> None:
     with ProcessPoolExecutor(3, multiprocessing.get_context("fork")) as pool:
         made = list(pool.map(_opened, range(6)))
@@ -314,12 +318,14 @@ def test_a_run_that_was_named_or_is_there_wins(as_shipped: Path, named: bool) ->
     assert run_for(load_config("reanalysis", [*COARSE[:3], *words]), named) == own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["grid=paper_1deg", "per_year=12"])
 def test_settings_that_the_shipped_weights_do_not_fit_are_refused(as_shipped: Path, word: str) -> None:
     with pytest.raises(ConfigError, match=r"no trained run in runs/osse, and grid .* expected"):
         run_for(load_config("reanalysis", [*COARSE[:3], word]), named=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--run", "shipped"]])
 def test_a_reanalysis_says_that_it_uses_the_shipped_weights(
     as_shipped: Path,
@@ -342,6 +348,7 @@ def test_a_reanalysis_says_that_it_uses_the_shipped_weights(
     assert used == [SHIPPED] and "weights: shipped with deepda" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_members_of_the_shipped_run_take_a_control_simulation_that_is_made_again(
     as_shipped: Path,
 ) -> None:
@@ -367,8 +374,9 @@ def test_the_shipped_weights_fit_into_eight_megabytes_and_say_what_they_are() ->
     assert error == pytest.approx(scores["rmse_before_packing"], rel=0.002)
 
 
-def test_the_shipped_weights_open_and_analyse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEEPDA_CACHE", str(tmp_path))
+@pytest.mark.slow
+def test_the_shipped_weights_open_and_analyse(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPDA_CACHE", str(unpacked))
     run = load_run()
     assert run.space.grid.shape == (12, 45, 90)
     table = run.analyse(some_rows(run), "2003-06-15", quality_control=False).table
@@ -412,6 +420,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_runs_as_it_stands_in_a_clone(
     unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,6 +436,7 @@ def test_the_example_of_the_readme_runs_as_it_stands_in_a_clone(
     assert names["next_analysis"].dataset.sizes == names["analysis"].dataset.sizes
 
 
+@pytest.mark.slow
 def test_the_notebook_of_own_data_runs_from_its_table_to_a_file(
     unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -182,6 +182,7 @@ def series(made: InnovationAnalyser, number: int, empty_from: int) -> list[Obser
     return [observed(made, seed, share=0.3 if seed < empty_from else 0.0) for seed in range(number)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @torch.no_grad()
 def test_without_later_observations_it_is_the_analysis(seed: int) -> None:
@@ -193,6 +194,7 @@ def test_without_later_observations_it_is_the_analysis(seed: int) -> None:
             assert same == (place >= 3), (place, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @torch.no_grad()
 def test_values_under_the_mask_and_on_land_never_leak(seed: int) -> None:
@@ -212,6 +214,7 @@ def test_values_under_the_mask_and_on_land_never_leak(seed: int) -> None:
         assert other.mean[:, made.ocean == 0].abs().max() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @torch.no_grad()
 def test_what_comes_later_makes_no_place_less_certain(seed: int) -> None:
@@ -233,6 +236,7 @@ def test_one_factor_is_smoothed_as_a_number_is() -> None:
     torch.testing.assert_close(estimates[0].memory, expected)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_stretch_is_smoothed_as_if_it_were_alone() -> None:
     made = analyser(2)
@@ -243,6 +247,7 @@ def test_a_stretch_is_smoothed_as_if_it_were_alone() -> None:
         torch.testing.assert_close(one.mean, both.mean[1:], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_later_observations_help() -> None:
     ocean = LinearOcean.draw(11, (2, 8, 16))
@@ -283,6 +288,7 @@ class Inconsistent(Exact):
         return 1.5 * super().retreat(sensitivity)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_true_is_starved(case: Case) -> None:
     made, windows = Inconsistent(case[0]), windows_of(*case[1:])
     wet = made.ocean

@@ -67,6 +67,7 @@ def own_constants(module: str, source: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_there_is_one_radius_and_one_table_of_months() -> None:
     others = {name: source for name, source in modules().items() if name not in OWNERS}
     assert [found for name, source in others.items() for found in own_constants(name, source)] == []

@@ -88,6 +88,7 @@ def cells(
 # Geography
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lat", "lon", "wet"),
     [
@@ -214,6 +215,7 @@ def test_a_current_carries_the_centre_of_a_patch_at_its_speed() -> None:
     assert metres == pytest.approx(speed * STEP_DAYS * 86400, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_nothing_passes_a_wall(earth: Grid, physics: Physics) -> None:
     count = dynamics.columns(earth).size
     place = np.full(earth.lat.size * earth.lon.size, -1)
@@ -375,6 +377,7 @@ def test_el_nino_warms_the_east_and_lifts_the_thermocline_in_the_west(
 # The simulation
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_ocean_and_another_seed_is_not(toy: Grid) -> None:
     one, again, other = (next(simulate(toy, 1, seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, again)
@@ -383,6 +386,7 @@ def test_the_same_seed_is_the_same_ocean_and_another_seed_is_not(toy: Grid) -> N
     assert np.nanstd(one - other) > 0.1
 
 
+@pytest.mark.slow
 def test_two_seeds_are_uncorrelated() -> None:
     grid = aquaplanet()
     one, other = (
@@ -391,6 +395,7 @@ def test_two_seeds_are_uncorrelated() -> None:
     assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.2
 
 
+@pytest.mark.slow
 def test_warming_is_added_and_nothing_else_changes(toy: Grid) -> None:
     rate = 0.5  # K per decade
     still, warm = (
@@ -405,6 +410,7 @@ def test_warming_is_added_and_nothing_else_changes(toy: Grid) -> None:
     assert np.all(np.diff(warming_pattern(toy)[:, 3, 3]) < 0)
 
 
+@pytest.mark.slow
 def test_months_are_means_of_the_days_they_hold(toy: Grid) -> None:
     pentads, months = (next(simulate(toy, 1, 2, per_year=count)) for count in (73, 12))
     days = np.repeat(pentads[:, toy.ocean], 5, axis=0)
@@ -427,12 +433,14 @@ def test_without_noise_every_anomaly_fades(physics: Physics) -> None:
     assert all(later[1] < earlier[1] for earlier, later in pairwise(sizes))
 
 
+@pytest.mark.slow
 def test_nothing_is_colder_than_freezing_and_nothing_boils(run: np.ndarray, earth: Grid) -> None:
     water = run[:, earth.ocean]
     assert water.min() >= np.float32(FREEZING_POINT) and water.max() < 36
     assert np.mean(water == np.float32(FREEZING_POINT)) < 0.01
 
 
+@pytest.mark.slow
 def test_anomalies_have_their_size_by_region_and_depth(anomaly: np.ndarray, earth: Grid) -> None:
     stddev = anomaly.std(axis=0)
     boxes = {"tongue": (-6, 6, 200, 280), "warm pool": (-10, 10, 140, 170), "north": (30, 50, 150, 220)}
@@ -463,6 +471,7 @@ def test_memory_grows_from_weeks_at_the_surface_to_a_year_below(
     assert by_depth == sorted(by_depth)
 
 
+@pytest.mark.slow
 def test_depth_follows_the_surface_in_the_mixed_layer_but_not_below(
     anomaly: np.ndarray, earth: Grid
 ) -> None:
@@ -502,6 +511,7 @@ def test_five_days_ahead_neighbours_predict_more_than_the_cell_itself(
 # The file
 
 
+@pytest.mark.slow
 def test_the_file_is_a_prepared_control(tmp_path: Path, toy: Grid) -> None:
     path = write_control(tmp_path / "new" / "control.nc", toy, 2, 11, first_year=1981, warming=0.2)
     expected = np.concatenate(list(simulate(toy, 2, 11, first_year=1981, warming=0.2)))
@@ -518,6 +528,7 @@ def test_the_file_is_a_prepared_control(tmp_path: Path, toy: Grid) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["control.nc"]
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, toy: Grid) -> None:
     one, two = (write_control(tmp_path / name, toy, 1, 1, per_year=12).read_bytes() for name in "ab")
     assert one == two
@@ -562,12 +573,14 @@ def test_bad_arguments_are_refused_before_the_first_year(
         act(aquaplanet())
 
 
+@pytest.mark.slow
 def test_a_temperature_that_does_not_fit_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OceanError, match="choose a smaller warming or fewer years"):
         write_control(tmp_path / "control.nc", aquaplanet(6, 8), 40, 0, warming=10.0)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_heat_flux_and_top_layer_meet_in_kelvin() -> None:
     thin, thick = (aquaplanet(depth_edges=(0, top, 300)) for top in (10.0, 40.0))
     ratio = assemble(thin).weather_amplitude / assemble(thick).weather_amplitude

@@ -64,6 +64,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(11)
 
 
+@pytest.mark.slow
 def test_anomalies_and_errors_agree_with_least_squares_cell_by_cell(
     grid: Grid, rng: np.random.Generator
 ) -> None:

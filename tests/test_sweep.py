@@ -311,13 +311,13 @@ def test_importance_is_shown_for_many_trials_and_finds_what_matters() -> None:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result]]:
-    """Four trials of real training, a few updates each."""
+    """Three trials of real training, two updates each."""
     folder = tmp_path_factory.mktemp("whole")
     return folder, go(*tiny(folder))
 
 
 def tiny(folder: Path) -> tuple[Search, int, Path, Objective]:
-    fixed = ("training.updates=4", "training.stretches=2", "generator.solver_iterations=2")
+    fixed = ("training.updates=2", "training.stretches=2", "generator.solver_iterations=2")
     wanted = search(f"{RATE}=1e-3..1e-1", f"{BACKPROP}=1..2", *fixed)
     return wanted, 3, folder, trainer(setups(), None, Progress())
 
@@ -332,7 +332,7 @@ def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
         def seen(entries: list[dict[str, float]]) -> None:
             nonlocal shown
             shown += 1
-            if shown == 6:  # in the midst of the second trial, before the study holds it
+            if shown == 3:  # in the midst of the second trial, before the study holds it
                 raise KeyboardInterrupt
             watch(entries)
 
@@ -341,7 +341,7 @@ def test_an_interrupted_sweep_ends_with_the_trials_of_the_uninterrupted(
     with pytest.raises(KeyboardInterrupt):
         go(wanted, trials, folder, until_struck)
     results = go(wanted, trials, folder, train)
-    assert shown == 6
+    assert shown == 3
     whole = uninterrupted[1]
     assert [(r.number, r.settings, r.outcome) for r in results] == [
         (r.number, r.settings, r.outcome) for r in whole
@@ -360,7 +360,7 @@ def test_each_trial_leaves_its_learning_curve_and_its_settings_and_no_weights(
         assert tuple(float(row["validation"]) for row in rows) == result.scores
         assert [int(row["update"]) for row in rows] == list(range(1, len(rows) + 1))
         assert float(rows[-1]["seconds"]) == result.seconds > 0
-        assert "updates: 4" in (kept / "config.yaml").read_text()
+        assert "updates: 2" in (kept / "config.yaml").read_text()
         assert not (kept / STATE).exists()
 
 
@@ -398,6 +398,8 @@ def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
 ) -> None:
     words = [
         "osse=smoke",
+        "per_year=12",
+        "osse.spinup=2",
         "grid.lat_edges={start: -90, stop: 90, step: 30}",
         "grid.lon_edges={start: 0, stop: 360, step: 30}",
         "grid.depth_edges=[0, 50, 300]",

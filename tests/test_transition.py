@@ -41,6 +41,7 @@ def test_beyond_the_poles_and_the_floor_there_is_nothing() -> None:
         assert bool((field[0, 1, 0] == 0).all()) == (y == -1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_known_advection_is_recovered(seed: int) -> None:
     ocean = random_ocean(seed)

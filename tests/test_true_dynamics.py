@@ -48,6 +48,7 @@ def rmse(found: Analyses, case: Case) -> float:
     return volume_mean(mean_square_error(found.mean, case), case) ** 0.5
 
 
+@pytest.mark.slow
 def test_with_very_many_members_and_no_localisation_it_is_the_exact_filter(ocean: LinearOcean) -> None:
     case = case_of(ocean, 25)
     best, wet = exact(ocean, case), ocean.grid.ocean

@@ -53,6 +53,7 @@ def estimate_of(analyser: UNet3PlusAnalyser, ocean: Tensor, batch: int = 2) -> S
     )
 
 
+@pytest.mark.slow
 def test_untrained_a_lone_observation_of_one_cell_is_used_as_by_a_kalman_filter(
     grid: Grid, ocean: Tensor
 ) -> None:
@@ -84,6 +85,7 @@ def test_an_observation_is_heard_near_and_far_but_not_where_none_of_its_windows_
         assert bool(same.all()), field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [0], indirect=True)
 def test_free_runs_decay_to_climatology_from_any_estimate(
     analyser: UNet3PlusAnalyser, ocean: Tensor
@@ -190,6 +192,7 @@ def built(grid: Grid, *words: str) -> UNet3PlusAnalyser:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["filters=4", "depth=2", "dropout=0.5"])
 def test_each_setting_changes_the_analysis_in_training(setting: str, grid: Grid, ocean: Tensor) -> None:
     answers = []
@@ -203,6 +206,7 @@ def test_each_setting_changes_the_analysis_in_training(setting: str, grid: Grid,
     assert not torch.allclose(answers[0], answers[1], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_trained_one_comes_back_from_its_folder(tmp_path: Path, grid: Grid, ocean: Tensor) -> None:
     made = built(grid).eval()
     with torch.no_grad():

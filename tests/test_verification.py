@@ -313,6 +313,7 @@ def test_the_slope_and_its_error_agree_with_scipy_for_white_noise() -> None:
     assert float(found.half_width) == pytest.approx(1.966 * float(found.standard_error), rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [40, 120])
 @pytest.mark.parametrize("lag", [0.0, 0.6, 0.8])
 def test_the_interval_of_a_trend_holds_the_true_one_as_often_as_it_says(count: int, lag: float) -> None:

@@ -39,6 +39,7 @@ def summed(grid: Grid, own: Fields, true: Fields, spread: Fields) -> xr.Dataset:
     return sums.result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", ["global", "north"])
 def test_scores_are_those_of_weighted_averages_over_all_cells_and_windows(
     grid: Grid, region: str

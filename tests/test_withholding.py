@@ -44,6 +44,7 @@ def test_the_draw_of_a_platform_never_changes() -> None:
     assert draw_of("5900001", seed=7) == pytest.approx(0.3715788344, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_another_process_with_another_hash_seed_agrees() -> None:
     code = "from deepda.quality.withholding import draw_of; print(repr(draw_of('Q5900001', 3)))"
     draws = {
@@ -55,6 +56,7 @@ def test_another_process_with_another_hash_seed_agrees() -> None:
     assert draws == {f"{draw_of('Q5900001', 3)!r}\n".encode()}
 
 
+@pytest.mark.slow
 @given(st.lists(NAMES, min_size=1, max_size=30), st.randoms(), st.integers(0, 3))
 @settings(deadline=None, max_examples=60)
 def test_the_side_of_a_platform_depends_on_nothing_but_its_name(
@@ -71,6 +73,7 @@ def test_the_side_of_a_platform_depends_on_nothing_but_its_name(
             assert side == (draw_of(name, seed) < 0.4)
 
 
+@pytest.mark.slow
 @given(st.lists(NAMES, min_size=1, max_size=30), st.floats(0, 1), st.floats(0, 1))
 @settings(deadline=None, max_examples=60)
 def test_withheld_at_a_share_is_withheld_at_every_larger_one(
@@ -81,6 +84,7 @@ def test_withheld_at_a_share_is_withheld_at_every_larger_one(
     assert not (few & ~many).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_share_of_platforms_is_right_within_its_binomial_error(share: float, seed: int) -> None:
@@ -112,6 +116,7 @@ def test_archives_that_write_a_name_differently_agree(names: list[str]) -> None:
         assert sides.all() or not sides.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "  ", "SHIP", "masked", "99999999", "0000", "cast_17", "nan"])
 def test_rows_without_a_name_of_their_own_are_withheld_by_cast(name: str) -> None:
     """As one platform all of them would be on one side."""

@@ -64,6 +64,7 @@ def spoken_files() -> list[Path]:
     return [file for file in found if file.is_file() and file.suffix in SUFFIXES and file != own]
 
 
+@pytest.mark.slow
 def test_no_private_word_is_left() -> None:
     assert {
         str(f.relative_to(ROOT)): w for f in spoken_files() if (w := private_words(f.read_text()))

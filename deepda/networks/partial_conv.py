@@ -21,6 +21,7 @@ from torch.nn import functional
 from deepda.networks.sphere import pad_same
 
 FAINT = 1e-6  # confidence below it counts as unobserved: dividing by it would lose all digits in float32
+RESPONSES, KERNEL = 2, 5  # of the stem: responses of each layer, and cells along a side of the window
 
 
 def confidence(precision: Tensor, spread: Tensor) -> Tensor:
@@ -117,14 +118,14 @@ class PartialConv3d(nn.Module):
 class InnovationStem(nn.Module):
     """First layer of a correction network: innovations and their precision to dense features.
 
-    Each layer is a field of its own (`groups`): `multiplier` normalised responses and one confidence
-    per layer. Without any observation all features are zero.
+    Each layer is a field of its own (`groups`): RESPONSES normalised responses and one confidence for
+    each. Without any observation all features are zero.
     """
 
-    def __init__(self, layers: int, multiplier: int = 2, kernel: int = 5) -> None:
+    def __init__(self, layers: int) -> None:
         super().__init__()
-        self.conv = NormalisedConv2d(layers, layers * multiplier, kernel, groups=layers)
-        self.out_channels = layers * (multiplier + 1)
+        self.conv = NormalisedConv2d(layers, layers * RESPONSES, KERNEL, groups=layers)
+        self.out_channels = layers * (RESPONSES + 1)
         nn.init.constant_(self.conv.conv.weight, 1.0 / math.prod(self.conv.kernel))
         with torch.no_grad():  # starts as the weighted local mean, each copy a little different
             self.conv.conv.weight.mul_(1.0 + 0.5 * torch.randn_like(self.conv.conv.weight))

@@ -81,19 +81,6 @@ def read_own(path: Path, options: ReadOptions) -> ReadResult:
     return _read(rows, options, path)
 
 
-def read_frame(frame: pd.DataFrame, options: ReadOptions) -> ReadResult:
-    """Read a pandas table, one row a value.
-
-    Args:
-        frame: with columns as `deepda.observations.columns` lists them, or named by `options.columns`.
-        options: `columns`, `units` and `temperature` say what the table does not.
-
-    Raises:
-        ObservationError: a column is missing, holds no numbers or times, or contradicts itself.
-    """
-    return _read(OwnRows(frame, [str(name) for name in frame.columns]), options, Path("table"))
-
-
 def _from_text(path: Path, options: ReadOptions) -> OwnRows:
     columns = list[Columns]()
 
