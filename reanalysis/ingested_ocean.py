@@ -14,7 +14,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +51,7 @@ NO_LAYER = "no_layer"  # a cast that gives a value in no layer: too few levels, 
 # Gridded products interpolate: cells side by side come from the same measurements and err alike. Of
 # the standard deviation of their error this share is common to the values of an analysed cell.
 SHARED = 0.9
+MOVED = "mean and annual harmonic, by all observations"
 YEAR_FOLDER = re.compile(r"year=(\d+)")
 
 
@@ -88,19 +90,27 @@ class IngestedOcean:
         self.about = about
         self.edition = checksum(folder / MANIFEST)
 
-    def moved_to(self, period: list[int], per_year: int, folder: Path, progress: Progress) -> Self:
+    def moved_to(self, years: range, per_year: int, folder: Path, progress: Progress) -> Self:
         """The same, the climatology moved to the mean of a period (`deepda.climatology.common_period`).
 
         Withheld values have no part in it. Values depart from the climatology of their place as before:
         the correction is one of cells.
 
         Args:
-            period: first and last year.
+            years: of the period.
             per_year: windows.
             folder: that keeps the correction, so that it is worked out once.
+
+        Raises:
+            IngestError: the period has no year of observations.
         """
-        years = range(period[0], period[1] + 1)
-        about = {**self.about, "climatology_period": list(period)}
+        if years[0] > self.years[-1] or years[-1] < self.years[0]:
+            raise IngestError(
+                f"the climatology is to be moved to the period {period(years, '-')}, observations of "
+                f"{period(self.years, '-')} found, expected some of these years; give another "
+                "observations.period, or null"
+            )
+        about = {**self.about, "climatology_period": [years[0], years[-1]], "climatology_moved": MOVED}
         terms = kept_correction(
             folder,
             digest_of([self.edition, json.dumps(about, sort_keys=True), str(self._withheld)]),
@@ -117,12 +127,11 @@ class IngestedOcean:
         grid = self._context.grid
         spread = displacement_spread(self._normal.mean, grid)
         departures = MeanDepartures(grid, spread, years, per_year)
-        observed = range(max(years[0], self.years[0]), min(years[-1], self.years[-1]) + 1)
-        span = windows(observed[0], observed[-1], per_year)
+        span = windows(max(years[0], self.years[0]), min(years[-1], self.years[-1]), per_year)
         title = f"Moving the climatology to {period(years, '-')}"
         stream = progress.track(span, title, len(span))
-        for year in observed:
-            departures.add_year(year, [self._departures(*one) for one in islice(stream, per_year)])
+        for year, of_year in groupby(zip(stream, span.year, strict=True), itemgetter(1)):
+            departures.add_year(int(year), [self._departures(*window) for window, _ in of_year])
         return departures.terms()
 
     def _departures(
@@ -211,7 +220,8 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
     progress.note(f"observations: {chosen.folder}, {period(ocean.years, '-')}")
     if chosen.period is None:
         return ocean
-    return ocean.moved_to(chosen.period, config.per_year, folder, progress)
+    first, last = chosen.period
+    return ocean.moved_to(range(first, last + 1), config.per_year, folder, progress)
 
 
 def years_of(folder: Path) -> range:

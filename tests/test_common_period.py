@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,11 +26,13 @@ from deepda.climatology.objective_analysis import correlation
 from deepda.feedback import usable
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.ingest import ingest
+from deepda.observations.manifest import IngestError
 from deepda.settings.schema import ConfigError
 from reanalysis.ingested_ocean import open_archive
 
 __all__ = ["archive", "trained"]  # fixtures
 pytestmark = pytest.mark.slow
+Item = TypeVar("Item")
 YEARS = range(1981, 2011)
 MIDDLE = 1995.5
 SPREAD = 1.0  # K, departures of a displaced ocean
@@ -171,6 +174,35 @@ def test_a_fine_grid_is_corrected_as_a_coarse_one() -> None:
     assert found.terms()[0].max() == pytest.approx(coarse[0].max(), rel=0.1)
 
 
+def test_a_large_grid_is_spread_out_row_by_row_as_all_at_once() -> None:
+    rng, grid = np.random.default_rng(5), ocean()
+    cells = rng.choice(3600, 60, replace=False)
+    found = departures(grid)
+    for year in YEARS[::2]:
+        found.add_year(year, [(3, cells, rng.normal(size=60)), (9, cells[:30], rng.normal(size=30))])
+    value, precision = found._fitted()
+    observed = np.flatnonzero((precision[:, 0] > 0).any(0))
+    places = [axis.ravel() for axis in np.meshgrid(grid.lat, grid.lon, indexing="ij")]
+    at = [axis[observed] for axis in places]
+    for term, size in enumerate(EXPECTED[:3]):
+        known = precision[term, 0, observed] > 0
+        error = np.where(known, 1 / np.where(known, precision[term, 0, observed], 1), 1e12)
+        covariance = (size * SPREAD) ** 2 * correlation(*at, *at) + np.diag(error)
+        weights = np.linalg.solve(covariance, value[term, 0, observed])
+        expected = (size * SPREAD) ** 2 * correlation(*places, *at) @ weights
+        np.testing.assert_allclose(found.terms()[term, 0].ravel(), expected, atol=1e-6)
+
+
+class Watched(Progress):
+    """Says whether a stage that was followed came to its end."""
+
+    ended = False
+
+    def track(self, items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
+        yield from super().track(items, title, total)
+        self.ended = True
+
+
 def write_section(path: Path) -> None:
     """A cast of two ships each January of five years in one column of the toy ocean, at its normal."""
     grid = toy_space().grid
@@ -184,8 +216,11 @@ def write_section(path: Path) -> None:
     pd.DataFrame(rows).to_csv(path, index=False)
 
 
-def test_an_archive_moves_its_climatology_and_nothing_of_its_values(
-    trained: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_archive_moves_its_climatology_and_nothing_of_its_values_or_refuses_the_years(
+    trained: Path,
+    archive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     departure = "reanalysis.ingested_ocean.displacement_spread"
     monkeypatch.setattr(departure, lambda mean, grid: np.full(grid.shape, 3.0))
@@ -197,13 +232,18 @@ def test_an_archive_moves_its_climatology_and_nothing_of_its_values(
     as_it_is = settings(trained, archive, *words)
     moved = settings(trained, archive, *words, "observations.period=[1996,2000]")
     space = toy_space()
-    oceans = [open_archive(config, space, tmp_path, Progress()) for config in (as_it_is, moved, moved)]
+    watched = Watched()
+    oceans = [open_archive(config, space, tmp_path, watched) for config in (as_it_is, moved, moved)]
     before, after, again = oceans
     change = np.nan_to_num(after.climatology.mean - before.climatology.mean)
     assert -0.7 < change[0, 0].min() < -0.2 and np.abs(change[0, -1]).max() < 0.3  # below the casts
     assert 0 < np.ptp(change[:, 0], axis=0).max() < 0.5  # Januaries alone say little of the season
     np.testing.assert_array_equal(after.climatology.mean, again.climatology.mean)
     assert after.about["climatology_period"] == [1996, 2000]
+    assert watched.ended
+    before_any = settings(trained, archive, *words, "observations.period=[1901,1930]")
+    with pytest.raises(IngestError, match=r"period 1901-1930.*1996-2000 found.*observations\.period"):
+        open_archive(before_any, space, tmp_path, Progress())
     start, end = np.datetime64("1998-01-01"), np.datetime64("1998-02-01")
     was, now = (usable(one.table(start, end)) for one in (before, after))
     assert len(was) == len(now) > 1

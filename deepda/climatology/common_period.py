@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepda.base.files import write_whole
-from deepda.climatology.objective_analysis import Boxes, correlation, grid_places, interpolated
+from deepda.climatology.objective_analysis import Boxes, correlation, grid_places, weights
 from deepda.climatology.seasonal import harmonic_basis
 from deepda.geometry.grid import OUTSIDE, Grid
 
@@ -35,7 +35,7 @@ TREND = 0.2  # the same a decade
 NOISE = 0.9  # departures of a window from all this
 YEARLY = 0.3  # of their variance: the windows of a year share it
 EXPECTED = np.array([MEAN, ANNUAL, ANNUAL, TREND])
-SOUGHT = 1e-9  # precision in units of that expected, below which a place says nothing
+FAINT = 1e-9  # precision in units of that expected, below which a place says nothing
 
 
 def kept_correction(folder: Path, identity: str, work_out: Callable[[], Array]) -> Array:
@@ -137,7 +137,7 @@ class MeanDepartures:
         level = np.einsum("btu,ub->tb", covariance, self._moment[..., sea] / noise)[:TERMS]
         # The size expected of the term itself is taken out again: objective analysis brings it.
         added = 1 / variance - expected[:TERMS]
-        known = added > SOUGHT * expected[:TERMS]
+        known = added > FAINT * expected[:TERMS]
         value, precision = np.zeros((2, TERMS, unit.size))
         precision[:, sea] = np.where(known, added, 0.0)
         value[:, sea] = np.where(known, level / variance / np.where(known, added, 1.0), 0.0)
@@ -147,16 +147,17 @@ class MeanDepartures:
     def _spread_out(
         self, out: Array, value: Array, precision: Array, sea: NDArray[np.bool_], layer: int
     ) -> None:
-        """Write the terms (term, lat, lon) of a layer at all its cells."""
+        """Write the terms (term, lat, lon) of a layer at all its cells, a row of the grid at a time."""
         observed = np.flatnonzero((precision > 0).any(0))
         if not observed.size:
             return
-        lat, lon = self._boxes.lat[observed], self._boxes.lon[observed]
-        spread = self._spread[layer, observed]
-        to_lat, to_lon = (axis[sea] for axis in grid_places(self._grid))
-        inner = correlation(lat, lon, lat, lon)
-        cross = self._at_cells[layer][sea][:, None] * correlation(to_lat, to_lon, lat, lon)
-        for term in range(TERMS):
-            of_term = value[term, observed], precision[term, observed]
-            size = EXPECTED[term]
-            out[term][sea] = interpolated(size * spread, *of_term, size * cross, inner)
+        at = self._boxes.lat[observed], self._boxes.lon[observed]
+        spread, inner = self._spread[layer, observed], correlation(*at, *at)
+        fitted = zip(EXPECTED[:TERMS], value[:, observed], precision[:, observed], strict=True)
+        of_terms = np.stack(
+            [size * weights(size * spread, found, known, inner) for size, found, known in fitted]
+        )
+        for row, (lat, lon) in enumerate(zip(*grid_places(self._grid), strict=True)):
+            wet = sea[row]
+            there = correlation(lat[wet], lon[wet], *at)
+            out[:, row, wet] = self._at_cells[layer, row, wet] * (of_terms @ there.T)

@@ -3,8 +3,8 @@
 Optimal interpolation of a field of known size and known correlation in space (Bretherton et al. 1976,
 Deep-Sea Research 23). The correlation is a Gaussian that reaches farther along the equator, where
 currents and isotherms are zonal; its length depends on the place as in Paciorek and Schervish
-(2006, Environmetrics 17), so that it stays a covariance. The lengths are those likely of real
-observations of 1991-2020 (docs/real-reanalysis.md).
+(2006, Environmetrics 17), so that it stays a covariance: in the plane exactly, on the sphere but for
+a thousandth. The lengths are those likely of real observations of 1991-2020 (docs/real-reanalysis.md).
 """
 
 from __future__ import annotations
@@ -60,21 +60,19 @@ def grid_places(grid: Grid) -> list[Array]:
     return list(np.meshgrid(grid.lat, grid.lon, indexing="ij"))
 
 
-def interpolated(spread: Array, value: Array, precision: Array, cross: Array, inner: Array) -> Array:
-    """(place) the field where it is wanted.
+def weights(spread: Array, value: Array, precision: Array, inner: Array) -> Array:
+    """(observed) weights that give the field elsewhere: with its correlations, times its spread there.
 
     Args:
         spread: (observed) standard deviation of the field.
         value: (observed) of the field.
         precision: (observed) inverse of the error variance of `value`.
-        cross: (place, observed) correlation times the standard deviation at the places.
         inner: (observed, observed) correlation.
     """
     root = np.sqrt(precision)
     scaled = root * spread
     innovation = scaled[:, None] * inner * scaled + np.eye(value.size)
-    weight = cho_solve(cho_factor(innovation), root * value)
-    return np.asarray(cross @ (scaled * weight))
+    return np.asarray(scaled * cho_solve(cho_factor(innovation), root * value))
 
 
 def correlation(lat: Array, lon: Array, other_lat: Array, other_lon: Array) -> Array:
