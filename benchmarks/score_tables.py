@@ -265,13 +265,14 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _made(measured: Mapping[str, Any], *names: str) -> str:
-    """The lines below a table: which commands, when, where."""
+    """The lines below a table: which commands, each with every seed, when, where."""
     used = [measured[name] for name in names if name in measured]
-    commands = "; ".join(dict.fromkeys(f"`{one['command']}`" for one in used))
+    without = [re.sub(r" (--seed |seed=)\d+", "", one["command"]) for one in used]
+    commands = "; ".join(dict.fromkeys(f"`{command}`" for command in without))
     dates = ", ".join(sorted({one["date"] for one in used}))
     seeds = ", ".join(dict.fromkeys(str(one["scores"].get("seed", "-")) for one in used))
     machine = "; ".join(sorted({one["machine"] for one in used}))
-    return f"\n\n{commands}. Seed {seeds}; {dates}; {machine}; version {used[0]['version']}."
+    return f"\n\n{commands}, `seed` {seeds}; {dates}; {machine}; version {used[0]['version']}."
 
 
 def _numbers(values: Sequence[float]) -> str:

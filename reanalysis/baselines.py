@@ -97,7 +97,7 @@ def _cycle(
     keep_identity(folder, mine)
     other = replace(
         reanalysis,
-        analyser=analyser,
+        analyser=reanalysis.errors.lasting(analyser, reanalysis.space),
         members=None,
         folder=folder.path,
         restarts=folder.path,

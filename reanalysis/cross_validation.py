@@ -28,8 +28,8 @@ from deepda.geometry.windows import season_of
 from deepda.observations.table import cells
 from deepda.quality.casts import platforms
 from deepda.quality.withholding import withheld
+from deepda.runs.errors import Errors
 from deepda.verification.reliability import crps_gaussian
-from reanalysis.errors import Errors
 from reanalysis.spinup import RowsOfWindow, spin_up
 
 Array = NDArray[np.float64]

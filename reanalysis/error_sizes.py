@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from deepda.assimilation.cycle import Analyser, Result
@@ -31,20 +30,14 @@ from deepda.feedback.error_sizes import DepartureSums
 from deepda.feedback.window import usable
 from deepda.geometry.windows import season_of, windows
 from deepda.networks.trainable import TrainableAnalyser
+from deepda.runs.errors import Errors
 from reanalysis.cross_validation import CrossValidation, without_some
-from reanalysis.errors import Errors
 from reanalysis.restart import ReanalysisError
 from reanalysis.spinup import RowsOfWindow, spin_up
 
 NAME = "error_sizes.json"
 SPINUP = 10  # years at most, the last of the period: the best observed ones
 PASSES = 2
-
-
-def localised(analyser: TrainableAnalyser, space: StateSpace, reach: Reach | None) -> Analyser:
-    """The analyser with a reach of its background errors, where it has a covariance."""
-    form = analyser.covariance_form()
-    return analyser if reach is None or form is None else form.localised(space.grid, reach)
 
 
 def estimated_errors(
@@ -83,14 +76,17 @@ def estimated_errors(
         window = UncheckedWindow if number == 1 else WindowOfRows
         scaled, found = errors.space(space), DepartureSums(space.grid)
         counted = _Departures(scaled, found, _spun_up(rows, per_year))
-        spin_up(analyser, errors, scaled, rows, window, counted, progress, title)
+        spin_up(errors.cycled(analyser, space), errors, scaled, rows, window, counted, progress, title)
         errors = replace(errors, sizes=found.estimate(errors.sizes))
         passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
     for name in found.too_few():
         progress.note(f"too few values of {name} to estimate their errors: the assumed sizes stay")
     if analyser.covariance_form() is not None:
-        of_reach = partial(localised, analyser, space)
         left_out = [without_some(each) for each in rows]
+
+        def of_reach(reach: Reach | None) -> Analyser:
+            return replace(errors, reach=reach).cycled(analyser, space)
+
         trials = CrossValidation(of_reach, space, left_out, _spun_up(rows, per_year), progress)
         errors = replace(errors, reach=trials.best_reach(errors))
     about = {"years": [*years], "depth_m": space.grid.depth.tolist(), "passes": passes}

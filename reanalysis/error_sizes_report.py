@@ -11,9 +11,9 @@ import numpy as np
 from deepda.base.text import period
 from deepda.reports.report import Section
 from deepda.reports.table import Table
+from deepda.runs.errors import reach_from_json
 from reanalysis.cross_validation import named
 from reanalysis.error_sizes import NAME
-from reanalysis.errors import reach_from_json
 
 
 def error_sizes_sections(folder: Path) -> list[Section]:

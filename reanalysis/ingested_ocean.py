@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.assimilation.decay import LEFT_A_MONTH, WIDTH_KM
 from deepda.assimilation.state import StateSpace
 from deepda.base.files import checksum, digest_of
 from deepda.base.progress import Progress
@@ -212,6 +213,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
         {
             "source": "observations ingested from files",
             "errors": f"displacements of the climatology by {HEAVE:g} m and {MEANDER / 1e3:g} km",
+            "decay": f"{LEFT_A_MONTH:g} of anomalies below {WIDTH_KM:g} km are left after a month",
             "climatology_sha256": months.sha256,
             "surface_climatology_sha256": "" if surface is None else surface.sha256,
             "greylist_sha256": _sha256(chosen.greylist),

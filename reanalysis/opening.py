@@ -15,13 +15,13 @@ from deepda.base.progress import Progress
 from deepda.geometry.windows import MONTHS, windows_of_months
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
+from deepda.runs.errors import Errors
 from deepda.runs.finished import FinishedRun
 from deepda.runs.shadows import open_shadow_truth
 from deepda.runs.shipped import folder_of
 from deepda.settings.schema import ESTIMATED, Config
 from reanalysis.error_sizes import NAME as ERROR_SIZES
-from reanalysis.error_sizes import estimated_errors, localised
-from reanalysis.errors import Errors
+from reanalysis.error_sizes import estimated_errors
 from reanalysis.restart import PROVENANCE, ReanalysisError, digest
 from reanalysis.years import Reanalysis
 
@@ -56,7 +56,8 @@ def reanalysis_of(
         years = range(chosen.start, chosen.end + 1)
         errors = estimated_errors(output, trained.analyser, errors, space, ocean, years, progress)
         identity = identity | {"sizes": checksum(output / ERROR_SIZES)}
-    analyser, space = localised(trained.analyser, space, errors.reach), errors.space(space)
+    analyser = errors.cycled(trained.analyser, space)
+    space = errors.space(space)
     made = Reanalysis(
         analyser,
         space,

@@ -13,7 +13,7 @@ from deepda.assimilation.cycle import Analyser, Nothing, Scorer, cycle, filtered
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
 from deepda.feedback.checked import WindowOfRows
-from reanalysis.errors import Errors
+from deepda.runs.errors import Errors
 
 
 class RowsOfWindow(NamedTuple):

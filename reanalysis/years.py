@@ -41,7 +41,7 @@ from deepda.geometry.windows import Windows, season_of, windows
 from deepda.output.cf import SPINUP_WINDOWS
 from deepda.output.netcdf import AnalysisWriter, in_background
 from deepda.output.results import ResultWriter
-from reanalysis.errors import Errors
+from deepda.runs.errors import Errors
 from reanalysis.passes import Filter, Pass, Smoother, checked_windows
 from reanalysis.restart import last_finished, save_restart, year_file
 

@@ -21,6 +21,7 @@ from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
 from deepda.assimilation.localisation import Reach
 from deepda.base.errors import CheckpointError
 from deepda.base.progress import Progress
+from deepda.runs.errors import REACH
 from deepda.settings.compose import load_config
 from deepda.settings.schema import Config, ConfigError
 from osse.twin.baseline_files import save
@@ -30,7 +31,6 @@ from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast
 from osse.twin.optimal_interpolation import keep
 from reanalysis.baselines import FitBaselines
-from reanalysis.errors import REACH
 from reanalysis.ingested_ocean import open_archive
 from reanalysis.run import run
 

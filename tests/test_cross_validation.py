@@ -19,9 +19,9 @@ from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
 from deepda.feedback.error_sizes import ErrorSizes
 from deepda.geometry.windows import windows
+from deepda.runs.errors import Errors
 from deepda.settings.observations import ObservationsConfig
 from reanalysis.cross_validation import FEWEST, REACHES, CrossValidation, without_some
-from reanalysis.errors import Errors
 from reanalysis.spinup import RowsOfWindow
 
 

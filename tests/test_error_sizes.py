@@ -18,11 +18,11 @@ from deepda.feedback import read_feedback
 from deepda.feedback.error_sizes import FEWEST, LIMITS, DepartureSums, ErrorSizes
 from deepda.geometry.grid import Grid
 from deepda.observations.table import PLATFORMS
+from deepda.runs.errors import Errors
 from deepda.settings.compose import load_config
 from deepda.settings.schema import ConfigError
 from reanalysis.error_sizes import NAME
 from reanalysis.error_sizes_report import error_sizes_sections
-from reanalysis.errors import Errors
 from reanalysis.ingested_ocean import open_archive
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import run

@@ -200,6 +200,48 @@ def test_a_gap_among_the_years_is_refused() -> None:
 # Grids
 
 
+def sea_surface(**cells: np.ndarray) -> xr.Dataset:
+    """The uppermost level of `product` as a centre for sea surface temperature would write it."""
+    flat = product(("sst", "time", "level", "lat", "lon"), **cells).isel(level=0, drop=True)
+    flat["sst"].attrs["standard_name"] = "sea_surface_temperature"
+    return flat
+
+
+@pytest.mark.slow
+def test_a_reference_of_the_sea_surface_is_compared_with_the_uppermost_layer(tmp_path: Path) -> None:
+    warmer = product()
+    warmer["thetao"] = warmer["thetao"] + xr.DataArray([0.5, 9, 9, 9, 9], dims="depth")
+    analysis, surface = write(warmer, tmp_path / "a.nc"), write(sea_surface(), tmp_path / "sst.nc")
+    page = evaluate([analysis], tmp_path / "out", [surface])
+    text = page.read_text()
+    assert "The reference is of the sea surface alone" in text
+    assert "the mean of 0 to 10 m" in text
+    assert "1 layer down to 10 m" in text
+    table = (page.parent / "figures" / "rmse_table.csv").read_text().splitlines()
+    assert len(table) == 2  # one depth
+    assert float(table[1].split(",")[1]) == pytest.approx(0.5, abs=1e-3)
+    assert not (page.parent / "figures" / "rmse_by_basin.png").exists()
+
+
+def test_a_sea_surface_with_a_level_of_its_own_and_on_other_cells_is_read(tmp_path: Path) -> None:
+    layer = np.array([0.0, 10.0])
+    with_level = write(sea_surface().expand_dims(lev=[0.0]), tmp_path / "level.nc")
+    found = open_product([with_level], "reference", surface=layer)
+    np.testing.assert_array_equal(found.grid.depth_edges, layer)
+    expected = temperature(found.grid.lat, found.grid.lon, DEPTH[:1], np.arange(36))
+    np.testing.assert_allclose(everything(found)[:, :, ~land(LAT, LON)], expected[:, :, ~land(LAT, LON)])
+    finer = write(sea_surface(lat=np.arange(-75.0, 76, 6)), tmp_path / "finer.nc")
+    with pytest.raises(EvaluationError, match=r"the reference has 26 x 30 cells .* 1 layer to 10 m"):
+        require_same_cells(found.grid, open_product([finer], "x", surface=layer).grid, "reference")
+    remapped = open_product([finer], "reference", surface=layer, target=found.grid)
+    assert remapped.grid.shape == found.grid.shape
+
+
+def test_a_sea_surface_is_no_analysis(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="has no depth coordinate"):
+        evaluate([write(sea_surface(), tmp_path / "sst.nc")], tmp_path / "out")
+
+
 def test_other_cells_are_refused_and_remapping_is_offered(tmp_path: Path) -> None:
     ours = open_product([write(product(), tmp_path / "a.nc")], "analysis")
     fine = product(lat=np.arange(-75.0, 76, 6), lon=np.arange(3.0, 360, 6))

@@ -229,6 +229,19 @@ def test_a_gross_level_is_rejected_alone_and_a_gross_cast_as_a_whole(grid: Grid)
     assert (wide == "").all()  # an uncertain background rejects nothing
 
 
+def test_within_ten_degrees_of_the_equator_the_check_bears_departures_half_as_large_again(
+    grid: Grid,
+) -> None:
+    rows = np.abs(grid.lat[:, None]) + 90.0 * ~grid.ocean.all(0)
+    near, far = rows < 10, (rows > 10) & (rows < 90)
+    background, spread = (np.where(grid.ocean, value, np.nan) for value in (10.0, 1.0))
+    for departure, rejected in ((3.0, (0, 0)), (4.0, (0, 1)), (7.0, (1, 1))):
+        for place, expected in zip((near, far), rejected, strict=True):
+            table = cast_at(grid, (0, *map(int, np.argwhere(place)[0])), [departure, 0.0, 0.0], "P")
+            reason = check_window(table, grid, background, spread)["reason"].astype(str)
+            assert (reason == "background_level").sum() == expected, departure
+
+
 def test_the_check_leaves_rejected_and_withheld_rows_and_places_without_background_alone(
     grid: Grid,
 ) -> None:

@@ -10,9 +10,9 @@ from toys import toy_space
 
 from deepda.assimilation.localisation import Reach
 from deepda.climatology.displacement import displacement_spread
+from deepda.runs.errors import REACH, Errors
 from deepda.settings.observations import IngestedObservations, ObservationsConfig
 from deepda.settings.schema import ConfigError
-from reanalysis.errors import REACH, Errors
 
 
 def real(representativeness: float) -> ObservationsConfig:

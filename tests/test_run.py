@@ -18,6 +18,7 @@ from toys import even_grid, persistence, space_on, toy_grid
 from deepda import load_run
 from deepda.assimilation.cycle import DivergenceError
 from deepda.base.errors import CheckpointError
+from deepda.climatology.displacement import displacement_spread
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.grid import GridError
 from deepda.geometry.windows import WindowError
@@ -83,22 +84,47 @@ def test_a_warm_observation_warms_the_analysis_there(folder: Path) -> None:
     assert analysis.dataset.time.values == np.datetime64("2003-06-16")
 
 
+def warm_above(folder: Path) -> Path:
+    """A climatology of a warm upper ocean on a cold deep one, the same everywhere and in each month."""
+    with xr.open_dataset(climatology_file(folder / "even.nc", np.full(12, 8.0), None)) as even:
+        layered = even.copy(deep=True)
+        layered["thetao"] += xr.DataArray([12.0, 8.0, 0.0], dims="depth")
+    layered.to_netcdf(folder / "woa.nc")
+    return folder / "woa.nc"
+
+
 @pytest.mark.slow
 def test_anomalies_are_taken_from_an_observed_climatology_where_one_is_given(
     folder: Path, tmp_path: Path
 ) -> None:
-    ocean = climatology_file(tmp_path / "woa.nc", np.full(12, 8.0), None)
-    run, plain = load_run(folder, climatology=[ocean]), load_run(folder)
+    run, plain = load_run(folder, climatology=[warm_above(tmp_path)]), load_run(folder)
     wet = tuple(np.argwhere(run.space.grid.ocean)[10])
-    table = table_at(run, "2003-06-10", 1.5)
-    assert table["temperature"][0] == 9.5
+    table = table_at(run, "2003-06-10", 1.0)
     analysis = run.analyse(table, "2003-06-15").dataset
-    assert np.nanmax(abs(analysis.thetao_background - 8.0)) < 1e-3
-    assert 8.5 < float(analysis.thetao.values[wet]) < 10.0
+    layers = analysis.thetao_background.mean(("lat", "lon")).dropna("depth").values
+    assert 20 >= layers[0] > layers[-1] >= 8
+    assert 0.2 < float(analysis.thetao.values[wet] - analysis.thetao_background.values[wet]) < 1.0
     before = plain.analyse(table, "2003-06-15").dataset.thetao_background
     np.testing.assert_allclose(before, plain.space.climatology.mean[5], atol=1e-3)
     with pytest.raises(ClimatologyError, match=r"no observed climatology: nothing is called .*woa18"):
         load_run(folder, climatology=[tmp_path / "nothing.nc"])
+
+
+@pytest.mark.slow
+def test_errors_are_those_of_the_real_ocean_where_the_climatology_is_an_observed_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    run, plain = load_run(folder, climatology=[warm_above(tmp_path)]), load_run(folder)
+    grid, ocean = run.space.grid, run.space.grid.ocean
+    assert plain.representativeness is None
+    half = 0.5**0.5 * displacement_spread(run.space.climatology.mean, grid)
+    np.testing.assert_allclose(run.space.scale[ocean], half[ocean], rtol=1e-6)
+    np.testing.assert_allclose(run.representativeness[ocean], half[ocean], rtol=1e-6)
+    rows, wet = table_at(run, "2003-06-10", 0.3).iloc[:1], tuple(np.argwhere(ocean)[10])
+    analysis = run.analyse(rows, "2003-06-15").dataset
+    gain = float((analysis.thetao - analysis.thetao_background).values[wet]) / 0.3
+    assert 0.35 < gain < 0.6  # near one for the error of 0.1 K alone
+    np.testing.assert_array_equal(run.usual.stddev, plain.usual.stddev)  # of quality control
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_the_headline_is_the_mean_over_seeds_against_the_best_baseline_of_each(
     assert "0.0740 [0.0700 to 0.0770], optimal interpolation with the best forecast or optimal" in row
     assert "15.0 % [10.0 to 20.0]; seed 1 (18.0 to 22.0), seed 2 (13.0 to 17.0), seed 10" in row
     assert row.endswith("1.04 [1.01 to 1.10] |")
-    assert "Seed 1, 2, 10;" in table
+    assert "`deepda osse run`, `seed` 1, 2, 10;" in table
 
 
 def test_the_table_of_depths_is_of_the_methods_that_all_seeds_have(

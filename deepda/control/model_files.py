@@ -27,6 +27,7 @@ from deepda.control.temperature import (
     find_salinity,
     find_temperature,
     in_celsius,
+    kind_is_surface,
     require_salinity,
 )
 from deepda.control.times import calendar_steps, find_times
@@ -63,19 +64,24 @@ class Native:
     assumptions: tuple[str, ...]
 
 
-def open_native(paths: str | Path | Iterable[str | Path], variable: str | None = None) -> Native:
+def open_native(
+    paths: str | Path | Iterable[str | Path],
+    variable: str | None = None,
+    surface: NDArray[np.float64] | None = None,
+) -> Native:
     """Open the files of one simulation, given in any order.
 
     Args:
         paths: NetCDF files, Zarr stores, folders of NetCDF files, or patterns of names.
         variable: its name; found by name or standard name if not given.
+        surface: (2) m, the layer that a sea surface temperature is taken for; None refuses one.
 
     Raises:
         ControlError: nothing there, no potential temperature, units missing or wrong, unknown
             calendar, times that overlap, grids that differ or are not usable, land everywhere.
     """
     files = find_files(paths)
-    pieces = [_open_piece(path, variable) for path in files]
+    pieces = [_open_piece(path, variable, surface) for path in files]
     calendars = sorted({piece.time[0].calendar for piece in pieces})
     if len(calendars) > 1:
         raise ControlError(
@@ -155,7 +161,7 @@ def _with_calendar_steps(native: Native) -> Native:
     return replace(native, time=middle, time_bounds=bounds, assumptions=(*native.assumptions, words))
 
 
-def _open_piece(path: Path, variable: str | None) -> Native:
+def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] | None) -> Native:
     dataset = open_file(path)
     chosen = find_temperature(dataset, variable, str(path))
     field = dataset[chosen.name]
@@ -172,7 +178,11 @@ def _open_piece(path: Path, variable: str | None) -> Native:
     )
     others = [str(dim) for dim in field.dims if dim not in plane]
     along, time, bounds = find_times(dataset, others, str(path))
-    depth, layers = find_layers(dataset, [dim for dim in others if dim != along], str(path))
+    rest = [dim for dim in others if dim != along]
+    if surface is not None and kind_is_surface(field) and all(dataset.sizes[one] == 1 for one in rest):
+        depth, layers = (rest[0] if rest else None), surface[None]
+    else:
+        depth, layers = find_layers(dataset, rest, str(path))
     to_standard = dict(zip((along, depth, *plane), ("time", "depth", "y", "x"), strict=True))
     values = _values(dataset, chosen, path, to_standard, (cells, layers))
     start, end = (values.isel(time=[step]).to_numpy()[0] for step in (0, -1))

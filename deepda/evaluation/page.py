@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from deepda.base.errors import EvaluationError
-from deepda.base.text import METHOD_NAMES, beside
+from deepda.base.text import METHOD_NAMES, beside, counted
 from deepda.evaluation.calendars import common_axis
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import gather
@@ -19,6 +21,8 @@ from deepda.evaluation.product import (
     require_same_cells,
     same_cells,
     shared_mask,
+    upper_layer,
+    uppermost,
 )
 from deepda.evaluation.records import Comparison, Frame, Record
 from deepda.evaluation.section_agreement import agreement_section, overall
@@ -39,6 +43,15 @@ from deepda.reports.table import Table, Value
 from deepda.runs.folder import run_folder
 
 SEED = 1  # of ties of ranks
+BY_DEPTH = (  # pictures of curves or sections by depth
+    "rmse_by_basin",
+    "correlation_by_basin",
+    "rmse_of_baselines",
+    "variability_by_depth",
+    "spread_by_depth",
+    "zonal_mean",
+    "zonal_error",
+)
 SECTIONS: Sequence[Callable[[Findings], Section | None]] = (
     agreement_section,
     climatology_section,
@@ -85,10 +98,16 @@ def evaluate(
         others = [*(baselines or {}).items(), *([("reference", reference)] if reference else [])]
         departed = departures(observations) if observations is not None else None
         first = open_product(analysis, "analysis", variable=variable, stamps=stamps)
-        products = [first, *(_beside(paths, first, remap, variable, stamps) for paths in others)]
+        compared = [_beside(paths, first, remap, variable, stamps) for paths in others]
+        products, layered = _alike([first, *compared])
         axis = common_axis(*(product.timeline for product in products))
         grid, note = shared_mask(products)
-        notes = [*axis.notes, *filter(None, [note]), *(line for one in products for line in one.notes)]
+        notes = [
+            *axis.notes,
+            *layered,
+            *filter(None, [note]),
+            *(line for one in products for line in one.notes),
+        ]
         frame = Frame.of(grid, axis)
         rng = np.random.default_rng(SEED)
         with TemporaryDirectory(prefix=".levels-", dir=folder.path) as scratch:
@@ -118,11 +137,13 @@ def _findings(
 
 
 def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
-    sections = [make(found) for make in SECTIONS]
+    sections = [one for make in SECTIONS if (one := make(found)) is not None]
+    if found.frame.grid.shape[0] == 1:
+        sections = [_without_profiles(one) for one in sections]
     return write_report(
         output / "report.html",
         _title(found),
-        [*(one for one in sections if one is not None), _sources(found, notes)],
+        [*sections, _sources(found, notes)],
         about=made_by(),
         notice=_notice(found),
         headline=_headline(found),
@@ -133,6 +154,11 @@ def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
     )
 
 
+def _without_profiles(section: Section) -> Section:
+    """The section of one layer, of which a curve by depth is a single point."""
+    return replace(section, blocks=[one for one in section.blocks if one.name not in BY_DEPTH])
+
+
 def _beside(
     named: tuple[str, Sequence[str | Path]],
     analysis: Product,
@@ -140,13 +166,35 @@ def _beside(
     variable: str | None,
     stamps: str | None,
 ) -> Product:
-    """A product on the cells of the analysis."""
+    """A product on the cells of the analysis, one of the sea surface on those of its uppermost layer."""
     name, paths = named
-    opened = open_product(paths, name, variable=variable, stamps=stamps)
-    if remap and not same_cells(analysis.grid, opened.grid):
-        return open_product(paths, name, variable=variable, stamps=stamps, target=analysis.grid)
-    require_same_cells(analysis.grid, opened.grid, name)
+    open_it = partial(
+        open_product,
+        paths,
+        name,
+        variable=variable,
+        stamps=stamps,
+        surface=analysis.grid.depth_edges[:2],
+    )
+    opened = open_it()
+    wanted = analysis.grid if opened.grid.shape[0] > 1 else upper_layer(analysis.grid)
+    if remap and not same_cells(wanted, opened.grid):
+        return open_it(target=wanted)
+    require_same_cells(wanted, opened.grid, name)
     return opened
+
+
+def _alike(products: list[Product]) -> tuple[list[Product], list[str]]:
+    """The products, all in the uppermost layer if one has no other, and a note that says so."""
+    flat = [product for product in products if product.grid.shape[0] == 1]
+    if len(flat) in (0, len(products)):
+        return products, []
+    bottom = products[0].grid.depth_edges[1]
+    note = (
+        f"The {' and the '.join(one.name for one in flat)} is of the sea surface alone: everything is "
+        f"compared in the uppermost layer of the analysis, the mean of 0 to {bottom:g} m."
+    )
+    return [uppermost(product) for product in products], [note]
 
 
 def _title(found: Findings) -> str:
@@ -190,7 +238,7 @@ def _summary(found: Findings, notes: Sequence[str]) -> str:
     return (
         f"{_label(found.products[0])}{against}: {found.years} whole years in {windows}, "
         f"{found.frame.grid.shape[1]} x {found.frame.grid.shape[2]} cells, "
-        f"{found.frame.grid.shape[0]} layers down "
+        f"{counted(found.frame.grid.shape[0], 'layer')} down "
         f"to {found.frame.grid.depth_edges[-1]:.0f} m. " + " ".join(notes)
     )
 

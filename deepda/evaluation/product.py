@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from deepda.base.errors import EvaluationError
+from deepda.base.text import counted
 from deepda.control.axes import ControlError
 from deepda.control.model_files import Native, open_native
 from deepda.control.opening import find_files
 from deepda.control.prepare import open_control
+from deepda.control.temperature import candidates, kind_is_surface
 from deepda.evaluation.calendars import Axis, Timeline
-from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, is_own
+from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, Uppermost, is_own
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
 
@@ -30,6 +32,7 @@ __all__ = ["EvaluationError", "Product", "open_product", "same_cells"]
 
 NAMES = ("temp", "temperature", "ptemp", "potential_temperature", "to", "water_temp")  # SODA, EN4 ...
 SAME = 1e-3  # degrees and m
+Said = tuple[str | None, str | None, NDArray[np.float64] | None]  # variable, stamps, surface
 THETAO, STDDEV, MEMBERS = "thetao", "thetao_stddev", "thetao_members"
 
 
@@ -83,6 +86,7 @@ def open_product(
     variable: str | None = None,
     stamps: str | None = None,
     target: Grid | None = None,
+    surface: NDArray[np.float64] | None = None,
 ) -> Product:
     """Open a product lazily.
 
@@ -93,6 +97,7 @@ def open_product(
         variable: name of the potential temperature, found by itself if not given.
         stamps: "start" or "end": where in their month stamps without bounds stand.
         target: remap to the cells of this grid (its mask is not used).
+        surface: (2) m, the layer that a sea surface temperature is taken for; None refuses one.
 
     Raises:
         EvaluationError: no file, no temperature, no time, no usable cells.
@@ -102,18 +107,30 @@ def open_product(
         found = OwnFiles.open(files) if is_own(files[0]) else None
         if target is not None:
             spinup = 0 if found is None else found.spinup
-            return _remapped(files, name, variable, stamps, _edges(target), spinup)
+            return _remapped(files, name, (variable, stamps, surface), _edges(target), spinup)
         if found is not None:
             timeline = Timeline(found.time, found.bounds, spinup=found.spinup)
             return Product(name, tuple(files), found.grid, timeline, found)
-        native = open_native(files, variable or _variable(files[0]))
+        native = open_native(files, variable or _variable(files[0]), surface)
     except ControlError as error:
         raise EvaluationError(str(error)) from error
     timeline = Timeline(native.time, native.time_bounds, stamps)
     if not isinstance(native.cells, Regular):
-        return _straightened(native, files, name, variable, stamps)
+        return _straightened(native, files, name, (variable, stamps, surface))
     cells = OwnCells.of(native)
     return Product(name, tuple(files), cells.grid, timeline, cells)
+
+
+def uppermost(product: Product) -> Product:
+    """The product in its uppermost layer alone."""
+    if product.grid.shape[0] == 1:
+        return product
+    return replace(product, grid=upper_layer(product.grid), source=Uppermost(product.source))
+
+
+def upper_layer(grid: Grid) -> Grid:
+    """The cells of the uppermost layer."""
+    return Grid(grid.lat_edges, grid.lon_edges, grid.depth_edges[:2], grid.ocean[:1])
 
 
 def same_cells(one: Grid, other: Grid) -> bool:
@@ -141,7 +158,7 @@ def _cells_of(grid: Grid) -> str:
     depth, lat, lon = grid.shape
     return (
         f"{lat} x {lon} cells from {grid.lat_edges[0]:g} to {grid.lat_edges[-1]:g} N and "
-        f"{grid.lon_edges[0]:g} to {grid.lon_edges[-1]:g} E, {depth} layers to "
+        f"{grid.lon_edges[0]:g} to {grid.lon_edges[-1]:g} E, {counted(depth, 'layer')} to "
         f"{grid.depth_edges[-1]:g} m"
     )
 
@@ -163,9 +180,11 @@ def _variable(path: Path) -> str | None:
     try:
         with xr.open_dataset(path, decode_times=False, decode_timedelta=False, **options) as dataset:
             names = {str(name).lower(): str(name) for name in dataset.data_vars}
+            surface = [str(name) for name, field in dataset.data_vars.items() if kind_is_surface(field)]
+            alone = surface if len(surface) == 1 and not candidates(dataset) else []
     except (OSError, ValueError, RuntimeError):
         return None  # open_native says why
-    return next((names[name] for name in NAMES if name in names), None)
+    return next(iter([*(names[name] for name in NAMES if name in names), *alone]), None)
 
 
 def _edges(grid: Grid) -> dict[str, NDArray[np.float64]]:
@@ -175,13 +194,13 @@ def _edges(grid: Grid) -> dict[str, NDArray[np.float64]]:
 def _remapped(
     files: list[Path],
     name: str,
-    variable: str | None,
-    stamps: str | None,
+    said: Said,
     edges: dict[str, NDArray[np.float64]],
     spinup: int,
 ) -> Product:
+    variable, stamps, surface = said
     given = variable or (None if is_own(files[0]) else _variable(files[0]))
-    source = Remapped.of(open_control(files, edges, given), edges)
+    source = Remapped.of(open_control(files, edges, given, surface), edges)
     note = (
         f"The {name} was remapped, conservatively by volume, to {_cells_of(source.grid)}: everything "
         "said about it holds for means over those cells, whose variance is smaller than that of "
@@ -191,9 +210,7 @@ def _remapped(
     return Product(name, tuple(files), source.grid, timeline, source, (note,))
 
 
-def _straightened(
-    native: Native, files: list[Path], name: str, variable: str | None, stamps: str | None
-) -> Product:
+def _straightened(native: Native, files: list[Path], name: str, said: Said) -> Product:
     """A curvilinear product on cells of about its own size."""
     columns = native.water.shape[2]
     size = next(step for step in (0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0) if step >= 0.9 * 360 / columns)
@@ -203,7 +220,7 @@ def _straightened(
         "lon_edges": np.linspace(0, 360, round(360 / size) + 1),
         "depth_edges": np.append(layers[:, 0], layers[-1, 1]),
     }
-    return _remapped(files, name, variable, stamps, edges, 0)
+    return _remapped(files, name, said, edges, 0)
 
 
 def shared_mask(products: Sequence[Product]) -> tuple[Grid, str]:

@@ -25,13 +25,13 @@ class Frame:
         grid: cells, with the ocean that all products have.
         axis: windows.
         basins: (region, depth, lat, lon) m3.
-        levels: uppermost level, and the one shown below.
+        levels: uppermost level, and the one shown below if there is one.
     """
 
     grid: Grid
     axis: Axis
     basins: xr.DataArray
-    levels: tuple[int, int]
+    levels: tuple[int, ...]
 
     @classmethod
     def of(cls, grid: Grid, axis: Axis) -> Frame:

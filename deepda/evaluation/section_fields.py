@@ -24,9 +24,8 @@ PDF_DEPTHS = (0.0, 150.0, 600.0)  # m
 
 def climatology_section(found: Findings) -> Section:
     """Mean state and seasonal cycle."""
-    surface, below = found.frame.levels
     blocks: list[Picture | Table] = [
-        *(_mean_maps(found, level) for level in (surface, below)),
+        *(_mean_maps(found, level) for level in found.frame.levels),
         _zonal_bias(found) if found.comparison is not None else _zonal_mean(found),
         _amplitude_maps(found),
         _phase_maps(found),

@@ -188,6 +188,20 @@ class Remapped:
             raise EvaluationError(str(error)) from error
 
 
+@dataclass(frozen=True)
+class Uppermost:
+    """The uppermost layer of another source."""
+
+    whole: Source
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self.whole.fields
+
+    def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
+        return self.whole.read(field, first, last)[..., :1, :, :]
+
+
 def is_own(path: Path) -> bool:
     """Whether DeepDA wrote a file: it then holds its cells and its ocean."""
     if path.is_dir():

@@ -28,7 +28,14 @@ from numpy.typing import NDArray
 from deepda.base.errors import DeepDAError
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.table import cells
-from deepda.quality.background import LEVEL, PROFILE, REASONS, background_check, prior_of
+from deepda.quality.background import (
+    LEVEL,
+    PROFILE,
+    REASONS,
+    background_check,
+    equatorial_factor,
+    prior_of,
+)
 from deepda.quality.casts import cast_numbers, platforms
 from deepda.quality.withholding import bears_a_name, withheld
 
@@ -113,8 +120,9 @@ def check_window(
 ) -> pd.DataFrame:
     """Reject rows that contradict the running analysis (`deepda.quality.background`), before their use.
 
-    Only rows that would be used are checked. Withheld rows are not: they are there to verify the
-    background, and would flatter it if it had chosen them.
+    Near the equator the spread counts 1.5 times (`equatorial_factor`). Only rows that would be used are
+    checked. Withheld rows are not: they are there to verify the background, and would flatter it if
+    it had chosen them.
 
     Args:
         table: of one window; rows with a `reason` keep it.
@@ -135,7 +143,8 @@ def check_window(
     expected = at_cells(cell, grid, background)
     code = background_check(
         rows["temperature"].to_numpy(float) - expected,
-        np.where(np.isfinite(expected), at_cells(cell, grid, spread), 0.0),
+        np.where(np.isfinite(expected), at_cells(cell, grid, spread), 0.0)
+        * equatorial_factor(rows["lat"]),
         rows["error"].to_numpy(float),
         cast_numbers(rows),
         prior_of(platforms(rows)),

@@ -17,6 +17,7 @@ REJECTED = 0.5  # probability of gross error from which on a value is not used, 
 PRIOR = 0.01  # chance of gross error beforehand: CTD, floats, buoys (EN4)
 PRIORS = {"xbt": 0.05, "other": 0.05, "ship": 0.05}  # EN4's bathythermographs; ships as them
 MOST = 0.5  # share of the levels of a cast: with more of them wrong none is trusted (EN4)
+EQUATORIAL, WITHIN = 1.5, 10.0  # factor on the standard deviation within so many degrees, EN4
 PASSED, LEVEL, PROFILE = range(3)
 REASONS = ("", "background_level", "background_profile")
 
@@ -25,6 +26,14 @@ def prior_of(platform_type: ArrayLike) -> NDArray[np.float64]:
     """Chance of gross error beforehand by platform type."""
     kind = np.asarray(platform_type)
     return np.select([kind == name for name in PRIORS], list(PRIORS.values()), PRIOR)
+
+
+def equatorial_factor(lat: ArrayLike) -> NDArray[np.float64]:
+    """Factor on the standard deviation of what is expected: more near the equator, by latitude, degrees.
+
+    Ingleby and Huddleston (2007): an El Niño moves the thermocline by several of its usual deviations.
+    """
+    return np.where(np.abs(np.asarray(lat, float)) < WITHIN, EQUATORIAL, 1.0)
 
 
 def probability_of_gross_error(

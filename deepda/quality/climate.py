@@ -19,14 +19,18 @@ from numpy.typing import NDArray
 
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import OUTSIDE, Grid
-from deepda.quality.background import REJECTED, prior_of, probability_of_gross_error
+from deepda.quality.background import (
+    REJECTED,
+    equatorial_factor,
+    prior_of,
+    probability_of_gross_error,
+)
 from deepda.quality.casts import Casts, platforms
 from deepda.quality.steps import steps
 
 Rows = NDArray[np.bool_]
 Array = NDArray[np.float64]
 ON_REPORTED_LEVELS = 2.0  # factor on the standard deviation, EN4's check on reported levels
-EQUATORIAL, WITHIN = 1.5, 10.0  # factor on the standard deviation within so many degrees, EN4
 HEAVE = 15.0  # m, standard deviation of the depth of an isotherm, docs/quality-control.md for 10 and 20
 BIAS = 4.0  # standard deviations that a biased profile is beyond
 BIAS_SHARE, BIAS_LEVELS = 0.9, 5  # of the judged levels on that side; levels judged
@@ -96,7 +100,7 @@ def departures(
         mean[used] += weight[used] * (now + later[used] * (then - now))
         spread[used] += weight[used] * (climatology.stddev[at].astype(float) ** 2 + between[at] ** 2)
     spread += (HEAVE * _gradient(climatology.mean, grid, (season, level, row, column))) ** 2
-    spread *= np.where(np.abs(table["lat"].to_numpy(float)) < WITHIN, EQUATORIAL, 1.0) ** 2
+    spread *= equatorial_factor(table["lat"]) ** 2
     known = covered & (share.sum(axis=0) > 0) & np.isfinite(mean + spread)
     departure = np.where(known, table["temperature"].to_numpy(float) - mean, np.nan)
     return departure, np.where(known, np.sqrt(spread), np.nan)

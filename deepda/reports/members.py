@@ -44,7 +44,7 @@ def members_section(found: MemberStatistics, scores: dict[str, Any] | None, per_
 
 def _stamps(found: MemberStatistics) -> list[Picture]:
     grid, (truth, analysis, members) = found.grid, found.last
-    levels = sorted(set(levels_shown(grid)))
+    levels = levels_shown(grid)
     maps = {"analysis": analysis} | ({} if truth is None else {"truth": truth})
     maps |= {f"member {number}": field for number, field in enumerate(members[:SHOWN], start=1)}
     day = str(found.times[-1].astype("datetime64[D]"))

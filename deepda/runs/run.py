@@ -21,6 +21,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.assimilation.cycle import (
+    Analyser,
     Nothing,
     Result,
     StateEstimate,
@@ -31,6 +32,7 @@ from deepda.assimilation.cycle import (
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.info import provenance, versions
+from deepda.climatology.displacement import displacement_spread
 from deepda.climatology.files import months_named
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
@@ -38,11 +40,12 @@ from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import WindowError, Windows, season_of, windows
 from deepda.networks.device import AUTO
-from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import REQUIRED, TableError, compact, require_table
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
 from deepda.quality import Context, screen
+from deepda.quality.errors import with_errors
+from deepda.runs.errors import REPRESENTATIVENESS, Errors
 from deepda.runs.finished import FinishedRun
 from deepda.runs.shipped import SHIPPED, folder_of
 
@@ -71,10 +74,19 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A trained analyser and the space it works in."""
+    """A trained analyser and the space it works in.
 
-    analyser: TrainableAnalyser
+    Attributes:
+        analyser: of the run, with the errors of the real ocean where its climatology is an observed one.
+        space: that it works in.
+        usual: climatology and standard deviation by which quality control judges, degC and K.
+        representativeness: (depth, lat, lon) K of the real ocean; None leaves rows the error they have.
+    """
+
+    analyser: Analyser
     space: StateSpace
+    usual: Climatology
+    representativeness: NDArray[np.float64] | None
 
     def window(self, time: str | np.datetime64) -> Windows:
         """The assimilation window that holds a time (UTC), as `Windows` of length one.
@@ -140,8 +152,10 @@ class Run:
     ) -> WindowOfRows | CheckedObservations:
         require_table(rows)
         start, end, season = next(iter(span))
+        if self.representativeness is not None:
+            rows = with_errors(rows, self.space.grid, self.representativeness)
         if quality_control:
-            rows = _screened(rows, self.space, end)
+            rows = _screened(rows, Context(self.space.grid, end, self.usual))
             when = torch.tensor([season])
             return WindowOfRows(rows, start, end, when, self.space, None)
         found = superobs(rows, self.space.grid, season, self.space.climatology)
@@ -186,23 +200,34 @@ def load_run(
     Args:
         folder: of the run; without it the shipped one, see docs/model-card.md.
         device: that it analyses on: auto (a GPU where there is one), cpu or cuda.
-        climatology: files or a folder of an observed monthly climatology, from which anomalies of real
-            observations are taken, so that the bias of the model stays out; none: the model's own.
+        climatology: files or a folder of an observed monthly climatology: the observations are those of
+            the real ocean. Anomalies are taken from it, so that the bias of the model stays out, and
+            errors are those of `deepda reanalysis` of real observations (docs/feedback.md): of the
+            `error` of a row the instrument's part is kept. None: the ocean and the errors of the model.
 
     Raises:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
         ClimatologyError: files that are no monthly climatology. DeviceError: the device is not there.
     """
     run = FinishedRun(folder_of(str(folder)), device)
-    space = _normal_of(run.space, climatology) if climatology else run.space
-    return Run(run.analyser, space)
+    if climatology:
+        return _of_real_ocean(run, [str(name) for name in climatology])
+    return Run(run.analyser, run.space, _usual(run.space), None)
 
 
-def _normal_of(space: StateSpace, names: Sequence[str | Path]) -> StateSpace:
-    """The same space, its anomalies taken from an observed climatology."""
-    months = months_named([str(name) for name in names])
-    observed = ObservedClimatology.of(months, None, space.grid, space.climatology.per_year)
-    return replace(space, climatology=replace(space.climatology, mean=observed.mean))
+def _of_real_ocean(run: FinishedRun, names: Sequence[str]) -> Run:
+    """Anomalies from an observed climatology, errors as the real ocean departs from it."""
+    grid, climatology = run.space.grid, run.space.climatology
+    observed = ObservedClimatology.of(months_named(names), None, grid, climatology.per_year)
+    space = replace(run.space, climatology=replace(climatology, mean=observed.mean))
+    errors = Errors.of_real_ocean(REPRESENTATIVENESS, space)
+    of_place = REPRESENTATIVENESS**0.5 * displacement_spread(observed.mean, grid)
+    return Run(errors.cycled(run.analyser, space), errors.space(space), _usual(space), of_place)
+
+
+def _usual(space: StateSpace) -> Climatology:
+    """What quality control holds for usual: as the control simulation varies."""
+    return Climatology(space.climatology.mean, np.where(space.grid.ocean, space.scale, np.nan))
 
 
 def _with_utc(table: pd.DataFrame) -> pd.DataFrame:
@@ -236,10 +261,8 @@ def _reasons_of_time(time: pd.Series, span: Windows) -> pd.Series:
     return pd.Series(reason, dtype=object)
 
 
-def _screened(rows: pd.DataFrame, space: StateSpace, now: np.datetime64) -> pd.DataFrame:
+def _screened(rows: pd.DataFrame, context: Context) -> pd.DataFrame:
     """The rows with `reason`: "" where all checks are passed."""
-    spread = np.where(space.grid.ocean, space.scale, np.nan)
-    context = Context(space.grid, now, Climatology(space.climatology.mean, spread))
     found = screen(context, rows)
     reason = pd.Series("", index=rows.index, dtype=object)
     reason[found.rejected.index] = found.rejected["reason"].astype(str)

@@ -12,15 +12,15 @@ ISOTHERM = 20.0  # degC, amid the thermocline of the tropics
 SUBSURFACE = 150.0  # m, near the thermocline
 
 
-def levels_shown(grid: Grid) -> tuple[int, int]:
-    """Levels that maps are shown of: the surface, and the one nearest to SUBSURFACE."""
-    return 0, int(np.argmin(np.abs(grid.depth - SUBSURFACE)))
+def levels_shown(grid: Grid) -> tuple[int, ...]:
+    """Levels that maps are shown of: the surface, and the one nearest to SUBSURFACE if another one."""
+    return tuple(sorted({0, int(np.argmin(np.abs(grid.depth - SUBSURFACE)))}))
 
 
 def isotherm_depth(thetao: xr.DataArray) -> xr.DataArray:
     """(...) depth, m down, where water first gets colder than ISOTHERM, linear between levels.
 
-    NaN where the uppermost level is colder already, or no level is.
+    NaN where the uppermost level is colder already, or no level is; of one level alone everywhere.
 
     Args:
         thetao: (..., depth, ...) degC; NaN on land, `depth` in m from the top.
@@ -36,6 +36,8 @@ def isotherm_depth(thetao: xr.DataArray) -> xr.DataArray:
 
 
 def _crossing(values: NDArray[np.floating], depth: NDArray[np.float64]) -> NDArray:
+    if depth.size == 1:
+        return np.full(values.shape[:-1], np.nan)
     cold = values < ISOTHERM
     below = np.argmax(cold, axis=-1)
     known = cold.any(axis=-1) & (below > 0)

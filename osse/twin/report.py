@@ -146,7 +146,7 @@ def _variability(fields: dict[str, xr.DataArray], space: StateSpace, scores: dic
             f"Correlation after the spin-up: {correlation:.3f}.",
         )
     ]
-    for name, level in zip(("surface", "deep"), levels_shown(space.grid), strict=True):
+    for name, level in zip(("surface", "deep"), levels_shown(space.grid), strict=False):
         depth, ratio = space.grid.depth[level], scores["spectral_ratio"]["analysis"][level]
         pictures.append(
             Picture(
