@@ -178,6 +178,30 @@ def known_answer(measured: Mapping[str, Any]) -> str:
     return _table(rows) + _made(measured, *names)
 
 
+def members(measured: Mapping[str, Any]) -> str:
+    """Whether members have the spread, the means and the wavelengths of the error and the truth."""
+    names = [f"members_{name}" for name in EXPERIMENTS if f"members_{name}" in measured]
+    found = [measured[name]["scores"]["members"] for name in names]
+    titles = [EXPERIMENTS[name.removeprefix("members_")] for name in names]
+    spread = [one["spread_over_error"] for one in found]
+    rows = [["", *titles, "right"]]
+    rows.append(["spread over error, all cells", *(f"{one['all']:.2f}" for one in spread), "1"])
+    by_depth = [_numbers(one["by_depth"]) for one in spread]
+    rows.append(["by depth, from the surface down", *by_depth, "1"])
+    for mean in spread[0]["of_means"]:
+        ratios = [one["of_means"][mean]["ratio"] for one in spread]
+        rows.append([f"mean of {mean}", *(f"{ratio:.2f}" for ratio in ratios), "1"])
+    for title, key, right in (
+        ("error of the mean of members over that of the analysis", "mean_over_analysis", "1.05"),
+        ("mean square error of a member over that of the mean", "member_over_mean", "1.82"),
+    ):
+        rows.append([title, *(_span(one[key]["by_depth"]) for one in found), right])
+    for whose in ("members", "analysis"):
+        powers = [_numbers(one["spectral_ratio"][whose]) for one in found]
+        rows.append([f"power of the shortest zonal third over the truth's, {whose}", *powers, "1"])
+    return _table(rows) + _made(measured, *names)
+
+
 def denial(measured: Mapping[str, Any]) -> str:
     """Growth of the error when a part of the observing system is denied."""
     names = [name for name in ("deny_gcm", "deny_embedded") if name in measured]
@@ -247,6 +271,7 @@ TABLES = {
     "gcm_depths": lambda measured: depths("gcm", measured),
     "gcm_reliability": lambda measured: reliability("gcm", measured),
     "known_answer": known_answer,
+    "members": members,
     "denial": denial,
     "blind_zone": blind_zone,
 }

@@ -65,6 +65,8 @@ RUNS_OF_THE_DOCS = (
         Run(f"known_{seed}", "known", ("osse", "known-answer", "--seed", str(seed), "--minutes", "2"))
         for seed in KNOWN_SEEDS
     ),
+    Run("members_embedded", "members", ("osse", "run", "osse.baselines=[oi]", "osse.members=10")),
+    Run("members_gcm", "members", (*TWINS["gcm"], "osse.members=10")),
     Run("deny_embedded", "experiments", ("osse", "deny", "--run", "RUNS/embedded"), "denial.json"),
     Run("deny_gcm", "experiments", ("osse", "deny", "--run", "RUNS/gcm"), "denial.json"),
     Run(
