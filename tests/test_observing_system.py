@@ -180,6 +180,7 @@ def test_the_same_seed_gives_the_same_places_bit_for_bit(system: ObservingSystem
     assert not system.places(*window(2009)).equals(other.places(*window(2009)))
 
 
+@pytest.mark.slow
 def test_the_same_seed_in_another_ocean_gives_other_places(system: ObservingSystem) -> None:
     ocean = system.grid.ocean.copy()
     ocean[:, :, :15] = False

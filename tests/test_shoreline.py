@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepda.figures.land import land
 from osse.ocean.geography import RASTER_STRIDE, shoreline
 
+pytestmark = pytest.mark.slow
 FINE = slice(RASTER_STRIDE // 2, None, RASTER_STRIDE)  # the points of the embedded ocean
 
 
@@ -44,7 +45,6 @@ def raster() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return np.stack(fine), np.stack([centres[row] for row in at_lat])
 
 
-@pytest.mark.slow
 def test_the_shoreline_of_the_embedded_ocean_is_each_tenth_point_of_the_raster(raster: tuple) -> None:
     sea, lat, lon = shoreline()
     np.testing.assert_array_equal(sea, raster[0])
