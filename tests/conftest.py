@@ -10,15 +10,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded: each
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import settings
-from PIL import Image
-from toys import toy_grid
 
-from deepda.figures.style import Theme
-from deepda.geometry.grid import Grid
+if TYPE_CHECKING:  # pytest itself imports this file, beside its workers
+    from deepda.figures.style import Theme
+    from deepda.geometry.grid import Grid
 
 settings.register_profile("repeatable", derandomize=True)  # the same cases each time
 settings.load_profile("repeatable")
@@ -64,6 +63,8 @@ def undrawn() -> Iterator[None]:
 
 def _paper(theme: Theme) -> bytes:
     """A PNG of nothing but the paper."""
+    from PIL import Image
+
     held = io.BytesIO()
     Image.new("RGB", (64, 64), theme.paper).save(held, "png")
     return held.getvalue()
@@ -85,6 +86,14 @@ def unreported() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def unscored() -> Iterator[None]:
+    """A reanalysis is neither scored nor has it a page: see its files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reanalysis.run._judged", lambda *what: {})
+        yield
+
+
 @pytest.fixture
 def no_report() -> Iterator[None]:
     """See `unreported`."""
@@ -103,4 +112,7 @@ def empty_fdbk() -> Iterator[None]:
 @pytest.fixture(params=[0, 1])
 def grid(request: pytest.FixtureRequest) -> Grid:
     """Two random toy oceans."""
+    import numpy as np
+    from toys import toy_grid
+
     return toy_grid(np.random.default_rng(request.param))

@@ -29,6 +29,8 @@ from test_run import folder, table_at
 from test_training import trainer
 from toys import ToyOcean, toy_space
 
+import deepda.explain.page
+import deepda.explain.section_sanity
 import osse.experiments.blind_zone
 import osse.experiments.blind_zone_report
 import osse.experiments.data_denial_report
@@ -54,6 +56,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("blank_pictures", "empty
 SOLVER = ("conjugate_gradients.py", "assimilation/sample", "optimal_interpolation.py")
 MONTHS = ("03", "04", "05")
 MOST_WAITS = 3  # a window, outside the solver
+FOUR_MONTHS = ("reanalysis.end=1998", "reanalysis.months=4")
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def on_device() -> Callable[[Callable[[], object]], Counter[str]]:
 def solved_on_the_grid_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on any device but a CPU, for the very same numbers; interpolation as far as it gets."""
     monkeypatch.setattr(gain, "by_cells", lambda device: False)
-    monkeypatch.setattr(optimal_interpolation, "MOST_ITERATIONS", 8)
+    monkeypatch.setattr(optimal_interpolation, "MOST_ITERATIONS", 3)
 
 
 def test_the_foreign_device_refuses_what_a_gpu_refuses() -> None:
@@ -110,7 +113,7 @@ def test_training_stays_on_its_device(tmp_path: Path, on_device: Callable, kind:
     assert of_cycle <= MOST_WAITS * 3, waits.most_common(12)  # of three updates of one window each
 
 
-FEW_STEPS = "generator.solver_iterations=3"
+FEW_STEPS = "generator.solver_iterations=2"
 TWIN = [
     "per_year=12", "observations=random", "generator.hidden=4", "generator.levels=1",
     "generator.patterns=1", FEW_STEPS, "control.years=6", "osse.train_years=3",
@@ -167,7 +170,7 @@ def test_a_smoothed_reanalysis_with_members_stays_on_its_device(
     trained: Path, tmp_path: Path, on_device: Callable
 ) -> None:
     def on(device: str) -> Path:
-        given = ("reanalysis.end=1998", "reanalysis.members=2", *SMOOTHER, f"device={device}")
+        given = (*FOUR_MONTHS, "reanalysis.members=2", *SMOOTHER, f"device={device}")
         reanalyse(trained, tmp_path / device, ToyOcean(toy_space()), *given)
         return tmp_path / device
 
@@ -179,7 +182,7 @@ def test_a_smoothed_reanalysis_with_members_stays_on_its_device(
             xr.open_dataset(tmp_path / "cpu" / name) as near,
         ):
             xr.testing.assert_equal(far, near)
-    require_few(waits, 12 + 2)  # two windows of the next year are read
+    require_few(waits, 4 + 2)  # two windows of the next months are read
 
 
 def test_a_reanalysis_of_real_observations_stays_on_its_device(
@@ -188,7 +191,7 @@ def test_a_reanalysis_of_real_observations_stays_on_its_device(
     """With the check against the background, and smoothed."""
 
     def on(device: str) -> Path:
-        config = settings(trained, archive, "reanalysis.end=1998", *SMOOTHER, f"device={device}")
+        config = settings(trained, archive, *FOUR_MONTHS, *SMOOTHER, f"device={device}")
         reanalysis.run.run(config, tmp_path / device, open_archive)
         return tmp_path / device / "thetao_1998.nc"
 
@@ -198,7 +201,7 @@ def test_a_reanalysis_of_real_observations_stays_on_its_device(
         xr.open_dataset(tmp_path / "cuda" / "thetao_1998.nc") as far,
     ):
         xr.testing.assert_equal(far, near)
-    require_few(waits, 14, MOST_WAITS + 1)  # the smoother also packs the observed cells
+    require_few(waits, 4 + 2, MOST_WAITS + 1)  # the smoother also packs the observed cells
 
 
 def test_a_window_in_python_stays_on_its_device(folder: Path, on_device: Callable) -> None:
@@ -242,7 +245,11 @@ def test_an_experiment_with_a_finished_run_stays_on_its_device(
     require_few(waits, 2 * 2 * 12)
 
 
-def test_an_explanation_stays_on_its_device(tmp_path: Path, on_device: Callable) -> None:
+def test_an_explanation_stays_on_its_device(
+    tmp_path: Path, on_device: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deepda.explain.page, "LAGS", 3)
+    monkeypatch.setattr(deepda.explain.section_sanity, "DRAWS", 1)
     run = test_explain.write_run(tmp_path / "run", [*test_explain.INNOVATION, FEW_STEPS])
 
     def on(device: str) -> xr.Dataset:

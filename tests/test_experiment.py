@@ -224,6 +224,7 @@ def test_members_are_made_of_a_finished_run_and_verified(finished: Path, tmp_pat
     assert (run / "figures" / "members_by_depth.png").exists()
 
 
+@pytest.mark.usefixtures("no_report")
 def test_another_truth_is_scored_without_training(
     finished: Path, other_truth: Path, tmp_path: Path
 ) -> None:

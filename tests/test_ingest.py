@@ -18,7 +18,6 @@ from test_readers_profiles import write_argo, write_en4, write_wod_ragged
 from deepda.base.errors import DeepDAError
 from deepda.cli import main
 from deepda.commands.observations import show
-from deepda.figures.land import land
 from deepda.observations import ingest as ingest_module
 from deepda.observations import parts, plan
 from deepda.observations.coverage import CELL, Coverage, coverage_from_json
@@ -474,14 +473,6 @@ def test_a_damaged_manifest_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("file,sha256\na,b\n")
     with pytest.raises(DeepDAError, match="damaged"):
         read_manifest(tmp_path)
-
-
-@pytest.mark.slow
-def test_the_land_behind_the_maps_is_that_of_the_shoreline_raster() -> None:
-    from global_land_mask import globe
-
-    lat, lon = np.meshgrid(np.arange(-89.5, 90), np.arange(-179.5, 180), indexing="ij")
-    np.testing.assert_array_equal(land(), globe.is_land(lat, lon))
 
 
 @pytest.mark.data

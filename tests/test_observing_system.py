@@ -14,7 +14,12 @@ from deepda.geometry.windows import windows
 from deepda.observations.errors import ERRORS, ErrorModel
 from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
 from deepda.observations.table import cells, require_table
-from osse.observing.observing_system import ObservingSystem, ObservingSystemError, RandomNetwork
+from osse.observing.observing_system import (
+    ObservingSystem,
+    ObservingSystemError,
+    RandomNetwork,
+    drawn,
+)
 from osse.observing.platforms import ARGO, LINES
 
 SCALE = 0.2
@@ -166,6 +171,7 @@ def test_a_crossing_runs_along_its_great_circle(system: ObservingSystem) -> None
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_places_bit_for_bit(system: ObservingSystem) -> None:
+    drawn.cache_clear()
     again = ObservingSystem(system.grid, system.seed, SCALE)
     other = ObservingSystem(system.grid, system.seed + 1, SCALE)
     pd.testing.assert_frame_equal(
@@ -175,8 +181,17 @@ def test_the_same_seed_gives_the_same_places_bit_for_bit(system: ObservingSystem
 
 
 @pytest.mark.slow
+def test_the_same_seed_in_another_ocean_gives_other_places(system: ObservingSystem) -> None:
+    ocean = system.grid.ocean.copy()
+    ocean[:, :, :15] = False
+    halved = ObservingSystem(system.grid.with_ocean(ocean), system.seed, SCALE)
+    assert in_ocean(halved.grid, halved.places(*window(2009))).all()
+
+
+@pytest.mark.slow
 def test_a_restart_in_the_middle_sees_what_the_whole_run_saw(system: ObservingSystem) -> None:
     whole = [system.places(*window(2009, season)) for season in range(30)]
+    drawn.cache_clear()
     restarted = ObservingSystem(system.grid, system.seed, SCALE)
     for season in range(20, 30):
         pd.testing.assert_frame_equal(

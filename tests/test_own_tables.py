@@ -512,7 +512,7 @@ damage = st.tuples(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(how=st.lists(damage, min_size=1, max_size=3))
 def test_damage_never_changes_a_row_that_is_kept(how: list, sound: tuple, tmp_path: Path) -> None:
     content, values = sound

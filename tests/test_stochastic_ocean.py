@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 import yaml
 from scipy import ndimage
+from toys import toy_grid
 
 from deepda.base.errors import OutputError
 from deepda.geometry.grid import Grid
@@ -25,7 +26,6 @@ from osse.ocean.forcing import warming_pattern
 from osse.ocean.geography import SMALLEST_SEA, landmasses, ocean_mask
 from osse.ocean.physics import FREEZING_POINT, HEAT_CAPACITY, Physics, assemble
 from osse.ocean.simulate import OceanError, simulate, write_control
-from tests.conftest import toy_grid
 
 YEARS = 10
 STEP_DAYS = 5.0

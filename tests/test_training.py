@@ -175,11 +175,11 @@ def test_training_stops_when_validation_gains_no_more(tmp_path: Path) -> None:
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
-    made = trainer(tmp_path, updates=80, validate_every=80, learning_rate=1e-2)
+    made = trainer(tmp_path, updates=40, validate_every=40, learning_rate=3e-2)
     with torch.no_grad():
         made.analyser.log_gain.fill_(4.0)  # type: ignore[union-attr]  # far too sure of itself
     early = np.mean([made._update() for _ in range(5)])
-    for _ in range(60):
+    for _ in range(20):
         made._update()
     assert np.mean([made._update() for _ in range(5)]) < early - 0.2
 

@@ -168,17 +168,24 @@ def _take_over(settings: DictConfig, overrides: Sequence[str], run: Path) -> Non
 
 
 def _checked(settings: DictConfig) -> Config:
-    schema = OmegaConf.structured(Config)
+    kinds = {group: OmegaConf.select(settings, f"{group}.kind") for group in VARIANTS}
     for group, variants in VARIANTS.items():
-        kind = OmegaConf.select(settings, f"{group}.kind")
-        require_one_of(f"{group}.kind", kind, tuple(variants))
-        schema[group] = OmegaConf.structured(variants[kind])
+        require_one_of(f"{group}.kind", kinds[group], tuple(variants))
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(schema, settings))
+        config = OmegaConf.to_object(OmegaConf.merge(_schema(**kinds), settings))
     except OmegaConfBaseException as error:
         raise ConfigError(_in_plain_words(error, settings)) from error
     assert isinstance(config, Config)
     return config
+
+
+@cache
+def _schema(**kinds: str) -> DictConfig:
+    """Types of all settings, of the groups of these kinds; a merge copies it."""
+    schema = OmegaConf.structured(Config)
+    for group, kind in kinds.items():
+        schema[group] = OmegaConf.structured(VARIANTS[group][kind])
+    return schema
 
 
 def _in_plain_words(error: OmegaConfBaseException, settings: DictConfig) -> str:

@@ -8,6 +8,8 @@ alone, so that a run that starts in the middle sees what the uninterrupted run s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -104,10 +106,7 @@ class ObservingSystem(PlaceNetwork):
     """
 
     def __init__(self, grid: Grid, seed: int, scale: float = 1.0) -> None:
-        columns = Columns.of(grid)
-        streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
-        makers = (floats, bathythermographs, cruises, moorings)
-        self._profiles = [make(columns, rng, scale) for make, rng in zip(makers, streams, strict=True)]
+        self._profiles = drawn(_History(grid.checksum, seed, scale, grid))
         super().__init__(grid, seed, [name for part in self._profiles for name in part.names])
         self._clouds = Clouds(grid, seed)
 
@@ -125,6 +124,25 @@ class ObservingSystem(PlaceNetwork):
             )
         seen = self._clouds.clear(_middle(start, end)) & self.grid.ocean[0]
         return seen, [part.between(seconds(start), seconds(end)) for part in self._profiles]
+
+
+@dataclass(frozen=True)
+class _History:
+    """What decides the profiles of 1981-2025."""
+
+    checksum: str  # of the grid
+    seed: int
+    scale: float
+    grid: Grid = field(compare=False)
+
+
+@lru_cache(maxsize=2)  # a run draws the network of its training twice, that of its test once
+def drawn(history: _History) -> list[Profiles]:
+    """All profiles of 1981-2025, a part a kind of platform; drawing them takes seconds."""
+    columns = Columns.of(history.grid)
+    streams = map(np.random.default_rng, np.random.SeedSequence(history.seed).spawn(4))
+    makers = (floats, bathythermographs, cruises, moorings)
+    return [make(columns, rng, history.scale) for make, rng in zip(makers, streams, strict=True)]
 
 
 class RandomNetwork(PlaceNetwork):

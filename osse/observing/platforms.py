@@ -160,15 +160,18 @@ class Columns:
         everything = Profiles(platform, time, north, east, column, levels, name.astype(np.int32), names)
         return everything[order[levels[order] > 0]]
 
-    def draw(
-        self, rng: np.random.Generator, count: int, fewest: int, poleward: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Random places (lat, lon), even in area, in columns of at least `fewest` layers of water."""
+    def open_sea(self, fewest: int, poleward: float) -> NDArray[np.float64]:
+        """(column) m2: cumulative area of the columns of at least `fewest` layers of water."""
         near = np.repeat(np.abs(self.grid.lat) <= poleward, self.grid.lon.size)
-        weight = self.grid.area.ravel() * near * (self.wet >= min(fewest, self.wet.max()))
-        weight = weight if weight.any() else self.grid.area.ravel() * (self.wet > 0)
-        cumulative = np.cumsum(weight)
-        column = np.searchsorted(cumulative, rng.random(count) * cumulative[-1], side="right")
+        area = self.grid.area.ravel()
+        weight = area * near * (self.wet >= min(fewest, self.wet.max()))
+        return np.cumsum(weight if weight.any() else area * (self.wet > 0))
+
+    def draw(
+        self, rng: np.random.Generator, count: int, open_sea: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Random places (lat, lon), even in area, in the columns of `open_sea`."""
+        column = np.searchsorted(open_sea, rng.random(count) * open_sea[-1], side="right")
         row, x = np.divmod(column, self.grid.lon.size)
         inside = rng.uniform(0.01, 0.99, (2, count))  # of the cell, clear of its edges
         lat = self.grid.lat_edges[row] + np.diff(self.grid.lat_edges)[row] * inside[0]
@@ -191,14 +194,16 @@ def floats(columns: Columns, rng: np.random.Generator, scale: float) -> Profiles
     wanted = np.round(scale * _history(ARGO, 2000 + np.arange(cycles) * ARGO_CYCLE / 365.25)).astype(int)
     slots = int(wanted.max())
     park = int(columns.layers(ARGO_PARK))
+    deployed = columns.open_sea(park, ARGO_POLEWARD)
     lat, lon, name = np.zeros(slots), np.zeros(slots), np.full(slots, -1)
     joins = rng.permutation(slots)  # when a slot joins has nothing to do with its time
     track, born = [], 0
     for cycle in range(cycles):
         at_sea = joins < wanted[cycle]
         fresh = at_sea & ((name < 0) | (rng.random(slots) < 1 / ARGO_LIFE))
-        lat, lon = _drift(columns, rng, lat, lon, park)
-        lat[fresh], lon[fresh] = columns.draw(rng, int(fresh.sum()), park, ARGO_POLEWARD)
+        steps, drifts = rng.normal(0.0, ARGO_STEP, (2, slots)), at_sea & ~fresh
+        lat[drifts], lon[drifts] = _drifted(columns, lat[drifts], lon[drifts], steps[:, drifts], park)
+        lat[fresh], lon[fresh] = columns.draw(rng, int(fresh.sum()), deployed)
         name[fresh] = np.arange(born, born := born + int(fresh.sum()))
         name[~at_sea] = -1
         track.append((lat[at_sea], lon[at_sea], name[at_sea], np.flatnonzero(at_sea), cycle))
@@ -233,7 +238,7 @@ def cruises(columns: Columns, rng: np.random.Generator, scale: float) -> Profile
     """CTD: full-depth stations from a random place in a random direction; a name a cruise."""
     years = np.arange(FIRST_YEAR, LAST_YEAR + 1)
     year = np.repeat(years, rng.poisson(scale * _history(CRUISES, years + 0.5)))
-    lat, lon = columns.draw(rng, year.size, 1, 90.0)
+    lat, lon = columns.draw(rng, year.size, columns.open_sea(1, 90.0))
     begin = unit_vectors(lat, lon)
     heading = np.cross(begin, rng.standard_normal(begin.shape))
     heading /= np.linalg.norm(heading, axis=1, keepdims=True)
@@ -275,15 +280,15 @@ def _within_year(rng: np.random.Generator, year: NDArray[np.integer]) -> NDArray
     return start + rng.integers(0, 365 * DAY, year.size)
 
 
-def _drift(
+def _drifted(
     columns: Columns,
-    rng: np.random.Generator,
     lat: NDArray[np.float64],
     lon: NDArray[np.float64],
+    steps: NDArray[np.float64],
     fewest: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    north, east = rng.normal(0.0, ARGO_STEP, (2, lat.size))
-    new_lat, new_lon = lat + north, lon + east / np.cos(np.deg2rad(lat)).clip(0.1)
+    """Places (degrees) after `steps` north and east (2, float) degrees, in at least `fewest` layers."""
+    new_lat, new_lon = lat + steps[0], lon + steps[1] / np.cos(np.deg2rad(lat)).clip(0.1)
     stays = columns.locate(new_lat, new_lon)[1] < min(fewest, columns.wet.max())
     return np.where(stays, lat, new_lat), np.where(stays, lon, new_lon)
 

@@ -1,18 +1,18 @@
 """Where the embedded ocean has water: real coastlines and a drawn sea floor.
 
-The shoreline is the raster of the package `global-land-mask` (GLOBE elevations). Arrays are
-(depth, lat, lon); depth positive down.
+The shoreline is each tenth point of the raster of the package global-land-mask 1.0 (Karin 2020, after
+NOAA's GLOBE, 1/120 degree), whose 0.9 GB take seconds to unpack. Arrays are (depth, lat, lon); depth
+positive down.
 """
 
 from __future__ import annotations
 
-import zipfile
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage, sparse
 from scipy.spatial import KDTree
 
@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Line = tuple[tuple[float, float], ...]
 
+SHORELINE = Path(__file__).with_name("shoreline.png")  # white is sea
 RASTER_STRIDE = 10  # of 21600 x 43200 points: one in 1/12 degree
 ICE_SHELF_EDGE = -78.0  # the raster calls the floating Ross and Filchner-Ronne ice shelves sea
 SMALLEST_SEA = 1.0e12  # m2: smaller enclosed waters are filled (Black Sea 0.44, Mediterranean 2.5)
@@ -66,7 +67,7 @@ def ocean_mask(grid: Grid) -> Mask:
     Raises:
         OceanError: cells finer than the shoreline points, or no sea in any cell.
     """
-    sea, points_lat, points_lon = _shoreline()
+    sea, points_lat, points_lon = shoreline()
     surface = _most_is_sea(grid, sea, points_lat, points_lon)
     surface[grid.lat < ICE_SHELF_EDGE] = False
     for line in LAND_BRIDGES:
@@ -96,30 +97,12 @@ def landmasses(land: Mask) -> tuple[NDArray[np.int32], int]:
 
 
 @cache
-def _shoreline() -> tuple[Mask, Array, Array]:
-    """Every RASTER_STRIDE-th point of the land mask (True is sea), with degrees north and east.
-
-    Importing the package would hold 0.9 GB of memory for good; here the rows of its file stream by, and
-    9 MB are kept.
-    """
-    package = find_spec("global_land_mask")
-    if package is None or package.origin is None:
-        raise OceanError("the package global-land-mask is missing; install it with pip")
-    archive = Path(package.origin).with_name("globe_combined_mask_compressed.npz")
-    with archive.open("rb") as raw, zipfile.ZipFile(raw) as members:
-        with members.open("mask.npy") as stream:
-            np.lib.format.read_magic(stream)
-            (rows, columns), _, _ = np.lib.format.read_array_header_1_0(stream)
-            kept = []
-            for row in range(rows):
-                line = stream.read(columns)
-                if row % RASTER_STRIDE == RASTER_STRIDE // 2:
-                    kept.append(np.frombuffer(line, bool)[RASTER_STRIDE // 2 :: RASTER_STRIDE].copy())
-        axes = []
-        for name in ("lat.npy", "lon.npy"):
-            with members.open(name) as stream:
-                axes.append(np.lib.format.read_array(stream)[RASTER_STRIDE // 2 :: RASTER_STRIDE])
-    return np.stack(kept), axes[0], axes[1]
+def shoreline() -> tuple[Mask, Array, Array]:
+    """(lat, lon) True where sea is, from 90N and 180W each 1/12 degree; degrees north, degrees east."""
+    with Image.open(SHORELINE) as picture:
+        sea = np.asarray(picture)
+    rows, columns = (np.arange(points) * RASTER_STRIDE + RASTER_STRIDE // 2 for points in sea.shape)
+    return sea, 90 - rows / 120, -180 + columns / 120
 
 
 def _most_is_sea(grid: Grid, sea: Mask, lat: Array, lon: Array) -> Mask:
