@@ -2,7 +2,8 @@
 
 Each stands in its page between `<!-- table NAME -->` and `<!-- end of table -->`. The tables of the twin
 experiments hold the means over the seeds that were measured, with the range over them: EXPERIMENT is
-that of the first seed, EXPERIMENT-2, EXPERIMENT-3 and so on those of the others.
+that of the first seed, EXPERIMENT-2, EXPERIMENT-3 and so on those of the others. The lines of the real
+ocean in the summary are taken from docs/real-reanalysis.md.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from real_summary import real_ocean
 
 from deepda.base.text import METHOD_NAMES
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "deepda" / "shipped" / "model.json"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+REAL = ROOT / "docs" / "real-reanalysis.md"
 MARK = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 BASELINES = {**METHOD_NAMES, "persistence": "persistence", "climatology": "climatology"}
 METHODS = ("analysis", "background", *BASELINES, "observations")
@@ -57,7 +60,17 @@ def seeds_of(experiment: str, measured: Mapping[str, Any]) -> list[str]:
 
 
 def headline(measured: Mapping[str, Any]) -> str:
-    """What README opens with: each experiment against the best baseline of each seed."""
+    """Each twin experiment against the best baseline of each seed, with commands and dates."""
+    return _table(_twins(measured)) + _made(measured, *_twin_names(measured))
+
+
+def summary(measured: Mapping[str, Any]) -> str:
+    """What README opens with: the headline and the real ocean, with version, seeds and dates alone."""
+    table = _table([*_twins(measured), *real_ocean(REAL.read_text())])
+    return f"{table}\n\nTwins: {_when([measured[name] for name in _twin_names(measured)])}"
+
+
+def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
     rows = [
         ["experiment", "analysis (K)", "best baseline (K)", "gain (95 % interval)", "spread / error"]
     ]
@@ -65,8 +78,11 @@ def headline(measured: Mapping[str, Any]) -> str:
         runs = [measured[name]["scores"] for name in seeds_of(experiment, measured)]
         if runs:
             rows.append([title, *_against_the_best(runs)])
-    names = [name for experiment in EXPERIMENTS for name in seeds_of(experiment, measured)]
-    return _table(rows) + _made(measured, *names)
+    return rows
+
+
+def _twin_names(measured: Mapping[str, Any]) -> list[str]:
+    return [name for experiment in EXPERIMENTS for name in seeds_of(experiment, measured)]
 
 
 def _against_the_best(runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -266,6 +282,7 @@ def _day(scores: Mapping[str, Any], end: str) -> str:
 TABLES = {
     "shipped": lambda _: shipped(json.loads(SHIPPED.read_text())),
     "headline": headline,
+    "summary": summary,
     "embedded_depths": lambda measured: depths("embedded", measured),
     "embedded_reliability": lambda measured: reliability("embedded", measured),
     "gcm_depths": lambda measured: depths("gcm", measured),
@@ -294,10 +311,15 @@ def _made(measured: Mapping[str, Any], *names: str) -> str:
     used = [measured[name] for name in names if name in measured]
     without = [re.sub(r" (--seed |seed=)\d+", "", one["command"]) for one in used]
     commands = "; ".join(dict.fromkeys(f"`{command}`" for command in without))
+    return f"\n\n{commands}, {_when(used)}"
+
+
+def _when(used: Sequence[Mapping[str, Any]]) -> str:
+    """With which seeds, when, where and by which version."""
     dates = ", ".join(sorted({one["date"] for one in used}))
     seeds = ", ".join(dict.fromkeys(str(one["scores"].get("seed", "-")) for one in used))
     machine = "; ".join(sorted({one["machine"] for one in used}))
-    return f"\n\n{commands}, `seed` {seeds}; {dates}; {machine}; version {used[0]['version']}."
+    return f"`seed` {seeds}; {dates}; {machine}; version {used[0]['version']}."
 
 
 def _numbers(values: Sequence[float]) -> str:

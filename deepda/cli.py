@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepda.base.files import output_folder
+from deepda.commands.config import CONFIG_CHECK, CONFIG_SHOW
 from deepda.commands.console import Command, exit_code, flag_settings, read_command_line, split_settings
 from deepda.commands.data import DATA_GET, DATA_LIST
 from deepda.commands.demo import DEMO
@@ -196,48 +197,6 @@ or curvilinear grid, any calendar) and writes one CF NetCDF file.
 example:
   deepda control prepare 'thetao_*.nc' --grid embedded_4deg --output control.nc""",
     settings=("grid",),
-)
-
-
-# config
-
-
-def _config_show(arguments: Namespace) -> None:
-    from deepda.settings.compose import dump, load_config
-    from deepda.settings.meanings import annotated
-
-    print(annotated(dump(load_config("osse", arguments.overrides))), end="")
-
-
-def _config_check(arguments: Namespace) -> None:
-    from deepda.settings.compose import load_config
-
-    config = load_config("osse", arguments.overrides)
-    from deepda.base.progress import Progress
-    from deepda.runs.folder import RunFolder
-    from osse.twin.run import require_usable
-
-    require_usable(config, RunFolder(Path(config.output), Progress()))
-    print("these settings can be used")
-
-
-CONFIG_SHOW = Command(
-    "config show",
-    "Print every setting with its value",
-    _config_show,
-    details="example:\n  deepda config show control=files training=quick seed=7",
-    settings=("control", "generator", "grid", "observations", "osse", "training"),
-)
-CONFIG_CHECK = Command(
-    "config check",
-    "Say whether `deepda osse run` can use settings",
-    _config_check,
-    details="""\
-Refuses what the run would refuse: values, files, device, output folder.
-
-example:
-  deepda config check osse.test_years=10""",
-    settings=("control", "generator", "grid", "observations", "osse", "training"),
 )
 
 

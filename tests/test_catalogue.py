@@ -141,6 +141,15 @@ def test_a_broken_file_that_is_there_is_named_and_left_alone(server: str, tmp_pa
     assert (tmp_path / "a.nc").read_bytes() == b"nonsense"
 
 
+def test_the_list_of_the_catalogue_fits_a_terminal_and_leaves_words_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["data", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.endswith("-")] == []
+
+
 def test_every_entry_of_the_catalogue_has_files_or_a_recipe() -> None:
     for one in products().values():
         addresses = [a for remote in files_of(one, 1999, 1999) for a in remote.addresses]

@@ -425,6 +425,19 @@ def test_the_summary_fits_a_terminal(tmp_path: Path) -> None:
     assert "1854-2024" in lines[1] and "100,000,000,001" in lines[1]
 
 
+@pytest.mark.parametrize(
+    ("status", "helped"),
+    [("rejected", True), ("quarantined", True), ("unrecognised", True), ("kept", False)],
+)
+def test_a_file_that_is_not_taken_is_followed_by_where_columns_are_listed(
+    status: str, helped: bool
+) -> None:
+    lines = summary(
+        [Entry("a.csv", status=status, reasons="depth_impossible=9")], Coverage(), Path("out")
+    )
+    assert any("`deepda observations formats`" in line for line in lines) is helped
+
+
 @pytest.mark.slow
 def test_exit_codes_say_what_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, words = tmp_path / "in", ["observations", "ingest"]

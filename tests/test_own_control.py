@@ -85,6 +85,22 @@ def test_twenty_years_of_tripolar_months_are_learnt_from_in_one_command(
     assert "nothing to do" in Path("mine/log.txt").read_text()
 
 
+def test_the_check_of_settings_takes_the_files_that_the_run_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tripolar_months(tmp_path, 20)
+    check = ["config", "check", "--control", "thetao_Omon_*.nc"]
+    assert main([*check, "osse.test_years=2"]) == 0
+    said = capsys.readouterr().out
+    assert "20 whole years 1-20" in said and "12 windows a year (months)" in said
+    assert "these settings can be used" in said
+    for command in (check, ["osse", "run", "--control", "thetao_Omon_*.nc", "--output", "mine"]):
+        assert main([*command, "--grid", "native"]) == 2
+        assert "curvilinear" in capsys.readouterr().err
+    assert not Path("mine").exists()
+
+
 def chosen(paths: list[Path], grid: str | None = None) -> tuple[object, list[str]]:
     """The settings that follow from files, composed, and what is said of them."""
     overrides, notes = control_settings([str(path) for path in paths], grid)

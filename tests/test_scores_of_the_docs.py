@@ -86,6 +86,39 @@ def test_the_headline_is_the_mean_over_seeds_against_the_best_baseline_of_each(
     assert "`deepda osse run`, `seed` 1, 2, 10;" in table
 
 
+REAL_PAGE = """\
+| | |
+| all | not this one |
+
+| values | number | platforms | climatology \
+| optimal interpolation | the same with the best forecast | multi-scale optimal interpolation \
+| analysis | gain over climatology | gain over the best baseline | stated/found |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| all | 9,000 | 36 | 1.99 (+0.40) | 1.82 (+0.32) | 1.67 (+0.34) | 1.66 (−0.34) | 1.67 (+0.33) | 16 % (−3 to 18) | \
+−1 % (−3 to 0) | 0.73 |
+| 0-100 m | 4,000 | 31 | 2.09 | 1.79 | 1.64 | 1.61 | 1.62 | 22 % | −0 % | 0.7 |
+| floats | 1,600 | 18 | 1.26 (−0.07) | 1.27 (−0.08) | 1.26 (−0.10) | 1.26 (−0.09) | 1.28 (−0.10) | −2 % (−5 to 4) | \
+−2 % (−4 to 0) | 0.90 |
+"""
+
+
+def test_the_summary_has_the_real_ocean_against_climatology_and_the_best_baseline(
+    tables: ModuleType, seeds: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real.md").write_text(REAL_PAGE)
+    monkeypatch.setattr(tables, "REAL", tmp_path / "real.md")
+    *table, _, made = tables.summary(seeds).splitlines()
+    assert table == [*tables.headline(seeds).splitlines()[: len(table) - 2], *table[-2:]]
+    assert table[-2:] == [
+        "| real ocean 1981-2020, at 36 platforms kept from the analysis | 1.67 | 1.66, multi-scale "
+        "optimal interpolation; climatology 1.99 | −1 % (−3 to 0); over climatology 16 % (−3 to 18) "
+        "| 0.73 |",
+        "| the same, at the 18 floats among them | 1.28 | 1.26, 2 kinds of optimal interpolation; "
+        "climatology 1.26 | −2 % (−4 to 0); over climatology −2 % (−5 to 4) | 0.90 |",
+    ]
+    assert made == "Twins: `seed` 1, 2, 10; 2026-11-26; a machine; version 0.1.0."
+
+
 def test_the_table_of_depths_is_of_the_methods_that_all_seeds_have(
     tables: ModuleType, seeds: dict[str, Any]
 ) -> None:

@@ -29,7 +29,7 @@ def _list(arguments: Namespace) -> None:
         for entry in (entry for entry in products().values() if entry.kind == kind):
             print(f"  {entry.name}  ({entry.period}; {entry.size}; {entry.access})")
             for line in (entry.what, f"licence: {entry.licence}"):
-                print(textwrap.indent(textwrap.fill(line, 74), "      "))
+                print(textwrap.indent(textwrap.fill(line, 74, break_on_hyphens=False), "      "))
 
 
 def _declare_get(parser: ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deepda.base.files import output_folder
 from deepda.commands.console import Command, declare_device, flag_settings, split_settings
+from deepda.commands.own_control import chosen_control, declare_control
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
 
@@ -20,15 +21,13 @@ from deepda.commands.console import Command, declare_device, flag_settings, spli
 def _declare_osse_run(parser: ArgumentParser) -> None:
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/osse)")
     parser.add_argument("--seed", type=int, metavar="N", help="every random draw follows from it (1)")
-    parser.add_argument("--control", nargs="+", metavar="PATH", help="output of your ocean model")
-    parser.add_argument("--grid", metavar="NAME", help="to analyse on; native keeps the model's cells")
+    declare_control(parser)
     parser.add_argument("--run", metavar="DIR", help="score this trained run instead of training")
     parser.add_argument("--truth", nargs="+", metavar="PATH", help="with --run: files of another truth")
 
 
 def _osse_run(arguments: Namespace) -> None:
     from deepda.base.errors import UsageError
-    from deepda.commands.own_control import control_settings
     from deepda.settings.compose import load_config
     from deepda.settings.files import matching_files
 
@@ -42,9 +41,8 @@ def _osse_run(arguments: Namespace) -> None:
             "simulation and grid; leave them out"
         )
     truth, settings = split_settings(arguments.truth or [])
-    control, more = split_settings(arguments.control or [])
-    arguments.overrides += settings + more
-    chosen, notes = control_settings(control or None, arguments.grid)
+    arguments.overrides += settings
+    chosen, notes = chosen_control(arguments)
     overrides = [*chosen, *flag_settings(arguments, output="output", seed="seed")]
     run = None if arguments.run is None else Path(arguments.run)
     if run is not None and arguments.output is None:

@@ -1,17 +1,32 @@
-"""`deepda osse run --control PATH...`: settings that follow from the files of a control simulation."""
+"""`--control PATH... --grid NAME`: settings that follow from the files of a control simulation."""
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deepda.base.errors import UsageError
+from deepda.commands.console import split_settings
 
 if TYPE_CHECKING:
     from deepda.control.described import ControlFiles
 
 NATIVE, BUILT_IN = "native", "embedded_4deg"
 MOST_CELLS = 100_000  # of a model's own grid that is taken without being asked for; 48,600 by default
+
+
+def declare_control(parser: ArgumentParser) -> None:
+    """The flags that name the control simulation and the grid."""
+    parser.add_argument("--control", nargs="+", metavar="PATH", help="output of your ocean model")
+    parser.add_argument("--grid", metavar="NAME", help="to analyse on; native keeps the model's cells")
+
+
+def chosen_control(arguments: Namespace) -> tuple[list[str], list[str]]:
+    """`control_settings` of the flags; settings typed behind the paths join `arguments.overrides`."""
+    paths, settings = split_settings(arguments.control or [])
+    arguments.overrides += settings
+    return control_settings(paths or None, arguments.grid)
 
 
 def control_settings(paths: Sequence[str] | None, grid: str | None) -> tuple[list[str], list[str]]:

@@ -20,6 +20,7 @@ from deepda.observations.parts import JOURNAL, OBSERVATIONS, SCHEMA, read_journa
 FIGURE = "coverage.png"
 WIDTH = 79  # columns of a terminal, less one
 NAMED = 8  # files that the summary names; the manifest has them all
+FORMAT_TROUBLE = {"rejected", "quarantined", "unrecognised"}  # what the list of formats explains
 
 
 def read_coverage(folder: Path) -> Coverage:
@@ -48,6 +49,8 @@ def summary(entries: Sequence[Entry], coverage: Coverage, folder: Path) -> list[
     first = {entry.status: entry for entry in reversed(bad)}
     for entry in [*first.values(), *(e for e in bad if e not in first.values())][:NAMED]:
         lines.append(_line_of(entry))
+    if first.keys() & FORMAT_TROUBLE:
+        lines.append("names, units and signs of columns: `deepda observations formats`")
     return [*lines, f"every file and its reasons: {folder / NAME}"]
 
 
