@@ -484,6 +484,29 @@ def test_nothing_is_cut_off_and_no_two_ticks_collide_at_any_width(
         assert cut_off(figure) == [] and colliding(figure) == []
 
 
+ANYWHERE = {
+    "ratios at both ends": lambda: figures.spread_skill_by_depth(
+        {"analysis": by_depth(GRID, np.array([0.62, 1.0, 1.4, 1.38]))}
+    ),
+    "overconfident at depth": lambda: figures.spread_skill_by_depth(
+        {"analysis": by_depth(GRID, np.array([1.4, 1.0, 0.62, 0.6]))}
+    ),
+    "error that falls": lambda: figures.series(
+        {"background": line(np.exp(-np.arange(40) / 4))}, "error (K)", spinup=5
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_no_word_stands_on_a_curve_wherever_that_runs(name: str) -> None:
+    figure = ANYWHERE[name]()
+    figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+        curves = [c.get_transform().transform_path(c.get_path()) for c in axes.lines]
+        assert not [box for box in boxes for curve in curves if curve.intersects_bbox(box, filled=False)]
+
+
 def test_a_label_that_is_cut_off_or_runs_into_another_would_be_noticed() -> None:
     figure = figures.rank_bars(np.array([3, 4, 5]))
     (axes,) = figure.axes

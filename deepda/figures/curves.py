@@ -56,9 +56,6 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
         if spinup:
             times = times_of(next(iter(lines.values())))
             axes.axvspan(times[0], times[spinup], facecolor=LIGHT.faint, alpha=0.6, zorder=0)
-            axes.text(
-                times[0], 0.98, " spin-up", transform=axes.get_xaxis_transform(), va="top", fontsize=8
-            )
         time_axis(axes, times_of(next(iter(lines.values()))))
         axes.set_ylabel(label)
         _legend(axes, len(lines))
@@ -149,12 +146,11 @@ def spread_skill_by_depth(ratios: Mapping[str, xr.DataArray]) -> Figure:
     reach = max(float(np.nanmax(np.abs(ratio.values - 1))) for ratio in ratios.values())
     reach = max(0.3, 1.15 * reach)
     with canvas(3.9) as figure:
-        axes = _draw_profiles(figure, profiles, depth, "spread / error (1)")
+        label = "overconfident  ←  spread / error (1)  →  too cautious"
+        axes = _draw_profiles(figure, profiles, depth, label)
         axes.axvspan(1 - TOLERANCE, 1 + TOLERANCE, facecolor=LIGHT.green, alpha=0.2, zorder=0)
         axes.axvline(1, color=LIGHT.coast, linewidth=0.8, zorder=1)
         axes.set_xlim(max(0.0, 1 - reach), 1 + reach)
-        axes.text(0.02, 0.03, "overconfident", transform=axes.transAxes, fontsize=8)
-        axes.text(0.98, 0.03, "too cautious", transform=axes.transAxes, fontsize=8, ha="right")
     return figure
 
 

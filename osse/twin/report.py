@@ -74,8 +74,8 @@ def write(
         summary=(
             "A network that learnt from the training years of a "
             "control simulation analyses years it never saw. The truth is known, the observations are "
-            "drawn from it as the historical network would have made them, and every method gets the "
-            "same ones. Errors are analysis minus truth, weighted by water volume; the first "
+            "drawn from it as the observing system of those years would have made them, and every "
+            "method gets the same ones. Errors are analysis minus truth, weighted by water volume; the first "
             f"{scores['spinup_windows']} windows do not count."
             + ("" if "oi" in rmse_all else " Optimal interpolation was not cycled here.")
         ),

@@ -28,7 +28,11 @@ def skill_section(fields: dict[str, xr.DataArray], space: StateSpace, scores: di
         scores: as in `scores.json`.
     """
     spinup = scores["spinup_windows"]
-    shaded = f"The first {spinup} windows, shaded, do not count." if spinup else "All windows count."
+    shaded = (
+        f"The first {spinup} windows, shaded, are the spin-up and do not count."
+        if spinup
+        else "All windows count."
+    )
     return Section(
         "Skill",
         [
