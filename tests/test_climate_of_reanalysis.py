@@ -126,10 +126,10 @@ def test_the_report_of_one_year_has_no_panel_without_a_curve_and_no_table_withou
     scores = run(settings(trained, archive, *words), tmp_path / "out", open_archive)
     used = f"{scores['ingested_rows']['used']:,} of "
     page = html.document_fromstring((tmp_path / "out" / "report.html").read_text("utf-8"))
-    assert page.findtext(".//p[@class='headline']").startswith(used)
+    assert page.find(".//p[@class='headline']").text_content().startswith(used)
     by_platform = [int(cell.text) for cell in page.xpath("//table")[0].iter("td")]
     assert sum(by_platform) == scores["rows"]["used"]
-    assert not any("over that of" in caption.text for caption in page.iter("figcaption"))
+    assert not any("over that of" in caption.text_content() for caption in page.iter("figcaption"))
     assert "same colours" not in page.text_content()
     for table in page.iter("table"):
         assert any(cell.text_content() != "–" for cell in table.iter("td"))

@@ -64,6 +64,17 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
+def test_a_number_keeps_its_unit_and_a_date_its_parts_in_one_line(tmp_path: Path) -> None:
+    caption = "At 158 m & below, window of 2003-12-16: −1.5 % (0.2 to 3 K). 12 Kelvin <b>, 7 members."
+    document = page(tmp_path, Section("Scores", [bars(caption=caption)], text="From 1981-01-03 on."))
+    whole = document.xpath("//figcaption/span[@class='whole']/text()")
+    assert whole == ["158 m", "2003-12-16", "−1.5 %", "3 K"]
+    assert document.xpath("//figcaption")[0].text_content() == caption
+    assert document.xpath("//section/p/span/text()") == ["1981-01-03"]
+    assert document.xpath("//p[@class='headline']/span/text()") == ["0.05 K", "16.0 %"]
+    assert ".whole { white-space: nowrap; }" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_page_needs_nothing_from_outside_and_runs_nothing(tmp_path: Path) -> None:
     document = page(tmp_path, Section("Scores", [table(), bars()]))
     links = [value for _, _, value, _ in document.iterlinks()]

@@ -26,6 +26,7 @@ from deepda.reports.table import Table, as_csv, laid_out
 
 WRITING = "Drawing the pictures and writing the page"  # for the log
 INCH = 92  # pixels of the page: letters have one size in all figures that fit
+WHOLE = re.compile(r"(\b\d{4}-\d{2}-\d{2}\b|[+−-]?\d[\d,.]* (?:%|(?:K|m|km|°C)\b))")
 WIDE = 10.0  # inches of a single panel that takes the width of the page
 
 
@@ -161,12 +162,19 @@ def _both_papers(figure: Figure) -> tuple[bytes, bytes]:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("deepda", "reports"),
         autoescape=True,
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["parts"] = _parts
+    return environment
+
+
+def _parts(text: str) -> list[str]:
+    """Pieces of a text; every other one is a date, or a number with its unit: not broken over lines."""
+    return WHOLE.split(text)
 
 
 def _laid_out(sections: Sequence[Section], pictures: Mapping[str, _Rendered]) -> list[dict[str, Any]]:

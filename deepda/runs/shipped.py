@@ -75,12 +75,14 @@ def run_for(wanted: Config, named: bool) -> str:
 def weights_used(run: str) -> str:
     """Which weights are used, for the log."""
     if run == SHIPPED:
-        about = shipped_about()
-        return (
-            f"weights: shipped with deepda {about['version']} (built-in ocean, seed {about['seed']}); "
-            "--run DIR takes a run of your own"
-        )
+        return f"{shipped_weights()}; --run DIR takes a run of your own"
     return f"weights: trained run {run}"
+
+
+def shipped_weights() -> str:
+    """The shipped weights in a line for the log."""
+    about = shipped_about()
+    return f"weights: shipped with deepda {about['version']} (built-in ocean, seed {about['seed']})"
 
 
 def shipped_about() -> dict[str, Any]:

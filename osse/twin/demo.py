@@ -15,7 +15,7 @@ from deepda.networks.device import choose_device, described
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.shadows import CONTROL
-from deepda.runs.shipped import SHIPPED, folder_of, weights_used
+from deepda.runs.shipped import SHIPPED, folder_of, shipped_weights
 from deepda.settings.compose import CONFIG_FILE, quoted, saved_config
 from deepda.settings.schema import Config, EmbeddedControl
 from osse.twin.control_years import share_out, write_embedded
@@ -45,7 +45,7 @@ def run(output: Path) -> Path:
             return output / PAGE
         folder.keep_settings(config)
         progress = folder.progress
-        progress.note(weights_used(SHIPPED))
+        progress.note(shipped_weights())
         progress.note(described(config.device, choose_device(config.device)))
         trained = FinishedRun(folder_of(SHIPPED), config.device)
         with clock.stage("simulate"):

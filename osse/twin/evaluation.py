@@ -28,7 +28,7 @@ from deepda.settings.schema import Config
 from osse.twin.forecast_interpolation import Interpolation
 from osse.twin.increments import INCREMENTS, across_land, single_observations
 from osse.twin.members import member_statistics
-from osse.twin.scores import gain_words, scores_of
+from osse.twin.scores import OBSERVED, gain_words, scores_of
 from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
 
 TRUTH = "Twin experiment of DeepDA: the truth, a simulated ocean"
@@ -114,8 +114,11 @@ def evaluate(
     }
     with clock.stage("report"), progress.stage(WRITING):
         span = twin.windows
-        of_model = period(twin.truth["year"].values.tolist())
-        years = f"{period(span.year.tolist())} as they were observed; years {of_model} of the model"
+        model_years = twin.truth["year"].values.tolist()
+        noun = "years" if model_years[0] != model_years[-1] else "year"
+        years = (
+            f"{period(span.year.tolist())} as observed then; {noun} {period(model_years)} of the model"
+        )
         what = what_was_run(config, years)
         osse.twin.report.write(twin.space, scores, observed, what, output, sections)
     scores["wall_seconds"] = clock.seconds
@@ -130,6 +133,7 @@ def _headline(scores: dict[str, Any], output: Path, progress: Progress) -> None:
     """The errors of all methods, and where everything is."""
     rmse = {name: value["all"] for name, value in scores["rmse"].items()}
     for name, value in rmse.items():
-        progress.note(f"  {name:<13} {value:.4f} K")
+        where = ", where there are any" if name == OBSERVED else ""
+        progress.note(f"  {name:<13} {value:.4f} K{where}")
     progress.note(f"the analysis error is {gain_words(scores['gain'])}")
     progress.note(f"report: {output / 'report.html'}; scores: {output / 'scores.json'}")

@@ -75,8 +75,8 @@ def write(
             "A network that learnt from the training years of a "
             "control simulation analyses years it never saw. The truth is known, the observations are "
             "drawn from it as the observing system of those years would have made them, and every "
-            "method gets the same ones. Errors are analysis minus truth, weighted by water volume; the first "
-            f"{scores['spinup_windows']} windows do not count."
+            "method gets the same ones. Errors are analysis minus truth, weighted by water volume; the "
+            f"first {scores['spinup_windows']} windows do not count."
             + ("" if "oi" in rmse_all else " Optimal interpolation was not cycled here.")
         ),
         footer=f"seed {scores['seed']}; " + ", ".join(f"{k} {v}" for k, v in scores["versions"].items()),

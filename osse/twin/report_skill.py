@@ -101,11 +101,12 @@ def _maps(fields: dict[str, xr.DataArray], space: StateSpace, scores: dict[str, 
             Panel(field, "rmse", f"{NAMES.get(name, name).capitalize()}, {depth}", limits)
             for name, field in error.items()
         ]
+        shared = ", in the same colours" if len(panels) > 1 else ""
         pictures.append(
             Picture(
                 f"rmse_map_level_{level + 1}",
                 map_panels(panels, grid, level=level, columns=2),
-                f"Root mean square error at {depth}, windows of {times}, in the same colours.",
+                f"Root mean square error at {depth}, windows of {times}{shared}.",
                 wide=True,
             )
         )
