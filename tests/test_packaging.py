@@ -152,3 +152,10 @@ def _name(requirement: str) -> str:
     for sign in "[><=":
         requirement = requirement.partition(sign)[0]
     return requirement.strip().lower().replace("_", "-")
+
+
+def test_the_citation_names_the_version_and_licence_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
