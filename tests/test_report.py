@@ -40,7 +40,7 @@ def table(best: str | None = "smallest") -> Table:
 def page(tmp_path: Path, *sections: Section) -> html.HtmlElement:
     path = write_report(
         tmp_path / "report.html",
-        "A <b>bold</b> & title",
+        "A <b>bold</b> & title at 5 m",
         sections,
         about={"grid": "embedded_4deg", "command": "deepda osse run --output <b>"},
         headline="The error is 0.05 K, 16.0 % below the baseline.",
@@ -71,6 +71,7 @@ def test_a_number_keeps_its_unit_and_a_date_its_parts_in_one_line(tmp_path: Path
     assert whole == ["158 m", "2003-12-16", "−1.5 %", "3 K"]
     assert document.xpath("//figcaption")[0].text_content() == caption
     assert document.xpath("//section/p/span/text()") == ["1981-01-03"]
+    assert document.xpath("//h1/span/text()") == ["5 m"]
     assert document.xpath("//p[@class='headline']/span/text()") == ["0.05 K", "16.0 %"]
     assert ".whole { white-space: nowrap; }" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -98,7 +99,7 @@ def test_tags_are_balanced_and_every_entry_of_the_contents_leads_somewhere(tmp_p
 
 def test_words_are_escaped(tmp_path: Path) -> None:
     document = page(tmp_path, Section("<i>", [bars(caption='"<script>alert(1)</script>')], text="a < b"))
-    assert document.findtext(".//h1") == "A <b>bold</b> & title"
+    assert document.find(".//h1").text_content() == "A <b>bold</b> & title at 5 m"
     assert not document.xpath("//script") and document.findtext(".//section/p") == "a < b"
     assert document.xpath("//img/@alt") == ['"<script>alert(1)</script>']
 
