@@ -308,6 +308,7 @@ def test_the_summary_says_how_independent_members_are() -> None:
     assert members.truth.apart == 5  # beginnings 0, 32, 16, 8 of 37
     assert "hold 12 independent stretches of 3 years; no two members share a year" in members.summary(3)
     assert "hold 1 independent stretch of 30 years; members share years, 5 or" in members.summary(30)
+    assert "independent stretches of 1 year; no two" in members.summary(1)
     assert members.about()["starts_in_year_of_control_run"][0] == 36
     assert Members(shadow_truth(1), 0).truth.apart == 37
 

@@ -148,7 +148,7 @@ def test_numbers_have_their_digits_and_missing_ones_a_dash(tmp_path: Path) -> No
     document = page(tmp_path, Section("S", [Table("t", rows, "c")]))
     assert [cell.text for cell in document.xpath("//td")] == [
         "0.0500", "123", "7", "–", "–", "1.50e-07", "yes",
-        "1,000", "-2,181", "1,250,000", "1981", "655,184", "999",
+        "1,000", "−2,181", "1,250,000", "1981", "655,184", "999",
     ]  # fmt: skip
 
 

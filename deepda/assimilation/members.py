@@ -20,6 +20,7 @@ from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.shadow_truth import ShadowTruth
+from deepda.base.text import counted
 from deepda.observations.errors import window_rng
 from deepda.observations.synthetic import observe_gridded
 
@@ -90,9 +91,10 @@ class Members:
             if years <= apart
             else f"members share years, {apart} or more calendar years apart"
         )
+        stretches = "stretch" if room == 1 else "stretches"
         return (
             f"members: {self.number}, from {len(self.truth.years)} years of the control simulation, "
-            f"which hold {room} independent stretch{'es' if room > 1 else ''} of {years} years; {common}"
+            f"which hold {room} independent {stretches} of {counted(years, 'year')}; {common}"
         )
 
     def _all(self) -> range:

@@ -145,6 +145,13 @@ def _best(row: Mapping[str, Value], table: Table) -> set[str]:
 
 
 def _text(value: Value, digits: int, largest: float = 0.0) -> str:
+    if isinstance(value, str):
+        return value
+    text = _number(value, digits, largest)
+    return f"−{text[1:]}" if text.startswith("-") else text
+
+
+def _number(value: float | None, digits: int, largest: float) -> str:
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         return "–"
     if isinstance(value, float):
