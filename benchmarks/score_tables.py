@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from real_summary import real_ocean
+from table_text import as_table, how_made, listed, range_of, when_made
 
 from deepda.base.text import METHOD_NAMES
 
@@ -61,13 +62,13 @@ def seeds_of(experiment: str, measured: Mapping[str, Any]) -> list[str]:
 
 def headline(measured: Mapping[str, Any]) -> str:
     """Each twin experiment against the best baseline of each seed, with commands and dates."""
-    return _table(_twins(measured)) + _made(measured, *_twin_names(measured))
+    return as_table(_twins(measured)) + how_made(measured, *_twin_names(measured))
 
 
 def summary(measured: Mapping[str, Any]) -> str:
     """What README opens with: the headline and the real ocean, with version, seeds and dates alone."""
-    table = _table([*_twins(measured), *real_ocean(REAL.read_text())])
-    return f"{table}\n\nTwins: {_when([measured[name] for name in _twin_names(measured)])}"
+    table = as_table([*_twins(measured), *real_ocean(REAL.read_text())])
+    return f"{table}\n\nTwins: {when_made([measured[name] for name in _twin_names(measured)])}"
 
 
 def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
@@ -132,7 +133,7 @@ def depths(experiment: str, measured: Mapping[str, Any]) -> str:
         errors = {m: [scores["rmse"][m]["by_depth"][level] for scores in runs] for m in used}
         means = [f"{np.mean(errors[method]):.3f}" for method in used[1:]]
         rows.append([f"{depth:.0f}", _mean(errors["analysis"], ".3f"), *means])
-    return _table(rows) + _made(measured, *names)
+    return as_table(rows) + how_made(measured, *names)
 
 
 def reliability(name: str, measured: Mapping[str, Any]) -> str:
@@ -141,7 +142,7 @@ def reliability(name: str, measured: Mapping[str, Any]) -> str:
     stated, coverage = scores["reliability"]["spread_skill"], scores["reliability"]["coverage"]
     desroziers = scores["reliability"]["desroziers"]
     rows = [["quantity", "value"]]
-    rows.append(["spread over error, by depth", _numbers(stated["by_depth"])])
+    rows.append(["spread over error, by depth", listed(stated["by_depth"])])
     rows.append(["spread over error, all", f"{stated['all']:.2f}"])
     regions = ", ".join(f"{region} {ratio:.2f}" for region, ratio in stated["by_region"].items())
     rows.append(["spread over error, by region", regions])
@@ -149,9 +150,9 @@ def reliability(name: str, measured: Mapping[str, Any]) -> str:
         ["50 % and 90 % intervals hold", ", ".join(f"{100 * c:.0f} %" for c in coverage.values())]
     )
     rows.append(
-        ["Desroziers diagnostics, observation error over assumed", _span(desroziers["observation"])]
+        ["Desroziers diagnostics, observation error over assumed", range_of(desroziers["observation"])]
     )
-    rows.append(["Desroziers diagnostics, analysis error over stated", _span(desroziers["analysis"])])
+    rows.append(["Desroziers diagnostics, analysis error over stated", range_of(desroziers["analysis"])])
     crps = scores["reliability"]
     rows.append(["CRPS (K)", f"{crps['crps_analysis']:.4f}"])
     rows.append(
@@ -159,7 +160,7 @@ def reliability(name: str, measured: Mapping[str, Any]) -> str:
          f"{crps['crps_oi_with_its_own_rmse_as_spread']:.4f}"]
     )  # fmt: skip
     for method, ratios in scores["spectral_ratio"].items():
-        rows.append([f"power of the shortest zonal third over the truth's, {method}", _numbers(ratios)])
+        rows.append([f"power of the shortest zonal third over the truth's, {method}", listed(ratios)])
     for isthmus, ratios in scores["across_land"].items():
         both = ", ".join(f"{method} {ratio:.2f}" for method, ratio in ratios.items())
         rows.append([f"increment across land over that at home, {isthmus}", both])
@@ -169,7 +170,7 @@ def reliability(name: str, measured: Mapping[str, Any]) -> str:
     rows.append(["wall seconds by stage", stages])
     rows.append(["peak memory (GiB)", f"{scores['peak_rss_gib']:.1f}"])
     rows.append(["observations, weights", f"{scores['rows']:,}, {scores['weights']:,}"])
-    return _table(rows)
+    return as_table(rows)
 
 
 def known_answer(measured: Mapping[str, Any]) -> str:
@@ -185,13 +186,13 @@ def known_answer(measured: Mapping[str, Any]) -> str:
     rows = [["seed", "water cells", *titles, "error variance over stated, by level", "updates"]]
     for seed, scores in runs.items():
         ratios = [f"{scores['ratio_to_kalman'][method]:.3f}" for method, _ in known]
-        stated = _numbers(scores["spread"]["deepda"]["standardised_error_variance"])
+        stated = listed(scores["spread"]["deepda"]["standardised_error_variance"])
         spent = f"{scores['cost']['deepda']['updates']:.0f}"
         rows.append([seed, f"{scores['water_cells']:,}", *ratios, stated, spent])
     values = np.array([[runs[s]["ratio_to_kalman"][method] for method, _ in known] for s in runs])
     spread = [f"{m:.3f} ± {s:.3f}" for m, s in zip(values.mean(0), values.std(0, ddof=1), strict=True)]
     rows.append(["mean ± sd", "", *spread, "", ""])
-    return _table(rows) + _made(measured, *names)
+    return as_table(rows) + how_made(measured, *names)
 
 
 def members(measured: Mapping[str, Any]) -> str:
@@ -202,7 +203,7 @@ def members(measured: Mapping[str, Any]) -> str:
     spread = [one["spread_over_error"] for one in found]
     rows = [["", *titles, "right"]]
     rows.append(["spread over error, all cells", *(f"{one['all']:.2f}" for one in spread), "1"])
-    by_depth = [_numbers(one["by_depth"]) for one in spread]
+    by_depth = [listed(one["by_depth"]) for one in spread]
     rows.append(["by depth, from the surface down", *by_depth, "1"])
     for mean in spread[0]["of_means"]:
         ratios = [one["of_means"][mean]["ratio"] for one in spread]
@@ -211,11 +212,11 @@ def members(measured: Mapping[str, Any]) -> str:
         ("error of the mean of members over that of the analysis", "mean_over_analysis", "1.05"),
         ("mean square error of a member over that of the mean", "member_over_mean", "1.82"),
     ):
-        rows.append([title, *(_span(one[key]["by_depth"]) for one in found), right])
+        rows.append([title, *(range_of(one[key]["by_depth"]) for one in found), right])
     for whose in ("members", "analysis"):
-        powers = [_numbers(one["spectral_ratio"][whose]) for one in found]
+        powers = [listed(one["spectral_ratio"][whose]) for one in found]
         rows.append([f"power of the shortest zonal third over the truth's, {whose}", *powers, "1"])
-    return _table(rows) + _made(measured, *names)
+    return as_table(rows) + how_made(measured, *names)
 
 
 def denial(measured: Mapping[str, Any]) -> str:
@@ -227,7 +228,7 @@ def denial(measured: Mapping[str, Any]) -> str:
     for part in measured[names[0]]["scores"]["loss_of_skill"]["analysis"]:
         cells = [_denied(measured[name]["scores"], part) for name in names]
         rows.append([part, *(cell for three in cells for cell in three)])
-    return _table(rows) + _made(measured, *names)
+    return as_table(rows) + how_made(measured, *names)
 
 
 def blind_zone(measured: Mapping[str, Any]) -> str:
@@ -239,7 +240,7 @@ def blind_zone(measured: Mapping[str, Any]) -> str:
     for name in names:
         ratios = measured[name]["scores"]["over_climatology"]
         rows.append([titles[name], *(f"{ratios[method]['global']['all']:.2f}" for method in methods)])
-    return _table(rows) + _made(measured, *names)
+    return as_table(rows) + how_made(measured, *names)
 
 
 def shipped(model: Mapping[str, Any]) -> str:
@@ -266,13 +267,13 @@ def shipped(model: Mapping[str, Any]) -> str:
     levels = zip(depth, errors["analysis"]["by_depth"], strict=True)
     rows.append(["error by depth (K)", ", ".join(f"{d:.0f} m {error:.3f}" for d, error in levels)])
     spread = scores["spread_over_error"]
-    rows.append(["spread over error", f"{spread['all']:.2f}; by depth {_span(spread['by_depth'])}"])
+    rows.append(["spread over error", f"{spread['all']:.2f}; by depth {range_of(spread['by_depth'])}"])
     regions = ", ".join(f"{region} {ratio:.2f}" for region, ratio in spread["by_region"].items())
     rows.append(["spread over error by region", regions])
     rows.append(
         ["50 % and 90 % intervals hold", ", ".join(f"{100 * c:.0f} %" for c in coverage.values())]
     )
-    return _table(rows)
+    return as_table(rows)
 
 
 def _day(scores: Mapping[str, Any], end: str) -> str:
@@ -299,32 +300,3 @@ def _denied(scores: Mapping[str, Any], part: str) -> tuple[str, str, str]:
     ratio = scores["spread_over_error"]["analysis"][part]["all"]
     error = loss["standard_error"]
     return f"{100 * loss['all']:.0f}", "-" if error is None else f"{100 * error:.0f}", f"{ratio:.2f}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
-
-
-def _made(measured: Mapping[str, Any], *names: str) -> str:
-    """The lines below a table: which commands, each with every seed, when, where."""
-    used = [measured[name] for name in names if name in measured]
-    without = [re.sub(r" (--seed |seed=)\d+", "", one["command"]) for one in used]
-    commands = "; ".join(dict.fromkeys(f"`{command}`" for command in without))
-    return f"\n\n{commands}, {_when(used)}"
-
-
-def _when(used: Sequence[Mapping[str, Any]]) -> str:
-    """With which seeds, when, where and by which version."""
-    dates = ", ".join(sorted({one["date"] for one in used}))
-    seeds = ", ".join(dict.fromkeys(str(one["scores"].get("seed", "-")) for one in used))
-    machine = "; ".join(sorted({one["machine"] for one in used}))
-    return f"`seed` {seeds}; {dates}; {machine}; version {used[0]['version']}."
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:.2f}" for value in values)
-
-
-def _span(values: Sequence[float]) -> str:
-    return f"{min(values):.2f} to {max(values):.2f}"
