@@ -238,6 +238,15 @@ def test_a_sea_surface_with_a_level_of_its_own_and_on_other_cells_is_read(tmp_pa
     assert remapped.grid.shape == found.grid.shape
 
 
+def test_one_level_below_the_surface_is_not_taken_for_the_surface(tmp_path: Path) -> None:
+    analysis = write(product(), tmp_path / "analysis.nc")
+    level = product().isel(depth=[3])
+    level["depth_bnds"] = (("depth", "bnds"), [[45.0, 90.0]])
+    level["depth"].attrs["bounds"] = "depth_bnds"
+    with pytest.raises(EvaluationError, match=r"1 layer to 90 m, the analysis .* 5 layers"):
+        evaluate([analysis], tmp_path / "out", [write(level, tmp_path / "level.nc")])
+
+
 def test_a_sea_surface_is_no_analysis(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="has no depth coordinate"):
         evaluate([write(sea_surface(), tmp_path / "sst.nc")], tmp_path / "out")

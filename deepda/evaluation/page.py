@@ -177,7 +177,8 @@ def _beside(
         surface=analysis.grid.depth_edges[:2],
     )
     opened = open_it()
-    wanted = analysis.grid if opened.grid.shape[0] > 1 else upper_layer(analysis.grid)
+    of_surface = np.array_equal(opened.grid.depth_edges, analysis.grid.depth_edges[:2])
+    wanted = upper_layer(analysis.grid) if of_surface else analysis.grid
     if remap and not same_cells(wanted, opened.grid):
         return open_it(target=wanted)
     require_same_cells(wanted, opened.grid, name)
