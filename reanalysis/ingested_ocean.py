@@ -45,7 +45,8 @@ from deepda.observations.parts import OBSERVATIONS
 from deepda.observations.table import cells
 from deepda.quality import Context, screen, to_layers
 from deepda.quality.casts import cast_numbers
-from deepda.quality.errors import with_errors
+from deepda.quality.errors import Representativeness, with_errors
+from deepda.runs.errors import FRONTS, representativeness
 from deepda.settings.schema import Config, ConfigError, IngestedObservations
 
 NO_LAYER = "no_layer"  # a cast that gives a value in no layer: too few levels, too far apart, too deep
@@ -63,7 +64,7 @@ class IngestedOcean:
         folder: of `deepda observations ingest`.
         context: of quality control.
         normal: climatology of the observations.
-        representativeness: (depth, lat, lon) K.
+        representativeness: of its values.
         withheld: share of the platforms that the analysis must not see, and names of further ones.
         about: where observations and climatology come from.
 
@@ -79,7 +80,7 @@ class IngestedOcean:
         folder: Path,
         context: Context,
         normal: ObservedClimatology,
-        representativeness: NDArray[np.float64],
+        representativeness: Representativeness,
         withheld: tuple[float, Sequence[str]],
         about: Mapping[str, Any],
     ) -> None:
@@ -208,11 +209,12 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
         Path(chosen.folder),
         Context(space.grid, now, climatology, listed),
         normal,
-        chosen.representativeness**0.5 * displacement_spread(normal.mean, space.grid),
+        representativeness(chosen.representativeness, normal.mean, space.grid),
         (chosen.withheld, chosen.withheld_platforms),
         {
             "source": "observations ingested from files",
-            "errors": f"displacements of the climatology by {HEAVE:g} m and {MEANDER / 1e3:g} km",
+            "errors": f"displacements of the climatology by {HEAVE:g} m and {MEANDER / 1e3:g} km, "
+            f"for gridded products {FRONTS / 1e3:g} km",
             "decay": f"{LEFT_A_MONTH:g} of anomalies below {WIDTH_KM:g} km are left after a month",
             "climatology_sha256": months.sha256,
             "surface_climatology_sha256": "" if surface is None else surface.sha256,

@@ -222,8 +222,9 @@ def test_an_archive_moves_its_climatology_and_nothing_of_its_values_or_refuses_t
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    departure = "reanalysis.ingested_ocean.displacement_spread"
-    monkeypatch.setattr(departure, lambda mean, grid: np.full(grid.shape, 3.0))
+    for module in ("reanalysis.ingested_ocean", "deepda.runs.errors"):
+        departure = f"{module}.displacement_spread"
+        monkeypatch.setattr(departure, lambda mean, grid, **given: np.full(grid.shape, 3.0))
     write_section(tmp_path / "section.csv")
     ingest([tmp_path / "section.csv"], tmp_path / "obs", workers=1)
     write_climatology(tmp_path / "warm.nc", shift=1.0)

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from toys import toy_grid
 
-from deepda.climatology.displacement import EVERYWHERE, HEAVE, LEAST, MEANDER, displacement_spread
+from deepda.climatology.displacement import (
+    EVERYWHERE,
+    HEAVE,
+    LEAST,
+    MEANDER,
+    SHALLOW,
+    displacement_spread,
+)
 from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS
 
@@ -36,15 +43,22 @@ def neighbours(grid: Grid, level: int, row: int, col: int) -> list[list[tuple[tu
     metres = np.deg2rad(np.abs(grid.lat[rows] - grid.lat[row])) * EARTH_RADIUS
     across = [((level, other, col), far / MEANDER) for other, far in zip(rows, metres, strict=True)]
     layer = [other for other in (level - 1, level + 1) if 0 <= other < layers]
-    down = [((other, row, col), abs(grid.depth[other] - grid.depth[level]) / HEAVE) for other in layer]
+    risen = HEAVE * (1 - np.exp(-grid.depth[level] / SHALLOW))
+    down = [((other, row, col), abs(grid.depth[other] - grid.depth[level]) / risen) for other in layer]
     return [[pair for pair in pairs if grid.ocean[pair[0]]] for pairs in (along, across, down)]
 
 
-def test_a_uniform_stratification_gives_the_heave_times_its_gradient() -> None:
+def test_a_uniform_stratification_gives_the_heave_times_its_gradient_and_none_at_the_surface() -> None:
     grid = open_ocean()
     mean = np.broadcast_to(20 - 0.05 * grid.depth[:, None, None], (2, *grid.shape))
-    expected = 0.05 * HEAVE * np.sqrt(1 + EVERYWHERE)
-    np.testing.assert_allclose(displacement_spread(mean, grid), expected, rtol=1e-6)
+    found = displacement_spread(mean, grid, heave=10.0)
+    risen = 10.0 * (1 - np.exp(-grid.depth / SHALLOW))
+    expected = np.broadcast_to((0.05 * risen * np.sqrt(1 + EVERYWHERE))[:, None, None], grid.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    thin = replace(grid, depth_edges=np.array([0.0, 1.0, 900.0, 1100.0]), ocean=grid.ocean[:3])
+    below = np.broadcast_to(20 - 0.05 * thin.depth[:, None, None], (2, *thin.shape))
+    surface, _, deep = displacement_spread(below, thin)[:, 0, 0]
+    assert surface < 0.03 * deep and deep == pytest.approx(0.05 * HEAVE * np.sqrt(1 + EVERYWHERE))
 
 
 def test_a_uniform_front_gives_the_meander_times_its_gradient() -> None:

@@ -19,6 +19,7 @@ from deepda.quality.background import (
 )
 from deepda.quality.errors import (
     FLOOR,
+    Representativeness,
     error_of_mean,
     with_errors,
 )
@@ -98,8 +99,20 @@ def table_of(grid: Grid, **columns: object) -> pd.DataFrame:
     return pd.DataFrame(given | columns)
 
 
+def same(grid: Grid, size: float, product: float | None = None) -> Representativeness:
+    of_product = size if product is None else product
+    return Representativeness(np.full(grid.shape, size), np.full(grid.shape[1:], of_product))
+
+
+def test_the_values_of_a_product_stand_for_more_than_their_place(grid: Grid) -> None:
+    found = with_errors(table_of(grid), grid, same(grid, 0.5, product=0.3))["error"]
+    depth = table_of(grid)["depth"][0]
+    expected = np.hypot([0.005, 0.1 + 0.05 / 750 * depth, 0.4], [0.5, 0.5, 0.3])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_errors_are_those_of_instrument_and_cell(grid: Grid) -> None:
-    place = np.full(grid.shape, 0.5)
+    place = same(grid, 0.5)
     found = with_errors(table_of(grid), grid, place)["error"]
     depth = table_of(grid)["depth"][0]
     np.testing.assert_allclose(found, np.hypot([0.005, 0.1 + 0.05 / 750 * depth, 0.4], 0.5), rtol=1e-6)
@@ -111,14 +124,14 @@ def test_the_error_that_a_file_gave_its_instrument_is_kept(grid: Grid) -> None:
     table = table_of(grid)
     place = ERRORS["argo"].stddev(table["depth"]) ** 2 - 0.005**2
     table = table.assign(platform_type="argo", error=np.sqrt(0.07**2 + place))
-    found = with_errors(table, grid, np.full(grid.shape, 0.5))["error"]
+    found = with_errors(table, grid, same(grid, 0.5))["error"]
     np.testing.assert_allclose(found, np.hypot(0.07, 0.5), rtol=1e-5)
 
 
 def test_where_nothing_is_known_the_platform_says_it(grid: Grid) -> None:
     table = table_of(grid)
-    found = with_errors(table, grid, np.full(grid.shape, np.nan))["error"]
+    found = with_errors(table, grid, same(grid, np.nan))["error"]
     for platform, depth, error in zip(table["platform_type"], table["depth"], found, strict=True):
         assert error == pytest.approx(ERRORS[platform].stddev(depth), rel=1e-5)
-    outside = with_errors(table.assign(depth=9000.0), grid, np.full(grid.shape, 0.5))["error"]
+    outside = with_errors(table.assign(depth=9000.0), grid, same(grid, 0.5))["error"]
     assert outside[0] == pytest.approx(ERRORS["argo"].stddev(9000), rel=1e-4)

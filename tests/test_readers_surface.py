@@ -151,6 +151,14 @@ def test_pixels_of_a_pass_have_times_of_their_own(tmp_path: Path) -> None:
     np.testing.assert_array_equal(since, 101 + 2 * result.table["source_index"])
 
 
+@pytest.mark.parametrize(("level", "noise"), [("L4", 0.2), ("", 0.2), ("L3C", 0.4)])
+def test_an_analysis_that_gives_no_error_has_less_noise_than_pixels_of_satellites(
+    level: str, noise: float, tmp_path: Path
+) -> None:
+    table = read(sst_file(tmp_path / "sst.nc", processing_level=level)).table
+    np.testing.assert_allclose(table["error"], np.hypot(noise, 0.1), rtol=1e-6)
+
+
 def test_an_error_that_is_none_rejects_its_row(tmp_path: Path) -> None:
     error = np.full((1, *SST.shape), 0.4)
     error[0, 0, :4] = [0.0, -0.1, np.nan, np.inf]

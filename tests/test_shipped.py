@@ -398,6 +398,7 @@ def test_the_demonstration_is_one_page_about_a_synthetic_ocean(
     assert "Not the real ocean" in page
     assert re.search(r"; year \d+ of the model", page)
     plain = re.sub(r"<[^>]+>", "", page)
+    assert "demonstration: shipped weights, nothing is trained" in plain and "full training" not in plain
     maps = re.findall(r"Root mean square error at [^.]+\.", plain)
     assert len(maps) == 2 and not any("same colours" in caption for caption in maps)
     figures = {path.stem for path in Path("demo/figures").iterdir()}

@@ -4,7 +4,8 @@ A thermocline that heaves and a front that meanders change the temperature at a 
 of the climatology times the displacement. With the displacements below, the same everywhere, that gives
 size and geography of the departures of profiles from the background of a monthly analysis on 4 degrees,
 down to 1,000 m (docs/real-reanalysis.md). Ocean reanalyses take the vertical part, with 10 m, for the
-size of background errors (Mogensen et al. 2012, ECMWF Technical Memorandum 668).
+size of background errors (Mogensen et al. 2012, ECMWF Technical Memorandum 668). No water is displaced
+through the sea surface: the vertical displacement is zero there and HEAVE far below SHALLOW.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS
 
 Array = NDArray[np.float64]
-HEAVE = 15.0  # m, displacement in the vertical
+HEAVE = 15.0  # m, displacement in the vertical, deep
+SHALLOW = 60.0  # m, depth down to which it grows
 MEANDER = 170e3  # m, along the sphere
 EVERYWHERE = 0.5  # of the mean variance of the layer: departures where the climatology is flat
 LEAST = 0.02  # K, where all of a layer is flat
 
 
-def displacement_spread(mean: NDArray[np.floating], grid: Grid) -> Array:
+def displacement_spread(
+    mean: NDArray[np.floating], grid: Grid, heave: float = HEAVE, meander: float = MEANDER
+) -> Array:
     """(depth, lat, lon) standard deviation of departures from a climatology, K; zero on land.
 
     Its square is that of gradients times displacements, averaged over the seasons, and half of what
@@ -31,6 +35,7 @@ def displacement_spread(mean: NDArray[np.floating], grid: Grid) -> Array:
     Args:
         mean: (season, depth, lat, lon) degC, NaN on land.
         grid: of the climatology.
+        heave, meander: m, displacements in the vertical far below the surface, and along the sphere.
     """
     field = np.asarray(mean, float)
     lat, lon = np.deg2rad(grid.lat), np.deg2rad(grid.lon)
@@ -38,7 +43,8 @@ def displacement_spread(mean: NDArray[np.floating], grid: Grid) -> Array:
     zonal = _squared_slope(*_round_the_circle(field, lon), 3)[..., 1:-1]
     zonal /= (EARTH_RADIUS * np.cos(lat)[:, None]) ** 2
     vertical = _squared_slope(field, grid.depth, 1)
-    square = (HEAVE**2 * vertical + MEANDER**2 * (meridional + zonal)).mean(axis=0)
+    risen = heave * (1 - np.exp(-grid.depth / SHALLOW))[:, None, None]
+    square = (risen**2 * vertical + meander**2 * (meridional + zonal)).mean(axis=0)
     weight = grid.area * grid.ocean
     layer = (weight * square).sum((1, 2)) / np.maximum(weight.sum((1, 2)), 1.0)
     spread = np.sqrt(square + EVERYWHERE * layer[:, None, None])

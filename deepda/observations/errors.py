@@ -52,6 +52,8 @@ ERRORS: Mapping[str, ErrorModel] = {
     "other": ErrorModel(0.3),
 }
 
+ANALYSED = 0.2  # K, noise of a gridded analysis of SST that gives none; of ERSSTv5 (docs/feedback.md)
+
 
 def window_rng(seed: int, stream: str, start: np.datetime64) -> np.random.Generator:
     """Random numbers of one window: they depend on its date alone, so that a restart repeats them.

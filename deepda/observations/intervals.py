@@ -57,6 +57,11 @@ def middle_times(file: NetcdfFile, name: str, variable: str) -> tuple[NDArray[np
     return time, ""
 
 
+def of_passes(file: NetcdfFile) -> bool:
+    """Whether it says that it holds passes of satellites, not an analysis on a grid."""
+    return file.attribute("processing_level").upper().startswith(SHORT_LEVELS)
+
+
 def coverage_middle(file: NetcdfFile) -> np.datetime64 | None:
     """Middle of the global attributes time_coverage_start and _end, for a file without a time."""
     edges = written_times(np.array([file.attribute(f"time_coverage_{end}") for end in ("start", "end")]))
@@ -75,7 +80,7 @@ def _interval(file: NetcdfFile, name: str, variable: str) -> str:
     ]
     if file.attribute("units", name).lower().startswith("month"):
         return "month"
-    if "time: point" in methods or file.attribute("processing_level").upper().startswith(SHORT_LEVELS):
+    if "time: point" in methods or of_passes(file):
         return "other"
     said += [
         file.attribute("long_name", variable),

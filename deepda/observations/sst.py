@@ -19,8 +19,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.observations.calendars import decode_times, seconds_since
+from deepda.observations.errors import ANALYSED
 from deepda.observations.gridded import Axes, on_axes
-from deepda.observations.intervals import coverage_middle, middle_times
+from deepda.observations.intervals import coverage_middle, middle_times, of_passes
 from deepda.observations.landvalues import constant_on_land
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.packing import outside
@@ -56,7 +57,7 @@ class Field:
         time: (time) middle of the interval, or (time, lat, lon) of each pixel.
         lat, lon: degrees, one-dimensional, or both (lat, lon) of a swath.
         value: (time, lat, lon) degC or, of an anomaly, K; NaN on land.
-        error: same shape, K, or None.
+        error: same shape, or one for all, K; None where it is the platform's.
         ice: same shape, concentration 0..1, or None.
         anomaly: the values are anomalies.
         product: its name.
@@ -198,12 +199,15 @@ def _field(file: NetcdfFile, options: ReadOptions) -> tuple[Field, tuple[str, ..
     usable = stored if invalid is None else np.where(invalid, np.nan, stored)
     value, unit = celsius(file, surface, usable)
     ice, dry = marked_cells(file, surface, part)
+    error = errors_of_cells(file, surface, part)
+    if error is None and not (axes.swath or of_passes(file)):
+        error = np.array(ANALYSED)
     field = Field(
         time=_pixel_times(file, axes, part, time[part]),
         lat=file.quantity(axes.lat, "degrees"),
         lon=file.quantity(axes.lon, "degrees"),
         value=value,
-        error=errors_of_cells(file, surface, part),
+        error=error,
         ice=ice_fraction(file, surface, part),
         anomaly=surface.anomaly,
         product=file.attribute("title") or file.path.stem,

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.observations.errors import ANALYSED
 from deepda.observations.faults import KELVIN
 from deepda.observations.reading import ZERO_CELSIUS, ObservationError, ReadOptions, ReadResult
 from deepda.observations.sst import Field, grid_result
@@ -40,8 +41,8 @@ def read_grd(path: Path, options: ReadOptions) -> ReadResult:
     lat, lon = t30_grid()
     field = Field(
         time=edges[:-1] + (edges[1:] - edges[:-1]) // 2, lat=lat, lon=lon,
-        value=values if anomaly else values - ZERO_CELSIUS, error=None, ice=None, anomaly=anomaly,
-        product=path.stem,
+        value=values if anomaly else values - ZERO_CELSIUS, error=np.array(ANALYSED), ice=None,
+        anomaly=anomaly, product=path.stem,
     )  # fmt: skip
     return grid_result(field, path, "t30", options)
 

@@ -9,6 +9,7 @@ and windows (Janjic et al. 2018, QJRMS 144; Oke and Sakov 2008, JTECH 25).
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,25 @@ from deepda.observations.errors import ERRORS
 from deepda.quality.casts import platforms
 
 Array = NDArray[np.float64]
+Index = NDArray[np.signedinteger]
 FLOOR = 0.02  # K, representativeness at least: the deep ocean has internal waves
+
+
+@dataclass(frozen=True, eq=False)
+class Representativeness:
+    """How far a value is from the mean of its cell and window.
+
+    Attributes:
+        place: (depth, lat, lon) K, standard deviation at one place; NaN where not known.
+        product: (lat, lon) K, the same of a product of the sea surface, whose values are means already.
+    """
+
+    place: Array
+    product: Array
+
+    def of_rows(self, kind: NDArray[np.str_], cell: tuple[Index, Index, Index]) -> Array:
+        """(row) K, from platform types and the (level, row, column) of cells."""
+        return np.where(kind == "satellite", self.product[cell[1:]], self.place[cell])
 
 
 def error_of_mean(instrument: ArrayLike, representativeness: ArrayLike, values: ArrayLike) -> Array:
@@ -34,7 +53,7 @@ def error_of_mean(instrument: ArrayLike, representativeness: ArrayLike, values: 
     return np.sqrt(noise + np.square(np.maximum(representativeness, FLOOR)))
 
 
-def with_errors(table: pd.DataFrame, grid: Grid, representativeness: Array) -> pd.DataFrame:
+def with_errors(table: pd.DataFrame, grid: Grid, representativeness: Representativeness) -> pd.DataFrame:
     """The table with `error` (K) made of the instrument's and the representativeness of the cell.
 
     The instrument's part is what the table's own `error` holds beyond the platform's place error (the
@@ -45,14 +64,15 @@ def with_errors(table: pd.DataFrame, grid: Grid, representativeness: Array) -> p
     Args:
         table: lat, lon, depth, and platform_type ("other" without it).
         grid: of `representativeness`.
-        representativeness: (depth, lat, lon) K, NaN where not known; there, and outside the grid, the
-            platform's place error is taken.
+        representativeness: where it is not known, and outside the grid, the platform's place error is
+            taken.
     """
     depth = table["depth"].to_numpy(float)
     instrument, place = _parts(table, depth)
     level, row, column = grid.locate(table["lat"], table["lon"], depth)
     covered = (level != OUTSIDE) & (row != OUTSIDE) & (column != OUTSIDE)
-    here = np.where(covered, np.asarray(representativeness)[level, row, column], np.nan)
+    known = representativeness.of_rows(platforms(table), (level, row, column))
+    here = np.where(covered, known, np.nan)
     here = np.where(np.isfinite(here), here, place)
     count = np.maximum(table["count"].to_numpy(float), 1) if "count" in table.columns else 1
     error = error_of_mean(instrument, here, count)

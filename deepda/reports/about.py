@@ -49,17 +49,18 @@ def of_run(folder: Path, config: Config, scores: Mapping[str, Any]) -> dict[str,
     return {"run": str(folder), **what_was_run(config, span)}
 
 
-def what_was_run(config: Config, years: str) -> dict[str, str]:
+def what_was_run(config: Config, years: str, kind: str | None = None) -> dict[str, str]:
     """Model, grid, years, observing system, changed settings, command, date and version.
 
     Args:
         config: settings of the run.
         years: which were analysed, in words.
+        kind: of run; None is the training that the settings name.
     """
     changed = _changed(config)
     more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
     return {
-        "kind of run": _kind(config),
+        "kind of run": kind or _kind(config),
         "learnt from": _model(config),
         "grid": config.grid.name,
         "windows": f"{config.per_year} a year",

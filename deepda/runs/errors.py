@@ -4,8 +4,10 @@ The background of a synthetic ocean errs as its control simulation varies. That 
 as the ocean departs from its climatology where water is displaced (`deepda.climatology.displacement`):
 a model run without eddies and with a diffuse thermocline says neither how large these departures are
 nor where. A share of their variance is the error of a place for its cell
-(`observations.representativeness`, in Python REPRESENTATIVENESS), the rest is the background's. Eddies,
-which the model run does not have, do not last as its anomalies do (`deepda.assimilation.decay`).
+(`observations.representativeness`, in Python REPRESENTATIVENESS), the rest is the background's. The
+values of a gridded product of the sea surface are means already: they err where its fronts are out of
+place. Eddies, which the model run does not have, do not last as its anomalies do
+(`deepda.assimilation.decay`).
 """
 
 from __future__ import annotations
@@ -23,11 +25,26 @@ from deepda.assimilation.localisation import Reach
 from deepda.assimilation.state import StateSpace
 from deepda.climatology.displacement import displacement_spread
 from deepda.feedback.error_sizes import ErrorSizes
+from deepda.geometry.grid import Grid
 from deepda.networks.trainable import TrainableAnalyser
+from deepda.quality.errors import Representativeness
 from deepda.settings.schema import IngestedObservations, ObservationsConfig
 
 REACH = Reach(1000.0, 600.0)  # of background errors of the real ocean, on the order of its eddies
 REPRESENTATIVENESS = 0.5  # share of the variance of departures
+FRONTS = 70e3  # m, how far those of a gridded product of the sea surface are out of place
+
+
+def representativeness(share: float, mean: NDArray[np.floating], grid: Grid) -> Representativeness:
+    """Of places and products of the real ocean.
+
+    Args:
+        share: (0..1) of the variance of departures at a place that is not the background's.
+        mean: (season, depth, lat, lon) degC, the climatology.
+        grid: of the climatology.
+    """
+    place = share**0.5 * displacement_spread(mean, grid)
+    return Representativeness(place, displacement_spread(mean, grid, heave=0.0, meander=FRONTS)[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,6 @@ from deepda.assimilation.cycle import (
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.info import provenance, versions
-from deepda.climatology.displacement import displacement_spread
 from deepda.climatology.files import months_named
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
@@ -44,8 +43,8 @@ from deepda.observations.table import REQUIRED, TableError, compact, require_tab
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
 from deepda.quality import Context, screen
-from deepda.quality.errors import with_errors
-from deepda.runs.errors import REPRESENTATIVENESS, Errors
+from deepda.quality.errors import Representativeness, with_errors
+from deepda.runs.errors import REPRESENTATIVENESS, Errors, representativeness
 from deepda.runs.finished import FinishedRun
 from deepda.runs.shipped import SHIPPED, folder_of
 
@@ -80,13 +79,13 @@ class Run:
         analyser: of the run, with the errors of the real ocean where its climatology is an observed one.
         space: that it works in.
         usual: climatology and standard deviation by which quality control judges, degC and K.
-        representativeness: (depth, lat, lon) K of the real ocean; None leaves rows the error they have.
+        representativeness: of the real ocean; None leaves rows the error they have.
     """
 
     analyser: Analyser
     space: StateSpace
     usual: Climatology
-    representativeness: NDArray[np.float64] | None
+    representativeness: Representativeness | None
 
     def window(self, time: str | np.datetime64) -> Windows:
         """The assimilation window that holds a time (UTC), as `Windows` of length one.
@@ -221,8 +220,8 @@ def _of_real_ocean(run: FinishedRun, names: Sequence[str]) -> Run:
     observed = ObservedClimatology.of(months_named(names), None, grid, climatology.per_year)
     space = replace(run.space, climatology=replace(climatology, mean=observed.mean))
     errors = Errors.of_real_ocean(REPRESENTATIVENESS, space)
-    of_place = REPRESENTATIVENESS**0.5 * displacement_spread(observed.mean, grid)
-    return Run(errors.cycled(run.analyser, space), errors.space(space), _usual(space), of_place)
+    values = representativeness(REPRESENTATIVENESS, observed.mean, grid)
+    return Run(errors.cycled(run.analyser, space), errors.space(space), _usual(space), values)
 
 
 def _usual(space: StateSpace) -> Climatology:

@@ -26,6 +26,7 @@ from osse.twin.twin import Twin, twin_of
 MEMBERS, WINDOWS, SPINUP = 3, 24, 6  # four months of pentads, of which the first does not count
 OF_DEMO = 3_000  # added to the seed: neither the years that were learnt from nor a twin of history
 PAGE = "report.html"
+KIND = "demonstration: shipped weights, nothing is trained"
 
 
 def run(output: Path) -> Path:
@@ -51,7 +52,7 @@ def run(output: Path) -> Path:
         with clock.stage("simulate"):
             twin = _twin(config, output, trained, progress)
         shadows = members_of(config, output, trained.space)
-        evaluate(twin, trained.analyser, {}, config, output, clock, progress, {}, shadows)
+        evaluate(twin, trained.analyser, {}, config, output, clock, progress, {}, shadows, KIND)
     return output / PAGE
 
 

@@ -44,6 +44,7 @@ def evaluate(
     progress: Progress,
     more: Mapping[str, Any],
     members: Members | None,
+    kind: str | None = None,
 ) -> dict[str, Any]:
     """Cycle the analyser and the baselines through a twin; write fields, scores and report.
 
@@ -54,6 +55,7 @@ def evaluate(
         config, output, clock, progress: of the run.
         more: kept in the scores as it is.
         members: None for none.
+        kind: of run, for the page; None is the training that the settings name.
     """
     about: dict[str, Attribute] = {
         "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
@@ -119,7 +121,7 @@ def evaluate(
         years = (
             f"{period(span.year.tolist())} as observed then; {noun} {period(model_years)} of the model"
         )
-        what = what_was_run(config, years)
+        what = what_was_run(config, years, kind)
         osse.twin.report.write(twin.space, scores, observed, what, output, sections)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(peak_memory(), 2)
