@@ -8,8 +8,9 @@ import torch
 from toys import toy_space
 
 from deepda.assimilation.cycle import Observations, StateEstimate
-from deepda.assimilation.decay import LEFT_A_MONTH, WAVE_GUIDE, Decay, Decaying
+from deepda.assimilation.decay import LEFT_A_MONTH, Decay, Decaying
 from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import WAVE_GUIDE
 from deepda.runs.errors import Errors
 from deepda.settings.compose import load_config
 

@@ -24,11 +24,11 @@ from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
 from deepda.assimilation.localisation import Localisation
 from deepda.assimilation.smoother import Smoothable
 from deepda.geometry.grid import Grid
+from deepda.geometry.sphere import near_equator
 from deepda.geometry.windows import MONTHS
 
 WIDTH_KM = 2500.0  # distance from which on a place does not count
 LEFT_A_MONTH = 0.7
-WAVE_GUIDE = 8.0  # degrees of latitude
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +59,8 @@ class Decay:
         water = torch.from_numpy(grid.area * grid.ocean).flatten(1)[:, columns]
         area = (water / water.max()).float()
         around = (area @ kernels) @ kernels.T
-        lat = torch.from_numpy(grid.lat).float()[columns // grid.shape[2]]
-        lost = (1 - LEFT_A_MONTH) * (1 - torch.exp(-0.5 * (lat / WAVE_GUIDE) ** 2))
+        guide = torch.from_numpy(near_equator(grid.lat)).float()[columns // grid.shape[2]]
+        lost = (1 - LEFT_A_MONTH) * (1 - guide)
         left = ((1 - lost) ** (MONTHS / per_year)).repeat(layers, 1)
         left[0] = 1.0
         return cls(columns, kernels, area, torch.where(around > 0, around, 1.0), left)

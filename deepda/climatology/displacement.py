@@ -4,8 +4,9 @@ A thermocline that heaves and a front that meanders change the temperature at a 
 of the climatology times the displacement. With the displacements below, the same everywhere, that gives
 size and geography of the departures of profiles from the background of a monthly analysis on 4 degrees,
 down to 1,000 m (docs/real-reanalysis.md). Ocean reanalyses take the vertical part, with 10 m, for the
-size of background errors (Mogensen et al. 2012, ECMWF Technical Memorandum 668). No water is displaced
-through the sea surface: the vertical displacement is zero there and HEAVE far below SHALLOW.
+size of background errors (Mogensen et al. 2012, ECMWF Technical Memorandum 668). Near the equator the
+thermocline lies below a mixed layer all the year, and no water is displaced through the sea surface: the
+vertical displacement is zero there and HEAVE far below SHALLOW. Elsewhere winter mixes what heaves.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepda.geometry.grid import Grid
-from deepda.geometry.sphere import EARTH_RADIUS
+from deepda.geometry.sphere import EARTH_RADIUS, near_equator
 
 Array = NDArray[np.float64]
 HEAVE = 15.0  # m, displacement in the vertical, deep
-SHALLOW = 60.0  # m, depth down to which it grows
+SHALLOW = 60.0  # m, depth down to which it grows near the equator
 MEANDER = 170e3  # m, along the sphere
 EVERYWHERE = 0.5  # of the mean variance of the layer: departures where the climatology is flat
 LEAST = 0.02  # K, where all of a layer is flat
@@ -35,7 +36,7 @@ def displacement_spread(
     Args:
         mean: (season, depth, lat, lon) degC, NaN on land.
         grid: of the climatology.
-        heave, meander: m, displacements in the vertical far below the surface, and along the sphere.
+        heave, meander: m, displacements in the vertical, deep, and along the sphere.
     """
     field = np.asarray(mean, float)
     lat, lon = np.deg2rad(grid.lat), np.deg2rad(grid.lon)
@@ -43,7 +44,8 @@ def displacement_spread(
     zonal = _squared_slope(*_round_the_circle(field, lon), 3)[..., 1:-1]
     zonal /= (EARTH_RADIUS * np.cos(lat)[:, None]) ** 2
     vertical = _squared_slope(field, grid.depth, 1)
-    risen = heave * (1 - np.exp(-grid.depth / SHALLOW))[:, None, None]
+    held = np.outer(np.exp(-grid.depth / SHALLOW), near_equator(grid.lat))
+    risen = heave * (1 - held)[..., None]
     square = (risen**2 * vertical + meander**2 * (meridional + zonal)).mean(axis=0)
     weight = grid.area * grid.ocean
     layer = (weight * square).sum((1, 2)) / np.maximum(weight.sum((1, 2)), 1.0)

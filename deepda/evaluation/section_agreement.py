@@ -21,7 +21,7 @@ def agreement_section(found: Findings) -> Section | None:
     """Error and correlation against the reference; None without one."""
     if found.comparison is None or found.reference is None:
         return None
-    found.facts["Root mean square difference"] = f"{overall(found.comparison.square, found):.3f} K"
+    found.facts["Root mean square difference"] = f"{overall(found.comparison.square, found):#.3g} K"
     blocks: list[Picture | Table] = [_agreement_maps(found, level) for level in found.frame.levels]
     profiles = {region: profile_of(found.comparison.square, found, region) for region in BASINS}
     profiles = {

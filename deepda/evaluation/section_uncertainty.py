@@ -91,7 +91,7 @@ def observation_section(found: Findings) -> Section | None:
             ]
     if departures.states["withheld"]:
         withheld = departures.groups["withheld", "all", "all"]
-        found.facts["At withheld observations"] = f"{withheld.rms_analysis:.3f} K"
+        found.facts["At withheld observations"] = f"{withheld.rms_analysis:#.3g} K"
     total = sum(departures.states.values())
     return Section(
         "Against observations",

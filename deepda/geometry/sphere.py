@@ -1,4 +1,4 @@
-"""The Earth as a sphere: its radius, places as unit vectors, distances along great circles."""
+"""The Earth as a sphere: radius, wave guide, places as unit vectors, distances along great circles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+WAVE_GUIDE = 8.0  # degrees of latitude, where waves run along the equator
 EARTH_RADIUS = 6_371_229.0  # m; WMO Manual on Codes, GRIB2 code table 3.2, entry 6; also NEMO's
 
 
@@ -38,3 +39,8 @@ def along_arc(chord: Floats) -> Floats:
 def chord_of(distance: float) -> float:
     """Chord on the unit sphere of a distance in m; that of the antipode for anything longer."""
     return float(2 * np.sin(min(distance / EARTH_RADIUS, np.pi) / 2))
+
+
+def near_equator(lat: ArrayLike) -> Floats:
+    """A Gaussian of latitude (degrees): one on the equator, nothing far from the wave guide."""
+    return np.exp(-0.5 * (np.asarray(lat, float) / WAVE_GUIDE) ** 2)

@@ -13,6 +13,7 @@ from deepda.observations.manifest import IngestError
 Results = Iterator[tuple[Any, Any]]
 Workers = Callable[[Callable[[Any], Any], Sequence[Any]], Results]
 PATIENCE = 20.0  # s for a scheduler to answer
+SILENT = logging.CRITICAL  # what goes wrong is in the results; a busy machine misses heartbeats
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def open_workers(count: int | None = None, scheduler: str | None = None) -> Iter
 
     if scheduler is None:
         with (
-            LocalCluster(count, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR)
+            LocalCluster(count, threads_per_worker=1, dashboard_address=None, silence_logs=SILENT)
             as cluster,
             Client(cluster) as client,
         ):  # fmt: skip
