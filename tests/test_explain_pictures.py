@@ -15,6 +15,7 @@ from deepda.figures.catalogue import attribution
 from deepda.figures.maps import Panel
 from deepda.figures.mesh import decades, limits_of
 from deepda.figures.style import LAND_MESH
+from deepda.geometry.grid import Grid
 
 
 @pytest.mark.parametrize("largest", [0.37, 3.7e-4, 1.0, 25.0])
@@ -56,6 +57,19 @@ def test_a_section_shows_the_row_of_its_place() -> None:
     shown = along.get_array()
     assert set(np.unique(shown.compressed())) == {1.0, 2.0, 3.0, 4.0}
     assert shown.count() == grid.ocean[:, row].sum()
+
+
+@pytest.mark.slow
+def test_sections_side_by_side_can_be_cut_apart_for_a_phone() -> None:
+    depths = np.array([0.0, 10.0, 100.0, 400.0, 796.0])
+    grid = Grid(np.linspace(-90, 90, 46), np.arange(0, 361, 4.0), depths, np.ones((4, 45, 90), bool))
+    place = Place()
+    colours = attribution("saliency (K per K)")
+    volume = Volume(np.full(grid.shape, 0.01), colours, "Observations", (-0.05, 0.05))
+    figure = sections([volume], grid, place, target("nino34", grid, place))
+    for axes in figure.axes:
+        box, half = axes.get_tightbbox(), figure.bbox.width / 2
+        assert box.x1 <= half or box.x0 >= half
 
 
 def test_long_names_leave_room_for_bars_and_their_legend_is_whole() -> None:

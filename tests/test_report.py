@@ -326,6 +326,9 @@ def test_next_to_nothing_beside_the_other_numbers_of_a_column_is_not_written_as_
     document = page(tmp_path, Section("Tables", [Table("shares", rows, ".")]))
     cells = [cell.text_content() for cell in document.xpath("//td")]
     assert cells == ["50.9", "2.00e-07", "≈ 0", "1.00e-07"]
+    rows = {"profiles": {"mK": 282.0}, "statics": {"mK": -0.0045}, "season": {"mK": 0.039}}
+    document = page(tmp_path, Section("Tables", [Table("inputs", rows, ".")]))
+    assert [cell.text_content() for cell in document.xpath("//td")] == ["282", "≈ 0", "0.0390"]
 
 
 def test_what_no_reader_may_overlook_stands_in_a_box_below_the_title(tmp_path: Path) -> None:

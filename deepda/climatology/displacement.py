@@ -1,10 +1,10 @@
 """How far the ocean departs from its climatology where a water mass is displaced.
 
 A thermocline that heaves and a front that meanders change the temperature at a place by the gradient
-of the climatology times the displacement. With the displacements below, the same everywhere, that gives
-size and geography of the departures of profiles from the background of a monthly analysis on 4 degrees,
-down to 1,000 m (docs/real-reanalysis.md). Ocean reanalyses take the vertical part, with 10 m, for the
-size of background errors (Mogensen et al. 2012, ECMWF Technical Memorandum 668). Near the equator the
+of the climatology times the displacement. With the two displacements below that gives size and geography
+of the departures of profiles from the background of a monthly analysis on 4 degrees, down to 1,000 m
+(docs/real-reanalysis.md). Ocean reanalyses take the vertical part, with 10 m, for the size of background
+errors (Mogensen et al. 2012, ECMWF Technical Memorandum 668). Near the equator the
 thermocline lies below a mixed layer all the year, and no water is displaced through the sea surface: the
 vertical displacement is zero there and HEAVE far below SHALLOW. Elsewhere winter mixes what heaves.
 """

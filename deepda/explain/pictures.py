@@ -28,6 +28,7 @@ from deepda.figures.sections import along_latitude, along_meridian, depth_axis
 from deepda.figures.style import LIGHT, canvas
 from deepda.geometry.grid import Grid
 
+GAP = 0.06  # of a section, so that letters beside one do not reach into the other
 NAME = 20  # letters of a row's name in one line, else nothing is left for its bars
 
 
@@ -62,7 +63,7 @@ def sections(volumes: Sequence[Volume], grid: Grid, place: Place, target: Target
     """Of each volume the section along the place's latitude and that along its longitude."""
     _, row, column = (int(at) for at in grid.locate(place.lat, place.lon, grid.depth[0]))
     with canvas(2.75 * len(volumes), 2 * PANEL) as figure:
-        drawn = figure.subplots(len(volumes), 2, squeeze=False)
+        drawn = figure.subplots(len(volumes), 2, squeeze=False, gridspec_kw={"wspace": GAP})
         for (along, across), volume in zip(drawn, volumes, strict=True):
             _along_latitude(along, volume, grid, row, target)
             _along_longitude(across, volume, grid, column, target)

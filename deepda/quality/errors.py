@@ -9,7 +9,6 @@ and windows (Janjic et al. 2018, QJRMS 144; Oke and Sakov 2008, JTECH 25).
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,13 +23,14 @@ Index = NDArray[np.signedinteger]
 FLOOR = 0.02  # K, representativeness at least: the deep ocean has internal waves
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Representativeness:
     """How far a value is from the mean of its cell and window.
 
     Attributes:
         place: (depth, lat, lon) K, standard deviation at one place; NaN where not known.
-        product: (lat, lon) K, the same of a product of the sea surface, whose values are means already.
+        product: (lat, lon) K, the same of what covers the sea surface: products on a grid, whose values
+            are means already, and pixels of satellites.
     """
 
     place: Array

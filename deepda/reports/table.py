@@ -15,7 +15,8 @@ from PIL import ImageFont
 
 from deepda.figures.style import NAMES
 
-NEGLIGIBLE = 1e-3  # of the largest number of a column: tiny numbers below it are written as about zero
+NEGLIGIBLE = 1e-3  # of the largest number of a column: below it none is written with an exponent
+VANISHING = 1e-4  # of it: numbers below are written as about zero
 PHONE = 346.0  # pixels of a table on a screen of 390
 LETTERS = 11.52  # pixels on a phone, as page.html has them
 PADDING = 10.4  # pixels a column, with headings that lie
@@ -155,6 +156,8 @@ def _number(value: float | None, digits: int, largest: float) -> str:
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         return "–"
     if isinstance(value, float):
+        if 0 < abs(value) < VANISHING * largest:
+            return "≈ 0"
         if abs(value) >= 10**digits - 0.5:
             return f"{value:,.0f}"
         plain = f"{value:#.{digits}g}"
