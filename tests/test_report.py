@@ -222,10 +222,27 @@ def test_the_same_input_gives_the_same_page(tmp_path: Path) -> None:
 
 def test_what_was_run_comes_before_the_result_and_both_before_the_pictures(tmp_path: Path) -> None:
     document = page(tmp_path, Section("Scores", [bars()]))
-    shown = document.xpath("//dl[@class='about']//dd/text()")
+    shown = [value.text_content() for value in document.xpath("//dl[@class='about']//dd")]
     assert shown == ["embedded_4deg", "deepda osse run --output <b>"]
     order = [e.get("class") or e.tag for e in document.iter("dl", "p", "figure")][:3]
     assert order == ["about", "headline", "facts"]
+
+
+def test_an_option_of_the_command_is_not_broken_at_its_hyphens_and_can_be_copied(tmp_path: Path) -> None:
+    command = "deepda evaluate a.nc --reference b.nc --lat -20"
+    path = write_report(tmp_path / "r.html", "R", [], about={"command": command})
+    shown = html.fromstring(path.read_text()).xpath("//dl[@class='about']//dd")[0]
+    assert shown.text_content() == command
+    assert shown.xpath("span[@class='whole']/text()") == ["--reference", "--lat"]
+
+
+def test_negative_numbers_of_sentences_and_boxes_have_minus_signs(tmp_path: Path) -> None:
+    said = {"headline": "From -0.5 to -0.25 K (-3 %).", "summary": "In 1997-2000: 1e-5 of it."}
+    path = write_report(tmp_path / "r.html", "R", [], about={}, facts={"moved": "-0.25 K"}, **said)
+    document = html.fromstring(path.read_text())
+    shown = [p.text_content() for p in document.xpath("//header/p")]
+    assert shown == ["From −0.5 to −0.25 K (−3 %).", said["summary"]]
+    assert document.xpath("//dl[@class='facts']//dd/text()") == ["−0.25 K"]
 
 
 def maps(number: int, columns: int) -> Picture:

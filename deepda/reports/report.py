@@ -26,7 +26,8 @@ from deepda.reports.table import Table, as_csv, laid_out
 
 WRITING = "Drawing the pictures and writing the page"  # for the log
 INCH = 92  # pixels of the page: letters have one size in all figures that fit
-WHOLE = re.compile(r"(\b\d{4}-\d{2}-\d{2}\b|[+−-]?\d[\d,.]* (?:%|(?:K|m|km|°C)\b))")
+WHOLE = re.compile(r"(\b\d{4}-\d{2}-\d{2}\b|[+−-]?\d[\d,.]* (?:%|(?:K|m|km|°C)\b)|--[a-z][a-z-]*)")
+NEGATIVE = re.compile(r"(?<![^\s(])-(?=\d)")
 WIDE = 10.0  # inches of a single panel that takes the width of the page
 
 
@@ -169,12 +170,18 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["parts"] = _parts
+    environment.filters["signed"] = _signed
     return environment
 
 
 def _parts(text: str) -> list[str]:
-    """Pieces of a text; every other one is a date, or a number with its unit: not broken over lines."""
+    """Pieces of a text; every other one is not broken: a date, a number with its unit, an option."""
     return WHOLE.split(text)
+
+
+def _signed(text: str) -> str:
+    """With minus signs before negative numbers, as in tables."""
+    return NEGATIVE.sub("−", text)
 
 
 def _laid_out(sections: Sequence[Section], pictures: Mapping[str, _Rendered]) -> list[dict[str, Any]]:
