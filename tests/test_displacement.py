@@ -9,12 +9,14 @@ import pytest
 from toys import toy_grid
 
 from deepda.climatology.displacement import (
+    EL_NINO,
     EVERYWHERE,
     HEAVE,
     LEAST,
     MEANDER,
     SHALLOW,
     displacement_spread,
+    equatorial_heave,
 )
 from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS, WAVE_GUIDE
@@ -81,6 +83,37 @@ def test_it_is_what_a_loop_over_neighbours_finds_beside_islands_and_the_date_lin
     layer = (weight * square).sum((1, 2)) / weight.sum((1, 2))
     expected = np.where(grid.ocean, np.sqrt(square + EVERYWHERE * layer[:, None, None]), 0)
     np.testing.assert_allclose(displacement_spread(mean, grid), expected, rtol=1e-9)
+
+
+def test_el_nino_heaves_the_thermocline_at_the_equator_and_neither_the_surface_nor_high_latitudes() -> (
+    None
+):
+    grid = Grid(
+        np.array([-1e-3, 1e-3, 2 * WAVE_GUIDE - 1e-3, 2 * WAVE_GUIDE + 1e-3, 60.0, 60.002]),
+        np.linspace(0.0, 360.0, 13),
+        np.array([0.0, 1e-3, 900.0, 1100.0]),
+        np.ones((3, 5, 12), bool),
+    )
+    field = np.broadcast_to(20 - 0.05 * grid.depth[:, None, None], grid.shape)
+    surface, _, deep = equatorial_heave(field, grid)[..., 0]
+    np.testing.assert_allclose(deep[[0, 2]], EL_NINO * 0.05 * np.array([1, np.exp(-2)]), rtol=1e-5)
+    assert surface[0] < 1e-4 * deep[0] and deep[4] < 1e-10
+
+
+def test_the_heave_beside_a_sea_floor_is_that_of_the_water_above_it() -> None:
+    grid = replace(toy_grid(RNG(7)), ocean=np.ones(toy_grid(RNG(7)).shape, bool))
+    ocean = grid.ocean.copy()
+    ocean[-1, 0, 0] = False
+    field = random_climatology(grid)[0]
+    floor = replace(grid, ocean=ocean)
+    found = equatorial_heave(np.where(ocean, field, np.nan), floor)
+    whole = equatorial_heave(field, grid)
+    assert found[-1, 0, 0] == 0 and np.isfinite(found).all()
+    changed = ~np.isclose(found, whole, rtol=1e-12, atol=0)
+    assert {tuple(map(int, cell)) for cell in np.argwhere(changed)} == {
+        (grid.shape[0] - 2, 0, 0),
+        (grid.shape[0] - 1, 0, 0),
+    }
 
 
 def test_a_flat_climatology_leaves_the_least_spread() -> None:

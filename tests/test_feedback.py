@@ -242,6 +242,24 @@ def test_within_ten_degrees_of_the_equator_the_check_bears_departures_half_as_la
             assert (reason == "background_level").sum() == expected, departure
 
 
+@pytest.mark.parametrize(
+    ("row", "warmer_above", "verdict"),
+    [(0, 10.0, ""), (0, 0.01, "background_level"), (1, 10.0, "background_level")],
+)
+def test_at_the_thermocline_of_the_equator_the_check_bears_what_el_nino_displaces(
+    row: int, warmer_above: float, verdict: str
+) -> None:
+    """A departure of 4 K where 100 m of water have a gradient of 0.1 K m-1, or hardly any."""
+    edges = np.array([0.0, 100.0, 200.0]), np.array([-4.0, 4.0, 60.0, 64.0])
+    ocean = np.ones((2, 3, 9), bool)
+    grid = Grid(edges[1], np.linspace(0, 360, 10), edges[0], ocean)
+    background = np.full(grid.shape, 10.0)
+    background[0] += warmer_above
+    table = cast_at(grid, (0, 2 * row, 3), [warmer_above, 4.0], "P1")
+    reason = check_window(table, grid, background, np.full(grid.shape, 0.3))["reason"]
+    assert reason.astype(str).tolist() == ["", verdict]
+
+
 def test_the_check_leaves_rejected_and_withheld_rows_and_places_without_background_alone(
     grid: Grid,
 ) -> None:

@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 HEAVE = 15.0  # m, displacement in the vertical, deep
 SHALLOW = 60.0  # m, depth down to which it grows near the equator
 MEANDER = 170e3  # m, along the sphere
+EL_NINO = 20.0  # m, by which the thermocline on the equator leaves what is expected of it
 EVERYWHERE = 0.5  # of the mean variance of the layer: departures where the climatology is flat
 LEAST = 0.02  # K, where all of a layer is flat
 
@@ -44,13 +45,33 @@ def displacement_spread(
     zonal = _squared_slope(*_round_the_circle(field, lon), 3)[..., 1:-1]
     zonal /= (EARTH_RADIUS * np.cos(lat)[:, None]) ** 2
     vertical = _squared_slope(field, grid.depth, 1)
-    held = np.outer(np.exp(-grid.depth / SHALLOW), near_equator(grid.lat))
-    risen = heave * (1 - held)[..., None]
+    risen = heave * _free_to_heave(grid)
     square = (risen**2 * vertical + meander**2 * (meridional + zonal)).mean(axis=0)
     weight = grid.area * grid.ocean
     layer = (weight * square).sum((1, 2)) / np.maximum(weight.sum((1, 2)), 1.0)
     spread = np.sqrt(square + EVERYWHERE * layer[:, None, None])
     return np.where(grid.ocean, np.maximum(spread, LEAST), 0.0)
+
+
+def equatorial_heave(field: NDArray[np.floating], grid: Grid) -> Array:
+    """(depth, lat, lon) K, how far temperature near the equator departs where El Niño heaves it.
+
+    EL_NINO times the vertical gradient, less and less away from the equator (a Gaussian), and nothing
+    through the sea surface. Zero on land.
+
+    Args:
+        field: (depth, lat, lon) degC that is expected, NaN on land.
+        grid: of the field.
+    """
+    gradient = np.sqrt(_squared_slope(np.asarray(field, float)[None], grid.depth, 1)[0])
+    heave = EL_NINO * _free_to_heave(grid) * near_equator(grid.lat)[:, None]
+    return np.where(grid.ocean, heave * gradient, 0.0)
+
+
+def _free_to_heave(grid: Grid) -> Array:
+    """(depth, lat, 1) share of a deep displacement: near the equator none through the sea surface."""
+    held = np.outer(np.exp(-grid.depth / SHALLOW), near_equator(grid.lat))
+    return (1 - held)[..., None]
 
 
 def _round_the_circle(field: Array, lon: Array) -> tuple[Array, Array]:

@@ -26,6 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.climatology.displacement import equatorial_heave
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.table import cells
 from deepda.quality.background import (
@@ -120,9 +121,10 @@ def check_window(
 ) -> pd.DataFrame:
     """Reject rows that contradict the running analysis (`deepda.quality.background`), before their use.
 
-    Near the equator the spread counts 1.5 times (`equatorial_factor`). Only rows that would be used are
-    checked. Withheld rows are not: they are there to verify the background, and would flatter it if
-    it had chosen them.
+    Near the equator the spread counts 1.5 times (`equatorial_factor`), and the thermocline may be
+    displaced (`equatorial_heave`): El Niño moves it from month to month by more than a control
+    simulation does. Only rows that would be used are checked. Withheld rows are not: they are there to
+    verify the background, and would flatter it if it had chosen them.
 
     Args:
         table: of one window; rows with a `reason` keep it.
@@ -141,10 +143,12 @@ def check_window(
     rows = table[checked]
     cell = _cells(rows, grid)
     expected = at_cells(cell, grid, background)
+    known = np.isfinite(expected)
+    usual = np.where(known, at_cells(cell, grid, spread), 0.0) * equatorial_factor(rows["lat"])
+    heave = np.where(known, at_cells(cell, grid, equatorial_heave(background, grid)), 0.0)
     code = background_check(
         rows["temperature"].to_numpy(float) - expected,
-        np.where(np.isfinite(expected), at_cells(cell, grid, spread), 0.0)
-        * equatorial_factor(rows["lat"]),
+        np.hypot(usual, heave),
         rows["error"].to_numpy(float),
         cast_numbers(rows),
         prior_of(platforms(rows)),
