@@ -30,7 +30,7 @@ from deepda.base.progress import Progress
 from deepda.base.text import period
 from deepda.climatology.annual import about_annual_mean
 from deepda.climatology.common_period import MeanDepartures, in_season, kept_correction
-from deepda.climatology.displacement import HEAVE, MEANDER, displacement_spread
+from deepda.climatology.displacement import EL_NINO, HEAVE, MEANDER, displacement_spread
 from deepda.climatology.files import months_named, read_annual, read_surface
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
@@ -215,6 +215,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
             "source": "observations ingested from files",
             "errors": f"displacements of the climatology by {HEAVE:g} m and {MEANDER / 1e3:g} km, "
             f"for gridded products {FRONTS / 1e3:g} km",
+            "check": f"bears a heave of the thermocline on the equator by {EL_NINO:g} m",
             "decay": f"{LEFT_A_MONTH:g} of anomalies below {WIDTH_KM:g} km are left after a month",
             "climatology_sha256": months.sha256,
             "surface_climatology_sha256": "" if surface is None else surface.sha256,

@@ -209,6 +209,7 @@ def sea_surface(**cells: np.ndarray) -> xr.Dataset:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_reference_of_the_sea_surface_is_compared_with_the_uppermost_layer(tmp_path: Path) -> None:
     warmer = product()
     warmer["thetao"] = warmer["thetao"] + xr.DataArray([0.5, 9, 9, 9, 9], dims="depth")
