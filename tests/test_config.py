@@ -214,6 +214,16 @@ def test_an_override_wins_over_the_run_where_the_network_allows_it(tmp_path: Pat
     load_config("reanalysis", ["grid=embedded_4deg"], run)
 
 
+def test_one_setting_of_a_section_leaves_the_others_as_the_run_has_them(tmp_path: Path) -> None:
+    run = run_folder(tmp_path, "per_year=12", "osse.test_years=2", "training.stretches=3")
+    taken = load_config("osse", ["osse.baselines=[oi]", "training.updates=7"], run)
+    assert (taken.osse.spinup, taken.osse.test_years, taken.osse.baselines) == (12, 2, ["oi"])
+    assert (taken.training.stretches, taken.training.updates) == (3, 7)
+    other = load_config("osse", ["training=smoke", "training.updates=7"], run)
+    assert other.training.stretches == load_config("osse", ["training=smoke"]).training.stretches
+    assert other.training.updates == 7
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="run `deepda osse run` first"):
         saved_config(tmp_path)

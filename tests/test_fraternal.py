@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from toys import space_on, toy_grid
 
+from deepda.assimilation.baselines import Climatology
+from deepda.assimilation.cycle import DivergenceError, Observations, StateEstimate
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
 from deepda.control.prepare import ControlError
@@ -17,6 +22,7 @@ from deepda.geometry.windows import windows
 from deepda.output.netcdf import AnalysisWriter
 from deepda.settings.compose import load_config
 from osse.twin.fraternal import prepared_truth, twin_of_truth
+from osse.twin.twin import analyse
 
 CONFIG = load_config(
     "osse", ["per_year=12", "osse.test_years=2", "osse.spinup=1", "observations=random", "seed=3"]
@@ -55,6 +61,42 @@ def test_what_both_oceans_have_is_observed_and_scored(space: StateSpace) -> None
     np.testing.assert_array_equal(np.isfinite(twin.truth.values).all(axis=0), shared)
     seen = np.max([one.count for one in twin.found], axis=0) > 0
     assert seen.any() and not (seen & ~shared).any()
+
+
+@pytest.mark.parametrize("of_control", [True, False])
+def test_another_ocean_may_depart_further_where_the_control_run_is_quiet(
+    space: StateSpace, tmp_path: Path, of_control: bool
+) -> None:
+    """Half a kelvin, where a standard deviation of the control run is a hundredth of one."""
+    quiet = replace(space, scale=np.full(space.grid.shape, 0.01, np.float32))
+    twin = twin_of_truth(CONFIG, quiet, quiet.grid, truth_on(quiet.grid, 5), SOURCE)
+    assert not twin.of_control
+
+    def analysed() -> float:
+        far = Far(torch.from_numpy(quiet.grid.ocean))
+        with Progress(stream=io.StringIO()) as progress:
+            return analyse(
+                replace(twin, of_control=of_control),
+                far,
+                tmp_path / "a.nc",
+                {},
+                progress,
+                "",
+                full=False,
+            )
+
+    if of_control:
+        with pytest.raises(DivergenceError, match="50 standard deviations"):
+            analysed()
+    else:
+        assert analysed() > 0
+
+
+class Far(Climatology):
+    """Analyses that are fifty standard deviations off, whatever was observed."""
+
+    def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
+        return replace(background, mean=50 * background.spread.sign())
 
 
 def test_the_scored_years_are_no_part_of_the_climatology(space: StateSpace) -> None:

@@ -53,7 +53,8 @@ def load_config(command: str, overrides: Sequence[str] = (), run: Path | None = 
         command: "osse" or "reanalysis"; it names the default output folder.
         overrides: "key=value" or "group=choice"; unknown keys are refused.
         run: folder of a trained run; its grid, windows a year and generator are taken over, and
-            its control, observations, training and osse sections where no override names them.
+            its control, observations, training and osse sections, unless an override chooses another;
+            overrides of single settings change those of the run.
 
     Raises:
         ConfigError: with the nearest known key where one was mistyped.
@@ -154,8 +155,10 @@ def _saved_settings(run: Path) -> DictConfig:
 
 
 def _take_over(settings: DictConfig, overrides: Sequence[str], run: Path) -> None:
-    saved = _saved_settings(run)
+    saved, groups = _saved_settings(run), config_groups()
     given = {re.split(r"[.=]", text)[0]: text for text in overrides}
+    parsed = [_parse(_present_name(text)) for text in overrides]
+    chosen = {override.key_or_group for override in parsed if override.key_or_group in groups}
     for name in BOUND:
         if name in given and settings.get(name) != saved.get(name):
             raise ConfigError(
@@ -163,8 +166,11 @@ def _take_over(settings: DictConfig, overrides: Sequence[str], run: Path) -> Non
                 "leave it out, or train another run with it"
             )
     for name in (*BOUND, *INHERITED):
-        if name in saved and name not in given:
+        if name in saved and name not in chosen:
             settings[name] = saved[name]
+    for override in parsed:
+        if override.key_or_group.partition(".")[0] in INHERITED and override.key_or_group not in groups:
+            _change(settings, override)
 
 
 def _checked(settings: DictConfig) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +114,4 @@ def twin_of_truth(
     climatology = Climatology.fit(before, thetao["season"].values[:-scored], config.per_year)
     own = StateSpace(space.grid.with_ocean(shared), climatology, space.scale)
     values = np.where(shared, thetao[-scored:].values, np.float32(np.nan))
-    return twin_of(config, own, thetao[-scored:].copy(data=values))
+    return replace(twin_of(config, own, thetao[-scored:].copy(data=values)), of_control=False)

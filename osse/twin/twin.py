@@ -16,7 +16,15 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.assimilation.cycle import Analyser, Nothing, Observations, cycle, filtered, run_cycle
+from deepda.assimilation.cycle import (
+    LIMIT,
+    Analyser,
+    Nothing,
+    Observations,
+    cycle,
+    filtered,
+    run_cycle,
+)
 from deepda.assimilation.members import Members, batch_of
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import SuperObs, superobs
@@ -51,6 +59,8 @@ class Twin:
         errors: by platform, as the analysis is given them.
         seed: of the errors.
         drawn: how the errors depart from these.
+        of_control: whether the truth is of the model that was trained on; the ocean of another one may
+            depart further where the control run is quiet (`StateSpace.limit`).
     """
 
     space: StateSpace
@@ -60,6 +70,7 @@ class Twin:
     errors: Mapping[str, ErrorModel]
     seed: int
     drawn: DrawnErrors
+    of_control: bool = True
 
     def table(self, step: int) -> pd.DataFrame:
         """The observation table of a window; the same whenever it is asked for."""
@@ -237,7 +248,8 @@ def analyse(
         windows = (twin.observations(step, first.mean.device, members) for step in range(steps))
         made = Stopwatch(cycle(analyser, first, windows))
         results = filtered(progress.track(made, title, total=steps))
-        run_cycle(results, ResultWriter(out, written, space, twin.windows, members), Nothing())
+        limit = LIMIT if twin.of_control else space.limit.to(first.mean.device)
+        run_cycle(results, ResultWriter(out, written, space, twin.windows, members), Nothing(), limit)
     return 1e3 * made.seconds / steps
 
 
