@@ -28,6 +28,11 @@ MARK = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DO
 BASELINES = {**METHOD_NAMES, "persistence": "persistence", "climatology": "climatology"}
 METHODS = ("analysis", "background", *BASELINES, "observations")
 EXPERIMENTS = {"embedded": "built-in synthetic ocean", "gcm": "ocean model run, months"}
+OTHERS = {
+    "gcm_on_gcm2": ("ocean model run, months", "the same model on a cubed sphere"),
+    "gcm_on_embedded": ("ocean model run, months", "built-in synthetic ocean"),
+    "embedded_on_gcm": ("built-in synthetic ocean", "ocean model run, pentads"),
+}
 KNOWN = (("deepda", "ours"), ("enkf50", "EnKF, 50 members"), ("enkf100", "EnKF, 100 members"),
          ("static_oi", "true dynamics, static covariance"), ("oi", "optimal interpolation"),
          ("ham2024", "ham2024"), ("persistence", "persistence"),
@@ -69,6 +74,18 @@ def summary(measured: Mapping[str, Any]) -> str:
     """What README opens with: the headline and the real ocean, with version, seeds and dates alone."""
     table = as_table([*_twins(measured), *real_ocean(REAL.read_text())])
     return f"{table}\n\nTwins: {when_made([measured[name] for name in _twin_names(measured)])}"
+
+
+def others(measured: Mapping[str, Any]) -> str:
+    """Runs on the ocean of another model than they were trained on, against the best baseline of each."""
+    rows = [["trained on", "truth", "climatology (K)", "analysis (K)", "best baseline (K)",
+             "gain (95 % interval)", "spread / error"]]  # fmt: skip
+    for name, titles in OTHERS.items():
+        if name in measured:
+            scores = measured[name]["scores"]
+            climatology = f"{scores['rmse']['climatology']['all']:.4f}"
+            rows.append([*titles, climatology, *_against_the_best([scores])])
+    return as_table(rows) + how_made(measured, *OTHERS)
 
 
 def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
@@ -283,6 +300,7 @@ def _day(scores: Mapping[str, Any], end: str) -> str:
 TABLES = {
     "shipped": lambda _: shipped(json.loads(SHIPPED.read_text())),
     "headline": headline,
+    "others": others,
     "summary": summary,
     "embedded_depths": lambda measured: depths("embedded", measured),
     "embedded_reliability": lambda measured: reliability("embedded", measured),

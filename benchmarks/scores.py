@@ -67,6 +67,14 @@ RUNS_OF_THE_DOCS = (
     ),
     Run("members_embedded", "members", ("osse", "run", "osse.baselines=[oi]", "osse.members=10")),
     Run("members_gcm", "members", (*TWINS["gcm"], "osse.members=10")),
+    *(
+        Run(name, "others", ("osse", "run", "--run", run, "--truth", truth, BASELINES))
+        for name, run, truth in (
+            ("gcm_on_gcm2", "RUNS/gcm", "DATA/gcm2/thetao_*.nc"),
+            ("gcm_on_embedded", "RUNS/gcm", "RUNS/embedded/control.nc"),
+            ("embedded_on_gcm", "RUNS/embedded", "DATA/gcm/thetao_*.nc"),
+        )
+    ),
     Run("deny_embedded", "experiments", ("osse", "deny", "--run", "RUNS/embedded"), "denial.json"),
     Run("deny_gcm", "experiments", ("osse", "deny", "--run", "RUNS/gcm"), "denial.json"),
     Run(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -260,24 +262,43 @@ def run_of_its_own(folder: Path, control: Path) -> Path:
     return control.rename(folder / "own" / "control.nc").parent
 
 
-@pytest.mark.usefixtures("no_report")
+def dried(truth: Path, where: tuple[Any, ...], path: Path) -> Path:
+    """A prepared truth that is land at (level, row, column)."""
+    with xr.open_dataset(truth, decode_times=False, mask_and_scale=False) as raw:
+        changed = raw.load()
+    changed["thetao"].values[:, *where] = changed["thetao"].attrs["_FillValue"]
+    changed["ocean"].values[where] = 0
+    changed.to_netcdf(path)
+    return path
+
+
 def test_a_truth_with_another_coast_is_scored_where_both_have_water(
     finished: Path, other_truth: Path, tmp_path: Path
 ) -> None:
-    with xr.open_dataset(other_truth, decode_times=False, mask_and_scale=False) as raw:
-        changed = raw.load()
-    wet = np.argwhere(changed["ocean"].values > 0)[0]
-    fill = changed["thetao"].attrs["_FillValue"]
-    changed["thetao"][:, wet[0], wet[1], wet[2]] = fill
-    changed["ocean"][tuple(wet)] = 0
-    changed.to_netcdf(tmp_path / "dry.nc")
+    with xr.open_dataset(other_truth, decode_times=False) as raw:
+        wet = tuple(np.argwhere(raw["ocean"].values > 0)[0])
     (tmp_path / "scored").mkdir()
-    scores = osse.twin.fraternal.score(finished, [tmp_path / "dry.nc"], tmp_path / "scored", settings())
+    truth = dried(other_truth, wet, tmp_path / "dry.nc")
+    scores = osse.twin.fraternal.score(finished, [truth], tmp_path / "scored", settings())
     cells = scores["ocean_cells"]
     assert cells["shared"] == cells["truth"] == cells["run"] - 1
     analysis = xr.open_dataset(tmp_path / "scored" / "analysis.nc")["thetao"]
     assert not np.isfinite(analysis.values[(slice(None), *wet)]).any()
     assert int(np.isfinite(analysis.values[0]).sum()) == cells["shared"]
+
+
+def test_a_truth_that_is_shallower_than_the_run_is_scored_and_reported_down_to_its_floor(
+    finished: Path, other_truth: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "scored").mkdir()
+    truth = dried(other_truth, (-1, slice(None), slice(None)), tmp_path / "shallow.nc")
+    scores = osse.twin.fraternal.score(finished, [truth], tmp_path / "scored", settings())
+    errors = scores["rmse"]["analysis"]
+    assert errors["by_depth"][-1] is None and None not in errors["by_depth"][:-1]
+    assert errors["all"] > 0
+    words = " ".join((tmp_path / "scored" / "report.html").read_text().split())
+    layers = len(errors["by_depth"])
+    assert f"of {layers - 1} depths" in words and "nan" not in re.sub(r'src(set)?="[^"]*"', "", words)
 
 
 def test_training_validation_and_test_years_do_not_overlap(finished: Path) -> None:

@@ -69,10 +69,10 @@ def day_of(field: xr.DataArray, step: int) -> str:
 def _by_depth(scores: dict[str, Any]) -> str:
     rmse, best = scores["rmse"], scores["gain"]["baseline"]
     pairs = zip(rmse["analysis"]["by_depth"], rmse[best]["by_depth"], strict=True)
-    better = sum(own < other for own, other in pairs)
+    better = [own < other for own, other in pairs if own is not None]  # a truth may be shallower
     return (
         f"Root mean square error by depth. The analysis is better than {NAMES.get(best, best)} at "
-        f"{better} of {len(scores['depth_m'])} depths."
+        f"{sum(better)} of {len(better)} depths."
     )
 
 
