@@ -77,7 +77,7 @@ def summary(measured: Mapping[str, Any]) -> str:
 
 
 def others(measured: Mapping[str, Any]) -> str:
-    """Runs on the ocean of another model than they were trained on, against the best baseline of each."""
+    """Runs on the ocean of another model than that they were trained on, against the best baseline."""
     rows = [["trained on", "truth", "climatology (K)", "analysis (K)", "best baseline (K)",
              "gain (95 % interval)", "spread / error"]]  # fmt: skip
     for name, titles in OTHERS.items():

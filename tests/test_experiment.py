@@ -298,6 +298,7 @@ def test_a_truth_that_is_shallower_than_the_run_is_scored_and_reported_down_to_i
     assert errors["all"] > 0
     words = " ".join((tmp_path / "scored" / "report.html").read_text().split())
     layers = len(errors["by_depth"])
+    assert "on the ocean of another model" in words
     assert f"of {layers - 1} depths" in words and "nan" not in re.sub(r'src(set)?="[^"]*"', "", words)
 
 

@@ -59,7 +59,8 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         members = members_of(config, run, space)
         fair = saved_baselines(config.osse.baselines, oi, space.grid, run / "checkpoint")
         tuned: dict[str, Interpolation] = {"oi": oi, **fair}
-        return evaluate(twin, analyser, tuned, config, output, clock, progress, about, members)
+        kind = f"the trained run {run} on the ocean of another model, {truth[0].parent}"
+        return evaluate(twin, analyser, tuned, config, output, clock, progress, about, members, kind)
 
 
 def prepared_truth(paths: list[Path], config: Config, output: Path, progress: Progress) -> Path:
