@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from real_summary import real_ocean
 from table_text import as_table, how_made, listed, range_of, when_made
+from warming_table import warming
 
 from deepda.base.text import METHOD_NAMES
 
@@ -301,6 +302,7 @@ TABLES = {
     "shipped": lambda _: shipped(json.loads(SHIPPED.read_text())),
     "headline": headline,
     "others": others,
+    "warming": warming,
     "summary": summary,
     "embedded_depths": lambda measured: depths("embedded", measured),
     "embedded_reliability": lambda measured: reliability("embedded", measured),

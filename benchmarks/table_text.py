@@ -24,9 +24,12 @@ def how_made(measured: Mapping[str, Any], *names: str) -> str:
 def when_made(used: Sequence[Mapping[str, Any]]) -> str:
     """With which seeds, when, where and by which version."""
     dates = ", ".join(sorted({one["date"] for one in used}))
-    seeds = ", ".join(dict.fromkeys(str(one["scores"].get("seed", "-")) for one in used))
+    seeds = ", ".join(
+        dict.fromkeys(str(one["scores"]["seed"]) for one in used if "seed" in one["scores"])
+    )
+    drawn = f"`seed` {seeds}; " if seeds else ""
     machine = "; ".join(sorted({one["machine"] for one in used}))
-    return f"`seed` {seeds}; {dates}; {machine}; version {used[0]['version']}."
+    return f"{drawn}{dates}; {machine}; version {used[0]['version']}."
 
 
 def listed(values: Sequence[float]) -> str:
