@@ -26,7 +26,7 @@ ONE_OF = ("argo_argopy_tests", "argo_prof_other", "meop_seals", "wod18_iquod/WOD
 # The toy network has no baseline to be judged beside, and no control simulation for members.
 TOY = ["device=cpu", "observations.withheld=0", "reanalysis.members=0"]
 PERIOD = {"1981": "1999", "2020": "1999"}
-PERIOD["observations.period=[1991,2020]"] = "observations.period=[1998,2000]"
+PERIOD["observations.period=[1991,2020]"] = "observations.period=[1996,2000]"
 ADDED = {"reanalysis": TOY, "ingest": ["--workers", "1"]}
 
 
