@@ -32,7 +32,7 @@ FIELDS = ("mean", "spread", "memory")
 # Neither where results go nor how far they go changes a single number of what is written.
 FREE = (
     *("command", "output", "data.root", "reanalysis.end", "reanalysis.months", "reanalysis.run"),
-    *("reanalysis.references", "reanalysis.baselines", "osse.members"),
+    *("reanalysis.references", "reanalysis.baselines", "osse.baselines", "osse.members"),
     *STATED,  # kept in PROVENANCE
     # What these hold is in ObservedOcean.about, which is part of the identity.
     *("observations.folder", "observations.greylist"),
