@@ -105,7 +105,7 @@ def test_a_baseline_is_added_to_a_finished_reanalysis_and_the_rest_is_not_made_a
     first = run(settings(trained, archive, *words), out, open_archive, opened)
     made = {path: path.stat().st_mtime_ns for path in out.rglob("thetao_*.nc")}
     assert {path.parent.name for path in made} == {"out", "oi"}
-    tuned_since = "osse.baselines=[oi,forecast_oi,multi_scale_oi]"  # by `deepda osse run`, of the same weights
+    tuned_since = "osse.baselines=[oi,forecast_oi,multi_scale_oi]"  # by `deepda osse run`
     more = settings(trained, archive, *words, tuned_since, "reanalysis.baselines=[oi,forecast_oi]")
     second = run(more, out, open_archive, opened)
     assert {path: path.stat().st_mtime_ns for path in made} == made
