@@ -10,30 +10,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gain_cells import BASELINES, against_the_best, interval_of, mean_over_seeds
+from other_oceans import others, warming
 from real_summary import real_ocean
 from table_text import as_table, how_made, listed, range_of, when_made
-from warming_table import warming
-
-from deepda.base.text import METHOD_NAMES
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "deepda" / "shipped" / "model.json"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 REAL = ROOT / "docs" / "real-reanalysis.md"
 MARK = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
-BASELINES = {**METHOD_NAMES, "persistence": "persistence", "climatology": "climatology"}
 METHODS = ("analysis", "background", *BASELINES, "observations")
 EXPERIMENTS = {"embedded": "built-in synthetic ocean", "gcm": "ocean model run, months"}
-OTHERS = {
-    "gcm_on_gcm2": ("ocean model run, months", "the same model on a cubed sphere"),
-    "gcm_on_embedded": ("ocean model run, months", "built-in synthetic ocean"),
-    "embedded_on_gcm": ("built-in synthetic ocean", "ocean model run, pentads"),
-}
 KNOWN = (("deepda", "ours"), ("enkf50", "EnKF, 50 members"), ("enkf100", "EnKF, 100 members"),
          ("static_oi", "true dynamics, static covariance"), ("oi", "optimal interpolation"),
          ("ham2024", "ham2024"), ("persistence", "persistence"),
@@ -77,18 +70,6 @@ def summary(measured: Mapping[str, Any]) -> str:
     return f"{table}\n\nTwins: {when_made([measured[name] for name in _twin_names(measured)])}"
 
 
-def others(measured: Mapping[str, Any]) -> str:
-    """Runs on the ocean of another model than that they were trained on, against the best baseline."""
-    rows = [["trained on", "truth", "climatology (K)", "analysis (K)", "best baseline (K)",
-             "gain (95 % interval)", "spread / error"]]  # fmt: skip
-    for name, titles in OTHERS.items():
-        if name in measured:
-            scores = measured[name]["scores"]
-            climatology = f"{scores['rmse']['climatology']['all']:.4f}"
-            rows.append([*titles, climatology, *_against_the_best([scores])])
-    return as_table(rows) + how_made(measured, *OTHERS)
-
-
 def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
     rows = [
         ["experiment", "analysis (K)", "best baseline (K)", "gain (95 % interval)", "spread / error"]
@@ -96,48 +77,12 @@ def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
     for experiment, title in EXPERIMENTS.items():
         runs = [measured[name]["scores"] for name in seeds_of(experiment, measured)]
         if runs:
-            rows.append([title, *_against_the_best(runs)])
+            rows.append([title, *against_the_best(runs)])
     return rows
 
 
 def _twin_names(measured: Mapping[str, Any]) -> list[str]:
     return [name for experiment in EXPERIMENTS for name in seeds_of(experiment, measured)]
-
-
-def _against_the_best(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The cells of an experiment in the headline, from the scores of its seeds."""
-    best = [scores["gain"]["baseline"] for scores in runs]
-    analysis = [scores["rmse"]["analysis"]["all"] for scores in runs]
-    errors = [scores["rmse"][name]["all"] for name, scores in zip(best, runs, strict=True)]
-    titles = " or ".join(dict.fromkeys(BASELINES[name] for name in best))
-    ratio = [scores["reliability"]["spread_skill"]["all"] for scores in runs]
-    return [
-        _mean(analysis, ".4f"),
-        f"{_mean(errors, '.4f')}, {titles}",
-        _gain(runs),
-        _mean(ratio, ".2f"),
-    ]
-
-
-def _gain(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Mean gain over the best baseline of each seed, its range, and the interval of each seed."""
-    gains = [100 * scores["gain"]["gain"] for scores in runs]
-    if len(runs) == 1:
-        return f"{gains[0]:.1f} %{_interval(runs[0])}"
-    each = ", ".join(f"seed {scores['seed']}{_interval(scores)}" for scores in runs)
-    return f"{_mean(gains, '.1f', ' %')}; {each}"
-
-
-def _mean(values: Sequence[float], digits: str, unit: str = "") -> str:
-    """The mean over seeds, and their range where there are several."""
-    mean = f"{np.mean(values):{digits}}{unit}"
-    return mean if len(values) == 1 else f"{mean} [{min(values):{digits}} to {max(values):{digits}}]"
-
-
-def _interval(scores: Mapping[str, Any]) -> str:
-    """Interval of the gain over the best baseline, where the run has one."""
-    low, high = (scores.get("gain", {}).get(end) for end in ("low", "high"))
-    return "" if low is None or high is None else f" ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def depths(experiment: str, measured: Mapping[str, Any]) -> str:
@@ -146,11 +91,13 @@ def depths(experiment: str, measured: Mapping[str, Any]) -> str:
     runs = [measured[name]["scores"] for name in names]
     used = [method for method in METHODS if all(method in scores["rmse"] for scores in runs)]
     rows = [["depth (m)", *used]]
-    rows.append(["all", *(_mean([s["rmse"][method]["all"] for s in runs], ".4f") for method in used)])
+    rows.append(
+        ["all", *(mean_over_seeds([s["rmse"][method]["all"] for s in runs], ".4f") for method in used)]
+    )
     for level, depth in enumerate(runs[0]["depth_m"]):
         errors = {m: [scores["rmse"][m]["by_depth"][level] for scores in runs] for m in used}
         means = [f"{np.mean(errors[method]):.3f}" for method in used[1:]]
-        rows.append([f"{depth:.0f}", _mean(errors["analysis"], ".3f"), *means])
+        rows.append([f"{depth:.0f}", mean_over_seeds(errors["analysis"], ".3f"), *means])
     return as_table(rows) + how_made(measured, *names)
 
 
@@ -281,7 +228,7 @@ def shipped(model: Mapping[str, Any]) -> str:
         if name in errors
     ]
     title = f"gain over the best baseline, {BASELINES[gain['baseline']]} (95 % interval)"
-    rows.append([title, f"{100 * gain['gain']:.1f} %{_interval(scores)}"])
+    rows.append([title, f"{100 * gain['gain']:.1f} %{interval_of(scores)}"])
     levels = zip(depth, errors["analysis"]["by_depth"], strict=True)
     rows.append(["error by depth (K)", ", ".join(f"{d:.0f} m {error:.3f}" for d, error in levels)])
     spread = scores["spread_over_error"]

@@ -1,11 +1,30 @@
-"""The table of the twin that warms, forty years of a synthetic ocean, from docs/measured.json."""
+"""Tables of oceans that are not that of the training: another model's, and one that warms."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from gain_cells import against_the_best
 from table_text import as_table, how_made
+
+OTHERS = {
+    "gcm_on_gcm2": ("ocean model run, months", "the same model on a cubed sphere"),
+    "gcm_on_embedded": ("ocean model run, months", "built-in synthetic ocean"),
+    "embedded_on_gcm": ("built-in synthetic ocean", "ocean model run, pentads"),
+}
+
+
+def others(measured: Mapping[str, Any]) -> str:
+    """Runs on the ocean of another model than that they were trained on, against the best baseline."""
+    rows = [["trained on", "truth", "climatology (K)", "analysis (K)", "best baseline (K)",
+             "gain (95 % interval)", "spread / error"]]  # fmt: skip
+    for name, titles in OTHERS.items():
+        if name in measured:
+            scores = measured[name]["scores"]
+            climatology = f"{scores['rmse']['climatology']['all']:.4f}"
+            rows.append([*titles, climatology, *against_the_best([scores])])
+    return as_table(rows) + how_made(measured, *OTHERS)
 
 
 def warming(measured: Mapping[str, Any]) -> str:
