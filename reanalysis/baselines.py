@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,8 +30,8 @@ class FitBaselines(Protocol):
 class OpenBaselines(Protocol):
     """How the baselines of a trained run are come by."""
 
-    def __call__(self, run: Path, config: Config) -> FitBaselines:
-        """Those of `config.reanalysis.baselines`, tuned as `run` has them.
+    def __call__(self, run: Path, config: Config, names: Sequence[str]) -> FitBaselines:
+        """Those of these names, tuned as `run` has them.
 
         Raises:
             DeepDAError: the run has not tuned one of them; nothing has been read yet.
@@ -48,8 +48,14 @@ def withholds(config: Config) -> bool:
 
 
 def cycled_baselines(config: Config) -> list[str]:
-    """Names of the baselines that are cycled beside: none where nothing is withheld to judge by."""
-    return config.reanalysis.baselines if withholds(config) else []
+    """Names of the baselines that are cycled beside: none where nothing is there to judge by.
+
+    A twin has its truth, real observations those that are withheld.
+    """
+    asked = config.reanalysis.baselines
+    if isinstance(config.observations, IngestedObservations) and not withholds(config):
+        return []
+    return (["oi"] if withholds(config) else []) if asked is None else asked
 
 
 def cycle_baselines(
@@ -91,7 +97,8 @@ def _cycle(
 ) -> None:
     folder = RunFolder(reanalysis.folder / name, progress)
     folder.path.mkdir(exist_ok=True)
-    title = {"title": f"{capital(METHOD_NAMES[name])}, to compare a DeepDA reanalysis with"}
+    whose = reanalysis.attributes["title"]
+    title = {"title": f"{capital(METHOD_NAMES[name])}, to compare with it: {whose}"}
     require_free(folder)
     mine = require_own(folder, identity | {"method": name})
     keep_identity(folder, mine)

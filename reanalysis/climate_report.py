@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
-from deepda.base.text import METHOD_NAMES, beside, capital, period
+from deepda.base.text import METHOD_NAMES, beside_others, capital, period
 from deepda.figures import Panel, index_series, map_panels, section, series
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section, write_report
@@ -81,17 +81,9 @@ def _headline(scores: dict[str, Any]) -> str:
             f"{used:,} of {all_rows:,} ingested rows were used; no platform was withheld, so that the "
             "error of the analysis is not measured here."
         )
-    others = [name for name in METHOD_NAMES if name in rmse]
-    compared = ["climatology", *([min(others, key=lambda name: rmse[name])] if others else [])]
-    gains = [
-        f"{beside(1 - rmse['analysis'] / rmse[name])} that of {METHOD_NAMES.get(name, name)} "
-        f"({rmse[name]:.2f} K)"
-        for name in compared
-    ]
-    said = ", the best baseline" if len(others) > 1 else ""
     return (
         "The root mean square difference of the analysis from withheld observations is "
-        f"{rmse['analysis']:.2f} K, {' and '.join(gains)}{said}."
+        f"{rmse['analysis']:.2f} K, {beside_others(rmse, '.2f')}."
     )
 
 

@@ -5,7 +5,7 @@ What is judged is what stands in the files, so that a resumed reanalysis has the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Progress
+from deepda.base.text import METHOD_NAMES
 from deepda.feedback import feedback_files
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows
@@ -70,6 +71,28 @@ def read_record(
         values_used(folder, years) if ocean.fallible else values_observed(ocean, span, years, progress)
     )
     return replace(record, used=count)
+
+
+def with_baselines(
+    record: Record,
+    space: StateSpace,
+    ocean: ObservedOcean,
+    folder: Path,
+    names: Sequence[str],
+    progress: Progress,
+) -> Record:
+    """The record with the errors of baselines that were cycled beside, each in its folder of `folder`.
+
+    Raises:
+        VerificationError: a file has holes in the ocean.
+    """
+    errors = dict(record.square_error)
+    for name in names:
+        reader = _Reader(space, ocean, folder / name, record.windows)
+        for year in progress.track(record.years, f"Reading {METHOD_NAMES[name]}"):
+            reader.read_year(year, mapped=False)
+        errors[name] = reader.record(record.years).square_error[ANALYSIS]
+    return replace(record, square_error=errors)
 
 
 class _Reader:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
-from deepda.base.text import beside, period
+from deepda.base.text import beside_others, period
 from deepda.figures import (
     Panel,
     index_series,
@@ -65,12 +65,8 @@ def write(
 
 
 def _headline(scores: dict[str, Any]) -> str:
-    analysis, climatology = (scores["rmse"][name]["all"] for name in ("analysis", "climatology"))
-    gain = 1 - analysis / climatology
-    return (
-        f"The error of the analysis is {analysis:#.3g} K, {beside(gain)} that of climatology "
-        f"({climatology:#.3g} K)."
-    )
+    rmse = {name: score["all"] for name, score in scores["rmse"].items()}
+    return f"The error of the analysis is {rmse['analysis']:#.3g} K, {beside_others(rmse, '#.3g')}."
 
 
 def _facts(scores: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from deepda.assimilation.observed_ocean import OpenOcean, require_years
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
-from deepda.base.text import period
+from deepda.base.text import METHOD_NAMES, period
 from deepda.geometry.windows import MONTHS
 from deepda.networks.device import choose_device, described
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
@@ -25,7 +25,7 @@ from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.baselines import OpenBaselines, cycle_baselines, cycled_baselines
 from reanalysis.blocks import BLOCK_YEARS, analyse_blocks, blocks_of
 from reanalysis.climate_report import write_climate
-from reanalysis.judge import read_record, truth_is_known
+from reanalysis.judge import read_record, truth_is_known, with_baselines
 from reanalysis.members import member_statistics
 from reanalysis.opening import lag_of, members_of, open_reanalysis, reanalysis_of
 from reanalysis.references import read_references
@@ -64,8 +64,7 @@ def run(
         config: `reanalysis` says which years, and which trained run.
         output: folder, made if it is not there.
         open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
-        open_baselines: gives methods to be judged at withheld observations too; asked only where there
-            are some.
+        open_baselines: gives methods to be judged beside; asked only where some are to be cycled.
         workers: processes that share the blocks of years out, where `reanalysis.block_years` is not 0.
         scheduler: address of a dask cluster that does it instead.
 
@@ -78,7 +77,9 @@ def run(
     trained = FinishedRun(folder_of(chosen.run), config.device)
     years = range(chosen.start, chosen.end + 1)
     beside = cycled_baselines(config) if open_baselines is not None else []
-    fit = open_baselines(trained.folder, config) if open_baselines is not None and beside else None
+    fit = (
+        open_baselines(trained.folder, config, beside) if open_baselines is not None and beside else None
+    )
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained))
@@ -194,6 +195,8 @@ def _judged(
         return {}
     with clock.stage("judge"):
         record = read_record(space, ocean, path, years, folder.progress)
+        if against_truth:
+            record = with_baselines(record, space, ocean, path, baselines, folder.progress)
         given = config.reanalysis.references
         known = {} if given is None or against_truth else read_references(Path(given))
         scores = (
@@ -214,10 +217,9 @@ def _judged(
     scores["versions"] = versions()
     folder.keep_scores(scores)
     if against_truth:
-        rmse = {name: f"{score['all']:.3f} K" for name, score in scores["rmse"].items()}
-        folder.progress.note(
-            f"error of the analysis {rmse['analysis']}, of climatology {rmse['climatology']}"
-        )
+        names = {"analysis": "the analysis", **METHOD_NAMES}
+        errors = [f"of {names.get(name, name)} {of['all']:.3f} K" for name, of in scores["rmse"].items()]
+        folder.progress.note(f"error {', '.join(errors)}")
     folder.progress.note(f"report: {page}")
     return scores
 

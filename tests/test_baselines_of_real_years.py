@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,12 @@ class Opened:
     def __init__(self, **methods: type[ClimatologyAnalyser]) -> None:
         self.methods, self.asked, self.reaches = methods, [], []  # type: ignore[var-annotated]
 
-    def __call__(self, run: Path, config: Config) -> FitBaselines:
-        self.asked.append((run, config.reanalysis.baselines))
-        return partial(self._fitted, config.reanalysis.baselines)
+    def __call__(self, run: Path, config: Config, names: Sequence[str]) -> FitBaselines:
+        self.asked.append((run, names))
+        return partial(self._fitted, names)
 
     def _fitted(
-        self, names: list[str], cache: Path, reach: Reach | None, progress: Progress
+        self, names: Sequence[str], cache: Path, reach: Reach | None, progress: Progress
     ) -> Iterator[tuple[str, Analyser]]:
         self.reaches.append(reach)
         for name in names:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,9 @@ from conftest import undrawn, unreported
 from numpy.typing import NDArray
 from toys import MONTHS, ToyOcean, persistence, toy_space
 
-from deepda.assimilation.cycle import Observations, StateEstimate
+from deepda.assimilation.baselines import Climatology as ClimatologyAnalyser
+from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
+from deepda.assimilation.localisation import Reach
 from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace, scale_of
 from deepda.base.errors import UsageError
@@ -38,6 +41,7 @@ from deepda.runs.shadows import MembersError
 from deepda.settings.compose import dump, load_config
 from deepda.settings.schema import Config, ConfigError
 from osse.twin.historical_twin import HistoryError, twin_of_history
+from reanalysis.baselines import FitBaselines, OpenBaselines
 from reanalysis.judge import read_record, truth_is_known
 from reanalysis.record import ANALYSIS, TRUTH, ClimateSeries, Record, heat_depth
 from reanalysis.restart import ReanalysisError, last_finished, save_restart
@@ -88,7 +92,9 @@ def network(config: Config, space: StateSpace, seed: int = 5) -> torch.nn.Module
     return analyser.eval()
 
 
-def reanalyse(trained: Path, output: Path, ocean: ToyOcean, *words: str) -> dict[str, Any]:
+def reanalyse(
+    trained: Path, output: Path, ocean: ToyOcean, *words: str, opened: OpenBaselines | None = None
+) -> dict[str, Any]:
     settings = [
         f"reanalysis.start={YEARS[0]}",
         f"reanalysis.end={YEARS[-1]}",
@@ -96,7 +102,8 @@ def reanalyse(trained: Path, output: Path, ocean: ToyOcean, *words: str) -> dict
         "device=cpu",
         *words,
     ]
-    return run(load_config("reanalysis", settings, run=trained), output, open_ocean=ocean)
+    config = load_config("reanalysis", settings, run=trained)
+    return run(config, output, open_ocean=ocean, open_baselines=opened)
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -339,6 +346,40 @@ def test_the_truth_is_followed_members_are_verified_and_the_report_is_written(
     assert "shadow twin" in (tmp_path / "report.html").read_text()
     assert (tmp_path / "figures" / "members_level_1.png").exists()
     assert "members: 2, from 5 years of the control simulation" in (tmp_path / "log.txt").read_text()
+
+
+class KnowsTheClimatology:
+    """Gives a method that stays at climatology under the names asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, run: Path, config: Config, names: Sequence[str]) -> FitBaselines:
+        self.asked += names
+        return self._fitted
+
+    def _fitted(
+        self, cache: Path, reach: Reach | None, progress: Progress
+    ) -> Iterator[tuple[str, Analyser]]:
+        for name in self.asked:
+            yield name, ClimatologyAnalyser(torch.from_numpy(toy_space().grid.ocean))
+
+
+@undrawn()
+def test_a_baseline_of_a_twin_is_cycled_where_it_is_asked_for_and_judged_by_the_truth(
+    trained: Path, tmp_path: Path
+) -> None:
+    opened, ocean = KnowsTheClimatology(), ToyOcean(toy_space(), values=400, known=True)
+    reanalyse(trained, tmp_path, ocean, "reanalysis.end=1999", opened=opened)
+    assert opened.asked == []
+    asked = ("reanalysis.end=1999", "reanalysis.baselines=[forecast_oi]")
+    scores = reanalyse(trained, tmp_path, ocean, *asked, opened=opened)
+    rmse = scores["rmse"]
+    assert rmse["forecast_oi"]["by_depth"] == pytest.approx(rmse["climatology"]["by_depth"], rel=1e-4)
+    assert rmse["analysis"]["all"] < rmse["forecast_oi"]["all"]
+    assert "optimal interpolation with the best forecast" in (tmp_path / "report.html").read_text()
+    with xr.open_dataset(tmp_path / "forecast_oi" / "twin_thetao_1998.nc") as file:
+        assert "not of the real" in file.title and file.title.startswith("Optimal interpolation")
 
 
 def test_without_observations_the_influence_is_zero(trained: Path, tmp_path: Path) -> None:

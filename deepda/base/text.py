@@ -58,6 +58,23 @@ def beside(gain: float) -> str:
     return f"{percent(abs(gain))} {'above' if gain < 0 else 'below'}"
 
 
+def beside_others(rmse: Mapping[str, float], digits: str) -> str:
+    """How far the error of the analysis is from climatology's and the best baseline's.
+
+    Args:
+        rmse: by method, K; `analysis` and `climatology` among them.
+        digits: format of the others' errors.
+    """
+    baselines = [name for name in METHOD_NAMES if name in rmse]
+    best = min(baselines, key=lambda name: rmse[name], default=None)
+    gains = [
+        f"{beside(1 - rmse['analysis'] / rmse[name])} that of {METHOD_NAMES.get(name, name)} "
+        f"({rmse[name]:{digits}} K)"
+        for name in ("climatology", *([] if best is None else [best]))
+    ]
+    return " and ".join(gains) + (", the best baseline" if len(baselines) > 1 else "")
+
+
 def span_beside(low: float, high: float) -> str:
     """An interval of such shares: "5.3 to 7.5 %" on the side of both, "3.9 % above to 6.3 % below"."""
     if (low < 0) != (high < 0):

@@ -215,12 +215,13 @@ class ReanalysisConfig:
     references: str | None = None
     error_sizes: str = ASSUMED
     block_years: int = 0
-    baselines: list[str] = field(default_factory=lambda: ["oi"])
+    baselines: list[str] | None = None
 
     def __post_init__(self) -> None:
-        for name in self.baselines:
+        asked = self.baselines or []
+        for name in asked:
             require_one_of("reanalysis.baselines", name, BASELINES)
-        if len(set(self.baselines)) < len(self.baselines):
+        if len(set(asked)) < len(asked):
             raise ConfigError(
                 f"reanalysis.baselines is {self.baselines}, expected each name once; leave out "
                 "those given twice"

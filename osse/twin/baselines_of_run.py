@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,20 +21,23 @@ from osse.twin.optimal_interpolation import FILE, tuned_interpolation_of
 OI = "oi"
 
 
-def baselines_of_run(run: Path, config: Config) -> partial[Iterator[tuple[str, Interpolation]]]:
-    """What gives the baselines of `config.reanalysis.baselines`, see `_fitted`.
+def baselines_of_run(
+    run: Path, config: Config, names: Sequence[str]
+) -> partial[Iterator[tuple[str, Interpolation]]]:
+    """What gives the baselines of these names, see `_fitted`.
 
     Args:
         run: folder of `deepda osse run`.
         config: whose `osse` shares out the years of the control simulation; its device is taken.
+        names: of baselines.
 
     Raises:
         CheckpointError: the run has not tuned one of them.
     """
     there = [name for name in BASELINES if _file(run, name).exists()]
-    lacking = [name for name in config.reanalysis.baselines if name not in there]
+    lacking = [name for name in names if name not in there]
     if lacking:
-        left = [name for name in config.reanalysis.baselines if name in there]
+        left = [name for name in names if name in there]
         wanted = [name for name in BASELINES if name in {OI, *there, *lacking}]
         raise CheckpointError(
             f"{run} has tuned {', '.join(there) or 'no baseline'}, expected {', '.join(lacking)} too, "
@@ -42,7 +45,7 @@ def baselines_of_run(run: Path, config: Config) -> partial[Iterator[tuple[str, I
             f"'osse.baselines=[{','.join(wanted)}]', which tunes what is missing, or write "
             f"'reanalysis.baselines=[{','.join(left)}]'"
         )
-    return partial(_fitted, run, config)
+    return partial(_fitted, run, config, names)
 
 
 def _file(run: Path, name: str) -> Path:
@@ -51,12 +54,12 @@ def _file(run: Path, name: str) -> Path:
 
 
 def _fitted(
-    run: Path, config: Config, cache: Path, reach: Reach | None, progress: Progress
+    run: Path, config: Config, names: Sequence[str], cache: Path, reach: Reach | None, progress: Progress
 ) -> Iterator[tuple[str, Interpolation]]:
     """Name and method of each baseline, on the device.
 
     Args:
-        run, config: see `baselines_of_run`.
+        run, config, names: see `baselines_of_run`.
         cache: folder for the anomalies of the training years, removed again.
         reach: of the background errors, in place of what was tuned; None leaves that.
         progress: shows the reading.
@@ -64,11 +67,9 @@ def _fitted(
     Raises:
         CheckpointError: a file is broken.
     """
-    if not config.reanalysis.baselines:
-        return
     grid = share_out(run / CONTROL, config).grid
     oi, device = tuned_interpolation_of(run, config, cache, progress), choose_device(config.device)
-    for name in config.reanalysis.baselines:
+    for name in names:
         if name != OI:
             yield name, load(oi, grid, run / CHECKPOINT, name, reach).to(device)
         else:
