@@ -11,9 +11,11 @@ import pyarrow.compute as pc
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.text import METHOD_NAMES
 from deepda.feedback import read_feedback, withheld_scores
 from deepda.feedback.departures import departures
 from deepda.verification import trend
+from deepda.verification.bootstrap import gain_over_best
 from deepda.verification.climate import FEWEST_YEARS
 from reanalysis.record import ANALYSIS, TRUTH, ClimateSeries, Record, heat_depth
 from reanalysis.references import NAMES, compare, compared_series
@@ -29,7 +31,7 @@ def scores_against_truth(record: Record) -> dict[str, Any]:
     """Errors in K, trends per decade with their 95 % half width.
 
     The first year is spin-up from climatology and is left out of `all` and `by_depth`, if there is
-    another one; `by_year` has it.
+    another one; `by_year` has it. `gain` is that over the best baseline, where one was cycled beside.
     """
     spinup = record.windows.per_year if len(record.years) > 1 else 0
     volume = record.grid.volume.sum((1, 2))
@@ -45,11 +47,14 @@ def scores_against_truth(record: Record) -> dict[str, Any]:
         }
 
     truth, analysis = (record.series[name].nino34 for name in (TRUTH, ANALYSIS))
+    windows = {name: square[spinup:] @ share for name, square in record.square_error.items()}
+    own, baselines = windows[ANALYSIS], {n: w for n, w in windows.items() if n in METHOD_NAMES}
     return {
         "years": list(record.years),
         "depth_m": record.grid.depth.tolist(),
         "rmse": {name: errors(square) for name, square in record.square_error.items()},
         "rmse_unit": "K",
+        **({"gain": gain_over_best(own, baselines, record.windows.per_year)} if baselines else {}),
         "spread": errors(record.variance),
         "spinup_windows": spinup,
         "nino34": {

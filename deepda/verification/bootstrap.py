@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,32 @@ def gain_over(square: NDArray[np.float64], baseline: NDArray[np.float64], block:
     gains = _gain(square[chosen].sum(axis=1), baseline[chosen].sum(axis=1))
     low, high = np.quantile(gains, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
     return Gain(float(_gain(square.sum(), baseline.sum())), float(low), float(high))
+
+
+def gain_over_best(
+    square: NDArray[np.float64], baselines: Mapping[str, NDArray[np.float64]], per_year: int
+) -> dict[str, Any]:
+    """Gain over the baseline of least error, as `scores.json` has it; blocks are a season long.
+
+    Args:
+        square: (window) mean square errors, consecutive windows.
+        baselines: the same by name, at least one.
+        per_year: windows a year.
+
+    Returns:
+        `baseline` (its name), `gain`, `low` and `high` (parts of its error), `confidence`,
+        `block_windows`; `low` and `high` are None where all windows are no more than a season.
+
+    Raises:
+        VerificationError: see `gain_over`.
+    """
+    best = min(baselines, key=lambda name: float(baselines[name].mean()))
+    block = max(1, per_year // 4)
+    about = {"baseline": best, "confidence": CONFIDENCE, "block_windows": block}
+    if len(square) <= block:
+        gain = float(_gain(square.sum(), baselines[best].sum()))
+        return about | {"gain": gain, "low": None, "high": None}
+    return about | gain_over(square, baselines[best], block)._asdict()
 
 
 def _gain(square: NDArray[np.float64], baseline: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ from deepda.verification import (
     weighted_mean,
     zonal_spectrum,
 )
-from deepda.verification.bootstrap import CONFIDENCE, gain_over
+from deepda.verification.bootstrap import gain_over_best
 from osse.twin.fair_baselines import NAMES
 
 OBSERVED = "observations"  # superobservations, scored as a method
@@ -125,24 +125,14 @@ def sums_of(fields: Mapping[str, xr.DataArray], grid: Grid) -> dict[str, xr.Data
 
 
 def gain_of(sums: Mapping[str, xr.Dataset], per_year: int) -> dict[str, Any]:
-    """Gain of the analysis over the best baseline, with its interval.
+    """Gain of the analysis over the best baseline, see `gain_over_best`.
 
     Args:
         sums: of the analysis and the baselines, see `sums_of`.
-        per_year: windows a year; blocks of the bootstrap are a season long.
-
-    Returns:
-        `baseline` (its name), `gain`, `low` and `high` (parts of its error), `confidence`,
-        `block_windows`; `low` and `high` are None where all windows are no more than a season.
+        per_year: windows a year.
     """
-    best = min((name for name in BASELINES if name in sums), key=lambda name: _rmse(sums[name])["all"])
-    square, other = (_by_window(sums[name]) for name in ("analysis", best))
-    block = max(1, per_year // 4)
-    about = {"baseline": best, "confidence": CONFIDENCE, "block_windows": block}
-    if len(square) <= block:
-        gain = 1 - float(np.sqrt(square.sum() / other.sum()))
-        return about | {"gain": gain, "low": None, "high": None}
-    return about | gain_over(square, other, block)._asdict()
+    baselines = {name: _by_window(sums[name]) for name in BASELINES if name in sums}
+    return gain_over_best(_by_window(sums["analysis"]), baselines, per_year)
 
 
 def gain_words(gain: Mapping[str, Any]) -> str:
