@@ -73,7 +73,7 @@ def _sampled(
         raise SystemExit(
             f"{stretches} stretches a group found, expected 3 or more; take a longer control"
         )
-    firsts = [(group * stretches + place) * length for place in range(stretches)]
+    firsts = [(place * GROUPS + group) * length for place in range(stretches)]
     rng = np.random.default_rng([SEED, group])
     network = data.network.stretch(length, rng, int(data.season[0]))
     with torch.inference_mode():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gain_cells import against_the_best
+from gain_cells import BASELINES, against_the_best, gain_of
 from table_text import as_table, how_made
 
 OTHERS = {
@@ -28,17 +28,19 @@ def others(measured: Mapping[str, Any]) -> str:
 
 
 def warming(measured: Mapping[str, Any]) -> str:
-    """Error, stated error, El Niño and trends of the analysis beside the truth."""
+    """Error beside the best baseline, stated error, El Niño and trends beside the truth."""
     scores = measured["warming"]["scores"]
     error = scores["rmse"]["analysis"]["all"]
     trends = scores["trend_per_decade"]
     truth, found = ({name: value["slope"] for name, value in trends[who].items()}
                     for who in ("truth", "analysis"))  # fmt: skip
+    best = scores["gain"]["baseline"]
     rows = [
-        ["analysis (K)", "climatology (K)", "spread / error", "Niño 3.4, correlation",
-         "sea surface, K a decade: truth, analysis",
+        ["analysis (K)", "best baseline (K)", "gain (95 % interval)", "climatology (K)",
+         "spread / error", "Niño 3.4, correlation", "sea surface, K a decade: truth, analysis",
          "heat content 0-700 m, ZJ a decade: truth, analysis"],
-        [f"{error:.4f}", f"{scores['rmse']['climatology']['all']:.4f}",
+        [f"{error:.4f}", f"{scores['rmse'][best]['all']:.4f}, {BASELINES[best]}", gain_of([scores]),
+         f"{scores['rmse']['climatology']['all']:.4f}",
          f"{scores['spread']['all'] / error:.2f}", f"{scores['nino34']['correlation']:.3f}",
          f"{truth['sea_surface_K']:.4f}, {found['sea_surface_K']:.4f}",
          f"{truth['heat_content_ZJ']:.1f}, {found['heat_content_ZJ']:.1f}"],

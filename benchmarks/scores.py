@@ -78,7 +78,11 @@ RUNS_OF_THE_DOCS = (
     Run(
         "warming",
         "warming",
-        ("reanalysis", "--run", "RUNS/embedded", "--start", "1981", "--end", "2020"),
+        (
+            *("reanalysis", "--run", "RUNS/embedded", "--start", "1981", "--end", "2020"),
+            "reanalysis.members=10",
+            "reanalysis.baselines=[oi]",
+        ),
     ),
     Run("deny_embedded", "experiments", ("osse", "deny", "--run", "RUNS/embedded"), "denial.json"),
     Run("deny_gcm", "experiments", ("osse", "deny", "--run", "RUNS/gcm"), "denial.json"),

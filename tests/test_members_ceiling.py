@@ -83,6 +83,29 @@ def samples_mean_spread() -> float:
     return float(np.exp(0.8 * np.sin(2 * np.pi * np.arange(12) / 12)).mean())
 
 
+def test_a_network_finds_an_error_that_follows_the_increment_and_least_squares_only_its_linear_part(
+    ceiling: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import correction_ceiling as correction
+
+    monkeypatch.setattr(correction, "UPDATES", 400)
+    monkeypatch.setattr(correction, "BATCH", 2048)
+    grid, rng = toy_space().grid, np.random.default_rng(2)
+    samples = errors_of_one_size(ceiling)
+    noise, increment = rng.standard_normal((2, *samples["error"].shape)).astype(np.float32)
+    samples["increment"] = increment.astype(np.float16)
+    samples["error"] = (noise + 0.5 * increment + (increment**2 - 1)).astype(np.float16)
+    halves = [correction.Half(samples, grid, half) for half in (0, 1)]
+    whole = correction.left(0 * halves[0].error, halves[0])
+    linear, network = (
+        correction.left(learn(halves[1], halves[0]), halves[0]) / whole
+        for learn in (correction.least_squares, correction.network)
+    )
+    # variances: noise 1, linear 0.25, square of a Gaussian 2
+    np.testing.assert_allclose(linear, 3 / 3.25, rtol=0.03)
+    np.testing.assert_allclose(network, 1 / 3.25, rtol=0.15)
+
+
 def test_a_control_too_short_for_three_stretches_a_group_is_refused(ceiling: ModuleType) -> None:
     data = SimpleNamespace(per_year=12, anomalies=np.zeros((12 * 2 * ceiling.GROUPS * 3 - 1, 1)))
     with pytest.raises(SystemExit, match="2 stretches a group found, expected 3 or more"):
