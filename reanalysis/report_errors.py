@@ -12,7 +12,7 @@ from deepda.figures import Panel, counts_by_year, map_panels, profile_curves, se
 from deepda.figures.mesh import limits_of
 from deepda.geometry.windows import MONTHS
 from deepda.reports.report import Picture, Section
-from deepda.reports.table import Table
+from deepda.reports.table import Table, score_rows
 from deepda.verification.thermocline import levels_shown
 from reanalysis.record import ANALYSIS, Record
 
@@ -163,14 +163,11 @@ def _ends(record: Record) -> list[int]:
 
 def _depth_table(scores: dict[str, Any]) -> Table:
     span = scores["years"][0], scores["years"][-1] + 1
-    rows: dict[str, dict[str, Any]] = {
-        "all depths": {name: score["all"] for name, score in scores["rmse"].items()}
-        | {"stated": scores["spread"]["all"]}
+    stated = [scores["spread"]["all"], *scores["spread"]["by_depth"]]
+    rows = {
+        name: row | {"stated": value}
+        for (name, row), value in zip(score_rows(scores).items(), stated, strict=True)
     }
-    for level, depth in enumerate(scores["depth_m"]):
-        rows[f"{depth:.0f} m"] = {
-            name: score["by_depth"][level] for name, score in scores["rmse"].items()
-        } | {"stated": scores["spread"]["by_depth"][level]}
     return Table(
         "rmse",
         rows,

@@ -29,7 +29,7 @@ from deepda import figures
 from deepda.evaluation.charts import densities
 from deepda.figures import Panel
 from deepda.figures.maps import coast, equal_earth
-from deepda.figures.style import RC, WIDTH, _wearing, at_width
+from deepda.figures.style import METHODS, RC, WIDTH, _wearing, at_width, looks
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
 
@@ -561,3 +561,11 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone() -> None:
 def test_a_picture_is_saved_into_a_new_folder(tmp_path: Path, drawn: dict[str, Figure]) -> None:
     figures.save(drawn["rmse"], tmp_path / "new" / "rmse.png")
     assert Image.open(tmp_path / "new" / "rmse.png").width == 1000
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_line_that_is_no_method_has_the_colour_of_no_method_beside_it(method: str) -> None:
+    shown = looks(["1982-1991", "analysis", method, "2011-2020"])
+    colours = [shown[name]["color"] for name in ("1982-1991", "2011-2020")]
+    assert colours[0] != colours[1]
+    assert not {shown["analysis"]["color"], shown[method]["color"]} & set(colours)

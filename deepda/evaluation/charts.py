@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from deepda.evaluation.heatwaves import Contingency
 from deepda.figures.catalogue import COLOURS, MARKS
 from deepda.figures.sections import decimal_years
-from deepda.figures.style import LIGHT, canvas, look
+from deepda.figures.style import LIGHT, canvas, look, looks
 
 
 def densities(lines: Mapping[str, xr.DataArray], depths: Sequence[float]) -> Figure:
@@ -23,9 +24,8 @@ def densities(lines: Mapping[str, xr.DataArray], depths: Sequence[float]) -> Fig
         panels = figure.subplots(1, len(depths), squeeze=False, sharey=True)[0]
         for axes, depth in zip(panels, depths, strict=True):
             shown = {name: line.sel(depth=depth, method="nearest") for name, line in lines.items()}
-            for order, (name, line) in enumerate(shown.items()):
-                style = look(name, order) | {"marker": ""}
-                axes.plot(line["value"], line.where(line > 0), **style)
+            for line, style in zip(shown.values(), looks(shown).values(), strict=True):
+                axes.plot(line["value"], line.where(line > 0), **(style | {"marker": ""}))
             seen = np.max(
                 [
                     np.abs(line["value"].values[line.values > 1e-4]).max(initial=0.1)
@@ -101,8 +101,8 @@ def over_time(lines: Mapping[str, xr.DataArray], label: str, title: str = "") ->
     """Lines (time) by year."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
-        for order, (name, line) in enumerate(lines.items()):
-            _draw_line(axes, line, name, order)
+        for line, style in zip(lines.values(), looks(lines).values(), strict=True):
+            _draw_line(axes, line, style)
         axes.set(ylabel=label)
         axes.yaxis.set_major_locator(MaxNLocator(6))
         axes.set_title(title, pad=26 if len(lines) > 1 else None)
@@ -113,9 +113,9 @@ def over_time(lines: Mapping[str, xr.DataArray], label: str, title: str = "") ->
     return figure
 
 
-def _draw_line(axes: Axes, line: xr.DataArray, name: str, order: int) -> None:
+def _draw_line(axes: Axes, line: xr.DataArray, style: Mapping[str, Any]) -> None:
     years = decimal_years(line["time"].values)
-    axes.plot(years, line.values, **(look(name, order) | {"marker": ""}))
+    axes.plot(years, line.values, **{**style, "marker": ""})
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_xlim(np.floor(years[0]), np.ceil(years[-1]))
 
@@ -127,8 +127,8 @@ def modes_chart(lines: Mapping[str, xr.DataArray], titles: Sequence[str]) -> Fig
         panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
         for mode, (axes, title) in enumerate(zip(panels, titles, strict=True)):
             axes.axhline(0, color=LIGHT.coast, linewidth=0.6)
-            for order, (name, line) in enumerate(lines.items()):
-                _draw_line(axes, line.isel(mode=mode), name, order)
+            for line, style in zip(lines.values(), looks(lines).values(), strict=True):
+                _draw_line(axes, line.isel(mode=mode), style)
             axes.set_title(title)
         if len(lines) > 1:
             panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(lines))

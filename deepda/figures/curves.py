@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from deepda.figures.sections import depth_axis
-from deepda.figures.style import LIGHT, canvas, look
+from deepda.figures.style import LIGHT, canvas, look, looks
 from deepda.figures.time_axis import time_axis, times_of
 
 BAND = 0.9  # probability of the band round an index
@@ -51,8 +51,8 @@ def series(lines: Mapping[str, xr.DataArray], label: str, *, spinup: int = 0) ->
     """Lines over time, (time) each; the first `spinup` windows are shaded."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
-        for order, (name, line) in enumerate(lines.items()):
-            axes.plot(times_of(line), line.values, **(look(name, order) | _dots(line)))
+        for line, style in zip(lines.values(), looks(lines).values(), strict=True):
+            axes.plot(times_of(line), line.values, **(style | _dots(line)))
         if spinup:
             times = times_of(next(iter(lines.values())))
             axes.axvspan(times[0], times[spinup], facecolor=LIGHT.faint, alpha=0.6, zorder=0)
@@ -71,10 +71,10 @@ def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
     """Numbers (time) of years, one mark a year and name on a logarithmic axis; none where zero."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
-        for order, (name, count) in enumerate(counts.items()):
+        for count, style in zip(counts.values(), looks(counts).values(), strict=True):
             some = np.where(count.values > 0, count.values, np.nan)
-            style = look(name, order) | {"marker": "o", "markersize": 3.5, "linewidth": 0.8}
-            axes.plot(times_of(count), some, **style)
+            thin = {"marker": "o", "markersize": 3.5, "linewidth": 0.8}
+            axes.plot(times_of(count), some, **(style | thin))
         axes.set_yscale("log")
         time_axis(axes, times_of(next(iter(counts.values()))))
         axes.set(ylabel=label)
@@ -124,11 +124,9 @@ def spectra(lines: Mapping[str, xr.DataArray], depth: float, *, title: str = "")
     """Zonal spectra (depth, wavenumber) at the level nearest to `depth` m, by wavelength in degrees."""
     with canvas(3.3) as figure:
         axes = figure.add_subplot()
-        for order, (name, line) in enumerate(lines.items()):
+        for line, style in zip(lines.values(), looks(lines).values(), strict=True):
             level = line.sel(depth=depth, method="nearest")
-            axes.plot(
-                1 / level["wavenumber"].values, level.values, **(look(name, order) | {"marker": ""})
-            )
+            axes.plot(1 / level["wavenumber"].values, level.values, **(style | {"marker": ""}))
         axes.set(xscale="log", yscale="log", title=title)
         axes.invert_xaxis()
         axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
@@ -180,8 +178,8 @@ def learning_curve(
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
         colours = {"training": LIGHT.grey, "validation": LIGHT.blue}
-        for order, name in enumerate(losses):
-            line = look(name, order) | {"marker": "o" if np.size(updates[name]) == 1 else ""}
+        for name, style in looks(losses).items():
+            line = style | {"marker": "o" if np.size(updates[name]) == 1 else ""}
             line["color"] = colours.get(name, line["color"])
             axes.plot(np.asarray(updates[name]), np.asarray(losses[name]), **line)
         if chosen is not None:
@@ -201,9 +199,9 @@ def _draw_profiles(
     label: str,
 ) -> Axes:
     axes = figure.add_subplot()
-    for order, (name, profile) in enumerate(profiles.items()):
+    for profile, style in zip(profiles.values(), looks(profiles).values(), strict=True):
         values = np.array([np.nan if value is None else value for value in profile], float)
-        axes.plot(values, depth, **look(name, order))
+        axes.plot(values, depth, **style)
     depth_axis(axes, 0.0, float(depth[-1]) * 1.04)
     axes.set_xlabel(label)
     _legend(axes, len(profiles))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +140,22 @@ RC: dict[Any, Any] = {
 }
 
 
-def look(name: str, order: int = 0) -> dict[str, Any]:
-    """Line properties of a method; an unknown name takes the spare colour of its order."""
-    colour, dashes, marker = METHODS.get(name, (_SPARE[order % len(_SPARE)], "-", ""))
-    return {"color": colour, "linestyle": dashes, "marker": marker, "label": NAMES.get(name, name)}
+def look(name: str) -> dict[str, Any]:
+    """Line properties of a method."""
+    return looks([name])[name]
+
+
+def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Line properties by name; what is no method takes a spare colour that none of the methods has."""
+    shown = list(names)
+    taken = {METHODS[name][0] for name in shown if name in METHODS}
+    spare = cycle([colour for colour in _SPARE if colour not in taken])
+    found = {}
+    for name in shown:
+        colour, dashes, marker = METHODS[name] if name in METHODS else (next(spare), "-", "")
+        label = NAMES.get(name, name)
+        found[name] = {"color": colour, "linestyle": dashes, "marker": marker, "label": label}
+    return found
 
 
 @contextmanager
