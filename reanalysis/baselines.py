@@ -98,7 +98,7 @@ def _cycle(
     folder = RunFolder(reanalysis.folder / name, progress)
     folder.path.mkdir(exist_ok=True)
     whose = reanalysis.attributes["title"]
-    title = {"title": f"{capital(METHOD_NAMES[name])}, to compare with it: {whose}"}
+    title = {"title": f"{capital(METHOD_NAMES[name])}, a baseline of: {whose}"}
     require_free(folder)
     mine = require_own(folder, identity | {"method": name})
     keep_identity(folder, mine)

@@ -379,7 +379,9 @@ def test_a_baseline_of_a_twin_is_cycled_where_it_is_asked_for_and_judged_by_the_
     gain = 1 - rmse["analysis"]["all"] / rmse["forecast_oi"]["all"]
     assert scores["gain"]["gain"] == pytest.approx(gain, rel=1e-6) and gain > 0
     assert scores["gain"]["low"] < gain < scores["gain"]["high"]
-    assert "optimal interpolation with the best forecast" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "optimal interpolation with the best forecast" in page
+    assert '<th scope="col"><span>with the best forecast</span>' in page  # of the table by depth
     with xr.open_dataset(tmp_path / "forecast_oi" / "twin_thetao_1998.nc") as file:
         assert "not of the real" in file.title and file.title.startswith("Optimal interpolation")
 
