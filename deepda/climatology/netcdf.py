@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.synthetic import is_synthetic, refusal
 from deepda.base.units import UnitError, convert
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.control.axes import ControlError, bounds_of
@@ -63,10 +64,12 @@ def read_field(file: Path) -> MonthlyField:
 
     Raises:
         ClimatologyError: cannot be read, no temperature or not of a known kind, units, axes or times
-            that are no such thing.
+            that are no such thing; or it says that its ocean is simulated.
     """
     try:
         with xr.open_dataset(file, decode_times=False, engine="netcdf4") as dataset:
+            if is_synthetic(dataset.attrs):
+                raise ClimatologyError(refusal(file, "a climatology"))
             return _field(dataset, file)
     except ClimatologyError:
         raise

@@ -35,7 +35,7 @@ from deepda.evaluation.section_fields import (
 from deepda.evaluation.section_heat import heat_section
 from deepda.evaluation.section_heatwaves import heatwave_section
 from deepda.evaluation.section_uncertainty import observation_section, reliability_section
-from deepda.evaluation.sources import is_synthetic
+from deepda.evaluation.sources import says_synthetic
 from deepda.feedback.departures import departures
 from deepda.reports.about import TWIN, made_by
 from deepda.reports.report import WRITING, Section, write_report
@@ -210,7 +210,7 @@ def _label(product: Product) -> str:
 
 def _notice(found: Findings) -> str:
     """That products are synthetic, as their files say."""
-    names = [one.name for one in found.products if is_synthetic(one.files[0])]
+    names = [one.name for one in found.products if says_synthetic(one.files[0])]
     if len(names) == len(found.products):
         return TWIN
     return f"Not the real ocean: {' and '.join(names)}, synthetic by its files." if names else ""

@@ -12,12 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.errors import EvaluationError
+from deepda.base.synthetic import is_synthetic
 from deepda.control.axes import ControlError
 from deepda.control.model_files import Native, require_sound
 from deepda.control.times import find_times
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
-from deepda.output.cf import SPINUP_WINDOWS, SYNTHETIC
+from deepda.output.cf import SPINUP_WINDOWS
 
 OWN = ("thetao", "lat_bnds", "lon_bnds", "depth_bnds", "ocean")  # in every file of DeepDA
 TOUCH = 1e-3  # degrees or m: neighbours meet
@@ -223,9 +224,9 @@ def _edges(bounds: NDArray[np.float64], what: str, name: str) -> NDArray[np.floa
     return np.append(bounds[:, 0], bounds[-1, 1])
 
 
-def is_synthetic(path: Path) -> bool:
+def says_synthetic(path: Path) -> bool:
     """Whether a file says of itself that its temperatures are of no real ocean."""
     if not is_own(path):
         return False
     with xr.open_dataset(path, decode_times=False) as dataset:
-        return bool(dataset.attrs.get("processing_level") == SYNTHETIC["processing_level"])
+        return is_synthetic(dataset.attrs)

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.assumptions import errors_assumed, salinity_assumed
 from deepda.observations.cfroles import Parts, find_parts
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, SUSPECT, UNKNOWN, worst
-from deepda.observations.reading import ReadOptions, ReadResult, finish
+from deepda.observations.reading import ReadOptions, ReadResult, finish, require_real
 from deepda.observations.samples import Samples, samples_of
 from deepda.observations.seawater import potential_of_conservative, pressure_of
 from deepda.observations.table import PLATFORMS
@@ -42,7 +43,7 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
 
     Raises:
         ObservationError: a part is missing, has unknown units or lies on other dimensions; anomalies;
-            or damaged.
+            rows of a simulated ocean; or damaged.
     """
     with NetcdfFile(path) as file:
         parts = find_parts(file, options.columns, options.temperature)
@@ -50,6 +51,8 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
             raise file.error("it has no temperature with time, latitude and longitude",
                              "give each a standard_name")  # fmt: skip
         _require_samples(file, parts)
+        if SYNTHETIC in file:
+            require_real(file.numbers(SYNTHETIC) == 1, path)
         samples = samples_of(file, parts.names["temperature"])
         rows = sample_rows(file, parts, samples, options)
     assumed = list(parts.assumed)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.flags import ARGO, BLANK, quality_of
 
 
@@ -99,6 +100,7 @@ QUANTITIES = {
     "direction": Quantity(("direction",), meaning="A or D, of an Argo cast"),
     "station": Quantity(("station", "station_id", "stnnbr"), meaning="part of the cast"),
     "data_mode": Quantity(("data_mode",), meaning="R: values; A, D: the columns *_adjusted"),
+    "synthetic": Quantity((SYNTHETIC,), meaning="true in a row of a simulated ocean: refused"),
 }  # fmt: skip
 NUMBERS = ("lat", "lon", "depth", "pressure", "salinity", "error")
 TARGETS = {"lat": "degrees", "lon": "degrees", "depth": "m", "pressure": "dbar"}

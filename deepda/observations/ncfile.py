@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepda.base.classic import DamagedFileError, require_whole
+from deepda.base.synthetic import is_synthetic, refusal
 from deepda.base.units import UnitError, convert
 from deepda.observations.calendars import decode_times
 from deepda.observations.flags import Declared, declared, qualities
@@ -36,7 +37,7 @@ class NetcdfFile:
     """Open for reading, closed on leaving a `with` block.
 
     Raises:
-        ObservationError: the file is not NetCDF, or is damaged.
+        ObservationError: the file is not NetCDF, is damaged, or says that its ocean is simulated.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,6 +52,9 @@ class NetcdfFile:
             raise ObservationError(
                 f"{path} cannot be opened as NetCDF ({error}); fetch it again"
             ) from error
+        if is_synthetic(self._data.__dict__):
+            self._data.close()
+            raise ObservationError(refusal(path, "observations"))
         self.bytes = path.stat().st_size
         self.names = frozenset(self._data.variables)
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.assumptions import errors_assumed, kind_assumed, salinity_assumed
 from deepda.observations.casts_of_tables import cast_numbers, whole_casts
 from deepda.observations.cells import Cells
@@ -29,6 +30,7 @@ from deepda.observations.reading import (
     ReadResult,
     finish,
     no_value,
+    require_real,
 )
 from deepda.observations.reasons import Reasons
 from deepda.observations.row_groups import read_row_groups
@@ -38,6 +40,7 @@ from deepda.observations.timestamps import read_times
 MOST_ROWS = 5_000_000  # of a table that is read whole: about 2 GB of memory
 TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 CAST = ("platform_id", "station", "profile", "direction")  # columns that make a cast
+TRUE = ("true", "1")  # as tables write it
 SHOWN = 8  # unused columns that are named
 
 
@@ -68,7 +71,8 @@ def read_own(path: Path, options: ReadOptions) -> ReadResult:
     Rows from `options.first_step` on, `options.most_values` of them in whole casts.
 
     Raises:
-        ObservationError: unreadable, a column is missing or contradicts itself, or more rows than fit
+        ObservationError: unreadable, a column is missing or contradicts itself, rows of a simulated
+            ocean, or more rows than fit
             in memory where the whole is asked for.
     """
     text = path.name.lower().endswith(TEXT)
@@ -110,6 +114,9 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
     if rows.frame.empty:
         raise no_value(source, "own")
     frame, reasons = rows.frame.reset_index(drop=True), Reasons(len(rows.frame))
+    if SYNTHETIC in columns.of:
+        cells = Cells.of(frame[columns.of[SYNTHETIC]])
+        require_real(cells.at(cells.texts.str.lower().isin(TRUE).to_numpy(bool)), source)
     for row, why in rows.malformed.items():
         reasons.mark({why: np.arange(len(frame)) == row})
     times = read_times(

@@ -23,6 +23,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.synthetic import COLUMN
 from deepda.base.text import printable
 from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.errors import ERRORS
@@ -163,6 +164,23 @@ def _spread(field: NDArray, index: NDArray[np.intp], cast: NDArray[np.intp]) -> 
         rows = codes[cast] if field.ndim else np.zeros(index.size, np.intp)
         return pd.Categorical.from_codes(rows, pd.Index(names))
     return field[cast] if field.ndim else np.full(index.size, field)
+
+
+def require_real(synthetic: NDArray[np.bool_], source: Path) -> None:
+    """Refuse a table with rows of a simulated ocean.
+
+    Args:
+        synthetic: (row) what its column of this name says.
+        source: the file.
+
+    Raises:
+        ObservationError: there is such a row.
+    """
+    if synthetic.any():
+        raise ObservationError(
+            f"{int(synthetic.sum()):,} of {synthetic.size:,} rows of {source} are of a simulated ocean "
+            f"by their column {COLUMN}, expected observations of the real one; leave them out"
+        )
 
 
 def finish(

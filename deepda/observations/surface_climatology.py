@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.synthetic import is_synthetic, refusal
 from deepda.base.units import UnitError, convert
 from deepda.geometry.windows import MONTHS
 from deepda.observations.reading import ZERO_CELSIUS, ObservationError
@@ -25,7 +26,8 @@ def read_surface_climatology(path: Path) -> xr.DataArray:
     """degC (month, lat, lon) of a NetCDF file with twelve months of SST, or of a T30 file (.grd).
 
     Raises:
-        ObservationError: no such file, or not twelve months of SST on latitude and longitude.
+        ObservationError: no such file, not twelve months of SST on latitude and longitude, or a file
+            that says that its ocean is simulated.
     """
     if not path.is_file():
         raise ObservationError(f"{path} is not there, expected a climatology of SST; check the path")
@@ -33,6 +35,8 @@ def read_surface_climatology(path: Path) -> xr.DataArray:
         return read_t30_climatology(path)
     try:
         with xr.open_dataset(path, decode_times=False, engine="netcdf4") as dataset:
+            if is_synthetic(dataset.attrs):
+                raise ObservationError(refusal(path, "a climatology"))
             return _monthly(dataset, path)
     except (OSError, ValueError) as error:
         if isinstance(error, ObservationError):

@@ -87,6 +87,7 @@ COLUMNS = {
     ),
     "platform_type": Column("category", "1", " | ".join(PLATFORMS), required=False),
     "platform_id": Column("category", "1", "name of the platform that measured", required=False),
+    "synthetic": Column("bool", "1", "true: observed of a simulated ocean", required=False),
 }  # fmt: skip
 REQUIRED = tuple(name for name, column in COLUMNS.items() if column.required)
 

@@ -11,6 +11,7 @@ import netCDF4
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deepda.base.synthetic import ATTRIBUTE, VALUE
 from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.geometry.windows import PENTADS, Windows
@@ -100,7 +101,7 @@ _ANCILLARY = ("thetao_stddev", "thetao_observation_influence")
 SYNTHETIC: Mapping[str, str] = {  # nothing synthetic may pass for the real ocean
     "summary": "Potential temperature of a simulated ocean, from synthetic observations of it; dates "
     "name the observing system that was drawn, not days of the real ocean",
-    "processing_level": "synthetic",
+    ATTRIBUTE: VALUE,
 }
 
 

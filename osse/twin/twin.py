@@ -182,7 +182,7 @@ def _write_observations(twin: Twin, path: Path, progress: Progress) -> int:
     try:
         for step in progress.track(range(len(twin.windows)), "Observing the truth", len(twin.windows)):
             table = compact(twin.table(step))
-            table = table.astype({"platform_type": str, "platform_id": str})
+            table = table.astype({"platform_type": str, "platform_id": str}).assign(synthetic=True)
             batch = pa.Table.from_pandas(table, preserve_index=False)
             writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
             writer.write_table(batch)

@@ -1,0 +1,31 @@
+"""How a file says that its ocean is simulated: nothing synthetic may pass for the real ocean.
+
+NetCDF files say so by a global attribute, tables of observations by a column that is true in each row,
+which stays where a table is cut, joined to others or written in another format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ATTRIBUTE, VALUE = "processing_level", "synthetic"
+COLUMN = "synthetic"
+
+
+def is_synthetic(attributes: Mapping[str, Any]) -> bool:
+    """Whether the global attributes of a file say that its ocean is simulated."""
+    return str(attributes.get(ATTRIBUTE, "")) == VALUE
+
+
+def refusal(name: object, expected: str) -> str:
+    """The sentence for a file that says so where the real ocean is expected.
+
+    Args:
+        name: of the file.
+        expected: for example "observations".
+    """
+    return (
+        f"{name} is of a simulated ocean by its attribute {ATTRIBUTE}, expected {expected} of the real "
+        "one; give other files"
+    )
