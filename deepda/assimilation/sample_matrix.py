@@ -7,8 +7,9 @@ but it grows with the square of the cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,8 +41,8 @@ class SampleMatrix:
         self._cell = torch.from_numpy(np.lexsort((localisation.layer, localisation.column)))
         self._row = self._cell.argsort()
         values = samples.departures()[self._cell]
-        self._rows = _matrix(values.numpy(), localisation.part(self._cell))
-        self.matrix = _as_tensor(self._rows)
+        rows = _matrix(values.numpy(), localisation.part(self._cell))
+        self.matrix, self._bands = _as_tensor(rows), list(_bands(rows))
 
     def product(self, values: Tensor) -> Tensor:
         """(B, n) of values (B, n)."""
@@ -50,7 +51,7 @@ class SampleMatrix:
     def observed(self, cells: Tensor) -> ObservedPart:
         """What belongs to some cells, given by ascending numbers (m)."""
         rows, order = self._row[cells].sort()
-        return ObservedPart(self, cells, order, _as_tensor(_cut(self._rows, rows.numpy())))
+        return ObservedPart(self, cells, order, _as_tensor(_cut(self._bands, rows.numpy())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,25 +85,54 @@ class ObservedPart:
         return self.whole.product(values)[:, self.cells]
 
 
-def _cut(matrix: sparse.csr_array, rows: NDArray[np.intp]) -> sparse.csr_array:
-    """(m, m) the rows and columns with these ascending numbers.
+class Band(NamedTuple):
+    """Rows of a matrix that have the same indices: mostly those of a water column.
 
-    Rows of a water column mostly have the same indices, which are looked up once.
+    Attributes:
+        first, end: their numbers, without the end.
+        indices: (k) of the columns.
+        values: (row, k).
     """
-    number = np.full(matrix.shape[0], -1, np.int32)
+
+    first: int
+    end: int
+    indices: NDArray[np.int32]
+    values: NDArray[np.floating]
+
+
+def _bands(matrix: sparse.csr_array) -> Iterator[Band]:
+    """All rows, as many together as have the same indices."""
+    begin, first = matrix.indptr, 0
+    indices = matrix.indices[: begin[1]]
+    for row in range(1, matrix.shape[0] + 1):
+        following = matrix.indices[begin[row] : begin[row + 1]] if row < matrix.shape[0] else None
+        if following is None or not np.array_equal(following, indices):
+            values = matrix.data[begin[first] : begin[row]].reshape(row - first, -1)
+            yield Band(first, row, indices, values)
+            first, indices = row, following
+
+
+def _cut(bands: Sequence[Band], rows: NDArray[np.intp]) -> sparse.csr_array:
+    """(m, m) the rows and columns with these ascending numbers."""
+    number = np.full(bands[-1].end, -1, np.int32)
     number[rows] = np.arange(len(rows))
-    data, indices, looked_up = [], [], np.empty(0, np.int32)
-    kept, own = np.empty(0, np.intp), looked_up
-    for begin, end in zip(matrix.indptr[rows], matrix.indptr[rows + 1], strict=True):
-        near, row = matrix.indices[begin:end], matrix.data[begin:end]
-        if not np.array_equal(near, looked_up):
-            kept = np.flatnonzero(number[near] >= 0)
-            own, looked_up = number[near[kept]], near
-        data.append(row[kept])
-        indices.append(own)
-    first = np.append(0, np.cumsum([len(row) for row in data])).astype(np.int32)
-    entries = np.concatenate(data), np.concatenate(indices), first
-    return sparse.csr_array(entries, shape=(len(rows), len(rows)))
+    of_band = np.split(rows, np.searchsorted(rows, [band.end for band in bands[:-1]]))
+    parts, width = [], []
+    for band, own in zip(bands, of_band, strict=True):
+        if len(own):
+            column = number[band.indices]
+            kept = np.flatnonzero(column >= 0)
+            parts.append((band.values, own - band.first, kept, column[kept]))
+            width += [len(kept)] * len(own)
+    begin = np.append(0, np.cumsum(width)).astype(np.int32)
+    data, indices = np.empty(begin[-1], bands[0].values.dtype), np.empty(begin[-1], np.int32)
+    last = 0
+    for values, own, kept, column in parts:
+        last, entries = last + len(own) * len(kept), slice(last, last + len(own) * len(kept))
+        block = values if len(own) == len(values) else values[own]
+        np.take(block, kept, axis=1, out=data[entries].reshape(-1, len(kept)), mode="clip")
+        indices[entries].reshape(-1, len(kept))[...] = column
+    return sparse.csr_array((data, indices, begin), shape=(len(rows), len(rows)))
 
 
 def _matrix(values: NDArray[np.floating], localisation: Localisation) -> sparse.csr_array:
