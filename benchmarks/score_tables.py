@@ -75,7 +75,7 @@ def summary(measured: Mapping[str, Any]) -> str:
 
 def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
     rows = [
-        ["experiment", "analysis (K)", "best baseline (K)", "gain (95 % interval)", "spread / error"]
+        ["experiment", "analysis (K)", "best of three baselines (K)", "gain (95 % interval)", "spread / error"]
     ]
     for experiment, title in EXPERIMENTS.items():
         runs = [measured[name]["scores"] for name in seeds_of(experiment, measured)]
