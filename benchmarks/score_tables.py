@@ -30,7 +30,7 @@ EXPERIMENTS = {"embedded": "built-in synthetic ocean", "gcm": "ocean model run, 
 MEMBERS = {"members_embedded": "built-in synthetic ocean", "members_gcm": "ocean model run, months",
            "warming": "built-in ocean that warms, 1981-2020"}  # fmt: skip
 NEAR_ONE, TRENDS = "0.9 to 1.1", ("global, surface", "global, 0-300 m", "global, 0-700 m")
-KNOWN = (("deepda", "ours"), ("enkf50", "EnKF, 50 members"), ("enkf100", "EnKF, 100 members"),
+KNOWN = (("deepda", "DeepDA"), ("enkf50", "EnKF, 50 members"), ("enkf100", "EnKF, 100 members"),
          ("static_oi", "true dynamics, static covariance"), ("oi", "optimal interpolation"),
          ("ham2024", "ham2024"), ("persistence", "persistence"),
          ("climatology", "climatology"))  # fmt: skip
@@ -75,7 +75,13 @@ def summary(measured: Mapping[str, Any]) -> str:
 
 def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
     rows = [
-        ["experiment", "analysis (K)", "best of three baselines (K)", "gain (95 % interval)", "spread / error"]
+        [
+            "experiment",
+            "analysis (K)",
+            "best of three baselines (K)",
+            "gain (95 % interval)",
+            "spread / error",
+        ]
     ]
     for experiment, title in EXPERIMENTS.items():
         runs = [measured[name]["scores"] for name in seeds_of(experiment, measured)]
