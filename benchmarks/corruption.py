@@ -30,6 +30,7 @@ from mutations import (
     header_bytes,
     verdict,
 )
+from table_text import BUT_FIRST, as_table
 
 from deepda.observations.formats import read_observations
 
@@ -107,10 +108,9 @@ def campaign(count: int, seed: int) -> tuple[dict[str, Counter[str]], list[str]]
 def table(counts: dict[str, Counter[str]]) -> str:
     """The verdicts as a table in Markdown."""
     total = sum(counts.values(), Counter[str]())
-    rows = [*sorted(counts.items()), ("all", total)]
-    head = f"| damage | {' | '.join(COLUMNS)} |\n|---|{'---:|' * len(COLUMNS)}"
-    return "\n".join([head, *(f"| {kind} | {' | '.join(str(found[c]) for c in COLUMNS)} |"
-                              for kind, found in rows)])  # fmt: skip
+    lines = [*sorted(counts.items()), ("all", total)]
+    rows = [[kind, *(str(found[column]) for column in COLUMNS)] for kind, found in lines]
+    return as_table([["damage", *COLUMNS], *rows], right=BUT_FIRST)
 
 
 def main() -> int:

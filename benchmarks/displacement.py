@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import xarray as xr
 from numpy.typing import NDArray
+from table_text import as_table
 
 from deepda.climatology.displacement import displacement_spread
 from deepda.feedback import read_feedback
@@ -91,12 +92,13 @@ def main() -> None:
     maps = {"control simulation": space.scale.astype(float),
             "displacement": displacement_spread(climatology, space.grid)}  # fmt: skip
     print(f"{len(rows):,} departures of {rows['platform'].nunique():,} platforms\n")
-    print("| map | factors | misfit | factors by layer |\n|---|---|---:|---|")
+    lines = [["map", "factors", "misfit", "factors by layer"]]
     for name, spread in maps.items():
         for by_band in (False, True):
             loss, factors = misfit(rows, spread, by_band)
             words = "" if by_band else ", ".join(f"{factor:.2f}" for factor in factors)
-            print(f"| {name} | {'layer and band' if by_band else 'layer'} | {loss:.3f} | {words} |")
+            lines.append([name, "layer and band" if by_band else "layer", f"{loss:.3f}", words])
+    print(as_table(lines, right=slice(2, 3)))
 
 
 if __name__ == "__main__":

@@ -16,15 +16,17 @@ import numpy as np
 import xarray as xr
 import yaml
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from deepda.base.info import peak_memory
+from deepda.figures import Panel, map_panels, save
+from deepda.figures.style import canvas
 from deepda.geometry.grid import Grid
 from deepda.geometry.regrid import grid_edges
 from deepda.geometry.windows import PENTADS
 from deepda.settings.presets import config_folder
+from deepda.verification import nino34
 from osse.ocean.simulate import ocean_mask, write_control
 
 Field = NDArray[np.float32]
@@ -38,7 +40,7 @@ REGIONS = {  # south, north, west, east
     "South Pacific": (-40, -20, 200, 270),
     "Southern Ocean": (-60, -45, 0, 360),
 }
-NINO34 = (-5, 5, 190, 240)
+LONGEST = 400  # pentads, of the autocorrelations
 
 
 def embedded_grid() -> Grid:
@@ -52,40 +54,41 @@ def embedded_grid() -> Grid:
     return everywhere.with_ocean(ocean_mask(everywhere))
 
 
-def anomalies(path: Path) -> tuple[Field, Field]:
+def anomalies(path: Path) -> tuple[xr.DataArray, Field]:
     """(time, depth, lat, lon) K from the mean of each season; (season, depth, lat, lon) degC."""
     with xr.open_dataset(path) as file:
-        thetao = file["thetao"].values
-    mean = thetao.reshape(-1, PENTADS, *thetao.shape[1:]).mean(axis=0)
-    for start in range(0, len(thetao), PENTADS):
-        thetao[start : start + PENTADS] -= mean
+        thetao = file["thetao"].load()
+    values = thetao.values
+    mean = values.reshape(-1, PENTADS, *values.shape[1:]).mean(axis=0)
+    for start in range(0, len(values), PENTADS):
+        values[start : start + PENTADS] -= mean
     return thetao, mean
 
 
-def inside(grid: Grid, box: tuple[float, float, float, float], level: int = 0) -> NDArray[np.bool_]:
-    """(lat, lon) ocean cells of a level with their centre in south, north, west, east."""
+def inside(grid: Grid, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
+    """(lat, lon) ocean cells of the surface with their centre in south, north, west, east."""
     south, north, west, east = box
     rows, columns = (grid.lat > south) & (grid.lat < north), (grid.lon > west) & (grid.lon < east)
-    return rows[:, None] & columns & grid.ocean[level]
+    return rows[:, None] & columns & grid.ocean[0]
 
 
-def efolding_days(anomaly: Field, longest: int = 400) -> NDArray[np.float64]:
+def efolding_days(anomaly: Field) -> NDArray[np.float64]:
     """(cell) days after which the autocorrelation first falls below 1/e; anomaly is (time, cell)."""
     count = len(anomaly)
     spectrum = np.fft.rfft(anomaly - anomaly.mean(axis=0), 2 * count, axis=0)
-    covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[:longest]
-    correlation = covariance / covariance[0] * (count / (count - np.arange(longest)))[:, None]
+    covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[:LONGEST]
+    correlation = covariance / covariance[0] * (count / (count - np.arange(LONGEST)))[:, None]
     return 5.0 * np.argmax(correlation < np.exp(-1), axis=0)
 
 
-def nino34(grid: Grid, anomaly: Field) -> NDArray[np.float64]:
-    """(time) K: area mean of the surface anomaly over Niño3.4."""
-    cells = inside(grid, NINO34)
-    return np.average(anomaly[:, 0][:, cells].astype(float), axis=1, weights=grid.area[cells])
+def print_statistics(grid: Grid, anomaly: Field, mean: Field, index: NDArray[np.float64]) -> None:
+    """The tables of docs/embedded-ocean.md.
 
-
-def print_statistics(grid: Grid, anomaly: Field, mean: Field) -> None:
-    """The tables of docs/embedded-ocean.md."""
+    Args:
+        grid: of the fields.
+        anomaly, mean: see `anomalies`.
+        index: (time) K, Niño 3.4.
+    """
     print("depth m | stddev K: area rms, 5 %, median, 95 % | e-folding days: 10 %, median, 90 %")
     for level, depth in enumerate(grid.depth):
         wet = grid.ocean[level]
@@ -103,7 +106,6 @@ def print_statistics(grid: Grid, anomaly: Field, mean: Field) -> None:
         part = inside(grid, box)
         values = [np.median(field[part]) for field in (surface, half, warmest)]
         print(f"{name:>22}: {values[0]:.2f} {values[1]:.2f} {values[2]:.0f}")
-    index = nino34(grid, anomaly)
     power = np.abs(np.fft.rfft(index - index.mean())) ** 2
     per_year = np.fft.rfftfreq(index.size, 1 / PENTADS)
     share = power[(per_year >= 1 / 7) & (per_year <= 1 / 2)].sum() / power.sum()
@@ -114,50 +116,42 @@ def print_statistics(grid: Grid, anomaly: Field, mean: Field) -> None:
     print(f"volume mean: trend {slope:+.4f} K per decade, stddev of years {heat.std():.3f} K")
 
 
-def draw_maps(grid: Grid, anomaly: Field, path: Path) -> None:
+def draw_maps(grid: Grid, anomaly: Field, index: NDArray[np.float64]) -> Figure:
     """Standard deviation and one pentad, at the surface and in the thermocline."""
-    figure = Figure(figsize=(8.2, 4.4), layout="constrained")
-    axes = figure.subplots(2, 2, sharex=True, sharey=True)
-    step = int(np.argmax(nino34(grid, anomaly)))
-    for row, level in enumerate((0, 5)):
+    warmest, levels = anomaly[index.argmax()], (0, 5)
+    panels = []
+    for level in levels:
         where = f"{grid.depth[level]:.0f} m"
-        drawn = _map(axes[row, 0], grid, anomaly[:, level].std(axis=0), "magma_r", (0, 1.2))
-        axes[row, 0].set_title(f"Anomaly standard deviation, {where}")
-        figure.colorbar(drawn, ax=axes[row, 0], label="K", extend="max")
-        limit = 2.5
-        drawn = _map(axes[row, 1], grid, anomaly[step, level], "RdBu_r", (-limit, limit))
-        axes[row, 1].set_title(f"One pentad of an El Niño, {where}")
-        figure.colorbar(drawn, ax=axes[row, 1], label="K", extend="both")
-    _save(figure, path)
+        spread = anomaly[:, level].std(axis=0)
+        panels += [
+            Panel(spread, "variability", f"Standard deviation, {where}", (0, 1.2)),
+            Panel(warmest[level], "anomaly", f"One pentad of an El Niño, {where}", (-2.5, 2.5)),
+        ]
+    return map_panels(panels, grid, level=np.repeat(levels, 2).tolist(), columns=2)
 
 
-def draw_dynamics(grid: Grid, anomaly: Field, path: Path) -> None:
+def draw_dynamics(grid: Grid, anomaly: Field, index: NDArray[np.float64]) -> Figure:
     """El Niño in time and depth, Rossby waves in longitude and time, spread and memory by depth."""
-    figure = Figure(figsize=(8.2, 6.2), layout="constrained")
-    axes = figure.subplots(2, 2)
-    index = nino34(grid, anomaly)
-    years = np.arange(index.size) / PENTADS
-    axes[0, 0].axhline(0, color="0.7", lw=0.8)
-    axes[0, 0].plot(years, index, lw=0.7, color="tab:red")
-    axes[0, 0].set(title="Niño3.4", xlabel="model year", ylabel="K", xlim=(0, years[-1]))
-    _draw_el_nino(axes[0, 1], grid, anomaly, index)
-    row, level = int(np.abs(grid.lat - 20).argmin()), 6
+    with canvas(6.2, 8.2) as figure:
+        axes = figure.subplots(2, 2)
+        years = np.arange(index.size) / PENTADS
+        axes[0, 0].axhline(0, color="0.7", lw=0.8)
+        axes[0, 0].plot(years, index, lw=0.7, color="tab:red")
+        axes[0, 0].set(title="Niño 3.4", xlabel="model year", ylabel="K", xlim=(0, years[-1]))
+        _draw_el_nino(axes[0, 1], grid, anomaly, index)
+        _draw_rossby_waves(axes[1, 0], grid, anomaly)
+        _draw_memory(axes[1, 1], grid, anomaly)
+    return figure
+
+
+def _draw_rossby_waves(axes: Axes, grid: Grid, anomaly: Field) -> None:
+    row, level, steps = int(np.abs(grid.lat - 20).argmin()), 6, 8 * PENTADS
     pacific = (grid.lon > 125) & (grid.lon < 250)
-    part = anomaly[: 8 * PENTADS, level, row][:, pacific]
-    drawn = axes[1, 0].pcolormesh(
-        grid.lon[pacific],
-        years[: 8 * PENTADS],
-        part,
-        cmap="RdBu_r",
-        vmin=-1.2,
-        vmax=1.2,
-        rasterized=True,
-    )
-    axes[1, 0].set(xlabel="longitude (°E)", ylabel="model year")
-    axes[1, 0].set_title(f"Rossby waves: {grid.lat[row]:.0f}°N, {grid.depth[level]:.0f} m")
-    figure.colorbar(drawn, ax=axes[1, 0], label="K", extend="both")
-    _draw_memory(axes[1, 1], grid, anomaly)
-    _save(figure, path)
+    part, years = anomaly[:steps, level, row][:, pacific], np.arange(steps) / PENTADS
+    drawn = axes.pcolormesh(grid.lon[pacific], years, part, cmap="RdBu_r", vmin=-1.2, vmax=1.2)
+    axes.set(xlabel="longitude (°E)", ylabel="model year")
+    axes.set_title(f"Rossby waves: {grid.lat[row]:.0f}°N, {grid.depth[level]:.0f} m")
+    axes.figure.colorbar(drawn, ax=axes, label="K", extend="both")
 
 
 def _draw_el_nino(axes: Axes, grid: Grid, anomaly: Field, index: NDArray[np.float64]) -> None:
@@ -185,27 +179,6 @@ def _draw_memory(axes: Axes, grid: Grid, anomaly: Field) -> None:
     axes.legend(frameon=False)
 
 
-def _map(axes: Axes, grid: Grid, field: Field, colours: str, limits: tuple[float, float]) -> QuadMesh:
-    axes.set_facecolor("0.8")
-    axes.set_xticks(range(0, 361, 90))
-    axes.set_yticks(range(-60, 61, 30))
-    return axes.pcolormesh(
-        grid.lon_edges,
-        grid.lat_edges,
-        field,
-        cmap=colours,
-        vmin=limits[0],
-        vmax=limits[1],
-        rasterized=True,
-    )
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
-
-
 def main() -> None:
     """Run the control, time it, measure it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -226,10 +199,13 @@ def main() -> None:
         )
         print(f"file {path.stat().st_size / 1e6:.0f} MB")
         anomaly, mean = anomalies(path)
-    print_statistics(grid, anomaly, mean)
+    index = nino34(anomaly, grid).to_numpy()
+    print_statistics(grid, anomaly.values, mean, index)
     if options.figures:
-        draw_maps(grid, anomaly, options.figures / "embedded-ocean-maps.png")
-        draw_dynamics(grid, anomaly, options.figures / "embedded-ocean-dynamics.png")
+        for name, draw in (("maps", draw_maps), ("dynamics", draw_dynamics)):
+            path = options.figures / f"embedded-ocean-{name}.png"
+            save(draw(grid, anomaly.values, index), path)
+            print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

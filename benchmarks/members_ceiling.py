@@ -21,8 +21,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 import xarray as xr
+from ceiling import KEPT, LEAST, SEED, Fields, OfCells, Samples, around, cells_of, fitted
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
+from table_text import as_table
 from torch import Tensor, nn
 
 from deepda.assimilation.cycle import Observations, cycle, inferred
@@ -37,9 +38,6 @@ from osse.twin.training import twin_training
 GROUPS = 4  # even ones are one half, odd ones the other
 YEARS, SPINUP, EVERY = 2, 40, 3  # of a stretch; windows of its cold start; windows between samples
 BAND = 20.0  # degrees of latitude of a region
-LEAST = 1e-3  # standard deviations
-CELLS, UPDATES, BATCH, WIDTH, SEED = 3_000_000, 2000, 16_384, 48, 1
-KEPT = ("error", "spread", "background_spread", "anomaly", "increment", "coverage")
 KNOWN = {
     "network: layer, latitude, stated spread": 1,
     "and what is observed around": 2,
@@ -47,7 +45,6 @@ KNOWN = {
     "and state": 4,
     "and shape": 4,
 }
-Fields = NDArray[np.float32]
 
 
 def sample(run: FinishedRun, progress: Progress) -> dict[str, NDArray]:
@@ -121,31 +118,21 @@ class Cells:
     """
 
     def __init__(self, samples: dict[str, NDArray], grid: Grid, half: int) -> None:
-        fields = {name: samples[name][half::2].astype(np.float32) for name in KEPT}
-        shape = fields["error"].shape
-        wet = np.broadcast_to(grid.ocean, shape)
-
-        def chosen(*columns: NDArray) -> Fields:
-            return np.stack([np.broadcast_to(c, shape)[wet] for c in columns], 1).astype(np.float32)
-
-        layers, lat = np.arange(shape[-3])[:, None, None], grid.lat[:, None]
-        turn = 2 * np.pi * samples["season"][:, None, None, None, None] / (samples["season"].max() + 1)
-        spreads = [np.log(np.maximum(fields[name], LEAST)) for name in ("spread", "background_spread")]
-        north = np.deg2rad(lat)
-        covered, anomaly = np.log1p(fields["coverage"]), fields["anomaly"]
+        own = Samples(samples, grid, half)
+        covered, anomaly = own.covered, own.fields["anomaly"]
+        size = np.abs(own.fields["increment"])
         slope = np.hypot(np.gradient(anomaly, axis=-1), np.gradient(anomaly, axis=-2))
-        self.error = fields["error"][wet]
-        self.stated = np.maximum(fields["spread"][wet], LEAST)
-        self.layer = np.broadcast_to(layers, shape)[wet]
-        bands = ((lat + 90) // BAND).astype(int)
-        self.region = np.broadcast_to(layers * (bands.max() + 1) + bands, shape)[wet]
+        self.error = own.in_ocean(own.fields["error"])
+        self.stated = np.maximum(own.in_ocean(own.fields["spread"]), LEAST)
+        self.layer = own.in_ocean(own.layers)
+        bands = ((own.lat + 90) // BAND).astype(int)
+        self.region = own.in_ocean(own.layers * (bands.max() + 1) + bands)
         self.known = [
-            chosen(*(layers == layer for layer in range(shape[-3])),
-                   *(wave(k * north) for k in (1, 2, 4) for wave in (np.sin, np.cos)), *spreads),
-            chosen(covered, covered[..., :1, :, :], _around(covered, 3), _around(covered, 7)),
-            chosen(*(wave(k * turn) for k in (1, 2) for wave in (np.sin, np.cos))),
-            chosen(anomaly, np.abs(anomaly), np.gradient(anomaly, axis=-3), slope,
-                   np.abs(fields["increment"]), _around(np.abs(fields["increment"]), 5)),
+            own.features(*own.place, *own.spreads),
+            own.features(covered, covered[..., :1, :, :], around(covered, 3), around(covered, 7)),
+            own.features(*own.season(1, 2)),
+            own.features(anomaly, np.abs(anomaly), np.gradient(anomaly, axis=-3), slope,
+                         size, around(size, 5)),
         ]  # fmt: skip
 
     def sigma_by(self, groups: NDArray, unit: NDArray | float, number: int) -> NDArray[np.float64]:
@@ -156,39 +143,25 @@ class Cells:
         )
 
 
-def _around(field: Fields, cells: int) -> Fields:
-    """Means over squares of so many cells."""
-    return uniform_filter(field, cells, mode=["nearest", "wrap"], axes=(-2, -1))
+def mixture(outputs: Tensor, error: Tensor, stated: Tensor, plain: bool) -> Tensor:
+    """(cell) CRPS of two Gaussians of one centre, of which the outputs of a network are the sizes.
 
-
-class Spread(nn.Module):
-    """Standard deviations of two Gaussians of one centre, and the share of the first; one if `plain`."""
-
-    def __init__(self, features: int, plain: bool) -> None:
-        super().__init__()
-        self.plain = plain
-        self.layers = nn.Sequential(
-            nn.Linear(features, WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, 3),
-        )
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
-
-    def crps(self, known: Tensor, error: Tensor, stated: Tensor) -> Tensor:
-        """(cell) of an error whose stated spread is to be multiplied."""
-        size, ratio, share = self.layers(known).unbind(-1)
-        first = stated * size.exp()
-        if self.plain:
-            return _half(error, first) - _half(torch.zeros_like(error), first * 2**0.5) / 2
-        second, share = first * (1 + nn.functional.softplus(ratio)), torch.sigmoid(share)
-        parts = ((share, first), (1 - share, second))
-        near = sum(weight * _half(error, sigma) for weight, sigma in parts)
-        zero = torch.zeros_like(error)
-        apart = sum(a * b * _half(zero, torch.hypot(s, t)) for a, s in parts for b, t in parts)
-        return near - apart / 2
+    Args:
+        outputs: (cell, 3) logarithm of the first standard deviation over the stated one, how much larger
+            the second is, share of the first.
+        error, stated: (cell) error of the centre, stated standard deviation.
+        plain: the first alone.
+    """
+    size, ratio, share = outputs.unbind(-1)
+    first = stated * size.exp()
+    if plain:
+        return _half(error, first) - _half(torch.zeros_like(error), first * 2**0.5) / 2
+    second, share = first * (1 + nn.functional.softplus(ratio)), torch.sigmoid(share)
+    parts = ((share, first), (1 - share, second))
+    near = sum(weight * _half(error, sigma) for weight, sigma in parts)
+    zero = torch.zeros_like(error)
+    apart = sum(a * b * _half(zero, torch.hypot(s, t)) for a, s in parts for b, t in parts)
+    return near - apart / 2
 
 
 def _half(error: Tensor, sigma: Tensor) -> Tensor:
@@ -207,32 +180,18 @@ def learnt(own: Cells, other: Cells, unit: NDArray, lines: int, plain: bool) -> 
         lines: of `known` that it is given.
         plain: a Gaussian.
     """
-    torch.manual_seed(SEED)
-    rng = np.random.default_rng(SEED)
-    picked = rng.choice(own.error.size, min(CELLS, own.error.size), replace=False)
-    known = np.hstack([part[picked] for part in own.known[:lines]])
-    mean, scale = known.mean(0), known.std(0) + 1e-6
-    inputs = torch.from_numpy((known - mean) / scale)
-    error, stated, share = (
-        torch.from_numpy(column[picked].astype(np.float32))
-        for column in (own.error, own.stated, 1 / unit[own.layer])
-    )
-    network = Spread(inputs.shape[1], plain)
-    steps = torch.optim.Adam(network.parameters(), 3e-3)
-    slower = torch.optim.lr_scheduler.CosineAnnealingLR(steps, UPDATES)
-    for _ in range(UPDATES):
-        at = torch.randint(len(inputs), (BATCH,))
-        steps.zero_grad()
-        (network.crps(inputs[at], error[at], stated[at]) * share[at]).mean().backward()
-        steps.step()
-        slower.step()
-    scored = np.empty(other.error.size)
-    with torch.inference_mode():
-        for part in np.array_split(np.arange(other.error.size), 40):
-            inputs = torch.from_numpy((np.hstack([k[part] for k in other.known[:lines]]) - mean) / scale)
-            cells = (torch.from_numpy(column[part]) for column in (other.error, other.stated))
-            scored[part] = network.crps(inputs, *cells).numpy()
-    return scored
+
+    def crps(half: Cells) -> OfCells:
+        error, stated = torch.from_numpy(half.error), torch.from_numpy(half.stated)
+        return lambda outputs, at: mixture(outputs, error[at], stated[at], plain)
+
+    here, share = crps(own), torch.from_numpy((1 / unit[own.layer]).astype(np.float32))
+
+    def loss(outputs: Tensor, at: Tensor) -> Tensor:
+        return (here(outputs, at) * share[at]).mean()
+
+    network = fitted(own.known[:lines], loss, 3, zero=True)
+    return network.at(other.known[:lines], crps(other)).astype(float)
 
 
 def gaussian(error: Fields, sigma: NDArray) -> NDArray[np.float64]:
@@ -296,11 +255,11 @@ def main() -> None:
             for name, crps in progress.track(lines, f"Half {half + 1}", total=4 + len(KNOWN)):
                 found.setdefault(name, []).append(by_layer(crps, other, samples, grid))
     twins = np.array(found["shadow twins"])
-    print("| spread of the members | CRPS over that of shadow twins | by depth |\n|---|---|---|")
+    rows = [["spread of the members", "CRPS over that of shadow twins", "by depth"]]
     for name, both in found.items():
-        ratio, halved = np.mean(both, 0) / twins.mean(0), (np.array(both) / twins).mean(1)
-        apart = ", ".join(f"{part:.3f}" for part in halved)
-        print(f"| {name} | {ratio.mean():.3f} ({apart}) | {', '.join(f'{x:.3f}' for x in ratio)} |")
+        ratios = np.mean(both, 0) / twins.mean(0), (np.array(both) / twins).mean(1)
+        rows.append([name, *cells_of(*ratios)])
+    print(as_table(rows))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import wodpy.wod
 import yaml
+from table_text import BUT_FIRST, as_table
 
 from deepda.assimilation.state import scale_of
 from deepda.climatology.files import read_months, read_surface
@@ -33,7 +34,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.control.prepare import prepare_control
 from deepda.control.prepared import open_prepared
 from deepda.geometry.regrid import grid_edges
-from deepda.observations.argo_files import argo_files
+from deepda.observations.argo_files import choose_files
 from deepda.observations.calendars import days_since
 from deepda.observations.flags import ARGO, GTSPP, qualities
 from deepda.observations.formats import read_observations
@@ -74,7 +75,8 @@ def context_of(data: Path, prepared: Path) -> Context:
 
 def argo(real: Path) -> pd.DataFrame:
     """Delayed-mode casts with their unadjusted values; `qc` is the expert's."""
-    paths = [file.path for file in argo_files(real / "argo") if file.status == "use"]
+    files = choose_files(sorted((real / "argo").rglob("*.nc")))
+    paths = [file.path for file in files if file.status == "use"]
     for folder in ("argo_argopy_tests", "argo_prof_other"):
         paths += sorted((real / folder).rglob("*.nc"))
     tables = [table for path in paths for table in _delayed(path)]
@@ -181,17 +183,11 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
 def report(name: str, counts: pd.DataFrame) -> str:
     """A Markdown table of one set, and shares of all in its last line."""
     shares = 100 * counts.loc["any"] / counts.loc["of"].replace(0, np.nan)
-    lines = [f"\n{name}\n", "| refused by | " + " | ".join(counts.columns) + " |", "|---|" + "---:|" * 4]
-    lines += [f"| {check} | " + " | ".join(f"{n:,}" for n in row) + " |" for check, row in
-              zip(counts.index, counts.to_numpy(), strict=True)]  # fmt: skip
-    return "\n".join(
-        [
-            *lines,
-            "| share | "
-            + " | ".join("" if pd.isna(share) else f"{share:.2g} %" for share in shares)
-            + " |",
-        ]
-    )
+    rows = [["refused by", *counts.columns]]
+    for check, row in zip(counts.index, counts.to_numpy(), strict=True):
+        rows.append([check, *(f"{number:,}" for number in row)])
+    rows.append(["share", *("" if pd.isna(share) else f"{share:.2g} %" for share in shares)])
+    return f"\n{name}\n\n{as_table(rows, right=BUT_FIRST)}"
 
 
 def main() -> None:

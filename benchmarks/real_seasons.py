@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from real_surface import MONTHS, Surface
 from real_trends import areas, seen
+from table_text import BUT_FIRST, as_table
 
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase, fit_weights, harmonic_basis
 from deepda.verification import weighted_mean
@@ -24,14 +25,40 @@ FEWEST_YEARS = 5  # months of each name that a mooring must have at a depth
 FEWEST_VALUES, FEWEST_FLOATS = 20, 5  # values in each calendar month, and floats
 LATITUDES = {"north of 20°N": (20, 90), "20°S-20°N": (-20, 20), "south of 20°S": (-90, -20)}
 LAYERS = {"0-100 m": (0, 100), "100-300 m": (100, 300), "300-700 m": (300, 700)}
+DRAWS = 1000
 DAYS = 365.2425 / MONTHS  # of a month
 Array = NDArray[np.float64]
 
 
 def harmonic(values: Array, month: NDArray[np.intp]) -> xr.DataArray:
-    """(term) mean, cosine and sine of the year of values in months 0..11, by least squares."""
+    """(term, ...) mean, cosine and sine of the year of values (row, ...) in months 0..11."""
     basis = harmonic_basis(month, MONTHS)[:3]
-    return xr.DataArray(np.linalg.lstsq(basis.T, values, rcond=None)[0], dims="term")
+    terms = np.linalg.lstsq(basis.T, values, rcond=None)[0]
+    return xr.DataArray(terms, dims=("term", "column")[: terms.ndim])
+
+
+def drawn_amplitudes(values: Array, month: NDArray[np.intp], group: Sequence[object]) -> Array:
+    """(draw, column) amplitude of the annual harmonic where groups of rows are drawn with replacement.
+
+    Args:
+        values: (row, column).
+        month: (row) 0..11.
+        group: (row) what is drawn whole: the platform or the year of a row.
+    """
+    basis = harmonic_basis(month, MONTHS)[:3].T
+    codes, names = pd.factorize(pd.Series(group))
+    normal, right = np.zeros((len(names), 3, 3)), np.zeros((len(names), 3, values.shape[1]))
+    np.add.at(normal, codes, basis[:, :, None] * basis[:, None])
+    np.add.at(right, codes, basis[:, :, None] * values[:, None])
+    times = np.random.default_rng(0).multinomial(len(names), [1 / len(names)] * len(names), DRAWS)
+    terms = np.linalg.solve(*(np.tensordot(times, sums, 1) for sums in (normal, right)))
+    return np.hypot(terms[:, 1], terms[:, 2])
+
+
+def interval(drawn: Array) -> str:
+    """What holds 95 % of the draws."""
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return f"({low:.2f} to {high:.2f})"
 
 
 def of_months(field: Array) -> xr.DataArray:
@@ -51,22 +78,17 @@ def print_surface(surface: Surface) -> None:
     product = of_months(surface.reference)
     size = annual_amplitude(product)
     compared = {"climatology": of_months(surface.normal), "analysis": of_months(surface.analysis)}
-    print(
-        f"\n| sea surface, {surface.years[0]}-{surface.years[-1]} | amplitude, product (K) | "
-        + " | ".join(
-            f"{name}: amplitude, RMS difference (bias, K) | maximum (days)" for name in compared
-        )
-        + " |\n|---|---:"
-        + "|---:|---:" * len(compared)
-        + "|"
-    )
+    rows = [[f"sea surface, {surface.years[0]}-{surface.years[-1]}", "amplitude, product (K)"]]
+    for name in compared:
+        rows[0] += [f"{name}: amplitude, RMS difference (bias, K)", "maximum (days)"]
     for region, weights in areas(surface.grid):
         cells = [f"{_mean(size, weights):.2f}"]
         for terms in compared.values():
             error = annual_amplitude(terms) - size
             shift = later(terms, product).where((size >= FAINT) & (annual_amplitude(terms) >= FAINT))
             cells += [_cell(error, weights, 2), _cell(shift, weights, 0)]
-        print("| " + " | ".join([region, *cells]) + " |")
+        rows.append([region, *cells])
+    print("\n" + as_table(rows, right=BUT_FIRST))
 
 
 def _mean(field: xr.DataArray, weights: xr.DataArray) -> float:
@@ -84,59 +106,65 @@ def _cell(field: xr.DataArray, weights: xr.DataArray, digits: int) -> str:
 def print_moorings(months: pd.DataFrame, methods: Mapping[str, str]) -> None:
     """Amplitude and maximum at withheld moorings by depth, each method in the months observed.
 
+    The interval of the observed amplitude is that of draws of years.
+
     Args:
         months: (mooring, month, depth) means, see `real_tables.months_of_moorings`.
         methods: column to name.
     """
-    names = {"temperature": "observed", **{key: methods[key] for key in methods if key in months}}
-    print(
-        "\n| mooring, depth | months | "
-        + " | ".join(f"{name}: K, days later" if name != "observed" else "observed (K)"
-                     for name in names.values())
-        + " |\n|---|---:" + "|---:" * len(names) + "|"
-    )  # fmt: skip
+    names = [name for name in methods if name in months]
+    shown = [f"{methods[name]}: K, days later" for name in names]
+    rows = [["mooring, depth", "months", "observed (K, 95 %)", *shown]]
     for (mooring, depth), part in months.groupby(level=[0, 2]):
-        month = part.index.get_level_values(1).month.to_numpy() - 1
+        when = part.index.get_level_values(1)
+        month = when.month.to_numpy() - 1
         if np.bincount(month, minlength=MONTHS).min() < FEWEST_YEARS:
             continue
-        found = {name: harmonic(part[name].to_numpy(), month) for name in names}
-        observed = found.pop("temperature")
-        cells = [f"{float(annual_amplitude(observed)):.2f}"]
+        observed, *found = (harmonic(part[name].to_numpy(), month) for name in ["temperature", *names])
+        drawn = drawn_amplitudes(part[["temperature"]].to_numpy(), month, when.year.to_numpy())
+        cells = [f"{float(annual_amplitude(observed)):.2f} {interval(drawn)}"]
         cells += [
-            f"{float(annual_amplitude(one)):.2f}, {float(later(one, observed)):+.0f}"
-            for one in found.values()
+            f"{float(annual_amplitude(one)):.2f}, {float(later(one, observed)):+.0f}" for one in found
         ]
-        print("| " + " | ".join([f"{mooring}, {depth:.0f} m", str(len(part)), *cells]) + " |")
+        rows.append([f"{mooring}, {depth:.0f} m", str(len(part)), *cells])
+    print("\n" + as_table(rows, right=BUT_FIRST))
 
 
 def print_floats(table: pd.DataFrame, methods: Mapping[str, str]) -> None:
     """Amplitude of the annual harmonic of the errors at withheld floats, by latitude and depth.
+
+    The last column compares the last method with climatology by draws of floats.
 
     Args:
         table: withheld rows, see `real_tables.withheld`.
         methods: column to name.
     """
     names = [name for name in methods if name in table]
-    rows = table[table["platform_type"].astype(str) == "argo"]
-    print(
-        "\n| floats, annual harmonic of the errors (K) | values | platforms | "
-        + " | ".join(methods[name] for name in names)
-        + " |\n|---"
-        + "|---:" * (2 + len(names))
-        + "|"
-    )
+    floats = table[table["platform_type"].astype(str) == "argo"]
+    head = ["floats, annual harmonic of the errors (K)", "values", "platforms"]
+    rows = [[*head, *(methods[name] for name in names), f"{methods[names[-1]]} less climatology (95 %)"]]
     for place, (south, north) in LATITUDES.items():
         for layer, (top, bottom) in LAYERS.items():
-            inside = rows["lat"].between(south, north, inclusive="left")
-            part = rows[inside & rows["depth"].between(top, bottom, inclusive="left")]
-            _print_float_line(f"{place}, {layer}", part, names)
+            inside = floats["lat"].between(south, north, inclusive="left")
+            part = floats[inside & floats["depth"].between(top, bottom, inclusive="left")]
+            if _enough(part):
+                rows.append([f"{place}, {layer}", *_float_cells(part, names)])
+    print("\n" + as_table(rows, right=BUT_FIRST))
 
 
-def _print_float_line(title: str, part: pd.DataFrame, names: Sequence[str]) -> None:
-    month, floats = part["time"].dt.month.to_numpy() - 1, part["platform_id"].astype(str).nunique()
-    if np.bincount(month, minlength=MONTHS).min() < FEWEST_VALUES or floats < FEWEST_FLOATS:
-        return
-    truth = part["temperature"].to_numpy(float)
-    sizes = (annual_amplitude(harmonic(part[name].to_numpy(float) - truth, month)) for name in names)
-    cells = [f"{len(part):,}", str(floats)]
-    print("| " + " | ".join([title, *cells, *(f"{float(size):.2f}" for size in sizes)]) + " |")
+def _enough(part: pd.DataFrame) -> bool:
+    """Whether all months, and enough floats, have values."""
+    by_month = np.bincount(part["time"].dt.month - 1, minlength=MONTHS)
+    return by_month.min() >= FEWEST_VALUES and part["platform_id"].astype(str).nunique() >= FEWEST_FLOATS
+
+
+def _float_cells(part: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Numbers of values and floats, amplitudes of the errors (K), the difference of two of them."""
+    month, truth = part["time"].dt.month.to_numpy() - 1, part[["temperature"]].to_numpy(float)
+    errors, platform = part[list(names)].to_numpy(float) - truth, part["platform_id"].astype(str)
+    sizes = annual_amplitude(harmonic(errors, month)).values
+    drawn = drawn_amplitudes(errors, month, platform.to_numpy())
+    reference = names.index("climatology")
+    less = f"{sizes[-1] - sizes[reference]:+.2f} {interval(drawn[:, -1] - drawn[:, reference])}"
+    cells = [f"{len(part):,}", str(platform.nunique()), *(f"{size:.2f}" for size in sizes), less]
+    return cells

@@ -23,6 +23,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from real_surface import read_surface
 from real_trends import print_trends
+from table_text import BUT_FIRST, as_table
 
 from deepda.base.text import METHOD_NAMES
 from deepda.climatology.common_period import NAME as CORRECTION
@@ -36,6 +37,7 @@ from deepda.output.cf import WINDOW_OF_YEAR
 from deepda.output.climatology import CLIMATOLOGY
 from deepda.verification.climate import FEWEST_YEARS
 from deepda.verification.scores import REGIONS
+from deepda.verification.thermocline import ISOTHERM
 
 DRAWS = 1000
 GIVEN = "given"  # the climatology before observations moved it to a common period
@@ -51,7 +53,6 @@ DEPTHS = {
     "below 700 m": (700, 10_000),
 }
 DECADES = {f"{first}-{first + 9}": (first, first + 9) for first in (1981, 1991, 2001, 2011)}
-ISOTHERM = 20.0  # degC, of the thermocline on the equator
 FEWEST = 50  # values that a line of a table stands for
 
 
@@ -136,10 +137,8 @@ def print_withheld(table: pd.DataFrame) -> None:
     over = ["climatology", *(["the best baseline"] if len(beside) > 1 else beside)]
     head = ["values", "number", "platforms", *(METHODS[name] for name in names)]
     head += [*(f"gain over {name}" for name in over), "stated/found"]
-    print("| " + " | ".join(head) + " |\n|---" + "|---:" * (len(head) - 1) + "|")
-    for name, chosen in groups(table):
-        if chosen.sum() >= FEWEST:
-            print("| " + " | ".join([name, *line(table[chosen])]) + " |")
+    parts = ((name, table[chosen]) for name, chosen in groups(table) if chosen.sum() >= FEWEST)
+    print(as_table([head, *([name, *line(part)] for name, part in parts)], right=BUT_FIRST))
 
 
 def months_of_moorings(table: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +154,7 @@ def months_of_moorings(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def isotherm(depth: NDArray[np.float64], temperature: NDArray[np.float64]) -> float:
-    """Depth (m) of the uppermost crossing of 20 degC, linear between values; NaN where there is none."""
+    """Depth (m) of the uppermost crossing of ISOTHERM, linear between values; NaN if there is none."""
     below = np.flatnonzero((temperature[:-1] >= ISOTHERM) & (temperature[1:] < ISOTHERM))
     if not below.size:
         return np.nan
@@ -174,8 +173,7 @@ def upper_mean(depth: NDArray[np.float64], temperature: NDArray[np.float64]) -> 
 def print_moorings(months: pd.DataFrame) -> None:
     """Depth of the 20-degree isotherm and mean of 0-300 m at withheld moorings, by month."""
     names = [name for name in METHODS if name in months]
-    print("\n| mooring | months | " + " | ".join(METHODS[name] for name in names) + " |")
-    print("|---|---:|" + "---:|" * len(names))
+    rows = [["mooring", "months", *(METHODS[name] for name in names)]]
     for mooring, part in months.groupby(level=0):
         for title, unit, of in (("20 °C isotherm", "m", isotherm), ("mean of 0-300 m", "K", upper_mean)):
             found = part.groupby(level=1).apply(
@@ -186,31 +184,29 @@ def print_moorings(months: pd.DataFrame) -> None:
                     }
                 )
             )
-            print(_mooring_line(f"{mooring}, {title} ({unit})", found.dropna(), names))
+            rows.append([f"{mooring}, {title} ({unit})", *_mooring_cells(found.dropna(), names)])
+    print("\n" + as_table(rows, right=BUT_FIRST))
 
 
-def _mooring_line(title: str, found: pd.DataFrame, names: list[str]) -> str:
-    """RMSE, bias, and correlation of each method."""
-    cells = []
+def _mooring_cells(found: pd.DataFrame, names: list[str]) -> list[str]:
+    """Number of months; RMSE, bias, and correlation of each method."""
+    cells = [str(len(found))]
     for name in names:
         error = found[name] - found["temperature"]
         alike = found[name].corr(found["temperature"])
         cells.append(f"{np.sqrt((error**2).mean()):.2f} ({error.mean():+.2f}), r {alike:.2f}")
-    return "| " + " | ".join([title, str(len(found)), *cells]) + " |"
+    return cells
 
 
 def print_series(folder: Path) -> None:
     """Niño 3.4, sea surface temperature and heat beside their references."""
     series = json.loads((folder / "scores.json").read_text())["series"]
-    print("\n| series | reference | correlation | trend, analysis | trend, reference |")
-    print("|---|---|---:|---:|---:|")
+    rows = [["series", "reference", "correlation", "trend, analysis", "trend, reference"]]
     for name, found in series.items():
         if found["reference"]:
-            ours, theirs = found["trend_analysis"], found["trend_reference"]
-            print(
-                f"| {name} | {found['reference']} | {found['correlation']:.3f} | {_trend(ours)} "
-                f"| {_trend(theirs)} |"
-            )
+            trends = [_trend(found[f"trend_{whose}"]) for whose in ("analysis", "reference")]
+            rows.append([name, found["reference"], f"{found['correlation']:.3f}", *trends])
+    print("\n" + as_table(rows, right=slice(2, None)))
 
 
 def _trend(found: dict[str, float | None]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from real_surface import MONTHS, Surface, read_surface, years_of
+from table_text import BUT_FIRST, as_table
 
 from deepda import Grid, open_reanalysis
 from deepda.figures import save
@@ -86,15 +87,17 @@ def print_trends(folder: Path, surface: Surface) -> None:
     years = surface.years
     ours, theirs = (yearly(field, years) for field in (surface.analysis, surface.reference))
     maps = [trend(field).slope.values for field in (ours, theirs)]
-    print(f"\n| sea surface, {years[0]}-{years[-1]} | trend, analysis | trend, product | pattern "
-          "correlation | RMS difference |\n|---|---:|---:|---:|---:|")  # fmt: skip
+    rows = [[f"sea surface, {years[0]}-{years[-1]}", "trend, analysis", "trend, product",
+             "pattern correlation", "RMS difference"]]  # fmt: skip
     for name, weights in areas(surface.grid):
         both = (words(mean_trend(field, weights)) for field in (ours, theirs))
         correlation, difference = alike(*maps, weights.values)
-        print(f"| {name} | {' | '.join(both)} | {correlation:.3f} | {difference:.3f} |")
+        rows.append([name, *both, f"{correlation:.3f}", f"{difference:.3f}"])
+    print("\n" + as_table(rows, right=BUT_FIRST))
     grid, layers = upper_means(folder)
-    heads = (f"trend, 0-{bottom:.0f} m | share of the area, clear of zero" for bottom in DEPTHS)
-    print("\n| water below | " + " | ".join(heads) + " |\n|---" + "|---:" * 4 + "|")
+    rows = [["water below"]]
+    for bottom in DEPTHS:
+        rows[0] += [f"trend, 0-{bottom:.0f} m", "share of the area, clear of zero"]
     found = {bottom: trend(field) for bottom, field in layers.items()}
     for name, weights in areas(grid):
         cells = []
@@ -103,7 +106,8 @@ def print_trends(folder: Path, surface: Surface) -> None:
             sure = sure.where(np.isfinite(field.isel(time=0, drop=True)))
             share = float(weighted_mean(*seen(sure, weights), ()))
             cells += [words(mean_trend(field, weights)), f"{100 * share:.0f} %"]
-        print("| " + " | ".join([name, *cells]) + " |")
+        rows.append([name, *cells])
+    print("\n" + as_table(rows, right=BUT_FIRST))
 
 
 def clear(found: Trend) -> NDArray[np.bool_]:

@@ -6,11 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+BUT_FIRST = slice(1, None)  # columns
 
-def as_table(rows: Sequence[Sequence[str]]) -> str:
-    """A table; the first row is its head."""
+
+def as_table(rows: Sequence[Sequence[str]], right: slice = slice(0)) -> str:
+    """A table; the first row is its head, the columns `right` are aligned to the right."""
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+    under = ["---"] * len(rows[0])
+    under[right] = ["---:"] * len(under[right])
+    return "\n".join([head, f"|{'|'.join(under)}|", *body])
 
 
 def how_made(measured: Mapping[str, Any], *names: str) -> str:

@@ -30,11 +30,9 @@ def test_the_score_of_a_gaussian_is_that_of_the_verification(ceiling: ModuleType
 
 
 def test_the_score_of_two_gaussians_is_that_of_many_draws_from_them(ceiling: ModuleType) -> None:
-    network = ceiling.Spread(2, plain=False)
-    network.layers[-1].bias.data = torch.tensor([0.1, 0.7, -0.4])
+    outputs = torch.tensor([0.1, 0.7, -0.4]).expand(3, 3)
     error = torch.tensor([0.0, 0.6, -2.5])
-    with torch.inference_mode():
-        found = network.crps(torch.zeros(3, 2), error, torch.full((3,), 0.8)).numpy()
+    found = ceiling.mixture(outputs, error, torch.full((3,), 0.8), plain=False).numpy()
     first = 0.8 * np.exp(0.1)
     second = first * (1 + np.log1p(np.exp(0.7)))
     rng, share = np.random.default_rng(0), 1 / (1 + np.exp(0.4))
@@ -61,8 +59,8 @@ def errors_of_one_size(ceiling: ModuleType) -> dict[str, np.ndarray]:
 def test_a_network_finds_a_spread_of_the_season_that_is_not_stated(
     ceiling: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ceiling, "UPDATES", 300)
-    monkeypatch.setattr(ceiling, "BATCH", 2048)
+    monkeypatch.setattr("ceiling.UPDATES", 300)
+    monkeypatch.setattr("ceiling.BATCH", 2048)
     grid, samples = toy_space().grid, errors_of_one_size(ceiling)
     halves = [ceiling.Cells(samples, grid, half) for half in (0, 1)]
     scores = {
@@ -88,8 +86,8 @@ def test_a_network_finds_an_error_that_follows_the_increment_and_least_squares_o
 ) -> None:
     import correction_ceiling as correction
 
-    monkeypatch.setattr(correction, "UPDATES", 400)
-    monkeypatch.setattr(correction, "BATCH", 2048)
+    monkeypatch.setattr("ceiling.UPDATES", 400)
+    monkeypatch.setattr("ceiling.BATCH", 2048)
     grid, rng = toy_space().grid, np.random.default_rng(2)
     samples = errors_of_one_size(ceiling)
     noise, increment = rng.standard_normal((2, *samples["error"].shape)).astype(np.float32)

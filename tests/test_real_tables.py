@@ -79,14 +79,33 @@ def test_the_harmonic_of_the_errors_of_floats_leaves_the_places_they_drift_throu
     observed = wave(month, 3.0, 8.0) + rng.normal(0, 5, month.size)
     table = pd.DataFrame(
         {"time": pd.to_datetime([f"2005-{m + 1:02d}-15" for m in month]), "lat": 40.0, "depth": 50.0,
-         "temperature": observed, "analysis": observed - wave(month, 0.8, 8.0),
+         "temperature": observed, "climatology": observed - wave(month, 1.0, 8.0),
+         "analysis": observed - wave(month, 0.8, 8.0),
          "platform_type": "argo", "platform_id": [f"f{n % 6}" for n in range(month.size)]}
     )  # fmt: skip
-    seasons.print_floats(table, {"analysis": "analysis"})
-    assert capsys.readouterr().out.splitlines()[-1] == "| north of 20°N, 0-100 m | 300 | 6 | 0.80 |"
+    methods = {"climatology": "climatology", "analysis": "analysis"}
+    seasons.print_floats(table, methods)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "| north of 20°N, 0-100 m | 300 | 6 | 1.00 | 0.80 | -0.20 (-0.20 to -0.20) |"
     few = table[table["platform_id"] < "f4"]
-    seasons.print_floats(few, {"analysis": "analysis"})
+    seasons.print_floats(few, methods)
     assert "north" not in capsys.readouterr().out
+
+
+def test_amplitudes_of_drawn_platforms_are_those_of_their_rows_put_together(
+    seasons: ModuleType,
+) -> None:
+    rng = np.random.default_rng(3)
+    month, group = rng.integers(0, 12, 200), rng.choice(["a", "b", "c", "d"], 200)
+    values = rng.normal(0, 1, (200, 2)) + wave(month, 1.0, 4.0)[:, None]
+    drawn = seasons.drawn_amplitudes(values, month, group)
+    names = list(dict.fromkeys(group))
+    counts = np.random.default_rng(0).multinomial(4, [0.25] * 4, seasons.DRAWS)
+    for draw in (0, 7, 99):
+        chosen = zip(names, counts[draw], strict=True)
+        rows = np.concatenate([np.tile(np.flatnonzero(group == name), n) for name, n in chosen])
+        found = annual_amplitude(seasons.harmonic(values[rows], month[rows]))
+        assert drawn[draw] == pytest.approx(found.values)
 
 
 def test_patterns_are_alike_by_area_and_without_their_means(trends: ModuleType) -> None:
