@@ -31,10 +31,10 @@ a room imports only rooms above it in this list:
 
 The drivers stand on these: `osse` (ocean, observing, twin, known_answer, experiments, sweep) evaluates
 where the truth is known, `reanalysis` cycles through the years with real observations or a twin of
-history. They import this package, never each other; only `deepda.cli` and `deepda.commands` import
-them, when a command is called. The public names below are loaded when first used, so that
-`import deepda` costs nothing. It asks for threads that sleep while they wait, unless the environment
-says how they are to wait; torch reads that when it is imported.
+history. They import this package, never each other; only `deepda.commands` imports them, when a
+command is called. The public names below are loaded when first used, so that `import deepda` costs
+nothing. It asks for threads that sleep while they wait, unless the environment says how they are to
+wait; torch reads that when it is imported.
 """
 
 from __future__ import annotations

@@ -22,13 +22,12 @@ from deepda.assimilation.cycle import Analyser, Result
 from deepda.assimilation.localisation import Reach
 from deepda.assimilation.observed_ocean import ObservedOcean
 from deepda.assimilation.state import StateSpace
-from deepda.base.files import write_whole
+from deepda.base.files import write_json
 from deepda.base.progress import Progress
-from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, UncheckedWindow, WindowOfRows
 from deepda.feedback.error_sizes import DepartureSums
 from deepda.feedback.window import usable
-from deepda.geometry.windows import season_of, windows
+from deepda.geometry.windows import windows
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.runs.errors import Errors
 from reanalysis.cross_validation import CrossValidation, without_some
@@ -75,7 +74,7 @@ def estimated_errors(
         title = f"Estimating error sizes {number}/{PASSES}"
         window = UncheckedWindow if number == 1 else WindowOfRows
         scaled, found = errors.space(space), DepartureSums(space.grid)
-        counted = _Departures(scaled, found, _spun_up(rows, per_year))
+        counted = _Departures(found, _spun_up(rows, per_year))
         spin_up(errors.cycled(analyser, space), errors, scaled, rows, window, counted, progress, title)
         errors = replace(errors, sizes=found.estimate(errors.sizes))
         passes.append({"values": found.values(), "expected_over_found": found.expected_over_found()})
@@ -90,8 +89,7 @@ def estimated_errors(
         trials = CrossValidation(of_reach, space, left_out, _spun_up(rows, per_year), progress)
         errors = replace(errors, reach=trials.best_reach(errors))
     about = {"years": [*years], "depth_m": space.grid.depth.tolist(), "passes": passes}
-    text = json.dumps({**about, **errors.as_json()}, indent=1) + "\n"
-    write_whole(path, lambda part: part.write_text(text))
+    write_json(path, {**about, **errors.as_json()})
     return errors
 
 
@@ -112,7 +110,6 @@ def _spun_up(rows: Sequence[RowsOfWindow], per_year: int) -> int:
 class _Departures:
     """A `Scorer` that counts departures, but for the first windows."""
 
-    space: StateSpace
     sums: DepartureSums
     skipped: int
 
@@ -120,9 +117,7 @@ class _Departures:
         rows = result.step.observations
         assert isinstance(rows, CheckedObservations)
         if result.place >= self.skipped:
-            season = season_of(rows.start, self.space.climatology.per_year)
-            fields = Fields.of(self.space, season, result.step.background, result.estimate)
-            self.sums.add(feedback(rows.table, self.space.grid, fields))
+            self.sums.add(rows.feedback(result.step.background, result.estimate))
 
 
 def _read(path: Path, assumed: Errors) -> Errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,8 +80,7 @@ class Record:
 
     def over_years(self, values: NDArray[Any], *dims: str) -> xr.DataArray:
         """(year, ...) values with the middle of the years as times."""
-        middle = [np.datetime64(f"{year}-07-02", "ns") for year in self.years]
-        return xr.DataArray(values, {"time": middle}, ("time", *dims))
+        return xr.DataArray(values, {"time": middle_of_years(self.years)}, ("time", *dims))
 
     def yearly(self, values: Array) -> Array:
         """(window, ...) to (year, ...): means."""
@@ -98,8 +98,13 @@ class Record:
 
     def _volume_above(self, bottom: float) -> Array:
         """(depth) m3 of water; a layer cut by the depth counts by the part above."""
-        inside = np.clip(bottom - self.grid.depth_edges[:-1], 0, self.grid.thickness)
+        inside = self.grid.thickness_above(bottom)
         return self.grid.volume.sum((1, 2)) * inside / self.grid.thickness
+
+
+def middle_of_years(years: Iterable[int]) -> NDArray[np.datetime64]:
+    """(year) times that yearly values stand for: the second of July."""
+    return np.array([f"{year:04d}-07-02" for year in years], "datetime64[ns]")
 
 
 def most_influenced(influence: Array, per_year: int) -> int:

@@ -23,7 +23,7 @@ import xarray as xr
 from deepda.base.errors import DeepDAError
 from deepda.geometry.windows import MONTHS
 from deepda.verification import trend
-from reanalysis.record import ANALYSIS, Record
+from reanalysis.record import ANALYSIS, Record, middle_of_years
 
 MISSING = -90.0  # values below are fillers (-99.99)
 FEWEST_YEARS_SHARED = 3
@@ -79,8 +79,7 @@ def read_ncei(path: Path) -> xr.DataArray:
     """(time) of the world ocean (WO) of NCEI's tables."""
     table = pd.read_csv(path, sep=r"\s+")
     years = np.floor(table["YEAR"].to_numpy(float)).astype(int)
-    middle = np.array([f"{year:04d}-07-02" for year in years], "datetime64[ns]")
-    return xr.DataArray(table["WO"].to_numpy(float), {"time": middle}, ("time",))
+    return xr.DataArray(table["WO"].to_numpy(float), {"time": middle_of_years(years)}, ("time",))
 
 
 Reader = Callable[[Path], xr.DataArray]

@@ -22,6 +22,7 @@ from deepda.figures import (
     series,
     truth_analysis_error,
 )
+from deepda.figures.time_axis import monthly_means
 from deepda.reports.about import TWIN
 from deepda.reports.report import Picture, Section, write_report
 from deepda.reports.table import Table
@@ -143,9 +144,8 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
 
 
 def _monthly(record: Record, values: NDArray[np.float64]) -> xr.DataArray:
-    """(time) means of about a month of (window) values: 40 years of pentads are a brush, not a line."""
-    count = max(1, record.windows.per_year // 12)
-    return record.over_time(values).coarsen(time=count, boundary="pad").mean()
+    """(time) means of about a month of (window) values."""
+    return monthly_means(record.over_time(values), record.windows.per_year)
 
 
 def _trend_maps(

@@ -10,7 +10,7 @@ import xarray as xr
 from deepda.base.text import period
 from deepda.figures import Panel, counts_by_year, map_panels, profile_curves, series, time_depth
 from deepda.figures.mesh import limits_of
-from deepda.geometry.windows import MONTHS
+from deepda.figures.time_axis import monthly_means
 from deepda.reports.report import Picture, Section
 from deepda.reports.table import Table, score_rows
 from deepda.verification.thermocline import levels_shown
@@ -36,7 +36,7 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
         ),
         Picture(
             "rmse_time_depth",
-            time_depth(_by_month(record), record.grid, "rmse"),
+            time_depth(_by_month(record), record.grid),
             f"Root mean square error of the analysis by month and depth, {period(years)}.",
             wide=True,
         ),
@@ -58,9 +58,7 @@ def _without_first(years: range) -> str:
 def _by_month(record: Record) -> xr.DataArray:
     """(time, depth) K, root mean square error of the analysis; months, where windows are shorter."""
     square = record.over_time(record.square_error[ANALYSIS], "depth")
-    count = max(1, record.windows.per_year // MONTHS)
-    mean: xr.DataArray = square.coarsen(time=count, boundary="pad").mean()
-    return mean**0.5
+    return monthly_means(square, record.windows.per_year) ** 0.5
 
 
 def _decades(years: range) -> dict[str, slice]:
@@ -85,7 +83,7 @@ def observed_block(record: Record) -> Picture | Table:
     lines = {name: record.over_years(count) for name, count in sorted(record.used.items())}
     return Picture(
         "observations",
-        counts_by_year(lines, "values used a year"),
+        counts_by_year(lines),
         f"Values used by platform type and year, {period(record.years)}, on a logarithmic "
         "scale. A year without a mark has none of that kind.",
         wide=True,

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from deepda.assimilation.cycle import StateEstimate
-from deepda.base.errors import DeepDAError
-from deepda.base.files import checksum, digest_of, write_whole
-from deepda.runs.checkpoint import WEIGHTS
+from deepda.base.errors import CheckpointError, DeepDAError
+from deepda.base.files import checksum, digest_of, write_json, write_whole
+from deepda.runs.checkpoint import WEIGHTS, read_tensors
 from deepda.runs.finished import CHECKPOINT, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, read_json
 from deepda.settings.compose import CONFIG_FILE, present_values
@@ -98,8 +97,7 @@ def kept_provenance(identity: Mapping[str, Any], config: Config) -> str:
 
 def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:
     """Make the folder that of a reanalysis."""
-    text = json.dumps(identity, indent=1, sort_keys=True) + "\n"
-    write_whole(folder.path / IDENTITY, lambda part: part.write_text(text))
+    write_json(folder.path / IDENTITY, identity, sort_keys=True)
 
 
 def digest(identity: Mapping[str, Any]) -> str:
@@ -148,12 +146,11 @@ def last_finished(
 def _read(path: Path, identity: str) -> tuple[int, StateEstimate] | None:
     """Year and estimate of a restart file; None where it is broken or of another reanalysis."""
     try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            if about.get("identity") != identity:
-                return None
-            return int(about["year"]), StateEstimate(*(file.get_tensor(name) for name in FIELDS))
-    except (SafetensorError, OSError, KeyError):
+        fields, about = read_tensors(path)
+        if about.get("identity") != identity:
+            return None
+        return int(about["year"]), StateEstimate(*(fields[name] for name in FIELDS))
+    except (CheckpointError, KeyError):
         return None
 
 

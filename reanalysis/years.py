@@ -35,7 +35,7 @@ from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
 from deepda.base.text import period
-from deepda.feedback import FeedbackWriter, Fields, feedback
+from deepda.feedback import FeedbackWriter
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import Windows, season_of, windows
 from deepda.output.cf import SPINUP_WINDOWS
@@ -178,7 +178,7 @@ class Reanalysis:
         rows = FeedbackWriter(self.folder, OTHERS) if self.ocean.fallible else nullcontext()
         with in_background(file) as fields, rows as parts:
             results = ResultWriter(fields, VARIABLES, self.space, span, self.members)
-            yield results if parts is None else RowWriter(parts, self.space, results)
+            yield results if parts is None else RowWriter(parts, results)
 
 
 class RowWriter:
@@ -186,21 +186,19 @@ class RowWriter:
 
     Args:
         parts: open, of the months of the year.
-        space: with the climatology of the observations.
         fields: where the window goes next.
     """
 
-    def __init__(self, parts: FeedbackWriter, space: StateSpace, fields: Writer) -> None:
-        self._parts, self._space, self._fields = parts, space, fields
+    def __init__(self, parts: FeedbackWriter, fields: Writer) -> None:
+        self._parts, self._fields = parts, fields
 
     def write(self, result: Result) -> None:
         """Write one window, whose observations are `CheckedObservations`."""
-        rows, space = result.step.observations, self._space
+        rows = result.step.observations
         assert isinstance(rows, CheckedObservations)
-        season = season_of(rows.start, space.climatology.per_year)
-        fields = Fields.of(space, season, result.step.background, result.estimate)
-        normal = {"climatology": space.climatology.mean[season]}
-        self._parts.write(feedback(rows.table, space.grid, fields, normal), rows.start, rows.end)
+        normal = {"climatology": rows.space.climatology.mean[season_of(rows.start, rows.per_year)]}
+        found = rows.feedback(result.step.background, result.estimate, normal)
+        self._parts.write(found, rows.start, rows.end)
         self._fields.write(result)
 
 

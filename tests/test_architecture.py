@@ -22,7 +22,7 @@ FORBIDDEN = {
     "osse": {"reanalysis"},
     "reanalysis": {"osse"},
 }
-LAZY = ("deepda.cli", "deepda.commands")  # may import the drivers when one is called
+LAZY = "deepda.commands"  # may import the drivers when one is called
 ROOMS = (
     *("base", "settings", "catalogue", "geometry", "observations", "control", "climatology", "quality"),
     *("assimilation", "networks", "training", "output", "verification", "feedback", "runs"),
@@ -107,7 +107,7 @@ def test_nobody_imports_against_the_rule() -> None:
         ("deepda.geometry.grid", "def f():\n    import reanalysis.run"),
         ("deepda.geometry.grid", "from importlib import import_module\nimport_module('osse.report')"),
         ("deepda.geometry.grid", "from ... import osse"),
-        ("deepda.cli", "import osse.twin.run"),
+        ("deepda.cli", "def f():\n    import osse.twin.run"),
         ("deepda.cli", "if True:\n    from reanalysis import run"),
         ("deepda.commands.osse", "import osse.twin.run"),
         ("osse.twin.run", "from reanalysis.run import run"),
@@ -129,7 +129,7 @@ def test_the_guard_bites(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("deepda.cli", "def f():\n    import osse.twin.run"),
+        ("deepda.commands.reanalysis", "def f():\n    import osse.twin.run"),
         ("deepda.commands.osse", "def f():\n    import osse.twin.run"),
         ("osse.twin.run", "from deepda.geometry.grid import Grid\nfrom . import report"),
         ("osse.twin.run", "from osse.ocean.simulate import simulate"),

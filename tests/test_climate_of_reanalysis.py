@@ -139,7 +139,7 @@ def test_the_report_of_one_year_has_no_panel_without_a_curve_and_no_table_withou
 def test_a_year_without_observations_has_no_mark() -> None:
     time = np.array(["2000-07-02", "2001-07-02", "2002-07-02"], "datetime64[ns]")
     count = xr.DataArray([10.0, 0.0, 100.0], {"time": time}, ("time",))
-    [line] = counts_by_year({"argo": count}, "values").axes[0].get_lines()
+    [line] = counts_by_year({"argo": count}).axes[0].get_lines()
     assert np.isnan(line.get_ydata()).tolist() == [False, True, False]
 
 

@@ -256,7 +256,7 @@ def test_contingency_scores_by_hand_and_by_their_law() -> None:
     true = xr.DataArray([True, False, True, False, True], dims="x")
     weights = xr.DataArray([1.0, 2, 3, 4, 0], dims="x")
     found = contingency(stated, true, weights)
-    assert (found.hits, found.misses, found.false_alarms, found.rejections) == (1, 3, 2, 4)
+    assert (found.hits, found.misses, found.false_alarms) == (1, 3, 2)
     assert found.detection == pytest.approx(1 / 4)
     assert found.false_alarm_ratio == pytest.approx(2 / 3)
     assert found.frequency_bias == pytest.approx(3 / 4)

@@ -75,7 +75,7 @@ def other_truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three years of another realisation."""
     path = tmp_path_factory.mktemp("other") / "other.nc"
     with Progress() as progress:
-        return write_embedded(path, settings(), 3, 77, 0.0, 1, progress)
+        return write_embedded(path, settings(), 3, 77, 0.0, progress)
 
 
 FIELDS = [
@@ -243,7 +243,7 @@ def test_a_prepared_truth_of_other_files_is_not_scored_again(tmp_path: Path) -> 
     config = settings()
     with Progress() as progress:
         one, other = (
-            write_embedded(tmp_path / f"{seed}.nc", config, 1, seed, 0.0, 1, progress) for seed in (7, 8)
+            write_embedded(tmp_path / f"{seed}.nc", config, 1, seed, 0.0, progress) for seed in (7, 8)
         )
         (tmp_path / "scored").mkdir()
         first = osse.twin.fraternal.prepared_truth([one], config, tmp_path / "scored", progress)

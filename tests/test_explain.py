@@ -560,7 +560,7 @@ def test_the_untrained_generator_has_no_correction_yet(runs) -> None:
     finished = runs(INNOVATION)
     response = response_of(finished)
     config = load_config("osse", INNOVATION)
-    fresh = untrained(response.analyser, config.generator, finished.space, 0)
+    fresh = untrained(response.analyser, config.generator, finished.space)
     assert isinstance(fresh, InnovationAnalyser) and fresh.tolerance == response.analyser.tolerance
     found: Tensor = saliency_of(response, fresh)
     assert float(found.abs().max()) > 0

@@ -91,7 +91,7 @@ EVERY: dict[str, Callable[[], Figure]] = {
         level=1,
     ),
     "section": lambda: figures.section(placed(GRID), GRID, "anomaly", lat=0.0, title="A section"),
-    "time and depth": lambda: figures.time_depth(by_time_and_depth(), GRID, "rmse"),
+    "time and depth": lambda: figures.time_depth(by_time_and_depth(), GRID),
     "rmse": lambda: figures.rmse_by_depth(SCORES),
     "series": lambda: figures.series({"analysis": line(WAVE), "oi": line(WAVE)}, "error (K)", spinup=5),
     "index": lambda: figures.index_series(line(WAVE), line(WAVE + 0.1), line(0 * WAVE + 0.2)),
@@ -107,11 +107,7 @@ EVERY: dict[str, Callable[[], Figure]] = {
         {"reference": density(GRID), "analysis": density(GRID)}, GRID.depth[:3]
     ),
     "ranks": lambda: figures.rank_bars(np.array([5, 9, 11, 3])),
-    "learning": lambda: figures.learning_curve(
-        {"training": np.arange(9), "validation": np.arange(9)},
-        {"training": np.exp(-np.arange(9)), "validation": np.exp(-np.arange(9))},
-        chosen=7,
-    ),
+    "learning": lambda: figures.learning_curve(np.arange(9), np.exp(-np.arange(9)), kept=7),
 }
 
 
@@ -365,7 +361,7 @@ def test_ranks_are_shown_against_the_right_share(drawn: dict[str, Figure]) -> No
 def test_yearly_values_have_ticks_of_years_alone(years: int, shown: list[str] | None) -> None:
     times = np.array([f"{1998 + year}-07-02" for year in range(years)], "datetime64[ns]")
     yearly = xr.DataArray(np.arange(years) + 1.0, {"time": times}, ("time",))
-    for figure in (figures.series({"a": yearly}, "K"), figures.counts_by_year({"a": yearly}, "rows")):
+    for figure in (figures.series({"a": yearly}, "K"), figures.counts_by_year({"a": yearly})):
         labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
         assert labels == shown or all(re.fullmatch(r"\d{4}", label) for label in labels)
         assert len(labels) <= 10
@@ -377,8 +373,8 @@ def test_a_single_value_is_seen_has_its_date_and_its_name() -> None:
     made = (
         figures.series({"5 m": one, "158 m": one}, "K"),
         figures.index_series(one, one),
-        figures.counts_by_year({"argo": yearly([286])}, "values"),
-        figures.learning_curve({"validation": [6]}, {"validation": [0.03]}, chosen=6),
+        figures.counts_by_year({"argo": yearly([286])}),
+        figures.learning_curve([6], [0.03], kept=6),
     )
     for figure in made:
         lines = [shown for shown in figure.axes[0].get_lines() if len(shown.get_xdata()) == 1]
@@ -393,7 +389,7 @@ def test_a_single_value_is_seen_has_its_date_and_its_name() -> None:
 
 def test_updates_have_ticks_at_whole_numbers() -> None:
     for updates in ([6], [6, 12], [20, 40, 60]):
-        (axes,) = figures.learning_curve({"validation": updates}, {"validation": updates}).axes
+        (axes,) = figures.learning_curve(updates, updates, kept=updates[0]).axes
         assert all(float(tick).is_integer() for tick in axes.get_xticks())
 
 

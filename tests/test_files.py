@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from test_architecture import modules
 
 from deepda.base import files
-from deepda.base.files import BLOCK, checksum, digest_of, write_whole
+from deepda.base.files import BLOCK, checksum, digest_of, write_json, write_whole
 
 OWNER = "deepda.base.files"
 BY_HAND = {"mkstemp", "NamedTemporaryFile", "replace", "rename"}  # of os, tempfile or a path
@@ -64,6 +64,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         write_whole(tmp_path / "file", fails)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
+
+
+def test_json_has_one_value_a_line_and_ends_with_a_newline(tmp_path: Path) -> None:
+    write_json(tmp_path / "file", {"b": [1, 0.1], "a": "é"})
+    assert (tmp_path / "file").read_bytes() == b'{\n "b": [\n  1,\n  0.1\n ],\n "a": "\\u00e9"\n}\n'
+    write_json(tmp_path / "file", {"b": 1, "a": 2}, indent=2, sort_keys=True)
+    assert (tmp_path / "file").read_text() == '{\n  "a": 2,\n  "b": 1\n}\n'
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "file", {"path": tmp_path})
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_folder_of_a_file_is_made(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from scipy.linalg import solve_discrete_lyapunov
 from deepda.geometry.grid import Grid
 from osse.known_answer.kalman import (
     Gaussian,
+    KalmanFilter,
     Update,
     climate,
     forecast,
@@ -19,6 +20,8 @@ from osse.known_answer.kalman import (
 )
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.network import Network, observe
+from osse.known_answer.run import observed, space_of
+from osse.known_answer.scores import Analyses
 
 STEPS = 7
 Arrays = tuple[NDArray, NDArray]
@@ -96,17 +99,24 @@ def test_filter_equals_dense_conditioning_at_every_step(case: Case) -> None:
             np.testing.assert_allclose(known.covariance, covariance, atol=1e-10)
 
 
-def test_filter_gives_means_and_variances_on_the_grid(case: Case) -> None:
-    ocean = case[0]
+def test_filter_goes_from_climate_through_all_windows(case: Case) -> None:
     for given, update in zip(kalman_filter(*case), run_updates(*case), strict=True):
-        expected = [
-            part
-            for known in (update.forecast, update.analysis)
-            for part in (known.mean, np.diag(known.covariance))
-        ]
-        for field, cells in zip(given, expected, strict=True):
-            np.testing.assert_allclose(field[ocean.grid.ocean], cells, atol=1e-12)
-            assert (field[~ocean.grid.ocean] == 0).all()
+        for one, other in ((given.forecast, update.forecast), (given.analysis, update.analysis)):
+            np.testing.assert_allclose(one.mean, other.mean, atol=1e-12)
+            np.testing.assert_allclose(one.covariance, other.covariance, atol=1e-12)
+
+
+def test_as_a_method_it_gives_means_and_variances_on_the_grid() -> None:
+    ocean = LinearOcean.draw(1, (2, 8, 12))
+    truth, wet = ocean.simulate(STEPS, np.random.default_rng(0))[0], ocean.grid.ocean
+    case = observed(space_of(truth, ocean.grid), truth, Network.draw(ocean, 1), 1, (6, 7), 0)
+    found = Analyses.timed(KalmanFilter(ocean).run(case))
+    assert found.mean.dtype == found.variance.dtype == np.float32 and found.milliseconds > 0
+    updates = run_updates(ocean, case.value, case.error)
+    for mean, variance, update in zip(found.mean, found.variance, updates, strict=True):
+        np.testing.assert_allclose(mean[wet], update.analysis.mean, rtol=1e-6)
+        np.testing.assert_allclose(variance[wet], np.diag(update.analysis.covariance), rtol=1e-6)
+        assert (mean[~wet] == 0).all() and (variance[~wet] == 0).all()
 
 
 def test_without_observations_nothing_is_ever_learnt() -> None:
@@ -114,16 +124,17 @@ def test_without_observations_nothing_is_ever_learnt() -> None:
     shape = (STEPS, *ocean.grid.shape)
     nothing = np.full(shape, np.nan), np.full(shape, np.inf)
     for step in kalman_filter(ocean, *nothing):
-        np.testing.assert_array_equal(step.analysis_mean, 0)
-        np.testing.assert_array_equal(step.analysis_variance, step.forecast_variance)
-        np.testing.assert_allclose(step.analysis_variance, ocean.stddev**2, rtol=1e-9)
+        np.testing.assert_array_equal(step.analysis.mean, 0)
+        np.testing.assert_array_equal(step.analysis.covariance, step.forecast.covariance)
+        variance = ocean.to_field(np.diag(step.analysis.covariance))
+        np.testing.assert_allclose(variance, ocean.stddev**2, rtol=1e-9)
 
 
 def test_an_empty_window_leaves_the_forecast_as_it_is(case: Case) -> None:
     empty = list(kalman_filter(*case))[2]
-    np.testing.assert_array_equal(empty.analysis_mean, empty.forecast_mean)
-    np.testing.assert_array_equal(empty.analysis_variance, empty.forecast_variance)
-    assert empty.forecast_mean.any()
+    np.testing.assert_array_equal(empty.analysis.mean, empty.forecast.mean)
+    np.testing.assert_array_equal(empty.analysis.covariance, empty.forecast.covariance)
+    assert empty.forecast.mean.any()
 
 
 def test_a_value_with_infinite_error_is_never_read(case: Case) -> None:
@@ -132,7 +143,7 @@ def test_a_value_with_infinite_error_is_never_read(case: Case) -> None:
     for clean, other in zip(
         kalman_filter(ocean, value, error), kalman_filter(ocean, poisoned, error), strict=True
     ):
-        np.testing.assert_array_equal(clean.analysis_mean, other.analysis_mean)
+        np.testing.assert_array_equal(clean.analysis.mean, other.analysis.mean)
 
 
 def test_covariances_stay_symmetric_and_positive_through_a_long_run() -> None:
@@ -183,9 +194,9 @@ def test_standardised_errors_have_unit_variance_at_every_level() -> None:
     rng = np.random.default_rng(0)
     truth = ocean.simulate(400, rng)[0]
     error = Network.draw(ocean, 2).draw_masks(400, rng)
-    steps = list(kalman_filter(ocean, observe(truth, error, rng), error))[60:]
-    spread = np.sqrt([step.analysis_variance for step in steps])
-    miss = np.stack([step.analysis_mean for step in steps]) - truth[60:]
+    steps = [step.analysis for step in kalman_filter(ocean, observe(truth, error, rng), error)][60:]
+    spread = np.sqrt([ocean.to_field(np.diag(step.covariance)) for step in steps])
+    miss = np.stack([ocean.to_field(step.mean) for step in steps]) - truth[60:]
     for level, wet in enumerate(ocean.grid.ocean):
         standardised = miss[:, level, wet] / spread[:, level, wet]
         assert 0.9 < np.mean(standardised**2) < 1.1

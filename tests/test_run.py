@@ -128,6 +128,23 @@ def test_errors_are_those_of_the_real_ocean_where_the_climatology_is_an_observed
 
 
 @pytest.mark.slow
+def test_an_analysis_of_a_simulated_ocean_says_so_and_is_none_of_the_real_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    run, real = load_run(folder), load_run(folder, climatology=[warm_above(tmp_path)])
+    table = table_at(run, "2003-06-10", 1.5)
+    twin = table.assign(synthetic=[False] * (len(table) - 1) + [True])
+    first = run.analyse(twin, "2003-06-15")
+    assert first.dataset.attrs["processing_level"] == "synthetic"
+    assert "simulated ocean" in first.dataset.attrs["title"]
+    after = run.analyse(table.iloc[:0], "2003-07-15", before=first)
+    assert after.dataset.attrs["processing_level"] == "synthetic"
+    assert run.analyse(table, "2003-06-15").dataset.attrs["processing_level"] == "4"
+    with pytest.raises(TableError, match=r"1 of .* simulated ocean.*expected .* real one"):
+        real.analyse(twin, "2003-06-15")
+
+
+@pytest.mark.slow
 def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:
     run = load_run(folder)
     wet = tuple(np.argwhere(run.space.grid.ocean)[10])

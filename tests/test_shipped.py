@@ -31,9 +31,15 @@ from deepda.climatology.seasonal import Climatology
 from deepda.networks.build import ControlStatistics, build_generator
 from deepda.networks.transition import NEIGHBOURS, Transition
 from deepda.runs import shipped
-from deepda.runs.checkpoint import ERRORS_FILE, MODEL, WEIGHTS, read_tensors, save_checkpoint
+from deepda.runs.checkpoint import (
+    ERRORS_FILE,
+    INTERPOLATION,
+    MODEL,
+    WEIGHTS,
+    read_tensors,
+    save_checkpoint,
+)
 from deepda.runs.error_samples import save_error_samples
-from deepda.runs.packing import INTERPOLATION
 from deepda.runs.run import Run
 from deepda.runs.shipped import PACKED, SHIPPED, pack_run, run_for, shipped_run, unpack_run
 from deepda.settings.compose import dump, load_config
@@ -154,7 +160,9 @@ def test_an_unpacked_run_analyses_as_the_run_that_was_packed(
 def test_parameters_and_samples_are_exact(trained: Path, packed: Path, tmp_path: Path) -> None:
     unpack_run(packed, tmp_path / "run")
     for file in (WEIGHTS, ERRORS_FILE):
-        before, after = (read_tensors(run / "checkpoint" / file) for run in (trained, tmp_path / "run"))
+        before, after = (
+            read_tensors(run / "checkpoint" / file)[0] for run in (trained, tmp_path / "run")
+        )
         rounded = {"weight", "noise", "patterns", "statics"} if file == WEIGHTS else set()
         assert set(before) == set(after)
         assert {k for k in before if not torch.equal(before[k], after[k])} <= rounded
@@ -198,7 +206,7 @@ def test_a_seasonal_cycle_with_more_than_its_harmonics_is_not_packed(
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     path = run / "checkpoint" / "space.safetensors"
-    tensors = read_tensors(path)
+    tensors, _ = read_tensors(path)
     tensors["mean"][5] += 0.1
     save_file(tensors, path)
     model = json.loads((run / "checkpoint" / MODEL).read_text())

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -117,15 +117,9 @@ class Localisation:
 
     def apply(self, convert: Callable[[Tensor], Tensor]) -> Localisation:
         """The same with each tensor converted, for example moved to another device."""
-        return Localisation(
-            cells=convert(self.cells),
-            column=convert(self.column),
-            layer=convert(self.layer),
-            node=convert(self.node),
-            weight=convert(self.weight),
-            vertical=convert(self.vertical),
-            nodes=self.nodes,
-        )
+        names = ("cells", "column", "layer", "node", "weight", "vertical")
+        converted: dict[str, Any] = {name: convert(getattr(self, name)) for name in names}
+        return replace(self, **converted)
 
 
 def gaspari_cohn(ratio: Doubles) -> Doubles:

@@ -23,7 +23,7 @@ from torch import Tensor
 from deepda.assimilation.state import StateSpace
 from deepda.control.prepared import CHUNK_BYTES
 from deepda.control.shares import spread_order
-from deepda.geometry.windows import season_of
+from deepda.geometry.windows import season_of, years_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class ShadowTruth:
         (L, Y, X) standardised: the last window before the year that begins, less that of the year that
         ended.
         """
-        if season_of(start, self._per_year) != 0 or self._calendar(start) == self.first_year:
+        if season_of(start, self._per_year) != 0 or years_of(start) == self.first_year:
             return None
         year, before = (self.year(member, start, late) for late in (0, 1))
         if year == before + 1:
@@ -67,7 +67,7 @@ class ShadowTruth:
 
     def year(self, member: int, start: np.datetime64, late: int = 0) -> int:
         """The year of the control simulation that a member plays, or played so many years before."""
-        since = self._calendar(start) - self.first_year - late
+        since = int(years_of(start)) - self.first_year - late
         return self.years[(self._begins[member - 1] + since) % len(self.years)]
 
     @property
@@ -109,7 +109,3 @@ class ShadowTruth:
     @property
     def _per_year(self) -> int:
         return self.space.climatology.per_year
-
-    @staticmethod
-    def _calendar(start: np.datetime64) -> int:
-        return int(start.astype("datetime64[Y]").astype(int)) + 1970

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +68,17 @@ def write_whole(path: Path, write: Callable[[Path], T]) -> T:
     finally:
         with suppress(OSError):
             hidden.unlink(missing_ok=True)
+
+
+def write_json(path: Path, tree: Any, *, indent: int = 1, sort_keys: bool = False) -> None:
+    """Write a tree of numbers and words as JSON, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+        TypeError: something in the tree has no form in JSON.
+    """
+    text = json.dumps(tree, indent=indent, sort_keys=sort_keys) + "\n"
+    write_whole(path, lambda hidden: hidden.write_text(text))
 
 
 def hidden_name(path: Path) -> Path:

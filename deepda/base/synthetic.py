@@ -18,6 +18,14 @@ def is_synthetic(attributes: Mapping[str, Any]) -> bool:
     return str(attributes.get(ATTRIBUTE, "")) == VALUE
 
 
+def refusal_of_rows(marked: int, number: int, name: object) -> str:
+    """The sentence for a table of so many rows of which some are marked."""
+    return (
+        f"{marked:,} of {number:,} rows of {name} are of a simulated ocean by their column {COLUMN}, "
+        "expected observations of the real one; leave them out"
+    )
+
+
 def refusal(name: object, expected: str) -> str:
     """The sentence for a file that says so where the real ocean is expected.
 

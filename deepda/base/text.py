@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 
 METHOD_NAMES: Mapping[str, str] = {  # in sentences
@@ -81,6 +82,23 @@ def span_beside(low: float, high: float) -> str:
         return f"{beside(low)} to {beside(high)}"
     first, last = sorted((abs(low), abs(high)))
     return f"{100 * first:.1f} to {percent(last)}"
+
+
+def nearest(word: str, known: Iterable[str], *parts: str, separator: str = " ") -> str | None:
+    """The known name that looks like a word; None where nothing does.
+
+    Args:
+        word: as it was typed.
+        known: names; the first counts where several end in the same part.
+        parts: one after the other sought in the last parts of the names, if no name looks like the word.
+        separator: of the parts of a name.
+    """
+    known = list(known)
+    by_last_part = {name.rpartition(separator)[2]: name for name in reversed(known)}
+    near = get_close_matches(word, known, 1) or [
+        by_last_part[found] for part in parts for found in get_close_matches(part, by_last_part, 1)
+    ]
+    return near[0] if near else None
 
 
 @cache

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from deepda.climatology.files import CIRCLE, Months
 from deepda.climatology.seasonal import ClimatologyError
-from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.geometry.grid import OUTSIDE, Grid, sum_around
 from deepda.geometry.interval_means import curve_weights, interval_means, seasons_from_months
+from deepda.geometry.windows import part_of_year
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -132,7 +133,7 @@ class ObservedClimatology:
         inside = (row != OUTSIDE) & (column != OUTSIDE) & (level != OUTSIDE)
         cell = self.mean[season, level, row, column].astype(float)
         inside &= np.isfinite(cell)
-        month = curve_weights(_part_of_year(time))
+        month = curve_weights(part_of_year(time))
         month[np.abs(time - middle) < MIDDLE] = seasons_from_months(self.per_year)[season]
         here = self.water.at(month, level, lat, lon)
         if self.surface is not None:
@@ -175,18 +176,9 @@ def _filled(surface: Months, water: Field) -> Array:
 
 def _grow(field: Array) -> None:
     while (gap := np.isnan(field)).any():
-        known, total = _neighbours((~gap).astype(float)), _neighbours(np.where(gap, 0.0, field))
+        known, total = sum_around((~gap).astype(float)), sum_around(np.where(gap, 0.0, field))
         ring = gap & (known > 0)
         field[ring] = total[ring] / known[ring]
-
-
-def _neighbours(field: Array) -> Array:
-    """(lat, lon) sum over a cell and its eight neighbours; longitude wraps."""
-    rows = field + np.roll(field, 1, 1) + np.roll(field, -1, 1)
-    total = rows.copy()
-    total[1:] += rows[:-1]
-    total[:-1] += rows[1:]
-    return total
 
 
 def _between(nodes: Array, places: Array) -> tuple[tuple[Index, Index], Array]:
@@ -201,13 +193,6 @@ def _around(nodes: Array, places: Array) -> tuple[tuple[Index, Index], Array]:
     whole = np.append(nodes, nodes[0] + CIRCLE)
     (before, after), share = _between(whole, nodes[0] + np.mod(places - nodes[0], CIRCLE))
     return (before, after % nodes.size), share
-
-
-def _part_of_year(time: NDArray) -> Array:
-    """(row) 0..1, how much of its year has gone."""
-    year = time.astype("datetime64[Y]")
-    start, end = (edge.astype("datetime64[s]") for edge in (year, year + 1))
-    return (time.astype("datetime64[s]") - start) / (end - start)
 
 
 def _sine(lat: Array) -> Array:

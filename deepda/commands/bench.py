@@ -5,7 +5,6 @@ Weights are untrained: the cost does not depend on them.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deepda.assimilation.cycle import Analyser, Observations, cycle
 from deepda.assimilation.state import StateSpace
-from deepda.base.files import write_whole
+from deepda.base.files import write_json
 from deepda.base.info import peak_memory, versions
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
@@ -41,8 +40,7 @@ def run(output: Path) -> dict[str, Any]:
         numbers = ", ".join(f"{key} {value:g}" for key, value in results[name].items())
         print(f"{name}: {numbers}", file=sys.stdout)
     results["versions"] = versions()
-    text = json.dumps(results, indent=1) + "\n"
-    write_whole(output / "bench.json", lambda path: path.write_text(text))
+    write_json(output / "bench.json", results)
     return results
 
 

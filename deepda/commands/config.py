@@ -1,4 +1,4 @@
-"""The commands `deepda config ...`. Like `deepda.cli` it imports a driver, osse, when one is called."""
+"""The commands `deepda config ...`. They import a driver, osse, when one is called."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 0 done, 1 a bug (with traceback) or input of which a part was not taken (with a summary), 2 a refusal
 (one sentence), 130 interrupted, 141 nobody reads the output on (`deepda ... | head`). The commands
-themselves are in `deepda.cli`.
+themselves are in the other modules here.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
 from deepda.base.errors import DeepDAError, UsageError
-from deepda.base.text import printable
+from deepda.base.text import nearest, printable
 from deepda.settings.presets import config_groups
 from deepda.settings.requirements import DEVICES
 
@@ -93,8 +92,8 @@ def read_command_line(
         arguments.parser.error("a command is missing")
     flags = [word for word in rest if word.startswith("-")]
     if flags:
-        near = get_close_matches(flags[0], arguments.parser.flags(), 1)
-        hint = f", did you mean {near[0]}" if near else ""
+        near = nearest(flags[0], arguments.parser.flags())
+        hint = f", did you mean {near}" if near else ""
         arguments.parser.error(f"there is no flag {flags[0]}{hint}")
     if rest and not arguments.command.settings:
         arguments.parser.error(f"{rest[0]!r} is one word too many")
@@ -117,18 +116,9 @@ def _require_command(known: Sequence[str], words: Sequence[str]) -> None:
         return
     typed = " ".join(named) if family else named[0]
     choices = [name for name in known if not family or name.startswith(f"{named[0]} ")]
-    near = _nearest_command(named, choices)
+    near = nearest(" ".join(named), reversed(choices), *reversed(named))
     hint = f", did you mean {near}" if near else ""
     raise UsageError(f"there is no command {typed!r}{hint}; `deepda --help` lists all of them")
-
-
-def _nearest_command(named: Sequence[str], choices: Sequence[str]) -> str | None:
-    """The command that looks like the words, by its full name or else by its last word."""
-    if near := get_close_matches(" ".join(named), choices, 1):
-        return near[0]
-    by_last = {name.rpartition(" ")[2]: name for name in choices}
-    found = [by_last[near] for word in reversed(named) for near in get_close_matches(word, by_last, 1)]
-    return found[0] if found else None
 
 
 def declare_device(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The command `deepda demo`. Like `deepda.cli` it imports a driver, osse, when it is called."""
+"""The command `deepda demo`. It imports a driver, osse, when it is called."""
 
 from __future__ import annotations
 

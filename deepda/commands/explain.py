@@ -21,7 +21,7 @@ def _declare(parser: ArgumentParser) -> None:
     parser.add_argument("--lon", type=float, default=-140.0, help="of the point, degrees east (-140)")
     parser.add_argument("--depth", type=float, default=150.0, help="of the point, m (150)")
     parser.add_argument("--windows", type=int, default=4, metavar="N",
-                        help="in which inputs are left out; 0 for none (4)")  # fmt: skip
+                        help="windows of the leave-out test; 0 skips it (4)")  # fmt: skip
     parser.add_argument(
         "--output", metavar="DIR", default="runs/explain", help="folder of the page (%(default)s)"
     )

@@ -1,6 +1,6 @@
 """The commands of the twin experiment: `deepda osse ...`.
 
-Like `deepda.cli` it may import a driver, osse, when a command is called.
+It may import a driver, osse, when a command is called.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ scores.json, NetCDF files and the trained network. An interrupted run is
 resumed by the same command.
 
 --control takes raw or prepared files of an ocean model: windows and grid follow
-from them, and they are prepared on the way. Cells that are regular and at most
-100,000 are kept, others are brought to embedded_4deg; --grid chooses.
+from them, and they are prepared on the way. Regular grids of at most 100,000
+cells (latitude x longitude x layer) are kept, others are averaged to
+embedded_4deg; --grid chooses.
 
 examples:
   deepda osse run
@@ -182,8 +183,10 @@ KNOWN_ANSWER = Command(
     """\
 On a small linear ocean whose best possible analysis is known. Beside the
 exact filter stand localised ensemble Kalman filters of 50 and 100 members and
-optimal interpolation, both with the true dynamics. Writes scores.json and the
-fields to check it; of several seeds summary.json with means and intervals.
+a static covariance, all with the true dynamics, and optimal interpolation as
+usual, which learns from the control simulation as the network does. Writes
+scores.json and the fields to check it; of several seeds summary.json with means
+and intervals.
 
 examples:
   deepda osse known-answer --seed 3 --minutes 10 --output runs/known-3
@@ -204,7 +207,7 @@ def _declare_experiment(parser: ArgumentParser, output: str) -> None:
 
 def _declare_deny(parser: ArgumentParser) -> None:
     _declare_experiment(parser, "runs/denial")
-    parser.add_argument("--without", metavar="A,B,...", help="what to leave out, see below")
+    parser.add_argument("--without", metavar="A,B,...", help="what to leave out, one or more")
     declare_device(parser)
 
 

@@ -59,6 +59,15 @@ class Findings:
         """Whether there are years enough for trends."""
         return self.years >= FEWEST_YEARS
 
+    @property
+    def compared(self) -> bool:
+        """Whether there is a reference to compare with."""
+        return self.reference is not None
+
+    def picture(self, name: str, level: int) -> str:
+        """Name of a picture of the surface or of the one level below that is shown."""
+        return f"{name}_{'surface' if level == 0 else 'below'}"
+
     def where(self, level: int) -> str:
         """Name of a level."""
         return "surface" if level == 0 else f"{self.frame.grid.depth[level]:.0f} m"

@@ -56,8 +56,8 @@ def basin_heat(means: xr.DataArray, basins: xr.DataArray, grid: Grid, bottom: fl
             f"heat content to {bottom:g} m was asked for, the grid reaches "
             f"{grid.depth_edges[-1]:g} m; choose a depth inside"
         )
-    inside = np.clip(np.minimum(grid.depth_edges[1:], bottom) - grid.depth_edges[:-1], 0.0, None)
-    share = xr.DataArray(inside / grid.thickness, {"depth": means["depth"]}, ("depth",))
+    inside = grid.thickness_above(bottom) / grid.thickness
+    share = xr.DataArray(inside, {"depth": means["depth"]}, ("depth",))
     volume = basins.sum(("lat", "lon")).assign_coords(depth=means["depth"]) * share
     total = xr.dot(means.fillna(0.0), volume, dim="depth") * (RHO * SPECIFIC_HEAT)
     return total.where(volume.sum("depth") > 0).transpose("time", "region").assign_attrs(units="J")

@@ -56,16 +56,15 @@ def in_heatwave(values: xr.DataArray, threshold: xr.DataArray, season: NDArray[n
 
 @dataclass(frozen=True)
 class Contingency:
-    """Weights of the four outcomes of an event that was detected or not, and was or was not.
+    """Weights of the outcomes of an event that was detected, or was there, or both.
 
     Attributes:
-        hits, misses, false_alarms, rejections: sums of weights.
+        hits, misses, false_alarms: sums of weights.
     """
 
     hits: float
     misses: float
     false_alarms: float
-    rejections: float
 
     @property
     def detection(self) -> float:
@@ -99,7 +98,6 @@ def contingency(detected: xr.DataArray, true: xr.DataArray, weights: xr.DataArra
         total(detected & true),
         total(~detected & true),
         total(detected & ~true),
-        total(~detected & ~true),
     )
 
 

@@ -235,7 +235,7 @@ def _headline(found: Findings) -> str:
 def _summary(found: Findings, notes: Sequence[str]) -> str:
     axis = found.frame.axis
     windows = "pentads" if axis.per_year == 73 else "months"
-    against = f" against {_label(found.products[-1])}" if found.reference is not None else ""
+    against = f" against {_label(found.products[-1])}" if found.compared else ""
     return (
         f"{_label(found.products[0])}{against}: {found.years} whole years in {windows}, "
         f"{found.frame.grid.shape[1]} x {found.frame.grid.shape[2]} cells, "

@@ -66,9 +66,8 @@ def _agreement_maps(found: Findings, level: int) -> Picture:
         Panel(found.comparison.rmse[level], "rms difference", f"Difference, {found.where(level)}"),
         Panel(fit, "correlation", f"Correlation, {found.where(level)}", (_floor(fit), 1.0)),
     ]
-    name = "surface" if level == 0 else "below"
     return Picture(
-        f"agreement_{name}",
+        found.picture("agreement", level),
         map_panels(panels, found.frame.grid, level=level, columns=2),
         f"Root mean square difference and correlation of anomalies at {found.at(level)}, {found.span}.",
         wide=True,

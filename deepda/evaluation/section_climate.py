@@ -81,7 +81,7 @@ def _index_table(found: Findings, named: dict[str, dict[str, xr.DataArray]]) -> 
             row["correlation"] = float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum()))
             row["root mean square difference"] = float(np.sqrt(np.mean((one - other) ** 2)))
         rows[index] = row
-    if found.reference is not None and "Niño 3.4" in rows:
+    if found.compared and "Niño 3.4" in rows:
         found.facts["Niño 3.4 correlation"] = f"{rows['Niño 3.4']['correlation']:.3f}"
     return Table(
         "indices",
@@ -123,7 +123,7 @@ def _decadal_blocks(found: Findings, surface: dict[str, xr.DataArray]) -> list[P
 def _mode_blocks(
     found: Findings, modes: dict[str, Modes], weights: xr.DataArray, name: str, title: str
 ) -> list[Picture | Table]:
-    if found.reference is not None:
+    if found.compared:
         modes["analysis"] = aligned(modes["analysis"], modes["reference"], weights)
     count = modes["analysis"].share.size
     limits = limits_of([one.pattern.values for one in modes.values()], "pattern")
@@ -134,7 +134,7 @@ def _mode_blocks(
         for product, one in modes.items() for mode in range(count)
     ]  # fmt: skip
     fit = ""
-    if found.reference is not None:
+    if found.compared:
         one, other = (each.pattern for each in modes.values())
         fits = [pattern_correlation(one[mode], other[mode], weights) for mode in range(count)]
         fit = " Correlation of the patterns: " + ", ".join(f"{value:.2f}" for value in fits) + "."
@@ -171,7 +171,7 @@ def thermocline_section(found: Findings) -> Section | None:
         fields[name] = (monthly.values - np.tile(normal, (found.years, 1)), monthly["time"].values)
     limits = {"isotherm": limits_of([field for field, _ in fields.values()], "isotherm")}
     panels = {name.capitalize(): (field, "isotherm") for name, (field, _) in fields.items()}
-    if found.reference is not None:
+    if found.compared:
         panels["Analysis − reference"] = (
             fields["analysis"][0] - fields["reference"][0],
             "isotherm error",
@@ -183,8 +183,8 @@ def thermocline_section(found: Findings) -> Section | None:
         "Depth of the 20 °C isotherm within 2° of the equator, anomaly from its seasonal cycle, "
         f"by longitude and month, {found.span}; blue is deeper. Bands that slant eastwards are Kelvin "
         "waves. Empty: no such isotherm."
-        + (" The difference has colours of its own." if found.reference is not None else ""),
-        wide=found.reference is not None,
+        + (" The difference has colours of its own." if found.compared else ""),
+        wide=found.compared,
     )
     return Section(
         "The equatorial thermocline",

@@ -49,12 +49,11 @@ def _mean_maps(found: Findings, level: int) -> Picture:
     if found.comparison is not None:
         panels.append(Panel(found.comparison.bias[level], "bias", "Analysis − reference"))
         caption += " The third map is their difference, the bias."
-    name = "surface" if level == 0 else "below"
     return Picture(
-        f"mean_{name}",
+        found.picture("mean", level),
         map_panels(panels, found.frame.grid, level=level),
         caption,
-        wide=found.reference is not None,
+        wide=found.compared,
     )
 
 
@@ -95,14 +94,14 @@ def _amplitude_maps(found: Findings) -> Picture:
     }
     limits = limits_of(list(fields.values()), "amplitude")
     panels = [Panel(field, "amplitude", name.capitalize(), limits) for name, field in fields.items()]
-    if found.reference is not None:
+    if found.compared:
         both = list(fields.values())
         panels.append(Panel(both[1] - both[0], "bias", "Analysis − reference"))
     return Picture(
         "seasonal_amplitude",
         map_panels(panels, found.frame.grid),
         f"Amplitude of the seasonal cycle at the surface, {found.span}.",
-        wide=found.reference is not None,
+        wide=found.compared,
     )
 
 
@@ -112,7 +111,7 @@ def _phase_maps(found: Findings) -> Picture:
         known = annual_amplitude(one.cycle)[0] >= FAINT
         phase = found.on_sea(annual_phase(one.cycle)[0].where(known), 0)
         panels.append(Panel(phase, "phase", name.capitalize(), (0.0, 12.0)))
-    if found.reference is not None:
+    if found.compared:
         first, second = (np.asarray(panel.field) for panel in panels)
         panels.append(Panel((second - first + 6) % 12 - 6, "lag", "Analysis − reference"))
     return Picture(
@@ -120,7 +119,7 @@ def _phase_maps(found: Findings) -> Picture:
         map_panels(panels, found.frame.grid),
         f"When the surface is warmest, {found.span}; the colours go round the year. Left empty where "
         f"the amplitude is below {FAINT:g} K.",
-        wide=found.reference is not None,
+        wide=found.compared,
     )
 
 
@@ -150,22 +149,17 @@ def _stddev_maps(found: Findings, level: int) -> Picture:
         Panel(field, "variability", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, field in fields.items()
     ]
-    if found.reference is not None:
+    if found.compared:
         first, second = fields.values()
         with np.errstate(invalid="ignore", divide="ignore"):
             excess = np.where(first > 0, 100 * (second / first - 1), np.nan)
         panels.append(Panel(excess, "excess", "Analysis against reference", EXCESS))
-    name = "surface" if level == 0 else "below"
     return Picture(
-        f"variability_{name}",
+        found.picture("variability", level),
         map_panels(panels, found.frame.grid, level=level),
         f"Standard deviation of anomalies at {found.at(level)}, {found.span}."
-        + (
-            " Blue in the last map is variability that the analysis lacks."
-            if found.reference is not None
-            else ""
-        ),
-        wide=found.reference is not None,
+        + (" Blue in the last map is variability that the analysis lacks." if found.compared else ""),
+        wide=found.compared,
     )
 
 

@@ -162,7 +162,7 @@ def _trend_map(found: Findings, layer: str, name: str) -> Picture:
                  ~(np.abs(one.slope.values) > one.half_width.values))
         for key, one in trends.items()
     ]  # fmt: skip
-    if found.reference is not None:
+    if found.compared:
         panels.append(
             Panel(slopes["analysis"] - slopes["reference"], kind, "Analysis − reference", limits)
         )
@@ -172,5 +172,5 @@ def _trend_map(found: Findings, layer: str, name: str) -> Picture:
         map_panels(panels, found.frame.grid),
         f"Linear trend of annual means, {layer}, {axis.years[0]}–{axis.years[-1]}. Dots: not "
         "distinguishable from none at 95 %.",
-        wide=found.reference is not None,
+        wide=found.compared,
     )

@@ -39,7 +39,7 @@ def heatwave_section(found: Findings) -> Section:
     events = {level: _events(found, place) for place, level in enumerate(found.frame.levels)}
     blocks: list[Picture | Table] = [_share_maps(found, level, of) for level, of in events.items()]
     blocks += [_series(found, level, of) for level, of in events.items()]
-    if found.reference is not None:
+    if found.compared:
         blocks += _judged(found, events)
     return Section("Marine heatwaves", blocks, _text(found))
 
@@ -152,7 +152,7 @@ def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) ->
         Panel(share, "heatwaves", f"{name.capitalize()}, {found.where(level)}", limits)
         for name, share in shares.items()
     ]
-    if found.reference is not None:
+    if found.compared:
         both = [events["analysis"], events["reference"]]
         hits, either = (both[0] & both[1]).sum("time"), (both[0] | both[1]).sum("time")
         panels.append(
@@ -163,18 +163,17 @@ def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) ->
                 (0.0, 1.0),
             )
         )
-    name = "surface" if level == 0 else "below"
     return Picture(
-        f"heatwaves_{name}",
+        found.picture("heatwaves", level),
         map_panels(panels, found.frame.grid, level=level),
         f"Share of windows in a heatwave at {found.at(level)} in the second half of the years: "
         "10 % is the share over all of them, so that red is warming."
         + (
             " Success index: the part of all heatwave windows of either that both have."
-            if found.reference is not None
+            if found.compared
             else ""
         ),
-        wide=found.reference is not None,
+        wide=found.compared,
     )
 
 
@@ -185,7 +184,7 @@ def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Pic
         for name in found.records
     }
     return Picture(
-        f"heatwave_area_{'surface' if level == 0 else 'below'}",
+        found.picture("heatwave_area", level),
         over_time(lines, "ocean in a heatwave (%)", title=found.where(level).capitalize()),
         "Share of the ocean's area in a heatwave by month: about 10 % on average over all "
         "years, more where the years are few.",

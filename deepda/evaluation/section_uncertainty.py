@@ -67,9 +67,8 @@ def _spread_maps(found: Findings, level: int) -> Picture:
         Panel(spread, "stddev", f"Stated, {found.where(level)}", limits),
         Panel(error, "rms difference", "Difference from the reference", limits),
     ]
-    name = "surface" if level == 0 else "below"
     return Picture(
-        f"spread_{name}",
+        found.picture("spread", level),
         map_panels(panels, found.frame.grid, level=level, columns=2),
         f"Stated standard deviation and root mean square difference at {found.at(level)}, same "
         "colours: they should look alike.",

@@ -100,11 +100,9 @@ def correction(analyser: InnovationForm) -> nn.Module:
     return found
 
 
-def untrained(
-    analyser: InnovationForm, settings: GeneratorConfig, space: StateSpace, seed: int
-) -> InnovationForm:
+def untrained(analyser: InnovationForm, settings: GeneratorConfig, space: StateSpace) -> InnovationForm:
     """The same generator before training: same forecast and patterns, solved to convergence."""
-    made = build_generator(settings, space, analyser.control_statistics(), seed).analyser
+    made = build_generator(settings, space, analyser.control_statistics(), seed=0).analyser
     fresh = made.innovation_form()
     assert fresh is not None
     return fresh.to(analyser.ocean.device).converged().eval().requires_grad_(False)

@@ -50,7 +50,7 @@ def sanity_of(study: Study, finished: Finished, settings: GeneratorConfig, progr
         saliency_of(response, randomised(analyser, draw, whole))
         for draw in progress.track(range(DRAWS), "Randomising the weights")
     ]
-    fresh = saliency_of(response, untrained(analyser, settings, finished.space, seed=0))
+    fresh = saliency_of(response, untrained(analyser, settings, finished.space))
     found = {
         RANDOM: mean_likeness(likeness(own, other, seen) for other in draws),
         "before training": likeness(own, fresh, seen),

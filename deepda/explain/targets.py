@@ -107,8 +107,7 @@ def _heat(grid: Grid, place: Place) -> Target:
             f"the grid reaches {grid.depth_edges[-1]:g} m, heat content needs {BOTTOM:g} m; "
             "choose another --target"
         )
-    inside = np.clip(np.minimum(grid.depth_edges[1:], BOTTOM) - grid.depth_edges[:-1], 0.0, None)
-    volume = inside[:, None, None] * grid.area * grid.ocean
+    volume = grid.thickness_above(BOTTOM)[:, None, None] * grid.area * grid.ocean
     weights = RHO * SPECIFIC_HEAT * volume / ZETTAJOULE
     return Target("heat", f"global heat content, 0–{BOTTOM:.0f} m", "ZJ", weights, place, 0)
 

@@ -5,11 +5,13 @@ forecast -> background --check_window--> table --superobs--> CheckedObservations
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.assimilation.cycle import Observations, StateEstimate, on_host
@@ -50,11 +52,25 @@ class CheckedObservations(Observations):
         about = (seen.value, seen.precision, seen.season, seen.per_year)
         return cls(*about, table, start, end, space, shift=seen.shift)
 
+    def feedback(
+        self,
+        background: StateEstimate,
+        estimate: StateEstimate,
+        others: Mapping[str, NDArray[np.floating]] | None = None,
+    ) -> pd.DataFrame:
+        """What the system made of each row, see `deepda.feedback.feedback`.
+
+        Args:
+            background, estimate: of the window.
+            others: more fields (depth, lat, lon) by the name of their column.
+        """
+        season = season_of(self.start, self.per_year)
+        fields = Fields.of(self.space, season, background, estimate)
+        return feedback(self.table, self.space.grid, fields, others)
+
     def suspects(self, background: StateEstimate) -> str:
         """The used rows furthest from the background, in units of the errors of both."""
-        season = season_of(self.start, self.space.climatology.per_year)
-        fields = Fields.of(self.space, season, background, background)
-        rows = feedback(self.table, self.space.grid, fields)
+        rows = self.feedback(background, background)
         rows = rows[rows["used"]].astype({"temperature": float, "error": float})
         unsure = np.hypot(rows["spread"], rows["error"])
         rows = rows.assign(size=(rows["temperature"] - rows["background"]).abs() / unsure)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from deepda.feedback.store import feedback_files
+from deepda.geometry.windows import years_of
 from deepda.observations.table import PLATFORMS
 from deepda.verification.scores import REGIONS, Box
 
@@ -139,7 +140,7 @@ class _Rows:
             return batch.column(name).to_numpy(zero_copy_only=False)
 
         self.used, self.withheld = (numbers(name).astype(bool) for name in ("used", "withheld"))
-        self.year = numbers("time").astype("datetime64[Y]").astype(np.int64) + 1970
+        self.year = years_of(batch.column("time").to_numpy(zero_copy_only=False))
         self.lat, self.lon, self.depth = (numbers(name) for name in ("lat", "lon", "depth"))
         self.platform = _platform_codes(batch)
         observed = numbers("temperature")

@@ -19,13 +19,12 @@ import netCDF4
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.feedback.window import REJECTED, state_of
 from deepda.observations.qualities import QUALITIES
+from deepda.output.netcdf import LIBRARY
 from deepda.quality.casts import cast_numbers, platforms
 
-_LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])  # those of xarray: HDF5 is not safe between threads
 FILL = 99999.0  # NEMO's fbrmdi
 REFERENCE = np.datetime64("1950-01-01", "s")
 Q = "q where q =[0,9]"  # the words of the manual
@@ -76,7 +75,7 @@ def write_fdbk(table: pd.DataFrame, path: Path, kind: str = "profile") -> Path:
     layout, chosen = _Layout.of(table, fewest=2 if kind == "profile" else 1), KINDS[kind]
     salinity = "salinity" in table.columns and bool(np.isfinite(table["salinity"]).any())
     names = [chosen.variable, *(["PSAL"] if salinity else [])]
-    with _LIBRARY, netCDF4.Dataset(path, "w") as file:
+    with LIBRARY, netCDF4.Dataset(path, "w") as file:
         file.set_auto_maskandscale(False)
         file.title = "DeepDA feedback: observations and their equivalents"
         file.Convention = "NEMO unified observation operator output"

@@ -24,9 +24,9 @@ import pyarrow.parquet as pq
 from deepda.base.errors import DeepDAError
 from deepda.base.files import hidden_name, publish
 from deepda.feedback.nemo import KINDS, fdbk_name, surface_rows, write_fdbk
+from deepda.observations.parts import NAMES, arrow_column
 
 FOLDER, FDBK, PART = "feedback", "fdbk", "part.parquet"
-NAMES = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [("time", pa.timestamp("s"))]
     + [(name, pa.float32()) for name in ("lat", "lon", "depth", "temperature", "salinity", "error")]
@@ -163,22 +163,12 @@ def read_feedback(
 
 def _arrow(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     columns = [
-        _column(rows[field.name], field.type)
+        arrow_column(rows[field.name], field.type)
         if field.name in rows.columns
         else pa.nulls(len(rows), field.type)
         for field in schema
     ]
     return pa.table(columns, schema=schema)
-
-
-def _column(values: pd.Series, kind: pa.DataType) -> pa.Array:
-    """Values in the type of the schema; names stay codes, whose width and order pandas chooses."""
-    if not pa.types.is_dictionary(kind):
-        return pa.array(values, from_pandas=not pa.types.is_floating(kind)).cast(kind)
-    named = values.astype("category").cat
-    codes = named.codes.to_numpy().astype(np.int32)
-    names = pa.array(named.categories.astype(str), pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), names)
 
 
 def _require_rows(rows_in: int, parts: Sequence[Path]) -> None:

@@ -67,8 +67,8 @@ def _dots(line: xr.DataArray) -> dict[str, str]:
     return {"marker": "" if line.size > 1 else "o"}
 
 
-def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
-    """Numbers (time) of years, one mark a year and name on a logarithmic axis; none where zero."""
+def counts_by_year(counts: Mapping[str, xr.DataArray]) -> Figure:
+    """Numbers (time) of values used, one mark a year and name on a logarithmic axis; none where zero."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
         for count, style in zip(counts.values(), looks(counts).values(), strict=True):
@@ -77,7 +77,7 @@ def counts_by_year(counts: Mapping[str, xr.DataArray], label: str) -> Figure:
             axes.plot(times_of(count), some, **(style | thin))
         axes.set_yscale("log")
         time_axis(axes, times_of(next(iter(counts.values()))))
-        axes.set(ylabel=label)
+        axes.set(ylabel="values used a year")
         _legend(axes, max(2, len(counts)))  # of a single name too: nothing else says it
     return figure
 
@@ -168,27 +168,18 @@ def rank_bars(counts: ArrayLike, *, label: str = "rank of the truth among the me
     return figure
 
 
-def learning_curve(
-    updates: Mapping[str, ArrayLike],
-    losses: Mapping[str, ArrayLike],
-    label: str = "loss",
-    chosen: float | None = None,
-) -> Figure:
-    """Loss by update, one line a name (`training`, `validation`); `chosen` marks the kept weights."""
+def learning_curve(updates: ArrayLike, errors: ArrayLike, kept: float) -> Figure:
+    """Error (K) on the validation years by update; a line marks the update whose weights were kept."""
     with canvas(2.7) as figure:
         axes = figure.add_subplot()
-        colours = {"training": LIGHT.grey, "validation": LIGHT.blue}
-        for name, style in looks(losses).items():
-            line = style | {"marker": "o" if np.size(updates[name]) == 1 else ""}
-            line["color"] = colours.get(name, line["color"])
-            axes.plot(np.asarray(updates[name]), np.asarray(losses[name]), **line)
-        if chosen is not None:
-            axes.axvline(
-                chosen, color=LIGHT.vermilion, linewidth=1, linestyle="--", label="weights kept"
-            )
+        marker = "o" if np.size(updates) == 1 else ""
+        axes.plot(
+            np.asarray(updates), np.asarray(errors), marker=marker, color=LIGHT.blue, label="validation"
+        )
+        axes.axvline(kept, color=LIGHT.vermilion, linewidth=1, linestyle="--", label="weights kept")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-        axes.set(xlabel="update", ylabel=label)
-        _legend(axes, len(losses) + 1)
+        axes.set(xlabel="update", ylabel="validation error (K)")
+        _legend(axes, 2)
     return figure
 
 

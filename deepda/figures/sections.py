@@ -19,6 +19,7 @@ from deepda.figures.mesh import Limits, draw_mesh
 from deepda.figures.style import canvas
 from deepda.figures.time_axis import time_axis, times_of
 from deepda.geometry.grid import Grid
+from deepda.geometry.windows import part_of_year, years_of
 
 Floats = NDArray[np.float64]
 
@@ -129,27 +130,24 @@ def hovmoeller(
     return figure
 
 
-def time_depth(field: xr.DataArray, grid: Grid, kind: str) -> Figure:
-    """A field (time, depth) at two or more equal steps of time, depth downwards."""
-    stamps = np.asarray(date2num(times_of(field)), float)
+def time_depth(error: xr.DataArray, grid: Grid) -> Figure:
+    """Root mean square error (time, depth), K, at two or more equal steps of time, depth downwards."""
+    stamps = np.asarray(date2num(times_of(error)), float)
     half = 0.5 * float(np.diff(stamps).mean())
     edges = np.append(stamps - half, stamps[-1] + half)
-    values = field.transpose("depth", "time").values.astype(float)
+    values = error.transpose("depth", "time").values.astype(float)
     with canvas(2.9) as figure:
         axes = figure.add_subplot()
-        draw_mesh(axes, edges, grid.depth_edges, values, np.isfinite(values), kind, None, pad=0.08)
+        draw_mesh(axes, edges, grid.depth_edges, values, np.isfinite(values), "rmse", None, pad=0.08)
         depth_axis(axes, float(grid.depth_edges[0]), float(grid.depth_edges[-1]))
-        time_axis(axes, times_of(field))
+        time_axis(axes, times_of(error))
         axes.grid(False)
     return figure
 
 
 def decimal_years(time: NDArray[np.datetime64]) -> Floats:
     """(time) years with their fraction: model years begin before the dates that matplotlib takes."""
-    year = time.astype("datetime64[Y]")
-    begin, end = (edge.astype("datetime64[s]") for edge in (year, year + 1))
-    share = (time.astype("datetime64[s]") - begin) / (end - begin)
-    return np.asarray(year.astype(int) + 1970 + share)
+    return years_of(time) + part_of_year(time)
 
 
 def depth_axis(axes: Axes, top: float, bottom: float) -> None:

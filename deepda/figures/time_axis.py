@@ -1,4 +1,4 @@
-"""Times along an axis, with years, months or days as fit."""
+"""Times along an axis, with years, months or days as fit, and series short enough to be drawn."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from matplotlib.dates import (
     num2date,
 )
 
+from deepda.geometry.windows import MONTHS
+
 FEWEST_DAYS = 360  # between values of which there is one a year
 MOST_TICKS = 8
 
@@ -27,6 +29,12 @@ def times_of(line: xr.DataArray) -> Any:
     if np.issubdtype(times.dtype, np.datetime64):
         return times
     return np.array([np.datetime64(time.strftime("%Y-%m-%d"), "s") for time in times])
+
+
+def monthly_means(line: xr.DataArray, per_year: int) -> xr.DataArray:
+    """(time, ...) means of about a month of windows: 40 years of pentads are a brush, not a line."""
+    mean: xr.DataArray = line.coarsen(time=max(1, per_year // MONTHS), boundary="pad").mean()
+    return mean
 
 
 def time_axis(axes: Axes, times: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
@@ -17,6 +18,7 @@ from deepda.base.files import digest_of
 from deepda.geometry.sphere import EARTH_RADIUS, great_circle, unit_vectors
 
 OUTSIDE = -1  # cell index of a place that the grid does not cover
+Number = TypeVar("Number", bound=np.floating)
 
 
 class GridError(DeepDAError, ValueError):
@@ -110,6 +112,11 @@ class Grid:
         """(depth, lat, lon) water volume of the cells, m3, zero on land."""
         return self.thickness[:, None, None] * self.area * self.ocean
 
+    def thickness_above(self, bottom: float, top: float = 0.0) -> NDArray[np.float64]:
+        """(depth) m of each layer between two depths (m), zero outside."""
+        inside = np.minimum(self.depth_edges[1:], bottom) - np.maximum(self.depth_edges[:-1], top)
+        return np.maximum(inside, 0.0)
+
     def distance_to(self, lat: float, lon: float) -> NDArray[np.float64]:
         """(lat, lon) m along great circles from a place (degrees) to the centres of the cells."""
         centres = unit_vectors(*np.meshgrid(self.lat, self.lon, indexing="ij"))
@@ -201,6 +208,15 @@ class Grid:
 def centres(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Midpoints of (n + 1) edges."""
     return 0.5 * (edges[:-1] + edges[1:])
+
+
+def sum_around(field: NDArray[Number]) -> NDArray[Number]:
+    """(..., lat, lon) sum over a cell and its eight neighbours; longitude wraps, latitude ends."""
+    rows = field + np.roll(field, 1, axis=-1) + np.roll(field, -1, axis=-1)
+    total = rows.copy()
+    total[..., 1:, :] += rows[..., :-1, :]
+    total[..., :-1, :] += rows[..., 1:, :]
+    return total
 
 
 def _axis(standard_name: str, units: str, axis: str, bounds: str) -> dict[str, str]:

@@ -113,9 +113,21 @@ def windows_of_months(year: int, months: int, per_year: int) -> int:
     return int((year_edges(year, per_year)[1:] <= end.astype("datetime64[s]")).sum())
 
 
+def years_of(time: NDArray[np.datetime64] | np.datetime64) -> NDArray[np.int64]:
+    """(...) calendar years of times (...)."""
+    return np.asarray(time).astype("datetime64[Y]").astype(np.int64) + 1970
+
+
+def part_of_year(time: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """(...) how much of its year has gone at each time (...), 0..1."""
+    year = time.astype("datetime64[Y]")
+    start, end = (edge.astype("datetime64[s]") for edge in (year, year + 1))
+    return (time.astype("datetime64[s]") - start) / (end - start)
+
+
 def season_of(time: np.datetime64, per_year: int) -> int:
     """Season of the window that holds a time."""
-    edges = year_edges(time.astype("datetime64[Y]").astype(int) + 1970, per_year)
+    edges = year_edges(int(years_of(time)), per_year)
     return int(np.searchsorted(edges, time, side="right")) - 1
 
 

@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.calendars import days_since
+from deepda.observations.calendars import EPOCH, days_since
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, SUSPECT
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, rows_of
 
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
-EPOCH = "1950-01-01"
-MODES = ("R", "A", "D")  # real time, adjusted in real time, delayed mode
+# Real time, adjusted in real time, delayed mode: reference table 19 of the manual.
+MODES = ("R", "A", "D")
 UNITS = {"PRES": "dbar", "TEMP": "degC", "PSAL": "1"}
 STATED = {"PSAL": "1"}  # practical salinity is a pure number, also where it is called psu or 1e-3
 

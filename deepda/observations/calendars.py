@@ -21,6 +21,7 @@ STEPS = {"day": 86400, "d": 86400, "hour": 3600, "hr": 3600, "h": 3600, "minute"
          "nanosecond": 1e-9, "week": 604_800}  # fmt: skip
 REAL = ("standard", "gregorian", "proleptic_gregorian", "julian")  # every day is as long as every other
 MODEL = ("noleap", "365_day", "all_leap", "366_day", "360_day")
+EPOCH = "1950-01-01"  # that Argo and EN4 count days since
 JULIAN_DAY = 2_440_588  # number of 1970-01-01, as cftime counts ordinals
 SINCE = re.compile(
     r"\s*([A-Za-z]+?)s?\s+since\s+(\d{1,4})-(\d{1,2})-(\d{1,2})"

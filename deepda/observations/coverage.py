@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.geometry.windows import years_of
 from deepda.observations.table import PLATFORMS
 
 CELL = 5.0  # degrees
@@ -59,7 +60,7 @@ class Coverage:
         codes = table["platform_type"].cat.codes.to_numpy().astype(np.int64)
         cells = codes * ROWS * COLUMNS + _cells(table)
         counts = np.bincount(cells, minlength=len(PLATFORMS) * ROWS * COLUMNS)
-        years = table["time"].to_numpy().astype("datetime64[Y]").astype(np.int64) + 1970
+        years = years_of(table["time"].to_numpy())
         for code in np.unique(codes):
             name = PLATFORMS[code]
             here = counts.reshape(len(PLATFORMS), -1)[code]

@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deepda.observations.calendars import days_since
+from deepda.observations.calendars import EPOCH, days_since
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import wmo_platforms
-from deepda.observations.qualities import GOOD, SUSPECT, worst
+from deepda.observations.qualities import GOOD, SUSPECT, with_cast
 from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
-
-EPOCH = "1950-01-01"
 
 
 def read_en4(path: Path, options: ReadOptions) -> ReadResult:
@@ -72,5 +70,4 @@ def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> np.ndarray:
     level = file.flags(f"{name}_CORRECTED_QC", shape, ARGO)
     if f"PROFILE_{name}_QC" not in file:
         return level
-    profile = file.flags(f"PROFILE_{name}_QC", shape[:1], ARGO)
-    return worst(level, np.where(profile > SUSPECT, profile, 0)[:, None])
+    return with_cast(level, file.flags(f"PROFILE_{name}_QC", shape[:1], ARGO))

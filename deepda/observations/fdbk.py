@@ -18,7 +18,7 @@ from deepda.observations.calendars import days_since
 from deepda.observations.flags import FDBK
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import ICOADS_PLATFORMS, named, wmo_platforms
-from deepda.observations.qualities import GOOD, SUSPECT, worst
+from deepda.observations.qualities import GOOD, SUSPECT, with_cast
 from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 POTENTIAL, IN_SITU = ("POTM", "SST"), ("TEMP",)  # at the surface they are the same
@@ -68,9 +68,7 @@ def _rows(file: NetcdfFile, name: str) -> pd.DataFrame:
         quality_time=file.flags("JULD_QC", (casts,), FDBK, absent=GOOD),
         quality_position=file.flags("POSITION_QC", (casts,), FDBK, absent=GOOD),
         quality_depth=file.flags("DEPTH_QC", shape, FDBK, absent=GOOD),
-        quality_temperature=worst(
-            _quality(file, name, shape), np.where(whole > SUSPECT, whole, 0)[:, None]
-        ),
+        quality_temperature=with_cast(_quality(file, name, shape), whole),
     )
 
 
@@ -80,10 +78,10 @@ def _correction(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[
 
 def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.int8]:
     """(cast, level) the level's flag where there is one, and bad where the whole cast is rejected."""
-    cast = file.flags(f"{name}_QC", shape[:1], FDBK)[:, None]
+    cast = file.flags(f"{name}_QC", shape[:1], FDBK)
     if f"{name}_LEVEL_QC" not in file:
-        return np.broadcast_to(cast, shape)
-    return worst(file.flags(f"{name}_LEVEL_QC", shape, FDBK), np.where(cast > SUSPECT, cast, 0))
+        return np.broadcast_to(cast[:, None], shape)
+    return with_cast(file.flags(f"{name}_LEVEL_QC", shape, FDBK), cast)
 
 
 def _reference(file: NetcdfFile) -> str:

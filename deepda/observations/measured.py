@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.units import UnitError, convert
+from deepda.observations.argo import MODES
 from deepda.observations.cells import Cells
 from deepda.observations.columns import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
 from deepda.observations.header import Columns, target_of
@@ -22,7 +23,6 @@ from deepda.observations.seawater import depth_of
 from deepda.observations.table_flags import read_flags
 
 NAMES = {"value": "temperature", "lat": "latitude", "lon": "longitude"}  # of a quantity, in reasons
-MODES = ("R", "A", "D")  # real time, adjusted, delayed (Argo user's manual, reference table 19)
 FLAGGED = {"value": "temperature", "pressure": "depth", "depth": "depth", "salinity": "salinity"}
 PRACTICAL = ("1", "psu", "pss", "pss-78", "pss78", "practical salinity units", "pss-78 units", "none")
 SALINITIES = (0.0, 45.0)  # PSS-78

@@ -123,15 +123,19 @@ def _arrow(rows: pd.DataFrame, source: str, schema: pa.Schema) -> pa.Table:
     name = pd.Index([printable(source)])
     one_source = pd.Categorical.from_codes(np.zeros(len(rows), np.int32), name)
     rows = rows.assign(source=one_source)
-    return pa.table([_column(rows[field.name], field.type) for field in schema], schema=schema)
+    return pa.table([arrow_column(rows[field.name], field.type) for field in schema], schema=schema)
 
 
-def _column(values: pd.Series, kind: pa.DataType) -> pa.Array:
-    """Values in the type of the schema; names stay codes, whose width and order pandas chooses."""
+def arrow_column(values: pd.Series, kind: pa.DataType) -> pa.Array:
+    """Values in the type of the schema; names stay codes, whose width and order pandas chooses.
+
+    NaN stays NaN among floating-point numbers and is missing in a column of another type.
+    """
     if not pa.types.is_dictionary(kind):
-        return pa.array(values.to_numpy()).cast(kind)
-    codes = values.cat.codes.to_numpy().astype(np.int32)
-    names = pa.array(values.cat.categories.astype(str), pa.string())
+        return pa.array(values, from_pandas=not pa.types.is_floating(kind)).cast(kind)
+    named = values.astype("category").cat
+    codes = named.codes.to_numpy().astype(np.int32)
+    names = pa.array(named.categories.astype(str), pa.string())
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), names)
 
 

@@ -19,6 +19,11 @@ WHP_FLAGS = {
 }  # fmt: skip
 
 
+def with_cast(level: ArrayLike, cast: NDArray[np.int8]) -> NDArray[np.int8]:
+    """(cast, level) qualities of levels; bad where that of the whole cast (cast) is."""
+    return worst(level, np.where(cast > SUSPECT, cast, 0)[:, None])
+
+
 def worst(*qualities: ArrayLike) -> NDArray[np.int8]:
     """The worst of several qualities, broadcast against each other."""
     stacked = np.broadcast_arrays(*(np.asarray(quality, np.int8) for quality in qualities))

@@ -23,7 +23,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
-from deepda.base.synthetic import COLUMN
+from deepda.base.synthetic import refusal_of_rows
 from deepda.base.text import printable
 from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.errors import ERRORS
@@ -177,10 +177,7 @@ def require_real(synthetic: NDArray[np.bool_], source: Path) -> None:
         ObservationError: there is such a row.
     """
     if synthetic.any():
-        raise ObservationError(
-            f"{int(synthetic.sum()):,} of {synthetic.size:,} rows of {source} are of a simulated ocean "
-            f"by their column {COLUMN}, expected observations of the real one; leave them out"
-        )
+        raise ObservationError(refusal_of_rows(int(synthetic.sum()), synthetic.size, source))
 
 
 def finish(

@@ -30,7 +30,7 @@ from deepda.output.chunks import Slabs
 
 # HDF5 is not safe between threads: a file written in the background while xarray reads another
 # needs the very locks that xarray takes.
-_LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])
+LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])
 WAITING = 4  # windows handed over and not yet written
 
 
@@ -81,7 +81,7 @@ class AnalysisWriter:
         try:
             with _one_sentence(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                with _LIBRARY:
+                with LIBRARY:
                     self._file = netCDF4.Dataset(self._part, "w", format="NETCDF4")
                     self._file.set_fill_off()  # every value is written once
                     self.header.write(self._file)
@@ -126,7 +126,7 @@ class AnalysisWriter:
         whole = self._slabs.add(step, ready)
         if whole is not None:
             span, slabs = whole
-            with _one_sentence(self.path), _LIBRARY:
+            with _one_sentence(self.path), LIBRARY:
                 for name, slab in slabs.items():
                     self._open[name][(slice(None), span) if slab.ndim == 5 else (span,)] = slab
         self._written[step] = True
@@ -142,7 +142,7 @@ class AnalysisWriter:
 
     def _clear_away(self) -> None:
         """Close and remove the unfinished file, if there is one still."""
-        with _LIBRARY, suppress(OSError, RuntimeError):
+        with LIBRARY, suppress(OSError, RuntimeError):
             if self._file is not None and self._file.isopen():
                 self._file.close()
         with suppress(OSError):
@@ -156,7 +156,7 @@ class AnalysisWriter:
                 f"{self.windows.start[~self._written][0]}"
             )
         with _one_sentence(self.path):
-            with _LIBRARY:
+            with LIBRARY:
                 self._open.close()
             publish(self._part, self.path)
 

@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.climatology.seasonal import Climatology
-from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.geometry.grid import OUTSIDE, Grid, sum_around
+from deepda.geometry.windows import part_of_year
 from deepda.quality.background import (
     REJECTED,
     equatorial_factor,
@@ -127,18 +128,9 @@ def neighbour_spread(mean: NDArray[np.floating]) -> NDArray[np.float64]:
     annual = np.mean(mean, axis=0, dtype=float)
     wet = np.isfinite(annual)
     centred = np.where(wet, annual - annual[wet].mean() if wet.any() else 0.0, 0.0)
-    count, first, second = (_sum_around(field) for field in (wet.astype(float), centred, centred**2))
+    count, first, second = (sum_around(field) for field in (wet.astype(float), centred, centred**2))
     count = np.maximum(count, 1.0)
     return np.sqrt(np.maximum(second / count - (first / count) ** 2, 0.0))
-
-
-def _sum_around(field: Array) -> Array:
-    """(depth, lat, lon) sum over a cell and its eight neighbours; longitude wraps."""
-    rows = field + np.roll(field, 1, axis=2) + np.roll(field, -1, axis=2)
-    total = rows.copy()
-    total[:, 1:] += rows[:, :-1]
-    total[:, :-1] += rows[:, 1:]
-    return total
 
 
 def _levels(depth: Array, grid: Grid) -> tuple[NDArray[np.intp], Array]:
@@ -157,10 +149,7 @@ def _levels(depth: Array, grid: Grid) -> tuple[NDArray[np.intp], Array]:
 
 def _seasons(time: NDArray, per_year: int) -> tuple[NDArray[np.intp], Array]:
     """Season whose middle is before a time, and how far (0..1) the time is to the next middle."""
-    year = time.astype("datetime64[Y]")
-    start, end = (edge.astype("datetime64[s]") for edge in (year, year + 1))
-    part = (time.astype("datetime64[s]") - start) / (end - start)
-    place = part * per_year - 0.5
+    place = part_of_year(time) * per_year - 0.5
     season = np.floor(place)
     return season.astype(np.intp) % per_year, place - season
 

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.figures import Panel, index_series, map_panels, profile_curves, rank_bars
+from deepda.figures.time_axis import monthly_means
 from deepda.reports.report import Picture, Section
 from deepda.reports.table import Table
 from deepda.verification.members import MemberStatistics
@@ -17,7 +18,6 @@ from deepda.verification.thermocline import levels_shown
 SHOWN = 8  # members side by side
 SERIES = ("Niño 3.4", "global, surface")  # beside the global means over depth
 LONG = 365  # windows: longer series are shown by months
-MONTHS = 12
 
 
 def members_section(found: MemberStatistics, scores: dict[str, Any] | None, per_year: int) -> Section:
@@ -84,8 +84,7 @@ def _over_time(found: MemberStatistics, values: NDArray[np.float64], per_year: i
     """(time) of a series; means of about a month where it is long."""
     times = np.array(found.times).astype("datetime64[ns]")
     line = xr.DataArray(values, {"time": times}, ("time",))
-    count = per_year // MONTHS if values.size > LONG else 1
-    return line.coarsen(time=max(1, count), boundary="pad").mean()
+    return monthly_means(line, per_year) if values.size > LONG else line
 
 
 def _verified(found: MemberStatistics, scores: dict[str, Any]) -> list[Picture | Table]:

@@ -16,18 +16,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
-from deepda.base.files import checksum, write_whole
+from deepda.base.files import checksum, write_json, write_whole
 from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid, GridError
 
 WEIGHTS, MODEL, SPACE = "weights.safetensors", "model.json", "space.safetensors"
 ERRORS_FILE = "background_errors.safetensors"  # see `error_samples`
+INTERPOLATION = "optimal_interpolation.safetensors"  # the tuned baseline beside the weights
 RECORDED = {"weights": WEIGHTS, "space": SPACE, "samples": ERRORS_FILE}  # checksums in model.json
 
 
@@ -62,7 +63,7 @@ def save_checkpoint(
         for name, file in RECORDED.items()
     }
     model = {**about, "grid": grid.checksum, **sums}
-    write_whole(folder / MODEL, lambda path: path.write_text(json.dumps(model, indent=2) + "\n"))
+    write_json(folder / MODEL, model, indent=2)
 
 
 def load_space(folder: Path) -> StateSpace:
@@ -71,7 +72,7 @@ def load_space(folder: Path) -> StateSpace:
     Raises:
         CheckpointError: not there or broken.
     """
-    fields = {name: value.numpy() for name, value in read_tensors(folder / SPACE).items()}
+    fields = {name: value.numpy() for name, value in read_tensors(folder / SPACE)[0].items()}
     try:
         edges = (fields["lat_edges"], fields["lon_edges"], fields["depth_edges"])
         grid = Grid(*edges, fields["ocean"] > 0)
@@ -166,7 +167,7 @@ def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         CheckpointError: not there or broken.
     """
-    return {name: tuple(value.shape) for name, value in read_tensors(folder / WEIGHTS).items()}
+    return {name: tuple(value.shape) for name, value in read_tensors(folder / WEIGHTS)[0].items()}
 
 
 def load_weights(folder: Path, analyser: nn.Module) -> None:
@@ -175,7 +176,7 @@ def load_weights(folder: Path, analyser: nn.Module) -> None:
     Raises:
         CheckpointError: not there, broken, or of another analyser.
     """
-    weights = read_tensors(folder / WEIGHTS)
+    weights, _ = read_tensors(folder / WEIGHTS)
     bad = [name for name, value in weights.items() if value.is_floating_point() and value.isnan().any()]
     if bad:
         raise CheckpointError(
@@ -193,14 +194,15 @@ def load_weights(folder: Path, analyser: nn.Module) -> None:
     analyser.eval()
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file of a checkpoint, by name.
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, and what is said of them, both by name.
 
     Raises:
         CheckpointError: not there or broken.
     """
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            return load_file(path), file.metadata() or {}
     except FileNotFoundError as error:
         raise CheckpointError(
             f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "

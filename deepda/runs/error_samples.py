@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 from deepda.assimilation.samples import Samples
@@ -39,9 +38,8 @@ def load_error_samples(folder: Path, grid: Grid) -> Samples | None:
     path = folder / ERRORS_FILE
     if not path.exists():
         return None
-    tensors = read_tensors(path)
-    with safe_open(path, "pt") as file:
-        of = (file.metadata() or {}).get("grid")
+    tensors, about = read_tensors(path)
+    of = about.get("grid")
     if of != grid.checksum or set(tensors) not in ({"codes", "scale"}, {"errors"}):
         raise CheckpointError(
             f"{path} holds {sorted(tensors)} of grid {of}, expected codes and scale of grid "

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
-from deepda.geometry.windows import Windows, season_of, windows
+from deepda.geometry.windows import Windows, season_of, windows, years_of
 from deepda.networks.device import AUTO, choose_device
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import in_window, read_table
@@ -105,7 +105,7 @@ class FinishedRun:
         path, per_year = self.folder / TRUTH, self.space.climatology.per_year
         with xr.open_dataset(path) as file:
             times = file["time"].values.astype("datetime64[s]")
-        first, last = (int(time.astype("datetime64[Y]").astype(int)) + 1970 for time in times[[0, -1]])
+        first, last = map(int, years_of(times[[0, -1]]))
         span = windows(first, last, per_year)
         if len(span) != times.size or season_of(times[0], per_year) != 0:
             raise CheckpointError(

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deepda.base.files import write_whole
+from deepda.base.files import write_json, write_whole
 from deepda.base.lock import exclusive
 from deepda.base.progress import Progress
 from deepda.settings.compose import CONFIG_FILE, dump
@@ -80,8 +80,7 @@ class RunFolder:
 
     def keep_scores(self, scores: Mapping[str, Any]) -> None:
         """Write scores.json: the work is done."""
-        text = json.dumps(scores, indent=1) + "\n"
-        write_whole(self.path / SCORES, lambda path: path.write_text(text))
+        write_json(self.path / SCORES, scores)
 
 
 @contextmanager

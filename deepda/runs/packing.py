@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -32,11 +31,17 @@ from deepda.geometry.grid import Grid
 from deepda.networks.build import build_generator
 from deepda.networks.statics import ControlStatistics
 from deepda.networks.transition import Transition
-from deepda.runs.checkpoint import WEIGHTS, load_model, load_space, read_tensors, save_checkpoint
+from deepda.runs.checkpoint import (
+    INTERPOLATION,
+    WEIGHTS,
+    load_model,
+    load_space,
+    read_tensors,
+    save_checkpoint,
+)
 from deepda.runs.error_samples import load_error_samples, save_error_samples
 from deepda.settings.schema import GeneratorConfig, InnovationGenerator
 
-INTERPOLATION = "optimal_interpolation.safetensors"  # the tuned baseline beside the weights
 EDGES = ("lat_edges", "lon_edges", "depth_edges")
 REBUILT = ("ocean", "statics", "weight", "noise", "patterns")  # weights that are no parameters
 STEPS = {torch.int8: 127, torch.int16: 32767}  # on either side of zero
@@ -55,7 +60,7 @@ def pack(checkpoint: Path, settings: GeneratorConfig) -> dict[str, Tensor]:
             f"{checkpoint} holds a generator of the kind {settings.kind}, expected innovation; train "
             "with generator=innovation"
         )
-    space, weights = load_space(checkpoint), read_tensors(checkpoint / WEIGHTS)
+    space, weights = load_space(checkpoint), read_tensors(checkpoint / WEIGHTS)[0]
     samples, grid = load_error_samples(checkpoint, space.grid), space.grid
     if samples is None:
         raise CheckpointError(
@@ -177,9 +182,7 @@ def _space_of(packed: Mapping[str, Tensor]) -> StateSpace:
 
 
 def _packed_interpolation(checkpoint: Path, cells: Tensor) -> dict[str, Tensor]:
-    tensors = read_tensors(checkpoint / INTERPOLATION)
-    with safe_open(checkpoint / INTERPOLATION, "pt") as file:
-        reach = file.metadata()
+    tensors, reach = read_tensors(checkpoint / INTERPOLATION)
     return {
         "interpolation.error_stddev": tensors["error_stddev"].flatten()[cells].half(),
         "interpolation.inflation": tensors["inflation"],

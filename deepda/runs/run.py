@@ -32,14 +32,15 @@ from deepda.assimilation.cycle import (
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.info import provenance, versions
+from deepda.base.synthetic import COLUMN, is_synthetic, refusal_of_rows
 from deepda.climatology.files import months_named
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
-from deepda.feedback import Fields, feedback
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
-from deepda.geometry.windows import WindowError, Windows, season_of, windows
+from deepda.geometry.windows import WindowError, Windows, season_of, windows, years_of
 from deepda.networks.device import AUTO
 from deepda.observations.table import REQUIRED, TableError, compact, require_table
+from deepda.output.cf import SYNTHETIC
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
 from deepda.quality import Context, screen
@@ -99,10 +100,8 @@ class Run:
             raise WindowError(f"{time!r} is no time, expected one such as 2003-01-03") from error
         if np.isnat(moment):
             raise WindowError(f"{time!r} is no time, expected one such as 2003-01-03")
-        year = int(moment.astype("datetime64[Y]").astype(int)) + 1970
-        span = windows(year, year, self.space.climatology.per_year)
-        at = np.flatnonzero((span.start <= moment) & (moment < span.end))
-        return Windows(span.start[at], span.end[at], span.season[at], span.year[at], span.per_year)
+        year, per_year = int(years_of(moment)), self.space.climatology.per_year
+        return windows(year, year, per_year).first(season_of(moment, per_year) + 1).last(1)
 
     def analyse(
         self,
@@ -122,12 +121,14 @@ class Run:
                 the check against the background; without it every row on the grid is used.
 
         Raises:
-            TableError: columns are missing, times are text, or values of the window are impossible.
+            TableError: columns are missing, times are text, or values of the window are impossible; or
+                rows of a simulated ocean (column `synthetic`) for a run of the real one.
             WindowError: `time` is not a time.
             DivergenceError: the analysis left physical limits; names the rows furthest from the
                 background.
         """
         span = self.window(time)
+        synthetic = self._synthetic(table, before)
         rows = _with_utc(table)
         reason = _reasons_of_time(rows["time"], span)
         inside = (reason == "").to_numpy()
@@ -138,13 +139,15 @@ class Run:
         with torch.inference_mode():
             results = filtered(cycle(self.analyser, last, [window.to(last.mean.device)]))
             estimate = run_cycle(results, kept, Nothing(), self.space.limit.to(last.mean.device))
-        found = self._feedback(kept.result)
+        step = kept.result.step
+        assert isinstance(step.observations, CheckedObservations)
+        found = step.observations.feedback(step.background, kept.result.estimate)
         feedback = _join(table, reason, found, inside)
         counts = feedback.loc[~feedback["used"], "reason"].value_counts()
         numbers = {"used": int(feedback["used"].sum())} | {
             str(k): int(n) for k, n in counts.items() if n
         }
-        return Analysis(self._dataset(kept.result, span), estimate, feedback, numbers)
+        return Analysis(self._dataset(kept.result, span, synthetic), estimate, feedback, numbers)
 
     def _window(
         self, rows: pd.DataFrame, span: Windows, quality_control: bool
@@ -161,21 +164,22 @@ class Run:
         seen = self.space.observations(found, season)
         return CheckedObservations.of(seen, rows, start, end, self.space)
 
-    def _feedback(self, result: Result) -> pd.DataFrame:
-        rows = result.step.observations
-        assert isinstance(rows, CheckedObservations)
-        season = season_of(rows.start, self.space.climatology.per_year)
-        background = result.step.background
-        fields = Fields.of(self.space, season, background, result.estimate)
-        return feedback(rows.table, self.space.grid, fields)
+    def _synthetic(self, table: pd.DataFrame, before: Analysis | None) -> bool:
+        """Whether rows, or those of an earlier window, are marked as those of a simulated ocean."""
+        marked = int(table[COLUMN].fillna(False).astype(bool).sum()) if COLUMN in table else 0
+        if marked and self.representativeness is not None:
+            raise TableError(refusal_of_rows(marked, len(table), "the table"))
+        return marked > 0 or (before is not None and is_synthetic(before.dataset.attrs))
 
-    def _dataset(self, result: Result, span: Windows) -> xr.Dataset:
+    def _dataset(self, result: Result, span: Windows, synthetic: bool) -> xr.Dataset:
         season, background = int(span.season[0]), result.step.background
         fields = {
             name: field_of(name, self.space, season, background, result.estimate) for name in ARGUMENTS
         }
+        subject = "a simulated ocean" if synthetic else "ocean potential temperature"
         attributes = {
-            "title": "DeepDA analysis of ocean potential temperature",
+            "title": f"DeepDA analysis of {subject}",
+            **(SYNTHETIC if synthetic else {}),
             "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation",
             **provenance(None, None),
         }

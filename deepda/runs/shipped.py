@@ -21,7 +21,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from deepda.base.errors import CheckpointError, UsageError
-from deepda.base.files import checksum, require_writable, write_whole
+from deepda.base.files import checksum, require_writable, write_json, write_whole
 from deepda.base.info import versions
 from deepda.base.text import say_once
 from deepda.runs.checkpoint import MODEL, load_model, load_space, read_tensors
@@ -134,8 +134,7 @@ def pack_run(run: Path, folder: Path, more: Mapping[str, Any]) -> None:
         **{name: model[name] for name in KEPT},
         **more,
     }
-    text = json.dumps(about, indent=1) + "\n"
-    write_whole(folder / MODEL, lambda path: path.write_text(text))
+    write_json(folder / MODEL, about)
     write_whole(folder / CONFIG_FILE, lambda path: path.write_text(dump(config)))
 
 
@@ -155,7 +154,7 @@ def unpack_run(source: Path, folder: Path) -> None:
     with TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as scratch:
         made = Path(scratch) / "run"
         (made / CHECKPOINT).mkdir(parents=True)
-        unpack(read_tensors(source / PACKED), settings, kept, made / CHECKPOINT)
+        unpack(read_tensors(source / PACKED)[0], settings, kept, made / CHECKPOINT)
         shutil.copyfile(source / CONFIG_FILE, made / CONFIG_FILE)
         try:
             made.rename(folder)

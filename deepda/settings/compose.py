@@ -6,7 +6,6 @@ saved_config(Path("runs/osse"))                        what a run has done
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -21,7 +20,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from deepda.base.text import say_once
+from deepda.base.text import nearest, say_once
 from deepda.settings.presets import config_folder, config_groups
 from deepda.settings.schema import VARIANTS, Config, ConfigError, require_one_of
 
@@ -271,13 +270,8 @@ def _require_setting(key: str, known: set[str]) -> None:
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     """ ", did you mean X?" where something known looks like it, by full name or by its last part."""
-    known = sorted(known)
-    by_last_part = {name.rpartition(".")[2]: name for name in reversed(known)}
-    near = difflib.get_close_matches(word, known, 1) or [
-        by_last_part[part]
-        for part in difflib.get_close_matches(word.rpartition(".")[2], by_last_part, 1)
-    ]
-    return f", did you mean {near[0]}" if near else ""
+    near = nearest(word, sorted(known), word.rpartition(".")[2], separator=".")
+    return f", did you mean {near}" if near else ""
 
 
 def _keys(settings: DictConfig, prefix: str = "") -> Iterator[str]:

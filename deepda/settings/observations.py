@@ -109,7 +109,7 @@ class IngestedObservations(ObservationsConfig):
 
     def __post_init__(self) -> None:
         if self.period is not None:
-            require_period("observations.period", self.period)
+            require_period(self.period)
         if not self.climatology:
             raise ConfigError(
                 "observations.climatology is empty, expected a monthly climatology of the observed "

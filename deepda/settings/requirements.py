@@ -64,9 +64,9 @@ def require_order(first: str, start: int, last: str, end: int) -> None:
         )
 
 
-def require_period(name: str, years: Sequence[int]) -> None:
+def require_period(years: Sequence[int]) -> None:
     if len(years) != 2 or years[1] - years[0] < 4:
         raise ConfigError(
-            f"{name} is {list(years)}, expected [first, last] year of five years or more; write "
-            f"{name}=[1981,2010]"
+            f"observations.period is {list(years)}, expected [first, last] year of five years or more; "
+            "write observations.period=[1981,2010]"
         )

@@ -86,8 +86,7 @@ def heat_content(thetao: xr.DataArray, grid: Grid, bottom: float, top: float = 0
             f"heat content from {top:g} to {bottom:g} m was asked for, the grid reaches from "
             f"{grid.depth_edges[0]:g} to {grid.depth_edges[-1]:g} m; choose a depth inside"
         )
-    inside = np.minimum(grid.depth_edges[1:], bottom) - np.maximum(grid.depth_edges[:-1], top)
-    thickness = np.maximum(inside, 0.0)[:, None, None] * grid.ocean
+    thickness = grid.thickness_above(bottom, top)[:, None, None] * grid.ocean
     layers = xr.DataArray(thickness, dims=("depth", "lat", "lon"))
     total = xr.dot(thetao.where(layers > 0, 0.0), layers, dim="depth") * (RHO * SPECIFIC_HEAT)
     return total.where(layers.sum("depth") > 0).assign_attrs(units="J m-2")

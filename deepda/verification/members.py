@@ -43,7 +43,7 @@ def mean_weights(grid: Grid) -> xr.DataArray:
     }
     basins, bottom = basin_weights(grid), float(grid.depth_edges[-1])
     for depth in sorted({min(depth, bottom) for depth in BOTTOMS}):
-        inside = np.clip((depth - grid.depth_edges[:-1]) / grid.thickness, 0, 1)
+        inside = grid.thickness_above(depth) / grid.thickness
         share = xr.DataArray(inside, {"depth": grid.depth}, ("depth",))
         parts |= {
             f"{name}, 0-{depth:.0f} m": basins.sel(region=str(name), drop=True) * share

@@ -7,7 +7,6 @@ and against ways that continue the last level seen without cycling.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,13 +21,10 @@ from numpy.typing import NDArray
 import osse.experiments.blind_zone_report
 from deepda.assimilation.cycle import Observations, Result, on_host
 from deepda.base.errors import DeepDAError
-from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.networks.device import AUTO
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
-from deepda.reports.about import of_run
-from deepda.reports.report import WRITING
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, moments, spread_moments
 from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
@@ -49,6 +45,7 @@ from osse.experiments.finished_run import (
     true_anomaly,
 )
 from osse.experiments.regions import sea_weights
+from osse.experiments.results import about_run, write_results
 
 PARTS = (1, 4, 12)  # of the year, for the regression to choose from
 MAPPED = ("square", "variance")  # the latter of methods that state a spread
@@ -89,28 +86,22 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
         windows = tables(trained.twin, progress)
         with progress.stage("Averaging the observations in cells"):
             keep = partial(seen_above, below=below)
-            found, rows = kept_observations(trained.twin, windows, keep)
+            found, count = kept_observations(trained.twin, windows, keep)
         last = last_seen(found, grid.depth)
         progress.note(f"seen down to {grid.depth[last]:.0f} m; blind below")
         with progress.stage("Fitting the regressions on the training years"):
             regression, tried = _regression(trained, last)
         sums = _cycle(trained, found, last, regression, progress)
         scores = {
-            **_about(trained, below, last),
-            "rows": {"kept": rows, "denied": sum(map(len, windows)) - rows},
+            **about_run(trained, below_m=below, last_level_seen_m=float(grid.depth[last])),
+            "rows": {"kept": count, "denied": sum(map(len, windows)) - count},
             "regression": {"mean_square_by_parts_of_the_year": tried, "parts": len(regression.slope)},
             "dropout": _about_dropout(trained, "dropout" in sums),
             **scores_of(sums, last),
         }
-        text = json.dumps(scores, indent=1) + "\n"
-        write_whole(output / "blind_zone.json", lambda path: path.write_text(text))
-        write_whole(output / "blind_zone.csv", lambda path: rows_of(scores).to_csv(path, index=False))
-        maps = maps_of(sums)
-        write_whole(output / "blind_zone.nc", lambda path: maps.to_netcdf(path))
-        about = of_run(folder, trained.config, scores)
-        with progress.stage(WRITING):
-            page = osse.experiments.blind_zone_report.write(grid, scores, maps, about, output)
-        progress.note(f"report: {page}; scores: {output / 'blind_zone.json'}")
+        page = osse.experiments.blind_zone_report.write
+        rows, maps, path = rows_of(scores), maps_of(sums), output / "blind_zone"
+        write_results(trained, scores, rows, maps, page, path, progress)
     print("\n".join(osse.experiments.blind_zone_report.lines(scores)))
     return scores
 
@@ -264,19 +255,3 @@ def _about_dropout(trained: Trained, done: bool) -> dict[str, Any]:
     if done:
         return {"passes": PASSES, "every_windows": EVERY}
     return {"skipped": f"the generator of {trained.folder} has no dropout (generator.dropout=0)"}
-
-
-def _about(trained: Trained, below: float | None, last: int) -> dict[str, Any]:
-    twin, spinup = trained.twin, trained.spinup
-    return {
-        "run": str(trained.folder),
-        "seed": trained.config.seed,
-        "below_m": below,
-        "last_level_seen_m": float(twin.space.grid.depth[last]),
-        "spinup_windows": spinup,
-        "scored_windows": len(twin.windows) - spinup,
-        "scored_from": str(twin.windows.start[spinup].astype("datetime64[D]")),
-        "scored_to": str(twin.windows.end[-1].astype("datetime64[D]")),
-        "depth_m": [float(depth) for depth in twin.space.grid.depth],
-        "regions": [str(name) for name in sea_weights(twin.space.grid)["region"].values],
-    }

@@ -17,7 +17,7 @@ from deepda.reports.about import TWIN
 from deepda.reports.report import Picture, Section, write_report
 from deepda.reports.table import Table, Value
 from osse.experiments.blind_zone_scores import REACHES
-from osse.experiments.charts import depth_panels
+from osse.experiments.charts import depth_panels, in_percent, with_values
 
 TITLES = {
     "analysis": "analysis", "oi": NAMES["oi"], "regression": "regression", "regression_of_observations":
@@ -132,13 +132,8 @@ def write(
 
 
 def _curves(tree: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Values by depth of some methods in a region, without regions that have no water."""
-    curves = {TITLES[name]: tree[name][region]["by_depth"] for name in SHOWN}
-    return curves if any(value is not None for curve in curves.values() for value in curve) else {}
-
-
-def _panels(curves: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    return {title: one for title, one in curves.items() if one}
+    """Values by depth of some methods in a region."""
+    return {TITLES[name]: tree[name][region]["by_depth"] for name in SHOWN}
 
 
 def _depths(scores: Mapping[str, Any]) -> Section:
@@ -186,7 +181,7 @@ def _rmse_rows(scores: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
 
 
 def _seas(scores: Mapping[str, Any]) -> Section:
-    panels = _panels({sea: _curves(scores["over_climatology"], sea) for sea in SEAS})
+    panels = with_values({sea: _curves(scores["over_climatology"], sea) for sea in SEAS})
     figure = depth_panels(panels, scores["depth_m"], OVER, marks=(1.0,), limits=(0.0, 1.6))
     rows = {
         sea: {TITLES[name]: scores["over_climatology"][name][sea]["all"] for name in SHOWN}
@@ -203,13 +198,9 @@ def _seas(scores: Mapping[str, Any]) -> Section:
 
 def _seasons(scores: Mapping[str, Any]) -> Section:
     quarters = scores["by_quarter"]["analysis"]
-    panels: dict[str, dict[str, Any]] = {}
-    for sea in SEAS:
-        curves = {name: tree[sea]["by_depth"] for name, tree in quarters.items()}
-        if any(value is not None for curve in curves.values() for value in curve):
-            panels[sea] = curves
+    panels = {sea: {name: tree[sea]["by_depth"] for name, tree in quarters.items()} for sea in SEAS}
     figure = depth_panels(
-        panels, scores["depth_m"], f"analysis: {OVER}", marks=(1.0,), limits=(0.0, 1.6)
+        with_values(panels), scores["depth_m"], f"analysis: {OVER}", marks=(1.0,), limits=(0.0, 1.6)
     )
     picture = Picture("over_climatology_by_quarter", figure, CAPTIONS["quarter"], wide=True)
     return Section("When", [picture])
@@ -239,7 +230,7 @@ def _intervals(scores: Mapping[str, Any]) -> Section:
     stated = list(scores["coverage"])
     panels = {
         f"{level[:-1]} % interval": {
-            TITLES[name]: [_hundred(v) for v in scores["coverage"][name][level]["global"]["by_depth"]]
+            TITLES[name]: [in_percent(v) for v in scores["coverage"][name][level]["global"]["by_depth"]]
             for name in stated
         }
         for level in ("50%", "90%")
@@ -274,10 +265,6 @@ def _intervals(scores: Mapping[str, Any]) -> Section:
         ],
         text,
     )
-
-
-def _hundred(value: float | None) -> float | None:
-    return None if value is None else 100 * value
 
 
 def _deep(value: float | None) -> Value:

@@ -68,6 +68,20 @@ def depth_panels(
     return figure
 
 
+def in_percent(value: float | None) -> float | None:
+    """A share as its hundredfold; None where there is none."""
+    return None if value is None else 100 * value
+
+
+def with_values(panels: Mapping[str, Curves]) -> dict[str, Curves]:
+    """The panels with a value in any curve: there is none in a region without water."""
+    return {
+        title: curves
+        for title, curves in panels.items()
+        if any(value is not None for curve in curves.values() for value in curve)
+    }
+
+
 def _draw(
     axes: Axes, curves: Curves, names: Sequence[str], depth: np.ndarray, marks: Sequence[float]
 ) -> None:

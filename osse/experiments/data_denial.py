@@ -17,15 +17,11 @@ import xarray as xr
 
 import osse.experiments.data_denial_report
 from deepda.assimilation.cycle import Analyser
-from deepda.base.files import write_whole
 from deepda.networks.device import AUTO
-from deepda.reports.about import of_run
-from deepda.reports.report import WRITING
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, mean_of, rmse_of, spread_of
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
 from osse.experiments.finished_run import (
-    Trained,
     TwinScorer,
     kept_observations,
     opened,
@@ -33,6 +29,7 @@ from osse.experiments.finished_run import (
     tables,
 )
 from osse.experiments.regions import by_region, sea_weights
+from osse.experiments.results import about_run, write_results
 
 SAME = 1e-3  # relative difference of errors that rounding in files and another machine may make
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
@@ -71,17 +68,10 @@ def run(folder: Path, output: Path, without: str | None = None, device: str = AU
                     scorer = TwinScorer(twin, trained.spinup, windowed)
                     score_cycle(method, found, scorer, progress, title)
                     sums[name][denial.name] = windowed.result()
-        scores = _about(trained, rows) | scores_of(sums)
-        text = json.dumps(scores, indent=1) + "\n"
-        write_whole(output / "denial.json", lambda path: path.write_text(text))
-        write_whole(output / "denial.csv", lambda path: rows_of(scores).to_csv(path, index=False))
-        maps = maps_of(sums)
-        write_whole(output / "denial.nc", lambda path: maps.to_netcdf(path))
-        about = of_run(folder, trained.config, scores)
-        grid = twin.space.grid
-        with progress.stage(WRITING):
-            page = osse.experiments.data_denial_report.write(grid, scores, maps, about, output)
-        progress.note(f"report: {page}; scores: {output / 'denial.json'}")
+        counts = {name: {"kept": kept, "denied": rows[CONTROL] - kept} for name, kept in rows.items()}
+        scores = about_run(trained) | {"rows": counts} | scores_of(sums)
+        page, path = osse.experiments.data_denial_report.write, output / "denial"
+        write_results(trained, scores, rows_of(scores), maps_of(sums), page, path, progress)
         progress.note(control_against_run(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.experiments.data_denial_report.lines(scores)))
     return scores
@@ -158,22 +148,6 @@ def maps_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> xr.Dataset:
         stacked[name] = field.astype(np.float32).assign_attrs(units="K")
     names = list(next(iter(sums.values())))
     return xr.Dataset(stacked).assign_coords(analyser=list(sums), without=names)
-
-
-def _about(trained: Trained, rows: Mapping[str, int]) -> dict[str, Any]:
-    twin, spinup = trained.twin, trained.spinup
-    weights = sea_weights(twin.space.grid)
-    return {
-        "run": str(trained.folder),
-        "seed": trained.config.seed,
-        "spinup_windows": spinup,
-        "scored_windows": len(twin.windows) - spinup,
-        "scored_from": str(twin.windows.start[spinup].astype("datetime64[D]")),
-        "scored_to": str(twin.windows.end[-1].astype("datetime64[D]")),
-        "depth_m": [float(depth) for depth in twin.space.grid.depth],
-        "regions": [str(name) for name in weights["region"].values],
-        "rows": {name: {"kept": kept, "denied": rows[CONTROL] - kept} for name, kept in rows.items()},
-    }
 
 
 def _parts(by_depth: xr.DataArray, whole: xr.DataArray) -> dict[str, Any]:

@@ -9,17 +9,18 @@ from typing import Any
 import xarray as xr
 
 from deepda.figures.maps import Panel, map_panels
+from deepda.figures.style import NAMES
 from deepda.geometry.grid import Grid
 from deepda.reports.about import TWIN
 from deepda.reports.report import Picture, Section, write_report
 from deepda.reports.table import Table, Value
 from deepda.verification.thermocline import levels_shown
-from osse.experiments.charts import depth_panels, growth_scatter
+from osse.experiments.charts import depth_panels, growth_scatter, in_percent, with_values
 from osse.experiments.denied_platforms import CONTROL
 
 SHORT = {"tropical Pacific": "tPac", "North Pacific": "NPac", "tropical Atlantic": "tAtl",
          "North Atlantic": "NAtl", "Indian Ocean": "Ind", "Southern Ocean": "SOc"}  # fmt: skip
-NAMES = {"analysis": "analysis", "oi": "optimal interpolation"}
+TITLES = {"analysis": "analysis", "oi": NAMES["oi"]}
 UNBOUNDED = (
     "everything",
     "profiles",
@@ -116,11 +117,11 @@ def _worth(scores: Mapping[str, Any]) -> Section:
     rows: dict[str, dict[str, Value]] = {}
     for name, count in scores["rows"].items():
         row: dict[str, Value] = {"rows denied": count["denied"]}
-        for method, title in NAMES.items():
+        for method, title in TITLES.items():
             row |= {
                 f"{title}, RMSE (K)": scores["rmse"][method][name]["all"],
-                f"{title}, loss (%)": _hundred(scores["loss_of_skill"][method][name]["all"]),
-                f"{title}, ± (%)": _hundred(scores["loss_of_skill"][method][name]["standard_error"]),
+                f"{title}, loss (%)": in_percent(scores["loss_of_skill"][method][name]["all"]),
+                f"{title}, ± (%)": in_percent(scores["loss_of_skill"][method][name]["standard_error"]),
             }
         rows[name] = row
     return Section(
@@ -139,8 +140,8 @@ def _about_rmse(scores: Mapping[str, Any]) -> str:
 
 def _loss_by_depth(scores: Mapping[str, Any]) -> Any:
     panels = {
-        NAMES[method]: {
-            name: [_hundred(value) for value in one["by_depth"]]
+        TITLES[method]: {
+            name: [in_percent(value) for value in one["by_depth"]]
             for name, one in found.items()
             if name not in (*UNBOUNDED, CONTROL)
         }
@@ -151,7 +152,7 @@ def _loss_by_depth(scores: Mapping[str, Any]) -> Any:
 
 def _rmse_by_depth(scores: Mapping[str, Any]) -> Any:
     panels = {
-        NAMES[method]: {name: found[name]["by_depth"] for name in _control_last(found)}
+        TITLES[method]: {name: found[name]["by_depth"] for name in _control_last(found)}
         for method, found in scores["rmse"].items()
     }
     return depth_panels(panels, scores["depth_m"], "root mean square error (K)", limits=(0.0, None))
@@ -164,9 +165,9 @@ def _control_last(names: Iterable[str]) -> list[str]:
 
 def _places(scores: Mapping[str, Any]) -> Section:
     blocks = []
-    for method, title in NAMES.items():
+    for method, title in TITLES.items():
         rows = {
-            name: {region: _hundred(one["by_region"][region]["all"]) for region in scores["regions"]}
+            name: {region: in_percent(one["by_region"][region]["all"]) for region in scores["regions"]}
             for name, one in scores["loss_of_skill"][method].items()
             if name != CONTROL
         }
@@ -176,18 +177,15 @@ def _places(scores: Mapping[str, Any]) -> Section:
     shown = [name for name in loss if name not in (*UNBOUNDED, CONTROL)]
     panels = {
         region: {
-            name: [_hundred(v) for v in loss[name]["by_region"][region]["by_depth"]] for name in shown
+            name: [in_percent(v) for v in loss[name]["by_region"][region]["by_depth"]] for name in shown
         }
         for region in SHORT
     }
-    panels = {region: curves for region, curves in panels.items() if _any(curves)}
-    figure = depth_panels(panels, scores["depth_m"], "growth of the error (%)", marks=(0.0,))
+    figure = depth_panels(
+        with_values(panels), scores["depth_m"], "growth of the error (%)", marks=(0.0,)
+    )
     caption = "Growth of the error of the analysis by sea and depth."
     return Section("Where", [*blocks, Picture("loss_by_region", figure, caption, wide=True)])
-
-
-def _any(curves: Mapping[str, list[float | None]]) -> bool:
-    return any(value is not None for curve in curves.values() for value in curve)
 
 
 def _maps(grid: Grid, maps: xr.Dataset) -> Section:
@@ -221,7 +219,7 @@ def _calibration(scores: Mapping[str, Any]) -> Section:
     rows = {
         name: {
             f"{title}, {region}": scores["spread_over_error"][method][name]["by_region"][region]["all"]
-            for method, title in NAMES.items()
+            for method, title in TITLES.items()
             for region in ("global", "tropical Pacific", "Southern Ocean")
         }
         for name in loss
@@ -233,10 +231,6 @@ def _calibration(scores: Mapping[str, Any]) -> Section:
             Table("spread_over_error", rows, CAPTIONS["spread"], corner="without"),
         ],
     )
-
-
-def _hundred(value: float | None) -> float | None:
-    return None if value is None else 100 * value
 
 
 def _percent(value: float | None) -> str:

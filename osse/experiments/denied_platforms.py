@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.errors import DeepDAError
+from deepda.base.text import nearest
 from deepda.observations.table import PLATFORMS
 from deepda.quality.casts import platforms
 from deepda.quality.withholding import withheld
@@ -68,8 +68,8 @@ def read_denials(text: str | None, seed: int) -> list[Denial]:
     denials = [Denial(tuple(word.strip() for word in part.split("+")), seed) for part in parts]
     for word in (word for denial in denials for word in denial.words):
         if word not in WORDS:
-            near = get_close_matches(word, WORDS, 1)
-            hint = f"did you mean {near[0]}?" if near else "join several that go together with +"
+            near = nearest(word, WORDS)
+            hint = f"did you mean {near}?" if near else "join several that go together with +"
             raise DenialError(f"--without {word!r} found, expected some of {', '.join(WORDS)}; {hint}")
     return list(dict.fromkeys(denials))
 

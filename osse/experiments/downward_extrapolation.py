@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepda.geometry.grid import sum_around
+
 Fields = NDArray[np.floating]
 
 
@@ -39,20 +41,11 @@ def marching_average(anomaly: Fields, ocean: NDArray[np.bool_], last: int) -> Fi
     """
     filled = np.where(ocean, anomaly, 0.0)
     for level in range(last + 1, len(ocean)):
-        total = _nine(filled[level - 1] * ocean[level - 1])
-        count = _nine(ocean[level - 1].astype(float))
+        total = sum_around(filled[level - 1] * ocean[level - 1])
+        count = sum_around(ocean[level - 1].astype(float))
         mean = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
         filled[level] = np.where(ocean[level], mean, 0.0)
     return filled
-
-
-def _nine(field: Fields) -> Fields:
-    """(Y, X) sum over the cell and its eight neighbours, zero beyond the last latitudes."""
-    row = field + np.roll(field, 1, axis=1) + np.roll(field, -1, axis=1)
-    total = row.copy()
-    total[1:] += row[:-1]
-    total[:-1] += row[1:]
-    return total
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ cells, R (diagonal) observation error covariance, S = H P H' + R = L L', K = P H
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +22,8 @@ from scipy.linalg import solve_triangular
 from osse.known_answer.covariance_algebra import Floats, congruence, symmetric
 
 if TYPE_CHECKING:
-    from osse.known_answer.linear_ocean import LinearOcean
+    from osse.known_answer.linear_ocean import LinearOcean, MeanAndVariance
+    from osse.known_answer.scores import Case
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +42,9 @@ class Window(NamedTuple):
     variance: Floats
 
 
-class KalmanStep(NamedTuple):
-    """Forecast and analysis of one window; (depth, lat, lon), K and K2, zero on land."""
-
-    forecast_mean: Floats
-    forecast_variance: Floats
-    analysis_mean: Floats
-    analysis_variance: Floats
-
-
 @dataclass(frozen=True, eq=False)
 class Update:
-    """One analysis step."""
+    """One analysis step: what was known before the window, and the window."""
 
     forecast: Gaussian
     window: Window
@@ -97,8 +89,24 @@ def forecast(ocean: LinearOcean, analysis: Gaussian) -> Gaussian:
     return Gaussian(ocean.transition @ analysis.mean, symmetric(covariance))
 
 
-def kalman_filter(ocean: LinearOcean, value: NDArray, error: NDArray) -> Iterator[KalmanStep]:
-    """Yield forecast and analysis of each window, starting from climate (Kalman 1960).
+@dataclass(frozen=True, eq=False)
+class KalmanFilter:
+    """The exact filter as a method of the comparison.
+
+    Attributes:
+        ocean: the model that made the truth.
+    """
+
+    ocean: LinearOcean
+
+    def run(self, case: Case) -> Iterator[MeanAndVariance]:
+        """Yield mean K and variance K2 (depth, lat, lon) of each analysis."""
+        for update in kalman_filter(self.ocean, case.value, case.error):
+            yield self.ocean.fields(update.analysis.mean, update.analysis.covariance.diagonal())
+
+
+def kalman_filter(ocean: LinearOcean, value: NDArray, error: NDArray) -> Iterator[Update]:
+    """Yield the analysis step of each window, the first from climate (Kalman 1960).
 
     Args:
         ocean: the model that made the truth.
@@ -109,11 +117,11 @@ def kalman_filter(ocean: LinearOcean, value: NDArray, error: NDArray) -> Iterato
         ValueError: arrays that do not fit the grid, an error that is not positive, an observation on
             land or without a finite value.
     """
-    for update in cycle_exactly(ocean, climate(ocean), observed_windows(ocean, value, error)):
-        known = (update.forecast, update.analysis)
-        yield KalmanStep(
-            *(ocean.to_field(part) for each in known for part in (each.mean, each.covariance.diagonal()))
-        )
+    known = climate(ocean)
+    for window in observed_windows(ocean, value, error):
+        update = Update(known, window)
+        yield update
+        known = forecast(ocean, update.analysis)
 
 
 def observed_windows(ocean: LinearOcean, value: NDArray, error: NDArray) -> list[Window]:
@@ -137,11 +145,3 @@ def observed_windows(ocean: LinearOcean, value: NDArray, error: NDArray) -> list
 def _window(value: Floats, error: Floats) -> Window:
     cells = np.flatnonzero(~np.isposinf(error))
     return Window(cells, value[cells].astype(float), error[cells].astype(float) ** 2)
-
-
-def cycle_exactly(ocean: LinearOcean, known: Gaussian, windows: Iterable[Window]) -> Iterator[Update]:
-    """Yield the analysis step of each window, the first from the forecast `known`."""
-    for window in windows:
-        update = Update(known, window)
-        yield update
-        known = forecast(ocean, update.analysis)

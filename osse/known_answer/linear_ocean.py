@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import csgraph
 
 from deepda.geometry.grid import Grid
 from deepda.geometry.sphere import EARTH_RADIUS, unit_vectors
 from osse.known_answer.covariance_algebra import stationary_covariance
+from osse.ocean.geography import landmasses
 
 STEP_SECONDS = 5 * 86_400.0  # one pentad
 LAND_SHARE = 0.2, 0.4  # of the area of the drawn globe
@@ -27,6 +27,7 @@ BUMPS, BUMP_RADIANS = 120, 0.35  # of smooth random fields: continents and patch
 SAMPLES_AT_ONCE = 1024  # noise columns drawn together: one fast product, little memory
 
 Floats = NDArray[np.float64]
+MeanAndVariance = tuple[NDArray[np.float32], NDArray[np.float32]]  # K, K2
 Link = tuple[NDArray[np.intp], NDArray[np.intp], Floats]  # receiving cell, giving cell, rate (1/s)
 
 
@@ -95,6 +96,10 @@ class LinearOcean:
         field = np.zeros((*cells.shape[:-1], *self.grid.shape), cells.dtype)
         field[..., self.grid.ocean] = cells
         return field
+
+    def fields(self, mean: Floats, variance: Floats) -> MeanAndVariance:
+        """The same (n) cell values in single precision on the grid (depth, lat, lon), zero on land."""
+        return self.to_field(mean.astype(np.float32)), self.to_field(variance.astype(np.float32))
 
     def to_cells(self, field: NDArray) -> NDArray:
         """(..., depth, lat, lon) field as ocean cell values (..., n); land is dropped."""
@@ -193,19 +198,8 @@ def _draw_ocean(rng: np.random.Generator, grid: Grid) -> NDArray[np.bool_]:
     relief = smooth_field(rng, positions(grid)[: lat * lon]).reshape(lat, lon)
     land = rng.uniform(0.22, 0.36) + 0.05 * np.arange(depth)
     ocean = np.stack([relief < np.quantile(relief, 1 - share) for share in land])
-    return ocean & _largest_basin(grid.with_ocean(np.broadcast_to(ocean[0], grid.shape)))
-
-
-def _largest_basin(grid: Grid) -> NDArray[np.bool_]:
-    """(lat, lon) True in the largest water body of the surface."""
-    pairs = [_pairs(grid, axis)[:2] for axis in (1, 2)]
-    first, second = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
-    size = int(grid.ocean.sum())
-    links = sparse.coo_array((np.ones(first.size), (first, second)), shape=(size, size))
-    body = csgraph.connected_components(links, directed=False)[1][: int(grid.ocean[0].sum())]
-    basin = np.zeros(grid.shape[1:], bool)
-    basin[grid.ocean[0]] = body == np.bincount(body).argmax()
-    return basin
+    body, _ = landmasses(ocean[0])
+    return ocean & (body == np.bincount(body[ocean[0]]).argmax())
 
 
 def _draw_physics(rng: np.random.Generator, grid: Grid) -> Physics:
@@ -228,7 +222,7 @@ def _draw_noise_covariance(rng: np.random.Generator, grid: Grid, physics: Physic
     on the sphere (Gneiting 2013, Bernoulli 19, 1327-1349); at these distances the two hardly differ.
     """
     points, level = positions(grid), np.nonzero(grid.ocean)[0]
-    chord = EARTH_RADIUS * np.sqrt(np.clip(2 - 2 * points @ points.T, 0, None))
+    chord = chords(points)
     apart = np.abs(grid.depth[level][:, None] - grid.depth[level])
     weather = rng.uniform(0.4, 0.7)
     correlation = weather * gaussian(chord, rng.uniform(2.5e6, 3.5e6)) * np.exp(-apart / 200)
@@ -248,6 +242,11 @@ def positions(grid: Grid) -> Floats:
     """(n, 3) unit vectors of the ocean cells."""
     _, row, column = np.nonzero(grid.ocean)
     return unit_vectors(grid.lat[row], grid.lon[column])
+
+
+def chords(points: Floats) -> Floats:
+    """(n, n) m in straight lines between places given as (n, 3) unit vectors."""
+    return EARTH_RADIUS * np.sqrt(np.clip(2 - 2 * points @ points.T, 0, None))
 
 
 def _pairs(grid: Grid, axis: int) -> tuple[NDArray, NDArray, tuple[NDArray, ...]]:

@@ -34,7 +34,7 @@ from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGene
 from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.stretches import TrainingData
 from deepda.training.trainer import Recipe
-from osse.known_answer.kalman import kalman_filter
+from osse.known_answer.kalman import KalmanFilter
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.network import Network, observe
 from osse.known_answer.scores import (
@@ -51,7 +51,6 @@ from osse.known_answer.true_dynamics import (
     MEMBERS,
     EnsembleFilter,
     StaticInterpolation,
-    analyses_of,
     tuned_ensemble_filter,
     tuned_static_interpolation,
 )
@@ -142,10 +141,11 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         space = validation.space
         truth = ocean.simulate(PENTADS * (size.spinup + size.test), _rng(seed, TEST[0]))[0]
         test = observed(space, truth, network, seed, TEST[1:], PENTADS * size.spinup)
-        analyses, costs = {"kalman": exact(ocean, test, progress)}, {}
+        exact = progress.track(KalmanFilter(ocean).run(test), "Exact Kalman filter", total=len(truth))
+        analyses, costs = {"kalman": Analyses.timed(exact)}, {}
         for name, baseline, cost in with_true_dynamics(ocean, validation, seed, progress):
             with progress.stage(f"Cycling {name}"):
-                analyses[name], costs[name] = analyses_of(baseline, test), cost
+                analyses[name], costs[name] = Analyses.timed(baseline.run(test)), cost
         for name, method in methods(training, validation, network, minutes, seed, progress):
             with progress.stage(f"Cycling {name}"):
                 analyses[name], costs[name] = analyse(method.analyser, test), method.cost
@@ -190,28 +190,15 @@ def observed(
     return Case(space, truth, error, observe(truth, error, _rng(seed, streams[1])), spinup)
 
 
-def exact(ocean: LinearOcean, case: Case, progress: Progress) -> Analyses:
-    """The Kalman filter, which has the ocean's equations."""
-    start = time.perf_counter()
-    filtered = kalman_filter(ocean, case.value, case.error)
-    steps = [
-        (step.analysis_mean.astype(np.float32), step.analysis_variance.astype(np.float32))
-        for step in progress.track(filtered, "Exact Kalman filter", total=len(case.truth))
-    ]
-    mean, variance = (np.stack(part) for part in zip(*steps, strict=True))
-    return Analyses(mean, variance, 1e3 * (time.perf_counter() - start) / len(steps))
-
-
 def analyse(method: Analyser, case: Case) -> Analyses:
     """Cycle a method through a case, from climatology."""
-    scale, fields = case.space.scale, []
-    start = time.perf_counter()
+    scale = case.space.scale
     with torch.inference_mode():
-        for step in cycle(method, method.first_guess(1), case.observations()):
-            estimate = step.analysis
-            fields.append((estimate.mean[0].numpy() * scale, (estimate.spread[0].numpy() * scale) ** 2))
-    mean, variance = (np.stack(part) for part in zip(*fields, strict=True))
-    return Analyses(mean, variance, 1e3 * (time.perf_counter() - start) / len(fields))
+        steps = cycle(method, method.first_guess(1), case.observations())
+        known = (step.analysis for step in steps)
+        return Analyses.timed(
+            (one.mean[0].numpy() * scale, (one.spread[0].numpy() * scale) ** 2) for one in known
+        )
 
 
 def methods(

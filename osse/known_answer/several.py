@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-from deepda.base.files import write_whole
+from deepda.base.files import write_json
 from osse.known_answer.run import run
 
 CONFIDENCE = 0.95
@@ -28,8 +27,7 @@ def run_seeds(seeds: Sequence[int], minutes: float, output: Path) -> dict[str, A
         folder.mkdir(parents=True, exist_ok=True)
         scores.append(run(seed, minutes, folder))
     found = {"seeds": list(seeds), "minutes": minutes, "confidence": CONFIDENCE} | summary(scores)
-    text = json.dumps(found, indent=1) + "\n"
-    write_whole(output / "summary.json", lambda path: path.write_text(text))
+    write_json(output / "summary.json", found)
     print(table(found))
     return found
 

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
 from deepda.assimilation.localisation import gaspari_cohn
-from deepda.geometry.sphere import EARTH_RADIUS
-from osse.known_answer.kalman import Gaussian, Update, Window, climate, cycle_exactly, observed_windows
-from osse.known_answer.linear_ocean import Floats, LinearOcean, positions
+from osse.known_answer.kalman import Gaussian, Update, Window, kalman_filter, observed_windows
+from osse.known_answer.linear_ocean import Floats, LinearOcean, MeanAndVariance, chords, positions
 from osse.known_answer.scores import Analyses, Case, mean_square_error, volume_mean
 
 MEMBERS = (50, 100)
@@ -50,14 +49,14 @@ class EnsembleFilter:
     inflation: float
     seed: int
 
-    def run(self, case: Case) -> Iterator[tuple[Floats, Floats]]:
-        """Yield mean (n) K and variance (n) K2 of each analysis."""
+    def run(self, case: Case) -> Iterator[MeanAndVariance]:
+        """Yield mean K and variance K2 (depth, lat, lon) of each analysis."""
         rng = np.random.default_rng([self.seed, self.members])
         mean = np.zeros(self.ocean.size)
         anomalies = _centred(self.ocean.draw_climate(rng, self.members))
         for window in observed_windows(self.ocean, case.value, case.error):
             mean, anomalies = self._analyse(mean, self.inflation * anomalies, window)
-            yield mean, (anomalies**2).sum(axis=1) / (self.members - 1)
+            yield self.ocean.fields(mean, (anomalies**2).sum(axis=1) / (self.members - 1))
             noise = _centred(self.ocean.draw_noise(rng, self.members))
             mean, anomalies = self.ocean.transition @ mean, self.ocean.transition @ anomalies + noise
 
@@ -84,12 +83,12 @@ class StaticInterpolation:
     ocean: LinearOcean
     covariance: Floats
 
-    def run(self, case: Case) -> Iterator[tuple[Floats, Floats]]:
-        """Yield mean (n) K and stated variance (n) K2 of each analysis."""
+    def run(self, case: Case) -> Iterator[MeanAndVariance]:
+        """Yield mean K and stated variance K2 (depth, lat, lon) of each analysis."""
         mean = np.zeros(self.ocean.size)
         for window in observed_windows(self.ocean, case.value, case.error):
             mean, variance = Update(Gaussian(mean, self.covariance), window).mean_and_variance()
-            yield mean, variance
+            yield self.ocean.fields(mean, variance)
             mean = self.ocean.transition @ mean
 
 
@@ -125,11 +124,11 @@ def tuned_static_interpolation(
         the analyser, and what it has cost and chosen: `training_seconds`, `scale`.
     """
     start = time.perf_counter()
-    windows = observed_windows(ocean, validation.value, validation.error)[:TUNING_WINDOWS]
-    known = (update.forecast.covariance for update in cycle_exactly(ocean, climate(ocean), windows))
+    value, error = validation.value[:TUNING_WINDOWS], validation.error[:TUNING_WINDOWS]
+    known = (update.forecast.covariance for update in kalman_filter(ocean, value, error))
     spinup = _spinup(validation)
     covariance = sum(islice(known, spinup, None), np.zeros((ocean.size, ocean.size)))
-    covariance /= len(windows) - spinup
+    covariance /= len(value) - spinup
     trials = {scale: StaticInterpolation(ocean, scale * covariance) for scale in SCALES}
     scale = min(trials, key=lambda tried: validation_error(trials[tried], validation))
     return trials[scale], {"training_seconds": time.perf_counter() - start, "scale": scale}
@@ -144,23 +143,12 @@ def validation_error(method: Method, validation: Case) -> float:
         error=validation.error[:TUNING_WINDOWS],
         spinup=_spinup(validation),
     )
-    return volume_mean(mean_square_error(analyses_of(method, part).mean, part), part) ** 0.5
-
-
-def analyses_of(method: Method, case: Case) -> Analyses:
-    """Cycle a method through a case, from climatology."""
-    start = time.perf_counter()
-    mean, variance = (np.stack(part) for part in zip(*method.run(case), strict=True))
-    cost = 1e3 * (time.perf_counter() - start) / len(mean)
-    to_field = method.ocean.to_field
-    return Analyses(to_field(mean.astype(np.float32)), to_field(variance.astype(np.float32)), cost)
+    return volume_mean(mean_square_error(Analyses.timed(method.run(part)).mean, part), part) ** 0.5
 
 
 def localisation(ocean: LinearOcean, radius_km: float) -> NDArray[np.float32]:
     """(n, n) correlation of Gaspari and Cohn over the chord, zero from `radius_km` on; inf: ones."""
-    points = positions(ocean.grid)
-    chord = EARTH_RADIUS * np.sqrt(np.clip(2 - 2 * points @ points.T, 0, None))
-    return gaspari_cohn(chord / (1e3 * radius_km)).astype(np.float32)
+    return gaspari_cohn(chords(positions(ocean.grid)) / (1e3 * radius_km)).astype(np.float32)
 
 
 def _centred(columns: NDArray[np.floating]) -> Floats:

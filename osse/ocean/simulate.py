@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
 from deepda.base.errors import OutputError
 from deepda.base.synthetic import ATTRIBUTE, VALUE
 from deepda.control.prepared import Packing, PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS
+from deepda.output.netcdf import LIBRARY
 from osse.ocean.dynamics import columns
 from osse.ocean.el_nino import RechargeOscillator
 from osse.ocean.forcing import WATER_MASS_DEPTHS, warming_pattern
@@ -51,7 +51,6 @@ REFERENCES = (
 )
 SPIN_UP = 12  # years thrown away: three times the longest memory
 PACKING = Packing(quantum=0.001, offset=20.0)
-_LIBRARY = combine_locks([NETCDFC_LOCK, HDF5_LOCK])  # HDF5 is not safe between threads
 
 
 def simulate(
@@ -216,7 +215,7 @@ def _write_years(file: PreparedWriter, model_years: Iterator[Field]) -> None:
     """Compress and write in a thread, so that the next year is computed meanwhile."""
 
     def write(start: int, temperature: Field) -> None:
-        with _LIBRARY:
+        with LIBRARY:
             file.write(start, temperature)
 
     pending: Future[None] | None = None

@@ -25,7 +25,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from deepda.assimilation.cycle import DivergenceError
-from deepda.base.files import write_whole
+from deepda.base.files import write_json
 from deepda.base.progress import Progress
 from deepda.figures.style import save
 from deepda.settings.schema import Config, ConfigError
@@ -115,8 +115,7 @@ def require_same_search(search: Search, output: Path) -> None:
                 f"{output} holds a sweep with {name} {before.get(name)}, {now[name]} asked for; "
                 "choose another --output, or remove that folder"
             )
-    text = json.dumps(now, indent=1) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text))
+    write_json(path, now)
 
 
 def _described(space: Space) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from safetensors import safe_open
 from safetensors.torch import save_file
 
 from deepda.assimilation.baselines import OptimalInterpolation
@@ -68,9 +67,7 @@ def load(
         CheckpointError: the file is broken.
     """
     path = file_of(folder, name)
-    tensors = read_tensors(path)
-    with safe_open(path, "pt") as file:
-        about = file.metadata() or {}
+    tensors, about = read_tensors(path)
     try:
         model = LinearForecast(about["forecast"], tensors["weight"], tensors["older"], tensors["noise"])
         interpolation = oi.with_inflation(tensors["inflation"])

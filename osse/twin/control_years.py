@@ -78,7 +78,7 @@ def prepare(config: Config, output: Path, progress: Progress) -> Path:
             matching_files(control.paths), edges, path, per_year=config.per_year, progress=progress
         )
     assert isinstance(control, EmbeddedControl)
-    return write_embedded(path, config, control.years, control.seed, control.warming, 1, progress)
+    return write_embedded(path, config, control.years, control.seed, control.warming, progress)
 
 
 def restore_control(run: Path) -> None:
@@ -117,13 +117,12 @@ def write_embedded(
     years: int,
     seed: int,
     warming: float,
-    first_year: int,
     progress: Progress,
 ) -> Path:
-    """The embedded stochastic ocean on the configured grid, as a prepared control file."""
+    """The embedded stochastic ocean on the configured grid, as a prepared control file from year 1."""
     shape = embedded_grid(config)
     done = years_shown("Simulating the built-in ocean", years, progress)
-    write_control(path, shape, years, seed, warming, first_year, config.per_year, progress=done)
+    write_control(path, shape, years, seed, warming, 1, config.per_year, progress=done)
     return path
 
 

@@ -81,7 +81,7 @@ def _twin(config: Config, output: Path, trained: FinishedRun, progress: Progress
     assert isinstance(control, EmbeddedControl)
     if not path.exists():
         seed = control.seed + OF_DEMO
-        write_embedded(path, config, MEMBERS + 2, seed, control.warming, 1, progress)
+        write_embedded(path, config, MEMBERS + 2, seed, control.warming, progress)
     years_of = share_out(path, config)
     twin = twin_of(config, trained.space, years_of.thetao[years_of.test].load())
     return replace(twin, truth=twin.truth[-WINDOWS:], windows=twin.windows.last(WINDOWS))

@@ -13,7 +13,7 @@ import osse.twin.report
 from deepda.assimilation.baselines import Climatology, Persistence
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
-from deepda.base.files import write_whole
+from deepda.base.files import write_json, write_whole
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.base.text import period
@@ -125,8 +125,7 @@ def evaluate(
         osse.twin.report.write(twin.space, scores, observed, what, output, sections)
     scores["wall_seconds"] = clock.seconds
     scores["peak_rss_gib"] = round(peak_memory(), 2)
-    text = json.dumps(scores, indent=1) + "\n"
-    write_whole(output / "scores.json", lambda path: path.write_text(text))
+    write_json(output / "scores.json", scores)
     _headline(scores, output, progress)
     return scores
 

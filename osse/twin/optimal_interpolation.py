@@ -20,6 +20,7 @@ from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.device import choose_device
+from deepda.runs.checkpoint import INTERPOLATION as FILE
 from deepda.settings.schema import Config
 from osse.twin.control_years import share_out, training_anomalies
 from osse.twin.validation_years import ValidationYears
@@ -28,7 +29,6 @@ TUNING_WINDOWS = 90  # of the validation years; half is spin-up, or the inflatio
 # The reach is near the 4,000 km and 800 m that a wider search chose on validation years of the model run
 # (docs/scores.md); searching it each time would cost more than training.
 CANDIDATES = Candidates(inflation=(0.05, 0.1, 0.2), radius_km=(3000.0,), depth_scale_m=(800.0,))
-FILE = "optimal_interpolation.safetensors"
 
 
 def tuned_interpolation(

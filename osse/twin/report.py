@@ -202,12 +202,7 @@ def _learning(scores: dict[str, Any]) -> Section | None:
         [
             Picture(
                 "learning",
-                learning_curve(
-                    {"validation": updates},
-                    {"validation": score},
-                    "validation error (K)",
-                    chosen=updates[int(np.argmin(score))],
-                ),
+                learning_curve(updates, score, kept=updates[int(np.argmin(score))]),
                 "Error on the validation years; the marked weights were kept.",
             )
         ],

@@ -52,7 +52,7 @@ def skill_section(fields: dict[str, xr.DataArray], space: StateSpace, scores: di
             ),
             Picture(
                 "rmse_time_depth",
-                time_depth(_series(fields, space, ("time", "depth"))["analysis"], space.grid, "rmse"),
+                time_depth(_series(fields, space, ("time", "depth"))["analysis"], space.grid),
                 "Root mean square error of the analysis by window and depth, spin-up included.",
                 wide=True,
             ),

@@ -104,14 +104,8 @@ class OptimalInterpolation:
 
     def to(self, device: torch.device) -> OptimalInterpolation:
         """The same, moved to another device."""
-        return OptimalInterpolation(
-            self.ocean.to(device),
-            self.covariance.to(device),
-            self.inflation.to(device),
-            self.damping.to(device),
-            self.error_stddev.to(device),
-            self.tolerance,
-        )
+        names = ("ocean", "covariance", "inflation", "damping", "error_stddev")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology with its spread."""

@@ -1,0 +1,75 @@
+"""What every experiment on a finished run says of the run, and writes: scores, rows, maps and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from deepda.base.files import write_json, write_whole
+from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
+from deepda.reports.about import of_run
+from deepda.reports.report import WRITING
+from osse.experiments.finished_run import Trained
+from osse.experiments.regions import sea_weights
+
+# grid, scores, maps, what was run and folder to the page that was written there
+WritePage = Callable[[Grid, Mapping[str, Any], xr.Dataset, Mapping[str, str], Path], Path]
+
+
+def about_run(trained: Trained, **own: Any) -> dict[str, Any]:
+    """What the scores of an experiment begin with: run, windows, depths (m) and regions.
+
+    Args:
+        trained: the run.
+        own: what the experiment has to say of itself beside.
+    """
+    twin, spinup = trained.twin, trained.spinup
+    return {
+        "run": str(trained.folder),
+        "seed": trained.config.seed,
+        **own,
+        "spinup_windows": spinup,
+        "scored_windows": len(twin.windows) - spinup,
+        "scored_from": str(twin.windows.start[spinup].astype("datetime64[D]")),
+        "scored_to": str(twin.windows.end[-1].astype("datetime64[D]")),
+        "depth_m": [float(depth) for depth in twin.space.grid.depth],
+        "regions": [str(name) for name in sea_weights(twin.space.grid)["region"].values],
+    }
+
+
+def write_results(
+    trained: Trained,
+    scores: Mapping[str, Any],
+    rows: pd.DataFrame,
+    maps: xr.Dataset,
+    write_page: WritePage,
+    path: Path,
+    progress: Progress,
+) -> None:
+    """Write the scores as JSON, rows as CSV and maps as NetCDF of one name, and the page beside them.
+
+    Args:
+        trained: the run.
+        scores: that begin with `about_run`.
+        rows: the scores as a table.
+        maps: by depth, lat and lon.
+        write_page: of the experiment.
+        path: of the three files, without suffix.
+        progress: shows where they are.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    output, name = path.parent, path.name
+    write_json(output / f"{name}.json", scores)
+    write_whole(output / f"{name}.csv", lambda hidden: rows.to_csv(hidden, index=False))
+    write_whole(output / f"{name}.nc", lambda hidden: maps.to_netcdf(hidden))
+    about = of_run(trained.folder, trained.config, scores)
+    with progress.stage(WRITING):
+        page = write_page(trained.twin.space.grid, scores, maps, about, output)
+    progress.note(f"report: {page}; scores: {output / f'{name}.json'}")
