@@ -21,10 +21,12 @@ def _declare(parser: ArgumentParser) -> None:
     parser.add_argument("--start", metavar="YEAR[-MM]", help="first year (1981)")
     parser.add_argument("--end", metavar="YEAR[-MM]", help="last year or month, included (2020)")
     parser.add_argument("--continue", dest="product", metavar="DIR", help="add to this reanalysis")
-    parser.add_argument("--run", metavar="DIR", help="the trained run (runs/osse, else the shipped weights)")
+    parser.add_argument("--run", metavar="DIR", help="trained run (runs/osse, else shipped weights)")
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
     parser.add_argument("--members", type=int, metavar="N", help="members beside the analysis (0)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes; above 1 they share blocks of years (1)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that share blocks of years (1)"
+    )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster, such as tcp://a:8786")
 
 
