@@ -228,14 +228,27 @@ def denial(measured: Mapping[str, Any]) -> str:
 
 
 def blind_zone(measured: Mapping[str, Any]) -> str:
-    """Error below what is seen, over that of climatology, by way of going down."""
+    """How far down surface data reach, by way of going down, and the stated error of the analysis."""
     names = [name for name in ("blind_gcm", "blind_embedded") if name in measured]
     titles = {"blind_gcm": "model run", "blind_embedded": "built-in ocean"}
     methods = list(measured[names[0]]["scores"]["over_climatology"])
     rows = [["", *methods]]
     for name in names:
-        ratios = measured[name]["scores"]["over_climatology"]
-        rows.append([titles[name], *(f"{ratios[method]['global']['all']:.2f}" for method in methods)])
+        scores = measured[name]["scores"]
+        ratios, reach = scores["over_climatology"], scores["reach_m"]
+        rows.append(
+            [f"{titles[name]}, error over climatology's, below what is seen",
+             *(f"{ratios[method]['global']['all']:.2f}" for method in methods)]
+        )  # fmt: skip
+        halves = [reach.get(method, {}).get("global", {}).get("half the variance") for method in methods]
+        rows.append(
+            [f"{titles[name]}, half of the variance down to (m)",
+             *("–" if half is None else f"{half:.0f}" for half in halves)]
+        )  # fmt: skip
+        spread = scores["spread_over_error"]["analysis"]["global"]["by_depth"]
+        rows.append(
+            [f"{titles[name]}, spread over error by depth", listed(spread), *[""] * len(methods[1:])]
+        )
     return as_table(rows) + how_made(measured, *names)
 
 

@@ -116,17 +116,26 @@ def measure(run: Run, finished: bool) -> None:
         "date": str(date.fromtimestamp((output / run.file).stat().st_mtime)),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
         "version": version("deepda"),
-        "scores": _rounded(json.loads((output / run.file).read_text())),
+        "scores": _needed(json.loads((output / run.file).read_text())),
     }
     MEASURED.write_text(json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False) + "\n")
 
 
-def _rounded(value: Any) -> Any:
-    """Numbers to six digits, none by year: what a table needs, and few lines change."""
+def _needed(scores: Mapping[str, Any]) -> Any:
+    """What a table needs: no years, and of experiments on a finished run the globe alone."""
+    left_out = ["by_year", "by_year_and_depth"]
+    if "regions" in scores:
+        left_out += ["by_region", "by_quarter", "rows", *scores["regions"]]
+        left_out.remove("global")
+    return _rounded(scores, left_out)
+
+
+def _rounded(value: Any, left_out: Sequence[str]) -> Any:
+    """Numbers to six digits, so that few lines change when they are measured again."""
     if isinstance(value, Mapping):
-        return {key: _rounded(one) for key, one in value.items() if not key.startswith("by_year")}
+        return {key: _rounded(one, left_out) for key, one in value.items() if key not in left_out}
     if isinstance(value, list):
-        return [_rounded(one) for one in value]
+        return [_rounded(one, left_out) for one in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
