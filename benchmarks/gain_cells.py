@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,18 @@ import numpy as np
 from deepda.base.text import METHOD_NAMES
 
 BASELINES = {**METHOD_NAMES, "persistence": "persistence", "climatology": "climatology"}
+
+
+def seeds_of(experiment: str, measured: Mapping[str, Any]) -> list[str]:
+    """The keys of an experiment in the measured numbers, one for each seed, in order."""
+    own = re.compile(rf"{experiment}(-\d+)?")
+    names = sorted(filter(own.fullmatch, measured), key=lambda name: (len(name), name))
+    seeds = [measured[name]["scores"]["seed"] for name in names]
+    if len(set(seeds)) < len(seeds):
+        raise SystemExit(
+            f"{', '.join(names)} have seeds {seeds}, expected a different one each; run with seed=N"
+        )
+    return names
 
 
 def against_the_best(runs: Sequence[Mapping[str, Any]]) -> list[str]:

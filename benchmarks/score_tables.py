@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gain_cells import BASELINES, against_the_best, interval_of, mean_over_seeds
+from gain_cells import BASELINES, against_the_best, interval_of, mean_over_seeds, seeds_of
 from other_oceans import others, warming
 from real_summary import real_ocean
 from table_text import as_table, how_made, listed, range_of, when_made
@@ -48,18 +48,6 @@ def write_tables(measured: Mapping[str, Any]) -> None:
 def with_tables(text: str, measured: Mapping[str, Any]) -> str:
     """A page with its tables made from the measured numbers."""
     return MARK.sub(lambda mark: f"{mark[1]}{TABLES[mark[2]](measured)}\n{mark[4]}", text)
-
-
-def seeds_of(experiment: str, measured: Mapping[str, Any]) -> list[str]:
-    """The keys of an experiment in the measured numbers, one for each seed, in order."""
-    own = re.compile(rf"{experiment}(-\d+)?")
-    names = sorted(filter(own.fullmatch, measured), key=lambda name: (len(name), name))
-    seeds = [measured[name]["scores"]["seed"] for name in names]
-    if len(set(seeds)) < len(seeds):
-        raise SystemExit(
-            f"{', '.join(names)} have seeds {seeds}, expected a different one each; run with seed=N"
-        )
-    return names
 
 
 def headline(measured: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ KNOWN_SEEDS = range(5)  # of the known answer
 OTHER_SEEDS = (2, 3)  # of the twin experiments, beside 1, the default
 MONTHLY = ("per_year=12", "training.error_samples=320")  # as the real ocean is analysed with
 BASELINES = "osse.baselines=[oi,forecast_oi,multi_scale_oi]"
+HISTORY = ("reanalysis", "--start", "1981", "--end", "2020")
 TWINS = {
     "embedded": ("osse", "run", BASELINES),
     "gcm": ("osse", "run", "control=files", *MONTHLY, BASELINES, "data.root=DATA"),
@@ -46,12 +47,14 @@ class Run:
         group: what a user asks for on the command line.
         words: behind `deepda`, without --output; RUN/ stands for the folder of another run.
         file: that it writes its scores to.
+        seed: of the run, for scores that do not name it.
     """
 
     name: str
     group: str
     words: tuple[str, ...]
     file: str = "scores.json"
+    seed: int = 1
 
 
 RUNS_OF_THE_DOCS = (
@@ -68,10 +71,11 @@ RUNS_OF_THE_DOCS = (
     Run("members_embedded", "members", ("osse", "run", "osse.baselines=[oi]", "osse.members=10")),
     Run("members_gcm", "members", (*TWINS["gcm"], "osse.members=10")),
     *(
-        Run(name, "others", ("osse", "run", "--run", run, "--truth", truth, BASELINES))
+        Run(name + suffix, "others", ("osse", "run", "--run", run + suffix, "--truth", truth, BASELINES))
+        for suffix in ("", *(f"-{seed}" for seed in OTHER_SEEDS))
         for name, run, truth in (
             ("gcm_on_gcm2", "RUNS/gcm", "DATA/gcm2/thetao_*.nc"),
-            ("gcm_on_embedded", "RUNS/gcm", "RUNS/embedded/control.nc"),
+            ("gcm_on_embedded", "RUNS/gcm", f"RUNS/embedded{suffix}/control.nc"),
             ("embedded_on_gcm", "RUNS/embedded", "DATA/gcm/thetao_*.nc"),
         )
     ),
@@ -79,10 +83,21 @@ RUNS_OF_THE_DOCS = (
         "warming",
         "warming",
         (
-            *("reanalysis", "--run", "RUNS/embedded", "--start", "1981", "--end", "2020"),
+            *HISTORY,
+            "--run",
+            "RUNS/embedded",
             "reanalysis.members=10",
-            "reanalysis.baselines=[oi]",
+            "reanalysis.baselines=[oi,multi_scale_oi]",
         ),
+    ),
+    *(
+        Run(
+            f"warming-{seed}",
+            "warming",
+            (*HISTORY, "--run", f"RUNS/embedded-{seed}", "reanalysis.baselines=[multi_scale_oi]"),
+            seed=seed,
+        )
+        for seed in OTHER_SEEDS
     ),
     Run("deny_embedded", "experiments", ("osse", "deny", "--run", "RUNS/embedded"), "denial.json"),
     Run("deny_gcm", "experiments", ("osse", "deny", "--run", "RUNS/gcm"), "denial.json"),
@@ -116,7 +131,7 @@ def measure(run: Run, finished: bool) -> None:
         "date": str(date.fromtimestamp((output / run.file).stat().st_mtime)),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
         "version": version("deepda"),
-        "scores": _needed(json.loads((output / run.file).read_text())),
+        "scores": {"seed": run.seed} | _needed(json.loads((output / run.file).read_text())),
     }
     MEASURED.write_text(json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False) + "\n")
 

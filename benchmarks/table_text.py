@@ -20,7 +20,7 @@ def as_table(rows: Sequence[Sequence[str]], right: slice = slice(0)) -> str:
 def how_made(measured: Mapping[str, Any], *names: str) -> str:
     """The lines below a table: which commands, each with every seed, when, where."""
     used = [measured[name] for name in names if name in measured]
-    without = [re.sub(r" (--seed |seed=)\d+", "", one["command"]) for one in used]
+    without = [re.sub(r" (--seed |seed=)\d+|(?<=runs/)(\w+)-\d+", r"\2", one["command"]) for one in used]
     commands = "; ".join(dict.fromkeys(f"`{command}`" for command in without))
     return f"\n\n{commands}, {when_made(used)}"
 

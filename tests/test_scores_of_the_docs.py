@@ -138,3 +138,18 @@ def test_the_same_seed_twice_is_no_second_seed(tables: ModuleType, seeds: dict[s
     seeds["embedded-2"]["scores"]["seed"] = 1
     with pytest.raises(SystemExit, match=r"embedded, embedded-2, embedded-10 have seeds \[1, 1, 10\]"):
         tables.headline(seeds)
+
+
+def test_runs_on_the_ocean_of_another_model_are_means_over_seeds_with_one_command(
+    tables: ModuleType, seeds: dict[str, Any]
+) -> None:
+    """The run that was trained is one of the same seed; its folder is named once."""
+    measured = {}
+    for name, seed in (("embedded", ""), ("embedded-2", "-2")):
+        one = seeds[name] | {"command": f"deepda osse run --run runs/embedded{seed} --truth gcm.nc"}
+        one["scores"]["rmse"]["climatology"] = {"all": 0.3}
+        measured[f"embedded_on_gcm{seed}"] = one
+    row, _, made = tables.others(measured).splitlines()[2:]
+    assert "| 0.3000 [0.3000 to 0.3000] | 0.0630 [0.0600 to 0.0660] |" in row
+    assert "17.5 % [15.0 to 20.0]; seed 1 (18.0 to 22.0), seed 2 (13.0 to 17.0)" in row
+    assert made.startswith("`deepda osse run --run runs/embedded --truth gcm.nc`, `seed` 1, 2;")
