@@ -375,7 +375,8 @@ def test_two_temperatures_are_listed_and_one_can_be_chosen(tmp_path: Path) -> No
     def change(d: xr.Dataset) -> xr.Dataset:
         return d.assign(toce=(d.thetao + 1).assign_attrs(d.thetao.attrs))
 
-    with pytest.raises(ControlError, match=r"thetao and toce, expected one .* --variable NAME"):
+    advice = r"thetao and toce, expected one .* --variable NAME of `deepda control prepare`"
+    with pytest.raises(ControlError, match=advice):
         opened(tmp_path, change, plain)
     shifted = opened(tmp_path, change, plain, "toce") - opened(tmp_path, change, plain, "thetao")
     assert np.nanmax(np.abs(shifted - 1)) < 1e-5
@@ -400,6 +401,42 @@ def test_a_variable_that_declares_something_else_is_refused(
         opened(tmp_path, change, plain)
     with pytest.raises(ControlError, match="expected mean sea water potential temperature"):
         opened(tmp_path, change, plain, "thetao")
+
+
+PASSED_OVER = [
+    ({"cell_methods": "time: standard_deviation"}, "cell_methods 'time: standard_deviation'"),
+    ({"cell_methods": "time_counter: maximum"}, "cell_methods 'time_counter: maximum'"),
+    ({"long_name": "potential temperature anomaly"}, "'potential temperature anomaly', no temperature"),
+    ({"standard_name": "air_temperature"}, "standard_name air_temperature"),
+]
+
+
+@pytest.mark.parametrize(("attributes", "reason"), PASSED_OVER)
+@pytest.mark.parametrize("variable", [None, "thetao"])
+def test_the_reason_why_a_variable_was_passed_over_is_said(
+    tmp_path: Path, attributes: dict[str, str], reason: str, variable: str | None
+) -> None:
+    """Not that thetao was found and thetao expected, nor a flag that would be refused as well."""
+
+    def change(d: xr.Dataset) -> xr.Dataset:
+        d.thetao.attrs.update({"standard_name": "sea_water_potential_temperature", **attributes})
+        return d
+
+    with pytest.raises(ControlError) as caught:
+        opened(tmp_path, change, plain, variable)
+    said = str(caught.value)
+    assert reason in said and "thetao" in said and "expected mean" in said
+    assert "time_bnds" not in said and "expected thetao" not in said
+    assert ".nc" in said and "--variable" not in said
+
+
+def test_what_a_file_without_temperature_holds_is_listed_without_its_bounds(tmp_path: Path) -> None:
+    def change(d: xr.Dataset) -> xr.Dataset:
+        d.thetao.attrs["standard_name"] = "sea_water_salinity"
+        return d.rename(thetao="so")
+
+    with pytest.raises(ControlError, match="holds no potential temperature but so, expected thetao"):
+        opened(tmp_path, change, plain)
 
 
 # Times
@@ -512,6 +549,20 @@ def test_depths_are_metres_down_by_their_units_and_sign(
     values: list[float], attributes: dict[str, str], metres: list[float]
 ) -> None:
     np.testing.assert_allclose(metres_down(np.array(values), attributes, "lev"), metres)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "values"),
+    [({"units": "dbar"}, 1.0), ({}, 1.0), ({"units": "m", "positive": "down"}, -1.0)],
+)
+def test_a_refused_depth_names_its_file(
+    tmp_path: Path, attributes: dict[str, str], values: float
+) -> None:
+    def change(d: xr.Dataset) -> xr.Dataset:
+        return d.assign_coords(lev=("lev", values * d.lev.values, {"axis": "Z", **attributes}))
+
+    with pytest.raises(ControlError, match=r"changed_\d\.nc: the depth lev"):
+        opened(tmp_path, change, plain)
 
 
 @pytest.mark.parametrize(

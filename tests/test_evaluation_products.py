@@ -16,7 +16,13 @@ from deepda.commands.console import exit_code, read_command_line
 from deepda.commands.evaluate import EVALUATE
 from deepda.evaluation.calendars import Timeline, common_axis
 from deepda.evaluation.page import evaluate
-from deepda.evaluation.product import Product, open_product, require_same_cells, shared_mask
+from deepda.evaluation.product import (
+    Product,
+    on_columns_of,
+    open_product,
+    require_same_cells,
+    shared_mask,
+)
 
 LAT, LON = np.arange(-72.0, 73, 12), np.arange(6.0, 360, 12)
 DEPTH = np.array([5.0, 15, 30, 60, 120])
@@ -126,6 +132,37 @@ def test_stamps_without_bounds_need_a_word(tmp_path: Path) -> None:
     assert common_axis(first.timeline).years == range(1990, 1993)
     later = open_product([path], "x", stamps="end")
     assert common_axis(later.timeline).years == range(1990, 1992)  # December 1989 to November 1992
+
+
+def two_halves(folder: Path, behind: int) -> list[Path]:
+    """1990 and 1991 with bounds, 1992 and 1993 with stamps at midnight, so many months behind."""
+    whole = product(years=(1990, 1993))
+    late = whole.isel(time=slice(24, 48)).drop_vars("time_bnds")
+    starts = [cftime.datetime(*divmod_month(12 * 1992 + m + behind), 1) for m in range(24)]
+    numbers = cftime.date2num(starts, "days since 1950-01-01", "standard")
+    attributes = {"units": "days since 1950-01-01", "calendar": "standard"}
+    late = late.assign_coords(time=("time", numbers, attributes))
+    early = write(whole.isel(time=slice(0, 24)), folder / "early.nc")
+    return [early, write(late, folder / "late.nc")]
+
+
+@pytest.mark.parametrize("remap", [False, True])
+@pytest.mark.parametrize(("stamps", "behind"), [("start", 0), ("end", 1)])
+def test_a_word_about_stamps_leaves_the_bounds_of_other_files_alone(
+    tmp_path: Path, stamps: str, behind: int, remap: bool
+) -> None:
+    files = two_halves(tmp_path, behind)
+    target = open_product(files[:1], "x").grid if remap else None
+    found = open_product(files, "x", stamps=stamps, target=target)
+    axis = common_axis(found.timeline)
+    assert (axis.years, axis.per_year) == (range(1990, 1994), 12)
+    place = everything(found)[:, 0, -1, -1]
+    np.testing.assert_allclose(place - place[0], 0.001 * np.arange(48), atol=5e-5)
+
+
+def test_ambiguous_stamps_beside_bounds_need_a_word_too(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match=r"late\.nc, .* has no bounds .* --stamps start or end"):
+        open_product(two_halves(tmp_path, 0), "x")
 
 
 # Calendars
@@ -266,6 +303,58 @@ def test_other_cells_are_refused_and_remapping_is_offered(tmp_path: Path) -> Non
     inner = grid.ocean & ~np.isin(np.arange(30), [0, 29])  # where longitude does not jump
     difference = everything(brought) - everything(ours)
     assert np.abs(difference[:, inner]).max() < 0.08  # a cell to the east would be 0.12 away
+
+
+UNEVEN = np.concatenate([np.arange(0.0, 192, 8), np.arange(200.0, 361, 16)])  # edges of columns
+
+
+def beginning_at(begin: float, edges: np.ndarray = UNEVEN) -> xr.Dataset:
+    """`product` on columns with bounds, those of `edges`, whose centres begin behind `begin`."""
+    centre = 0.5 * (edges[1:] + edges[:-1])
+    place = (centre - begin) % 360 + begin
+    order = np.argsort(place)
+    half = 0.5 * np.diff(edges)[order, None] * np.array([-1.0, 1.0])
+    made = product(lon=place[order])
+    made["longitude"].attrs["bounds"], made["latitude"].attrs["bounds"] = "lon_bnds", "lat_bnds"
+    return made.assign(
+        lon_bnds=(("longitude", "bnds"), place[order][:, None] + half),
+        lat_bnds=(("latitude", "bnds"), LAT[:, None] + np.array([-6.0, 6.0])),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("blank_pictures")
+@pytest.mark.parametrize("remap", [False, True])
+def test_the_same_cells_in_the_other_convention_of_longitude_are_compared_in_place(
+    tmp_path: Path, remap: bool
+) -> None:
+    """The difference is 0.5 K everywhere only if each column meets its own."""
+    warmer = beginning_at(0)
+    warmer["thetao"] = warmer["thetao"] + 0.5
+    files = write(warmer, tmp_path / "a.nc"), write(beginning_at(-180), tmp_path / "b.nc")
+    page = evaluate([files[0]], tmp_path / "out", [files[1]], baselines={"oi": [files[1]]}, remap=remap)
+    assert "Nothing was remapped" in page.read_text()
+    rows = (page.parent / "figures" / "rmse_table.csv").read_text().splitlines()[1:]
+    assert rows and all(float(row.split(",")[1]) == pytest.approx(0.5, abs=1e-3) for row in rows)
+
+
+@pytest.mark.parametrize("begin", [-360.0, -180.0, 92.0, 360.0])
+def test_columns_are_turned_to_begin_where_the_analysis_begins(tmp_path: Path, begin: float) -> None:
+    ours = open_product([write(beginning_at(0), tmp_path / "a.nc")], "analysis")
+    theirs = open_product([write(beginning_at(begin), tmp_path / "b.nc")], "reference")
+    turned = on_columns_of(ours.grid, theirs)
+    require_same_cells(ours.grid, turned.grid, "reference")
+    np.testing.assert_array_equal(turned.grid.ocean, ours.grid.ocean)
+    np.testing.assert_allclose(everything(turned), everything(ours), atol=1e-5)
+
+
+def test_columns_of_other_widths_are_not_turned(tmp_path: Path) -> None:
+    ours = open_product([write(beginning_at(0), tmp_path / "a.nc")], "analysis")
+    even = beginning_at(-180, np.linspace(0.0, 360.0, UNEVEN.size))
+    theirs = open_product([write(even, tmp_path / "b.nc")], "reference")
+    assert on_columns_of(ours.grid, theirs) is theirs
+    with pytest.raises(EvaluationError, match="--remap"):
+        require_same_cells(ours.grid, theirs.grid, "reference")
 
 
 def test_cells_that_are_land_on_one_side_are_left_out_and_counted(tmp_path: Path) -> None:

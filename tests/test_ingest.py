@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -389,6 +393,57 @@ def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyP
         pass
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="an interrupt there goes another way")
+@pytest.mark.parametrize("after", [0.0, 1.0], ids=["while they start", "while they work"])
+def test_an_interrupt_of_all_processes_is_said_in_one_line(
+    after: float, many: Path, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "deepda", "observations", "ingest", str(many), "--workers", "2"]
+    with subprocess.Popen(
+        [*words, "--output", str(tmp_path / "out")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as run:  # fmt: skip
+        wait_for_workers(run.pid, 2)
+        time.sleep(after)
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=120)
+    assert run.returncode in (0, 130)  # the work may be done by then
+    assert "Traceback" not in said and "KeyboardInterrupt" not in said
+    if run.returncode:
+        assert said.splitlines()[-1] == "deepda: interrupted; run the same command again to resume"
+
+
+def wait_for_workers(pid: int, count: int) -> None:
+    """Return as soon as a process has so many children that were spawned to work."""
+    for _ in range(2400):
+        listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(pid)], capture_output=True,
+                                text=True, check=False).stdout  # fmt: skip
+        if listed.count("spawn_main") >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{pid} has no {count} workers")
+
+
+@pytest.mark.slow
+def test_workers_are_not_interrupted_and_this_process_is() -> None:
+    with open_workers(2) as work:
+        blocked = [done for _, done in work(interrupts_blocked, [0, 1, 2, 3])]
+    assert blocked == [True] * 4
+    assert not interrupts_blocked(0)
+
+
+def interrupts_blocked(_: int) -> bool:
+    """Whether no thread of this process takes an interrupt."""
+    masks = [
+        int(line.split()[1], 16)
+        for status in Path("/proc/self/task").glob("*/status")
+        for line in status.read_text().splitlines()
+        if line.startswith("SigBlk")
+    ]
+    return all(mask >> (signal.SIGINT - 1) & 1 for mask in masks)
+
+
 # Coverage, summary, command
 
 
@@ -459,6 +514,11 @@ def test_exit_codes_say_what_happened(tmp_path: Path, capsys: pytest.CaptureFixt
     [("ingest nowhere --output out", "nothing is called nowhere"),
      ("ingest . --output out --workers 0", "expected 1 or more"),
      ("ingest . --output out --workers 2 --scheduler tcp://a:1", "expected one"),
+     ("ingest . --output out --first-month 2010-13", "is '2010-13', expected a year and a month"),
+     ("ingest . --output out --first-month 2010-00", "is '2010-00', expected a year and a month"),
+     ("ingest . --output out --first-month 201001", "is '201001', expected a year and a month"),
+     ("ingest . --output out --first-month banana", "is 'banana', expected a year and a month"),
+     ("ingest . --output out --first-month=", "is '', expected a year and a month"),
      ("show .", "holds no manifest.csv")],
 )  # fmt: skip
 def test_commands_that_cannot_be_are_refused(
@@ -469,8 +529,10 @@ def test_commands_that_cannot_be_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    csv(tmp_path / "good.csv")
     assert main(["observations", *words.split()]) == 2
     assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_any_observation_is_shown(

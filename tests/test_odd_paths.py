@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -18,11 +19,14 @@ from test_readers_profiles import write_argo
 from deepda.base.errors import UsageError
 from deepda.base.lock import exclusive
 from deepda.base.text import as_it_was, printable
-from deepda.cli import main
+from deepda.cli import COMMANDS, main
+from deepda.commands.console import PATHS, Parser
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError, read_manifest
 from deepda.observations.plan import KINDS
 from deepda.observations.sources import find_sources
+from deepda.settings.files import matching_files
+from deepda.settings.schema import ConfigError
 
 INDEX = "ar_index_global_prof.txt"
 
@@ -251,3 +255,58 @@ def test_rows_of_a_file_with_a_nasty_name_are_kept(tmp_path: Path) -> None:
     rows = kept_rows(tmp_path / "out")
     assert set(map(as_it_was, rows["source"])) == {str(path)}
     assert np.isfinite(rows["temperature"]).all()
+
+
+EMPTY = [
+    ["observations", "ingest", "", "--output", "oo"],
+    ["observations", "ingest", "good.csv", "--output", ""],
+    ["observations", "ingest", "good.csv", "", "--output", "oo"], ["observations", "show", ""],
+    ["observations", "ingest", "good.csv", "--output=", "--workers", "1"],
+    ["observations", "ingest", "good.csv", "--output", "oo", "--climatology", ""],
+    ["observations", "feedback", ""], ["control", "prepare", "", "--output", "a.nc"],
+    ["control", "prepare", "good.csv", "--output", ""], ["evaluate", "", "--output", "oo"],
+    ["evaluate", "a.nc", "--output", ""], ["evaluate", "a.nc", "--output", "oo", "--reference", ""],
+    ["evaluate", "a.nc", "--output", "oo", "--observations", ""], ["demo", "--output", ""],
+    ["bench", "--output", ""], ["explain", ""], ["data", "get", "en4-profiles", "--output", ""],
+    ["osse", "run", "--control", ""], ["osse", "run", "--run", "", "--truth", "good.csv"],
+    ["osse", "run", "--run", "x", "--truth", ""], ["osse", "deny", "--run", ""],
+    ["osse", "known-answer", "--output", ""], ["sweep", "--output", ""], ["reanalysis", "--run", ""],
+    ["reanalysis", "--continue", ""], ["config", "check", "--control", ""],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", EMPTY, ids=lambda words: " ".join(word or "''" for word in words))
+def test_an_empty_path_is_refused_and_is_never_the_folder_one_is_in(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    csv(tmp_path / "good.csv")
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("deepda: the path is empty, expected ") and err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["good.csv"]
+
+
+def test_every_argument_of_a_command_that_names_a_place_is_known_as_a_path() -> None:
+    for command in COMMANDS:
+        parser = Parser()
+        command.declare(parser)
+        for action in parser.arguments():
+            said = f"{action.help} {action.metavar}".lower()
+            if (
+                action.type is None
+                and action.metavar not in (None, "NAME=FILE")
+                and re.search(r"folder|files?\b|run\b", said)
+            ):
+                assert action.metavar in PATHS or action.metavar in NO_PATHS, (command.words, action)
+
+
+NO_PATHS = ("NAME", "YYYY-MM", "DATE", "N", "KEY=VALUE")
+
+
+def test_a_pattern_of_settings_that_is_empty_matches_nothing() -> None:
+    with pytest.raises(ConfigError, match="the path is empty, expected"):
+        matching_files([""])

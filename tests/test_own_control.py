@@ -101,6 +101,30 @@ def test_the_check_of_settings_takes_the_files_that_the_run_takes(
     assert not Path("mine").exists()
 
 
+def two_temperatures(path: Path) -> Path:
+    """Twenty years of months that hold thetao and, a degree warmer, toce."""
+    raw = regular_file(path.with_name("one.nc"), np.sin(np.arange(240.0)), months(1, 20))
+    with xr.open_dataset(raw, decode_times=False) as file:
+        whole = file.load()
+    whole.assign(toce=(whole.thetao + 1).assign_attrs(whole.thetao.attrs)).to_netcdf(path)
+    return path
+
+
+@pytest.mark.parametrize("words", [["config", "check"], ["osse", "run", "--output", "mine"]])
+def test_the_advice_about_two_temperatures_can_be_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    two_temperatures(tmp_path / "two.nc")
+    assert main([*words, "--control", "two.nc"]) == 2
+    said = capsys.readouterr().err
+    assert "thetao and toce" in said and "--variable NAME of `deepda control prepare`" in said
+    prepare = ["control", "prepare", "two.nc", "--variable", "toce", "--grid", "embedded_8deg"]
+    assert main([*prepare, "--output", "prepared.nc", "per_year=12"]) == 0
+    assert main(["config", "check", "--control", "prepared.nc", "osse.test_years=2"]) == 0
+    assert "these settings can be used" in capsys.readouterr().out
+
+
 def chosen(paths: list[Path], grid: str | None = None) -> tuple[object, list[str]]:
     """The settings that follow from files, composed, and what is said of them."""
     overrides, notes = control_settings([str(path) for path in paths], grid)

@@ -356,6 +356,65 @@ def test_day_and_month_are_read_in_the_one_order_that_fits_all_rows(tmp_path: Pa
     assert neither.reasons == {"time_ambiguous": 2}
 
 
+@pytest.mark.parametrize("unit", ["UTC", "hh:mm:ss", "GMT"])
+@pytest.mark.parametrize(
+    ("order", "expected"), [("dd/mm/yyyy", "2010-04-03"), ("mm/dd/yyyy", "2010-03-04")]
+)
+def test_a_declared_order_of_dates_holds_beside_a_unit_of_the_clock(
+    order: str, expected: str, unit: str, tmp_path: Path
+) -> None:
+    cells = "03/04/2010,12:00:00,10,20,5,12"
+    row = one(tmp_path, f"date [{order}],time [{unit}],lat,lon,depth,temperature", cells)
+    assert row["time"] == np.datetime64(f"{expected}T12:00:00")
+    row = one(tmp_path, f"time [{unit}],date [{order}],lat,lon,depth,temperature",
+              "12:00:00,03/04/2010,10,20,5,12")  # fmt: skip
+    assert row["time"] == np.datetime64(f"{expected}T12:00:00")
+
+
+def test_a_declared_order_of_dates_holds_beside_a_clock_that_the_user_says_is_utc(
+    tmp_path: Path,
+) -> None:
+    row = one(tmp_path, "date [dd/mm/yyyy],time,lat,lon,depth,temperature",
+              "03/04/2010,12:00:00,10,20,5,12", units={"time": "UTC"})  # fmt: skip
+    assert row["time"] == np.datetime64("2010-04-03T12:00:00")
+
+
+def test_two_orders_of_dates_in_one_table_are_refused(tmp_path: Path) -> None:
+    text = "date [dd/mm/yyyy],time,lat,lon,depth,temperature\nmm/dd/yyyy,hh:mm,deg,deg,m,degC\n"
+    with pytest.raises(ObservationError, match=r"day/month/year and month/day/year, expected one"):
+        read(tmp_path, f"{text}03/04/2010,12:00,10,20,5,12\n")
+
+
+def test_a_clock_beside_a_unit_that_is_none_is_refused(tmp_path: Path) -> None:
+    head = "date [dd/mm/yyyy],time [furlong],lat,lon,depth,temperature"
+    with pytest.raises(ObservationError, match="times in 'furlong', expected"):
+        read(tmp_path, f"{head}\n03/04/2010,12:00,10,20,5,12\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "time", "place"),
+    [
+        ("time [days since 1950-01-01]", "21976,5", "10,5;20,25;5;12,5"),
+        ("time [days since 1950-01-01]", "21976,5", "10;20;5;12"),
+        ("year;month;day;hour", "2010;3;3;12,0", "10,5;20,25;5;12,5"),
+        ("year;month;day;hour", "2010;3;3;12,0", "10;20;5;12"),
+    ],
+)
+def test_times_in_numbers_have_the_decimal_comma_of_the_table(
+    names: str, time: str, place: str, tmp_path: Path
+) -> None:
+    result = read(tmp_path, f"{names};lat;lon;depth;temperature\n{time};{place}\n{time};{place}\n")
+    assert result.reasons == {}
+    assert set(result.table["time"]) == {np.datetime64("2010-03-03T12:00:00")}
+    assert "numbers have a decimal comma" in result.assumed
+
+
+def test_a_time_that_should_be_a_number_and_is_none_is_not_called_missing(tmp_path: Path) -> None:
+    head = HEAD.replace("time", "time [days since 1950-01-01]")
+    result = read(tmp_path, f"{head}\n1.5,10,20,5,12\nsoon,10,20,5,12\n,10,20,5,12\n")
+    assert result.reasons == {"time_unreadable": 1, "time_missing": 1}
+
+
 # the letter of CSV
 
 

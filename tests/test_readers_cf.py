@@ -101,6 +101,43 @@ def test_anomalies_are_never_temperatures(tmp_path: Path) -> None:
             read(cast_file(tmp_path / "x.nc", {"temp": (OBS, WATER - 10, {"units": "degC"} | words)}))
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("temp", TEMP | {"cell_methods": "time: standard_deviation"}),
+     ("temp", TEMP | {"cell_methods": "TIME: maximum DEPTH: point"}),
+     ("temp", {"long_name": "standard deviation of sea water temperature"}),
+     ("temperature", {"standard_name": "air_temperature"}),
+     ("temperature", {"long_name": "Air temperature at 2 m"}),
+     ("temperature", {"long_name": "vertical temperature gradient"}),
+     ("temp_stddev", TEMP)],
+)  # fmt: skip
+def test_statistics_and_other_quantities_are_no_temperatures(
+    name: str, words: dict[str, str], tmp_path: Path
+) -> None:
+    variables = {"temp": None, name: (OBS, WATER / 10, {"units": "degC"} | words)}
+    with pytest.raises(ObservationError, match=f"{name} holds no temperatures of sea water by its .*;"):
+        read(cast_file(tmp_path / "x.nc", variables))
+
+
+def test_a_spread_that_the_user_names_is_no_temperature(tmp_path: Path) -> None:
+    spread = (OBS, WATER / 10, TEMP | {"cell_methods": "time: standard_deviation"})
+    path = cast_file(tmp_path / "x.nc", {"spread": spread})
+    with pytest.raises(ObservationError, match="spread holds no temperatures of sea water"):
+        read(path, columns={"temperature": "spread"})
+
+
+def test_a_spread_beside_a_temperature_is_passed_over_or_its_error(tmp_path: Path) -> None:
+    spread = {"cell_methods": "obs: standard_deviation"}
+    variables = {
+        "temp": (OBS, WATER, TEMP | {"cell_methods": "time: point", "ancillary_variables": "error"}),
+        "a_temp_sd": (OBS, WATER / 10, TEMP | spread),
+        "error": (OBS, np.full(4, 0.25), {"units": "K", "long_name": "standard deviation"} | spread),
+    }
+    result = read(cast_file(tmp_path / "x.nc", variables))
+    assert deepest(result) == pytest.approx(DEEPEST_POTENTIAL, abs=2e-3)
+    assert result.table["error"].tolist() == [0.25] * WATER.size
+
+
 # Units
 
 
@@ -195,6 +232,14 @@ def test_flags_mean_what_the_file_declares(
     assert {str(word): int(n) for word, n in counts.items() if n} == kept
 
 
+@pytest.mark.parametrize("words", [{}, {"flag_values": "1, 4", "flag_meanings": "good bad"}])
+def test_flags_written_as_strings_are_read(words: dict, tmp_path: Path) -> None:
+    variables = {"temp_qc": (OBS, np.array(["1", "4", "1", "1"]), words)}
+    result = read(cast_file(tmp_path / "x.nc", variables))
+    assert result.reasons == {"temperature_flagged_bad": 1}
+    assert set(result.table["qc"]) == {"good"}
+
+
 def test_flags_are_found_as_ancillary_variables(tmp_path: Path) -> None:
     flag = {
         "standard_name": "sea_water_temperature status_flag",
@@ -228,6 +273,15 @@ def test_a_value_outside_the_valid_range_is_rejected(limits: dict, tmp_path: Pat
     result = read(cast_file(tmp_path / "x.nc", {"temp": (OBS, WATER, TEMP | limits)}))
     assert result.reasons == {"temperature_outside_valid_range": 1}
     assert result.rejects["temperature"].iloc[0] == pytest.approx(26.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("words", [{"fill": np.int16(-1)}, {"valid_max": np.int16(-2)}])
+def test_a_signed_fill_of_unsigned_numbers_is_no_temperature(words: dict, tmp_path: Path) -> None:
+    packed = np.array([52000, 65535, 24000, 10000], "u2").view("i2")
+    attributes = TEMP | {"_Unsigned": "true", "scale_factor": 0.0005} | words
+    result = read(cast_file(tmp_path / "x.nc", {"temp": (OBS, packed, attributes)}))
+    assert result.rows_in == 4 and sum(result.reasons.values()) == 1
+    assert result.table["temperature"].max() == pytest.approx(26.0, abs=1e-3)
 
 
 def test_an_error_that_is_none_rejects_its_row_and_a_missing_one_does_not(tmp_path: Path) -> None:

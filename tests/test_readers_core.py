@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import cftime
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from deepda.observations.calendars import decode_times, digits
 from deepda.observations.errors import ERRORS
-from deepda.observations.flags import ARGO, qualities
+from deepda.observations.flags import ARGO, declared, qualities, quality_of
 from deepda.observations.formats import format_of, read_observations
 from deepda.observations.guard import Guard
 from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN, worst
@@ -140,7 +141,8 @@ def test_dates_in_digits_have_no_31_june() -> None:
 @pytest.mark.parametrize(
     "raw",
     [np.array([b"1", b"2", b" ", b"4", b"9"]), np.array([1, 2, -1, 4, 9]),
-     np.array([49, 50, 0, 52, 57], "i1"), np.array([1.0, 2.0, 0.0, 4.0, 9.0])],
+     np.array([49, 50, 0, 52, 57], "i1"), np.array([1.0, 2.0, 0.0, 4.0, 9.0]),
+     np.array(["1", "2", "", "4", "9"]), np.array(["1", "2", " ", "4", "9"], object)],
 )  # fmt: skip
 def test_a_flag_is_the_same_as_digit_character_or_code(raw: np.ndarray) -> None:
     assert qualities(raw, ARGO).tolist() == [GOOD, PROBABLY_GOOD, UNKNOWN, BAD, BAD]
@@ -148,6 +150,27 @@ def test_a_flag_is_the_same_as_digit_character_or_code(raw: np.ndarray) -> None:
 
 def test_unheard_of_flags_are_bad() -> None:
     assert qualities(np.array([6, 7, 42, 126]), ARGO).tolist() == [BAD] * 4
+
+
+def test_texts_that_are_no_flag_are_bad() -> None:
+    assert qualities(np.array(["1", "good", "\N{DEGREE SIGN}"], object), ARGO).tolist() == [
+        GOOD,
+        BAD,
+        BAD,
+    ]
+
+
+@pytest.mark.parametrize("word", ["not-good", "not_good", "no-data"])
+def test_a_word_of_a_flag_means_the_same_with_a_hyphen(word: str) -> None:
+    assert quality_of(word) == BAD
+
+
+def test_numbers_within_the_meanings_of_flags_are_their_codes() -> None:
+    said = "1=good, 2=not checked, 9=no data"
+    scheme = declared({"flag_meanings": said, "flag_values": np.array([1, 2, 9], "i1")})
+    assert scheme is not None
+    assert scheme.qualities(np.array([1, 2, 9, 3])).tolist() == [GOOD, UNKNOWN, BAD, UNKNOWN]
+    assert declared({"flag_meanings": said, "flag_values": np.array([1, 2, 3], "i1")}) is None
 
 
 def test_the_worst_quality_wins() -> None:
@@ -272,6 +295,14 @@ def test_missing_files_and_folders_are_distinguished(tmp_path: Path) -> None:
         format_of(tmp_path / "none.nc")
     with pytest.raises(ObservationError, match="is a folder"):
         format_of(tmp_path)
+
+
+def test_variables_in_groups_are_said_to_be_in_groups(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "x.nc", "w") as data:
+        data.createGroup("cruise/ctd").createDimension("obs", 3)
+        data["cruise/ctd"].createVariable("temperature", "f4", ("obs",))
+    with pytest.raises(ObservationError, match=r"in groups \(cruise/ctd\), expected .*; copy"):
+        format_of(tmp_path / "x.nc")
 
 
 @pytest.mark.slow

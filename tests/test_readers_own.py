@@ -112,3 +112,69 @@ def test_a_bad_row_is_rejected_with_its_reason_beside_a_good_one(
 def test_times_with_a_zone_become_utc(tmp_path: Path) -> None:
     table = read_csv(tmp_path, GOOD.replace("T12:00:00", "T12:00:00+02:00")).table
     assert table["time"].iloc[0] == np.datetime64("2010-01-01T10:00:00")
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "words"),
+    [
+        ("lat,latitude,lon,depth", "10.5,-10.5,20,5", "lat and latitude differ"),
+        ("lat,lon,longitude,depth", "10.5,20,-20,5", "lon and longitude differ"),
+        ("lat,lon,longitude,depth", "10.5,20,200,5", "lon and longitude differ"),
+        ("lat,lon,depth,error,uncertainty", "10.5,20,5,0.1,-0.1", "error and uncertainty differ"),
+        ("lat,lon,pressure,pres", "10.5,20,500,-500", "pressure and pres differ"),
+    ],
+)
+def test_two_columns_of_one_quantity_with_opposite_signs_are_refused(
+    names: str, cells: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ObservationError, match=words):
+        read_csv(tmp_path, f"time,{names},temperature\n2010-01-01,{cells},12\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("lat,lon,longitude,depth", "10.5,330,-30,5"),
+        ("lat,lon,longitude,depth", "10.5,-180,180,5"),
+        ("lat,lon,longitude,depth", "10.5,359.99999,0,5"),
+        ("lat,lon,depth,z", "10.5,20,5,-5"),
+    ],
+)
+def test_two_columns_that_say_the_same_place_are_accepted(
+    names: str, cells: str, tmp_path: Path
+) -> None:
+    table = read_csv(tmp_path, f"time,{names},temperature\n2010-01-01,{cells},12\n").table
+    assert len(table) == 1 and table["depth"].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "practical"),
+    [
+        ("g/kg", 35.16504, 35.0),
+        ("g kg-1", 35.16504, 35.0),
+        ("g kg^-1", 35.16504, 35.0),
+        ("kg/kg", 0.03516504, 35.0),
+        ("kg kg-1", 0.03516504, 35.0),
+        ("psu", 35.16504, 35.16504),
+        ("1e-3", 35.16504, 35.16504),
+        ("1", 35.16504, 35.16504),
+    ],
+)
+def test_absolute_salinity_becomes_practical_as_in_netcdf_files(
+    unit: str, value: float, practical: float, tmp_path: Path
+) -> None:
+    names = f"time,lat,lon,depth,temperature,salinity [{unit}]"
+    table = read_csv(tmp_path, f"{names}\n2010-01-01,1,2,3,12,{value}\n").table
+    assert table["salinity"].iloc[0] == pytest.approx(practical, abs=1e-4)
+    place = {"time": "2010-01-01", "lat": 1.0, "lon": 2.0, "depth": 3.0}
+    file = xr.Dataset({name: ("obs", [at]) for name, at in place.items()})
+    file["time"] = ("obs", np.array(["2010-01-01"], "datetime64[ns]"))
+    for name, kind in {"lat": "latitude", "lon": "longitude", "depth": "depth", "time": "time"}.items():
+        file[name].attrs["standard_name"] = kind
+    about = {"temperature": (12.0, "sea_water_potential_temperature", "degC"),
+             "salinity": (value, "sea_water_salinity", unit)}  # fmt: skip
+    for name, (number, kind, units) in about.items():
+        file[name] = ("obs", [number], {"standard_name": kind, "units": units})
+    file.to_netcdf(tmp_path / "own.nc", format="NETCDF3_CLASSIC")
+    of_file = read_observations(tmp_path / "own.nc").table["salinity"].iloc[0]
+    assert of_file == pytest.approx(practical, abs=1e-4)

@@ -65,7 +65,9 @@ def test_latitude_and_longitude_in_radians_become_degrees(tmp_path: Path) -> Non
     assert result.table["lon"].max() == pytest.approx(355, abs=1e-3)
 
 
-@pytest.mark.parametrize(("ice", "units"), [(60.0, "%"), (0.6, "1"), (60.0, "percent"), (60.0, "")])
+@pytest.mark.parametrize(("ice", "units"), [(60.0, "%"), (0.6, "1"), (60.0, "percent"), (60.0, ""),
+                                               (0.6, "fraction"),
+                                               (0.6, "fraction (between 0 and 1)")])  # fmt: skip
 def test_ice_counts_by_its_unit(ice: float, units: str, tmp_path: Path) -> None:
     field = np.zeros((1, *SST.shape))
     field[0, :2] = ice
@@ -117,6 +119,28 @@ def test_bits_of_masks_mark_land_and_ice(tmp_path: Path) -> None:
     mask[0, 5], mask[0, 6], mask[0, 7] = 2, 4, 9
     extra = {"mask": (("time", "lat", "lon"), mask, words)}
     result = read(sst_file(tmp_path / "l4.nc", name="analysed_sst", extra=extra))
+    assert result.reasons == {"flagged_as_land_or_cloud": 2 * LON.size, "sea_ice": LON.size}
+
+
+@pytest.mark.parametrize("masks", [True, False])
+@pytest.mark.parametrize(
+    "meanings",
+    ["open_sea land open_lake open_sea_with_ice_in_the_grid open_lake_with_ice_in_the_grid",
+     "open-sea land open-lake open-sea-with-ice open-lake-with-ice",
+     "1=open-sea, 2=land, 5=open-lake, 9=open-sea with ice in the grid, "
+     "13=open-lake with ice in the grid"],
+)  # fmt: skip
+def test_codes_that_are_sums_of_bits_are_compared_whole(
+    meanings: str, masks: bool, tmp_path: Path
+) -> None:
+    """The mask of MUR: a lake is 5 = 1 + 4, and its bit alone would be 4."""
+    words: dict = {"flag_values": np.array([1, 2, 5, 9, 13], "i1"), "flag_meanings": meanings}
+    if masks:
+        words["flag_masks"] = np.array([1, 2, 4, 8, 16], "i1")
+    mask = np.ones((1, *SST.shape), "i1")
+    mask[0, 5], mask[0, 6], mask[0, 7] = 2, 5, 9
+    extra = {"mask": (("time", "lat", "lon"), mask, words)}
+    result = read(sst_file(tmp_path / "mur.nc", name="analysed_sst", extra=extra))
     assert result.reasons == {"flagged_as_land_or_cloud": 2 * LON.size, "sea_ice": LON.size}
 
 
@@ -176,11 +200,54 @@ def test_an_error_that_is_none_rejects_its_row(tmp_path: Path) -> None:
     [("tos", {"standard_name": "sea_surface_temperature_anomaly"}),
      ("sst", {"long_name": "Monthly SST anomalies"}), ("ssta", {}), ("anom", {}),
      ("field", {"standard_name": "surface_temperature_anomaly"}),
+     ("sst", {"cell_methods": "time: anomaly (monthly from values)"}), ("sst", {"statistic": "Anomaly"}),
      ("sst", {"standard_name": "sea_surface_temperature", "long_name": "departure from normal"})],
 )  # fmt: skip
 def test_anomalies_are_never_temperatures(name: str, words: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(ObservationError, match="pass the climatology"):
         read(sst_file(tmp_path / "x.nc", SST - 20, name=name, words=words))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("sst", {"cell_methods": "time: standard_deviation"}),
+     ("sst", {"cell_methods": "time: maximum within days time: mean over days"}),
+     ("sst", {"cell_methods": "area: mean time: minimum (interval: 1 hour)"}),
+     ("sst", {"cell_methods": "lat: lon: variance"}),
+     ("sst", {"long_name": "Sea Surface Temperature Monthly Standard Deviation at Surface",
+              "standard_name": "sea_surface_temperature"}),
+     ("sst", {"long_name": "Sea Surface Temperature", "statistic": "Standard Deviation"}),
+     ("sst", {"long_name": "Daily maximum of sea surface temperature"}),
+     ("sst_stddev", {"standard_name": "sea_surface_temperature"}),
+     ("tos", {"standard_name": "air_temperature"}),
+     ("tos", {"long_name": "Near-Surface Air Temperature"}),
+     ("sst", {"standard_name": "land_surface_temperature"}),
+     ("sst", {"long_name": "Sea surface temperature gradient"})],
+)  # fmt: skip
+def test_statistics_and_other_quantities_are_no_temperatures(
+    name: str, words: dict[str, str], tmp_path: Path
+) -> None:
+    with pytest.raises(ObservationError, match=f"{name} holds no temperatures of sea water by its .*;"):
+        read(sst_file(tmp_path / "x.nc", name=name, words=words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"cell_methods": "area: mean where sea time: mean (interval: 30 minutes)"},
+     {"cell_methods": "time: point"}, {"cell_methods": "time: lat: lon: mean"},
+     {"cell_methods": "time: instantaneous depth: point area: median"},
+     {"cell_methods": "time: mean (comment: standard_deviation in sst_sd)"},
+     {"long_name": "Monthly Means of Sea Surface Temperature", "statistic": "Mean"},
+     {"long_name": "Sea Surface Temperature, of pixels of the maximum quality level"}],
+)  # fmt: skip
+def test_means_and_instants_are_temperatures(words: dict[str, str], tmp_path: Path) -> None:
+    np.testing.assert_allclose(grid(read(sst_file(tmp_path / "x.nc", words=words))), SST, atol=1e-4)
+
+
+def test_a_spread_beside_a_temperature_is_passed_over(tmp_path: Path) -> None:
+    spread = {"cell_methods": "time: standard_deviation", "units": "K"}
+    extra = {"analysed_sst": (("time", "lat", "lon"), SST[None] * 0.01, spread)}
+    np.testing.assert_allclose(grid(read(sst_file(tmp_path / "x.nc", extra=extra))), SST, atol=1e-4)
 
 
 def test_a_file_with_both_gives_its_temperatures(tmp_path: Path) -> None:
@@ -439,6 +506,20 @@ def test_unsigned_packing_is_unfolded(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         grid(read(sst_file(tmp_path / "x.nc", packed, words=words))), SST, atol=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"fill": np.int8(-1)}, {"missing_value": np.int8(-1)}, {"missing_value": "-1"},
+     {"valid_range": np.array([0, -6], "i1")}, {"valid_max": np.int8(-6)}],
+)  # fmt: skip
+def test_signed_fills_and_limits_of_unsigned_numbers_hold_for_them(words: dict, tmp_path: Path) -> None:
+    packed = np.round(SST * 10).astype("u1")  # 180..240
+    packed[LAND] = 255
+    words = {"_Unsigned": "true", "scale_factor": 0.1} | words
+    result = read(sst_file(tmp_path / "x.nc", packed.view("i1"), words=words))
+    assert result.rows_in == CELLS - 48 and result.reasons == {}
+    assert result.table["temperature"].between(17.9, 24.1).all()
 
 
 # Versions

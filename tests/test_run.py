@@ -145,6 +145,15 @@ def test_an_analysis_of_a_simulated_ocean_says_so_and_is_none_of_the_real_one(
 
 
 @pytest.mark.slow
+def test_marks_of_a_simulated_ocean_are_understood_as_the_readers_do(folder: Path) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5)
+    for mark, level in (("False", "4"), ("no", "4"), (None, "4"), ("yes", "synthetic")):
+        marked = table.assign(synthetic=mark)
+        assert run.analyse(marked, "2003-06-15").dataset.attrs["processing_level"] == level
+
+
+@pytest.mark.slow
 def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:
     run = load_run(folder)
     wet = tuple(np.argwhere(run.space.grid.ocean)[10])

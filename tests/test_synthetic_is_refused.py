@@ -29,6 +29,11 @@ FORMS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     "twin.nc": lambda table, path: xr.Dataset.from_dataframe(table.rename_axis("obs")).to_netcdf(path),
 }
 
+REAL_ROWS = {
+    "time": ["2010-01-01", "2010-01-02"], "lat": [10.0, 11.0], "lon": [20.0, 21.0], "depth": [5.0, 6.0],
+    "temperature": [12.0, 13.0],
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def twin() -> Twin:
@@ -83,6 +88,34 @@ def test_a_column_of_that_name_that_marks_no_row_is_no_reason_to_refuse(
     table = pd.read_parquet(observed).assign(platform_type="argo", platform_id="1", synthetic=False)
     FORMS[name](table, tmp_path / name)
     assert read_observations(tmp_path / name).rows_in == len(table)
+
+
+@pytest.mark.parametrize("form", ["own.csv", "own.parquet"])
+@pytest.mark.parametrize("word", ["1.0", "yes", "Yes", "T", "y", "TRUE", "on", "perhaps", "2"])
+def test_a_mark_that_is_no_clear_no_refuses_the_table(word: str, form: str, tmp_path: Path) -> None:
+    rows = {**REAL_ROWS, "synthetic": ["", word]}
+    FORMS[form.replace("own", "twin")](pd.DataFrame(rows), tmp_path / form)
+    with pytest.raises(ObservationError, match=r"1 of 2 rows .*simulated ocean"):
+        read_observations(tmp_path / form)
+
+
+@pytest.mark.parametrize("form", ["own.csv", "own.parquet"])
+@pytest.mark.parametrize("word", ["", "False", "FALSE", "0", "0.0", "no", "No", "f", "N", "nan"])
+def test_a_mark_that_is_a_clear_no_refuses_nothing(word: str, form: str, tmp_path: Path) -> None:
+    rows = {**REAL_ROWS, "synthetic": ["false", word]}
+    FORMS[form.replace("own", "twin")](pd.DataFrame(rows), tmp_path / form)
+    assert read_observations(tmp_path / form).rows_in == 2
+
+
+@pytest.mark.parametrize("mark", [1, 2, -1, 0.5])
+def test_any_number_but_nought_marks_a_row_of_a_netcdf_file(
+    mark: float, observed: Path, tmp_path: Path
+) -> None:
+    table = pd.read_parquet(observed).assign(platform_type="argo", platform_id="1", synthetic=0.0)
+    table.loc[table.index[-1], "synthetic"] = mark
+    FORMS["twin.nc"](table, tmp_path / "own.nc")
+    with pytest.raises(ObservationError, match=r"1 of .* rows .*simulated ocean"):
+        read_observations(tmp_path / "own.nc")
 
 
 def test_the_surface_of_a_truth_is_no_satellite_product(truth: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def refusal_of_rows(marked: int, number: int, name: object) -> str:
     """The sentence for a table of so many rows of which some are marked."""
     return (
         f"{marked:,} of {number:,} rows of {name} are of a simulated ocean by their column {COLUMN}, "
-        "expected observations of the real one; leave them out"
+        "expected observations of the real one (false, 0, no or nothing there); leave them out"
     )
 
 

@@ -22,6 +22,10 @@ from deepda.base.text import nearest, printable
 from deepda.settings.presets import config_groups
 from deepda.settings.requirements import DEVICES
 
+PATHS = {  # what an argument shows itself as in the help, where it becomes a path
+    "PATH": "files or folders", "DIR": "a folder", "FILE": "a file", "RUN": "the folder of a run",
+    "ANALYSIS": "files or the folder of a product",
+}  # fmt: skip
 REFUSED, INTERRUPTED, CLOSED_PIPE = 2, 130, 141  # the last two: 128 + SIGINT, SIGPIPE
 
 
@@ -67,6 +71,10 @@ class Parser(argparse.ArgumentParser):
         text = super().format_help()
         return text + _settings_help(self.settings) if self.settings else text
 
+    def arguments(self) -> list[argparse.Action]:
+        """All that may be given."""
+        return self._actions
+
     def flags(self) -> list[str]:
         """The flags that may be given."""
         return [flag for action in self._actions for flag in action.option_strings]
@@ -98,7 +106,24 @@ def read_command_line(
     if rest and not arguments.command.settings:
         arguments.parser.error(f"{rest[0]!r} is one word too many")
     arguments.overrides = [*getattr(arguments, "overrides", []), *rest]
+    _require_paths(arguments)
     return arguments
+
+
+def _require_paths(arguments: argparse.Namespace) -> None:
+    """Refuse empty paths, which would stand for the folder one is in.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for action in arguments.parser.arguments():
+        given = getattr(arguments, action.dest, None)
+        if action.metavar in PATHS and "" in (given if isinstance(given, list) else [given]):
+            where = f"behind {action.option_strings[-1]}" if action.option_strings else "here"
+            raise UsageError(
+                f"the path is empty, expected {PATHS[action.metavar]} {where}; name it, or . for the "
+                "folder you are in"
+            )
 
 
 def _require_command(known: Sequence[str], words: Sequence[str]) -> None:

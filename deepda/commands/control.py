@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepda.base.files import output_folder
 from deepda.commands.console import Command, flag_settings, split_settings
+
+if TYPE_CHECKING:
+    from deepda.base.progress import Progress
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
 
@@ -27,12 +33,11 @@ def _prepare(arguments: Namespace) -> None:
     config = load_config("control", flag_settings(arguments, grid="grid"))
     files = matching_files(paths)
     output = Path(arguments.output)
-    from deepda.base.progress import Progress
     from deepda.control.prepare import prepare_control
     from deepda.geometry.regrid import grid_edges
 
     edges = grid_edges(vars(config.grid))
-    with output_folder(output.parent), Progress(output.with_suffix(".log")) as progress:
+    with output_folder(output.parent), _logged(output.with_suffix(".log")) as progress:
         prepare_control(
             files,
             edges,
@@ -42,6 +47,21 @@ def _prepare(arguments: Namespace) -> None:
             variable=arguments.variable,
         )
         progress.note(f"{output} written")
+
+
+@contextmanager
+def _logged(log: Path) -> Iterator[Progress]:
+    """Progress with a log: one that is there is continued, a new one goes if the command is refused."""
+    from deepda.base.progress import Progress
+
+    new = not log.exists()
+    try:
+        with Progress(log) as progress:
+            yield progress
+    except Exception:
+        if new:
+            log.unlink(missing_ok=True)
+        raise
 
 
 PREPARE = Command(

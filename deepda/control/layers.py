@@ -31,10 +31,13 @@ def find_layers(dataset: xr.Dataset, dims: Sequence[str], name: str) -> tuple[st
             "expected depth alone; choose one of each member or region first"
         )
     axis = _vertical_axis(dataset, dims, name)
-    centre = metres_down(dataset[axis].values, dataset[axis].attrs, axis)
-    bounds = _declared_bounds(dataset, axis)
-    layers = layers_from_centres(centre) if bounds is None else bounds
-    _require_layers(layers, centre, axis)
+    try:
+        centre = metres_down(dataset[axis].values, dataset[axis].attrs, axis)
+        bounds = _declared_bounds(dataset, axis)
+        layers = layers_from_centres(centre) if bounds is None else bounds
+        _require_layers(layers, centre, axis)
+    except ControlError as error:
+        raise ControlError(f"{name}: {error}") from error
     return (dims[0] if dims else None), layers
 
 

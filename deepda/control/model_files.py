@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.control.axes import ControlError, horizontal_cells, horizontal_names
+from deepda.control.joined_times import FileTimes, require_means, settled
 from deepda.control.laws import require_corners_round_centres
 from deepda.control.layers import find_layers
 from deepda.control.masks import agreed, find_masks, lost_fill, within_valid_range
@@ -29,8 +30,9 @@ from deepda.control.temperature import (
     in_celsius,
     kind_is_surface,
     require_salinity,
+    snapshots_of,
 )
-from deepda.control.times import calendar_steps, find_times
+from deepda.control.times import find_times
 from deepda.geometry.grid import GridError
 from deepda.geometry.mesh import Curvilinear, Regular, places
 
@@ -52,6 +54,7 @@ class Native:
         water: (depth, y, x) ocean cells of the first step.
         files: what was read.
         assumptions: what the files do not say and was assumed, in words.
+        snapshots: the variable and how it is declared to hold values at an instant; empty for means.
     """
 
     thetao: xr.DataArray
@@ -62,12 +65,14 @@ class Native:
     water: NDArray[np.bool_]
     files: tuple[Path, ...]
     assumptions: tuple[str, ...]
+    snapshots: str = ""
 
 
 def open_native(
     paths: str | Path | Iterable[str | Path],
     variable: str | None = None,
     surface: NDArray[np.float64] | None = None,
+    stamps: str | None = None,
 ) -> Native:
     """Open the files of one simulation, given in any order.
 
@@ -75,10 +80,13 @@ def open_native(
         paths: NetCDF files, Zarr stores, folders of NetCDF files, or patterns of names.
         variable: its name; found by name or standard name if not given.
         surface: (2) m, the layer that a sea surface temperature is taken for; None refuses one.
+        stamps: "start" or "end": where in their day or month stamps stand that could mean either.
 
     Raises:
+        StampError: bounds in some files, in others stamps that could mean anything.
         ControlError: nothing there, no potential temperature, units missing or wrong, unknown
-            calendar, times that overlap, grids that differ or are not usable, land everywhere.
+            calendar, times that overlap, snapshots days apart, grids that differ or are not usable, land
+            everywhere.
     """
     files = find_files(paths)
     pieces = [_open_piece(path, variable, surface) for path in files]
@@ -88,7 +96,7 @@ def open_native(
             f"the files have calendars {' and '.join(calendars)}, expected pieces of one "
             "simulation; prepare them one by one"
         )
-    pieces.sort(key=lambda piece: piece.time[0])
+    pieces, said = _with_steps(pieces, stamps)
     first = pieces[0]
     for piece in pieces[1:]:
         _require_same_grid(first, piece)
@@ -100,18 +108,16 @@ def open_native(
             "expected each time once; leave out the files that overlap"
         )
     bounds = [piece.time_bounds for piece in pieces if piece.time_bounds is not None]
-    whole = len(bounds) == len(pieces)
     thetao = xr.concat([piece.thetao for piece in pieces], "time") if len(pieces) > 1 else first.thetao
-    said = dict.fromkeys(words for piece in pieces for words in piece.assumptions)
-    native = replace(
+    own = dict.fromkeys(words for piece in pieces for words in piece.assumptions)
+    return replace(
         first,
         thetao=thetao,
         time=time,
-        time_bounds=np.concatenate(bounds) if whole else None,
+        time_bounds=np.concatenate(bounds) if bounds else None,
         files=tuple(files),
-        assumptions=tuple(said),
+        assumptions=(*own, *said),
     )
-    return native if whole else _with_calendar_steps(native)
 
 
 def require_sound(native: Native, values: NDArray[np.float32], first: int) -> None:
@@ -151,14 +157,17 @@ def _where(native: Native, marked: NDArray[np.bool_], first: int) -> str:
     )
 
 
-def _with_calendar_steps(native: Native) -> Native:
-    """With the bounds of the days or months that stamps without bounds stand for, where they do."""
-    found = calendar_steps(native.time)
-    if found is None:
-        return native
-    bounds, words = found
-    middle = bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) / 2
-    return replace(native, time=middle, time_bounds=bounds, assumptions=(*native.assumptions, words))
+def _with_steps(pieces: list[Native], stamps: str | None) -> tuple[list[Native], tuple[str, ...]]:
+    """The pieces in the order of time with the bounds of their steps, and what was assumed of them."""
+    pieces = sorted(pieces, key=lambda piece: piece.time[0])
+    times = [FileTimes(str(one.files[0]), one.time, one.time_bounds, one.snapshots) for one in pieces]
+    snapshots = require_means(times)
+    found, said = settled(times, stamps)
+    pieces = [
+        replace(piece, time=own.time, time_bounds=own.bounds)
+        for piece, own in zip(pieces, found, strict=True)
+    ]
+    return sorted(pieces, key=lambda piece: piece.time[0]), (*snapshots, *said)
 
 
 def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] | None) -> Native:
@@ -195,7 +204,8 @@ def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] |
         )
     mask = xr.DataArray(water | (np.isnan(start) & ~filled), dims=("depth", "y", "x"))
     said = tuple(filter(None, (chosen.assumption, *said, *more)))
-    native = Native(values.where(mask), cells, layers, time, bounds, water, (path,), said)
+    values = values.where(mask)
+    native = Native(values, cells, layers, time, bounds, water, (path,), said, snapshots_of(field))
     require_sound(native, np.where(water, start, np.float32(np.nan))[None], 0)
     if isinstance(cells, Curvilinear):
         try:

@@ -69,6 +69,7 @@ def open_control(
     target: Grid | Mapping[str, Floats],
     variable: str | None = None,
     surface: Floats | None = None,
+    stamps: str | None = None,
 ) -> xr.DataArray:
     """Potential temperature of a model on a Grid, lazily.
 
@@ -77,7 +78,7 @@ def open_control(
         target: a Grid, whose ocean must be covered, or edges (`regrid.grid_edges`); then a cell is
             ocean where at least half its volume is water.
         variable: its name in the files; found by name or standard name if not given.
-        surface: see `open_native`.
+        surface, stamps: see `open_native`.
 
     Returns:
         thetao(time, depth, lat, lon) degC, NaN on land; cftime stamps of the model's calendar at
@@ -86,7 +87,7 @@ def open_control(
     Raises:
         ControlError: files that cannot be used; on computing, damaged steps.
     """
-    native, remapping = _open(paths, target, variable, surface)
+    native, remapping = _open(paths, target, variable, surface, stamps)
     grid, source = remapping.grid, native.thetao.data
 
     def block(values: NDArray[np.float32], block_info: Any) -> NDArray[np.float32]:
@@ -150,9 +151,10 @@ def _open(
     target: Grid | Mapping[str, Floats],
     variable: str | None,
     surface: Floats | None = None,
+    stamps: str | None = None,
 ) -> tuple[Native, Remapping]:
     """The files and the way to the target; layers that the target does not reach are left out."""
-    native = open_native(paths, variable, surface)
+    native = open_native(paths, variable, surface, stamps)
     edges = vars(target) if isinstance(target, Grid) else target
     depth_edges = np.asarray(edges["depth_edges"], dtype=float)
     shared = overlap(native.layers, depth_edges).toarray()

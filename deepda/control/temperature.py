@@ -7,6 +7,7 @@ and Barker 2011, by gsw); without it they are refused.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import gsw
@@ -15,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.units import UnitError, convert
-from deepda.control.axes import ControlError, Floats
+from deepda.control.axes import ControlError, Floats, bounds_name
 
 POTENTIAL, CONSERVATIVE, IN_SITU = "potential", "conservative", "in-situ"
 KINDS = {
@@ -36,6 +37,11 @@ SALINITY_NAMES = ("so", "vosaline", "SALT", "soce", "salinity", "salt")
 ABSOLUTE = "sea_water_absolute_salinity"
 SALINITIES = ("sea_water_practical_salinity", "sea_water_salinity", ABSOLUTE)
 NO_MEAN = ("standard_deviation", "variance", "maximum", "minimum", "range", "sum")  # of cell_methods
+OF_TIME = re.compile(r"\btime\w*:(?:\s+\w+:)*\s+(\w+)")  # the methods that cell_methods names for time
+CHOOSE = (
+    "choose one with --variable NAME of `deepda control prepare`, whose file the other commands take, "
+    "or of `deepda evaluate`"
+)
 PSS_PER_SA = 35.16504 / 35  # g/kg, reference composition (where the atlas of gsw has no anomaly)
 SALTIEST = 50.0
 
@@ -60,7 +66,7 @@ def candidates(dataset: xr.Dataset) -> list[Temperature]:
     fit = []
     for key, field in dataset.data_vars.items():
         kind, declared = kind_of(field)
-        if field.ndim < 2 or kind is None or _not_a_mean(field) or kind_is_surface(field):
+        if field.ndim < 2 or kind is None or kind_is_surface(field) or no_mean_temperature(field):
             continue
         if declared or str(key) in NAMED_KINDS:
             fit.append(_temperature(str(key), kind, declared))
@@ -80,15 +86,10 @@ def find_temperature(dataset: xr.Dataset, variable: str | None, path: str) -> Te
     if len(fit) > 1:
         raise ControlError(
             f"{path} holds {' and '.join(one.name for one in fit)}, expected one potential temperature; "
-            "choose one with --variable NAME"
+            + CHOOSE
         )
     if not fit:
-        raise ControlError(
-            f"{path} holds no {variable or 'potential temperature'} but "
-            f"{', '.join(map(str, list(dataset.data_vars)[:8]))}, expected thetao, TEMP, "
-            "votemper or a variable of that standard name; choose one with --variable NAME, or give "
-            "other files"
-        )
+        raise ControlError(_none_found(dataset, variable, path))
     return fit[0]
 
 
@@ -198,14 +199,56 @@ def require_salinity(salinity: NDArray, temperature: NDArray, path: str) -> None
         )
 
 
-def _chosen(field: xr.DataArray, path: str) -> Temperature:
-    kind, declared = kind_of(field)
-    standard = field.attrs.get("standard_name")
-    if (standard and kind is None) or _not_a_mean(field):
-        raise ControlError(
-            f"{path} declares {field.name} as {standard or field.attrs.get('cell_methods')}, expected "
-            "mean sea water potential temperature; choose another variable with --variable NAME"
+def no_mean_temperature(field: xr.DataArray) -> str:
+    """How a variable declares that it holds no means of sea water temperature; empty if it does not."""
+    standard, methods = (str(field.attrs.get(key, "")) for key in ("standard_name", "cell_methods"))
+    if any(word in NO_MEAN for word in OF_TIME.findall(methods)):
+        return f"cell_methods {methods!r}"
+    for words in (standard, str(field.attrs.get("long_name", ""))):
+        if "anomal" in words.lower():
+            return f"{words!r}, no temperature itself"
+    return f"standard_name {standard}" if standard and kind_of(field)[0] is None else ""
+
+
+def snapshots_of(field: xr.DataArray) -> str:
+    """The name and cell_methods of a variable that declares values at an instant, else empty."""
+    methods = str(field.attrs.get("cell_methods", ""))
+    return f"{field.name} (cell_methods {methods!r})" if "point" in OF_TIME.findall(methods) else ""
+
+
+def _none_found(dataset: xr.Dataset, variable: str | None, path: str) -> str:
+    """The sentence on a file without a temperature: what was passed over and why, or what it holds."""
+    passed = [
+        f"{key} ({why})"
+        for key, field in dataset.data_vars.items()
+        if _speaks_of_temperature(field) and (why := no_mean_temperature(field))
+    ]
+    if passed and variable is None:
+        return (
+            f"{path} holds no potential temperature but {' and '.join(passed)}, expected mean sea water "
+            "potential temperature; give the model's means"
         )
+    bounds = {bounds_name(dataset[name]) for name in dataset.variables}
+    held = [str(key) for key in dataset.data_vars if str(key) not in bounds][:8]
+    return (
+        f"{path} holds no {variable or 'potential temperature'} but {', '.join(held) or 'no field'}, "
+        f"expected {', '.join(NAMES[:3])} or a variable of that standard name; {CHOOSE}, or give other "
+        "files"
+    )
+
+
+def _speaks_of_temperature(field: xr.DataArray) -> bool:
+    words = f"{field.attrs.get('standard_name', '')} {field.attrs.get('long_name', '')}".lower()
+    return str(field.name) in NAMED_KINDS or "temperature" in words
+
+
+def _chosen(field: xr.DataArray, path: str) -> Temperature:
+    if why := no_mean_temperature(field):
+        raise ControlError(
+            f"{path} declares {field.name} by {why}, expected mean sea water potential temperature; "
+            "choose another variable, or give the model's means"
+        )
+    kind, declared = kind_of(field)
     return _temperature(str(field.name), kind or POTENTIAL, declared)
 
 
@@ -214,9 +257,3 @@ def _temperature(name: str, kind: str, declared: bool) -> Temperature:
         f"{name} declares no kind of temperature (standard_name) and is taken for {kind} temperature"
     )
     return Temperature(name, kind, "" if declared else assumed)
-
-
-def _not_a_mean(field: xr.DataArray) -> bool:
-    methods = str(field.attrs.get("cell_methods", ""))
-    words = f"{field.attrs.get('standard_name', '')} {field.attrs.get('long_name', '')}".lower()
-    return any(f"time: {word}" in methods for word in NO_MEAN) or "anomal" in words

@@ -2,7 +2,7 @@
 
 Stamps without bounds are taken for what they can only be: one in each calendar day or month, at the
 same hour or on the same day, is the mean of that day or month. Stamps on the edge between two could
-mean either and are refused where windows are made (`deepda.control.binning`).
+mean either and are refused where windows are made (`deepda.control.binning`), unless one says which.
 """
 
 from __future__ import annotations
@@ -115,15 +115,47 @@ def calendar_steps(time: Dates) -> tuple[Dates, str] | None:
     """
     if time.size < 2:
         return None
-    length = float(np.median([step.total_seconds() for step in np.diff(time)])) / DAY.total_seconds()
+    length = days_apart(time)
     if abs(length - 1) < 0.01 and _one_hour(time):
-        begin = np.array([_midnight(date) for date in time])
-        return np.stack([begin, begin + DAY], axis=1), _words("day", time)
+        return _days_of(time), _words("day", time)
     if 27 <= length <= 32 and _one_part_of_month(time):
-        begin = np.array([_midnight(date).replace(day=1) for date in time])
-        end = np.array([date + timedelta(days=int(date.daysinmonth)) for date in begin])
-        return np.stack([begin, end], axis=1), _words("month", time)
+        return _months_of(time), _words("month", time)
     return None
+
+
+def stamped_steps(time: Dates, stamps: str) -> Dates | None:
+    """Bounds (time, 2) of the days or months that stamps stand at the edge of.
+
+    Args:
+        time: (time) cftime stamps; a single one is that of a month.
+        stamps: "start" or "end", which of the two edges.
+
+    Returns:
+        None where the stamps are not one in each day or month.
+    """
+    inside = time + EDGE if stamps == "start" else time - EDGE
+    length = days_apart(time) if time.size > 1 else 30.0
+    if abs(length - 1) < 0.01:
+        return _days_of(inside)
+    return _months_of(inside) if 27 <= length <= 32 else None
+
+
+def days_apart(time: Dates) -> float:
+    """The median distance of two stamps or more, in days."""
+    return float(np.median([step.total_seconds() for step in np.diff(time)])) / DAY.total_seconds()
+
+
+def _days_of(time: Dates) -> Dates:
+    """(time, 2) the calendar days that times lie in."""
+    begin = np.array([_midnight(date) for date in time])
+    return np.stack([begin, begin + DAY], axis=1)
+
+
+def _months_of(time: Dates) -> Dates:
+    """(time, 2) the calendar months that times lie in."""
+    begin = np.array([_midnight(date).replace(day=1) for date in time])
+    end = np.array([date + timedelta(days=int(date.daysinmonth)) for date in begin])
+    return np.stack([begin, end], axis=1)
 
 
 def _require_stamps_within(stamps: Dates, steps: Dates, name: str) -> None:

@@ -22,6 +22,7 @@ from deepda.output.cf import SPINUP_WINDOWS
 
 FEWEST_WHOLE_YEARS = 2  # of one year alone no anomaly from the seasonal cycle is left
 STANDARD = ("standard", "gregorian", "proleptic_gregorian")
+SAY_STAMPS = "or say where in their day or month the stamps stand, --stamps start or end"
 BLOCK_BYTES = 48_000_000  # of one field worked on at once
 
 
@@ -30,15 +31,13 @@ class Timeline:
     """The steps of a product.
 
     Attributes:
-        time: (step) cftime, middle of each step unless `stamps` says otherwise.
+        time: (step) cftime, middle of each step as far as the files say.
         bounds: (step, 2) cftime, None where the files have none.
-        stamps: where in their month stamps without bounds stand, "start" or "end"; None: amid.
         spinup: steps at the beginning that the product was not settled in, by its files.
     """
 
     time: NDArray[np.object_]
     bounds: NDArray[np.object_] | None
-    stamps: str | None = None
     spinup: int = 0
 
     @property
@@ -50,7 +49,7 @@ class Timeline:
     @cached_property
     def per_year(self) -> int:
         """The finest windows that the steps fill: 73 pentads or 12 months a year."""
-        if self.time.size < 2 or self.stamps is not None:
+        if self.time.size < 2:
             return MONTHS
         apart = np.median([step.total_seconds() / 86400 for step in np.diff(self.time)])
         return PENTADS if apart <= 5 * LONGEST else MONTHS
@@ -63,18 +62,9 @@ class Timeline:
             EvaluationError: steps that no window can be made of.
         """
         try:
-            if self.bounds is None and self.stamps is not None:
-                return self._stamped()
             return step_positions(self.time, self.bounds, per_year)
         except ControlError as error:
-            raise EvaluationError(
-                f"{error}; or say where in their month the stamps stand, --stamps start or end"
-            ) from error
-
-    def _stamped(self) -> Floats:
-        months = np.array([stamp.year * MONTHS + stamp.month - 1 for stamp in self.time], float)
-        first = months if self.stamps == "start" else months - 1
-        return np.stack([first, first + 1], axis=1)
+            raise EvaluationError(f"{error}; {SAY_STAMPS}") from error
 
     def years(self, per_year: int) -> list[int]:
         """Years that the steps cover whole."""

@@ -17,6 +17,7 @@ from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import gather
 from deepda.evaluation.product import (
     Product,
+    on_columns_of,
     open_product,
     require_same_cells,
     same_cells,
@@ -179,6 +180,7 @@ def _beside(
     opened = open_it()
     of_surface = np.array_equal(opened.grid.depth_edges, analysis.grid.depth_edges[:2])
     wanted = upper_layer(analysis.grid) if of_surface else analysis.grid
+    opened = on_columns_of(wanted, opened)
     if remap and not same_cells(wanted, opened.grid):
         return open_it(target=wanted)
     require_same_cells(wanted, opened.grid, name)

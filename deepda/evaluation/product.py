@@ -19,12 +19,13 @@ from scipy.sparse import csr_array
 from deepda.base.errors import EvaluationError
 from deepda.base.text import counted
 from deepda.control.axes import ControlError
+from deepda.control.joined_times import StampError
 from deepda.control.model_files import Native, open_native
 from deepda.control.opening import find_files
 from deepda.control.prepare import open_control
 from deepda.control.temperature import candidates, kind_is_surface
-from deepda.evaluation.calendars import Axis, Timeline
-from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, Uppermost, is_own
+from deepda.evaluation.calendars import SAY_STAMPS, Axis, Timeline
+from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, Turned, Uppermost, is_own
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
 
@@ -95,7 +96,7 @@ def open_product(
             analysis.nc.
         name: for figures.
         variable: name of the potential temperature, found by itself if not given.
-        stamps: "start" or "end": where in their month stamps without bounds stand.
+        stamps: "start" or "end": where in their day or month stamps without bounds stand.
         target: remap to the cells of this grid (its mask is not used).
         surface: (2) m, the layer that a sea surface temperature is taken for; None refuses one.
 
@@ -109,12 +110,14 @@ def open_product(
             spinup = 0 if found is None else found.spinup
             return _remapped(files, name, (variable, stamps, surface), _edges(target), spinup)
         if found is not None:
-            timeline = Timeline(found.time, found.bounds, spinup=found.spinup)
+            timeline = Timeline(found.time, found.bounds, found.spinup)
             return Product(name, tuple(files), found.grid, timeline, found)
-        native = open_native(files, variable or _variable(files[0]), surface)
+        native = open_native(files, variable or _variable(files[0]), surface, stamps)
+    except StampError as error:
+        raise EvaluationError(str(error) if stamps else f"{error}; {SAY_STAMPS}") from error
     except ControlError as error:
         raise EvaluationError(str(error)) from error
-    timeline = Timeline(native.time, native.time_bounds, stamps)
+    timeline = Timeline(native.time, native.time_bounds)
     if not isinstance(native.cells, Regular):
         return _straightened(native, files, name, (variable, stamps, surface))
     cells = OwnCells.of(native)
@@ -131,6 +134,25 @@ def uppermost(product: Product) -> Product:
 def upper_layer(grid: Grid) -> Grid:
     """The cells of the uppermost layer."""
     return Grid(grid.lat_edges, grid.lon_edges, grid.depth_edges[:2], grid.ocean[:1])
+
+
+def on_columns_of(grid: Grid, product: Product) -> Product:
+    """The product with its columns turned to begin where those of a grid do, as -180..180 and 0..360.
+
+    The same product where it has other columns, or these already.
+    """
+    wanted, found = grid.lon_edges, product.grid.lon_edges
+    if wanted.size != found.size or np.allclose(wanted, found, rtol=0, atol=SAME):
+        return product
+    away = np.mod(found[:-1] - wanted[0] + 180.0, 360.0) - 180.0
+    first = int(np.argmin(np.abs(away)))
+    widths = np.roll(np.diff(found), -first)
+    turned = wanted[0] + away[first] + np.append(0.0, np.cumsum(widths))
+    if not np.allclose(turned, wanted, rtol=0, atol=SAME):
+        return product
+    ocean = np.roll(product.grid.ocean, -first, axis=-1)
+    cells = replace(product.grid, lon_edges=wanted, ocean=ocean)
+    return replace(product, grid=cells, source=Turned(product.source, first))
 
 
 def same_cells(one: Grid, other: Grid) -> bool:
@@ -200,13 +222,13 @@ def _remapped(
 ) -> Product:
     variable, stamps, surface = said
     given = variable or (None if is_own(files[0]) else _variable(files[0]))
-    source = Remapped.of(open_control(files, edges, given, surface), edges)
+    source = Remapped.of(open_control(files, edges, given, surface, stamps), edges)
     note = (
         f"The {name} was remapped, conservatively by volume, to {_cells_of(source.grid)}: everything "
         "said about it holds for means over those cells, whose variance is smaller than that of "
         "its own."
     )
-    timeline = Timeline(source.time, source.bounds, stamps, spinup)
+    timeline = Timeline(source.time, source.bounds, spinup)
     return Product(name, tuple(files), source.grid, timeline, source, (note,))
 
 

@@ -203,6 +203,21 @@ class Uppermost:
         return self.whole.read(field, first, last)[..., :1, :, :]
 
 
+@dataclass(frozen=True)
+class Turned:
+    """Another source with column `first` in the first place."""
+
+    whole: Source
+    first: int
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self.whole.fields
+
+    def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
+        return np.roll(self.whole.read(field, first, last), -self.first, axis=-1)
+
+
 def is_own(path: Path) -> bool:
     """Whether DeepDA wrote a file: it then holds its cells and its ocean."""
     if path.is_dir():

@@ -18,15 +18,20 @@ from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.assumptions import errors_assumed, salinity_assumed
 from deepda.observations.cfroles import Parts, find_parts
 from deepda.observations.flags import ARGO
+from deepda.observations.marks import require_real
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, SUSPECT, UNKNOWN, worst
-from deepda.observations.reading import ReadOptions, ReadResult, finish, require_real
+from deepda.observations.reading import ReadOptions, ReadResult, finish
 from deepda.observations.samples import Samples, samples_of
-from deepda.observations.seawater import potential_of_conservative, pressure_of
+from deepda.observations.seawater import (
+    PRACTICAL,
+    potential_of_conservative,
+    practical_of_unit,
+    pressure_of,
+)
 from deepda.observations.table import PLATFORMS
 
 UPWARDS = ("height", "altitude", "height_above_mean_sea_level")  # standard names that count up
-PRACTICAL = 35.0 / 35.16504  # practical salinity of one g/kg of reference salinity (TEOS-10)
 FLAG_NAMES = ("{}_QC", "{}_qc", "{}_quality_flag", "{}_flag", "{}_FLAG", "{}_quality", "QC_{}", "qc_{}",
               "qartod_{}_primary_flag", "{}_qc_agg")  # fmt: skip
 WHOLE_FLAGS = ("qc", "quality", "flag", "QC")  # of the only measured variable
@@ -52,7 +57,7 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
                              "give each a standard_name")  # fmt: skip
         _require_samples(file, parts)
         if SYNTHETIC in file:
-            require_real(file.numbers(SYNTHETIC) == 1, path)
+            require_real(file.numbers(SYNTHETIC).ravel(), path)
         samples = samples_of(file, parts.names["temperature"])
         rows = sample_rows(file, parts, samples, options)
     assumed = list(parts.assumed)
@@ -199,9 +204,9 @@ def _salinity(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.fl
     if not name or not samples.fits(name):
         return np.full(samples.shape, np.nan)
     values, invalid = file.measured(name, "1", units="1")
-    absolute = name == parts.names.get("absolute_salinity") or re.match(
-        r"g */? *kg(-1)?$", file.attribute("units", name))  # fmt: skip
-    values = np.where(invalid, np.nan, values * PRACTICAL if absolute else values)
+    usual = PRACTICAL if name == parts.names.get("absolute_salinity") else 1.0
+    each = practical_of_unit(file.attribute("units", name))
+    values = np.where(invalid, np.nan, values * (usual if each is None else each))
     doubtful = _flags(file, samples, name, GOOD) >= SUSPECT
     return np.where(doubtful, np.nan, samples.spread(name, values))
 

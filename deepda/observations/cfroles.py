@@ -13,6 +13,9 @@ from deepda.observations.assumptions import kind_assumed
 from deepda.observations.columns import TEMPERATURES
 from deepda.observations.gridded import EAST, NORTH
 from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.other_quantities import other_quantity, refused
+from deepda.observations.surface import NAMES as SURFACES
+from deepda.observations.surface import STANDARD as SURFACE_STANDARD
 from deepda.observations.surface import is_anomaly
 
 STANDARD = {  # standard name -> part
@@ -89,7 +92,8 @@ def find_parts(
         kind_given: kind of a temperature whose name and attributes leave it open.
 
     Raises:
-        ObservationError: a named variable that is not there, or only anomalies of temperature.
+        ObservationError: a named variable that is not there or holds a statistic or another quantity,
+            or only anomalies of temperature.
     """
     absent = [name for name in given.values() if name not in file]
     if absent:
@@ -112,6 +116,23 @@ def find_parts(
     if others:
         names["station"] = _best(file, "platform_id", others, main)
     return Parts(names, kind, assumed) if {"time", "lat", "lon"} <= names.keys() else None
+
+
+def refuse_others(file: NetcdfFile) -> None:
+    """Refuse a file of what looks like a temperature and is a statistic or another quantity.
+
+    Raises:
+        ObservationError: a variable has the name or the standard name of a temperature and says that it
+            holds something else.
+    """
+    usual = {*SURFACES, *(name for kind in KINDS for name in NAMES[kind])}
+    for name in sorted(file.names):
+        standard = file.attribute("standard_name", name).lower()
+        declared = STANDARD.get(standard) in KINDS or SURFACE_STANDARD.match(standard)
+        alike = " " not in standard and (declared or name in usual or name.lower() in usual)
+        other = other_quantity(file, name) if alike else ""
+        if other:
+            raise refused(file, name, other)
 
 
 def role_of(file: NetcdfFile, name: str) -> str:
@@ -159,10 +180,13 @@ def _temperature(
     """Kind and variable of the temperature, and what was assumed."""
     for word, kind in (("temperature", "potential"), ("in_situ", "in_situ"), ("surface", "surface")):
         if word in given:
+            other = other_quantity(file, given[word])
+            if other:
+                raise refused(file, given[word], other)
             return kind, given[word], ()
     order = ("in_situ", "potential", "conservative", "surface")
     named = [(kind, name) for kind in order for name in candidates.get(kind, [])
-             if file.stored_type(name).kind in "iuf"]  # fmt: skip
+             if file.stored_type(name).kind in "iuf" and not other_quantity(file, name)]  # fmt: skip
     sound = [pair for pair in named if not is_anomaly(file, pair[1])]
     if named and not sound:
         raise file.error(f"{named[0][1]} holds anomalies, expected temperatures",

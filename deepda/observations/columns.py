@@ -84,7 +84,7 @@ QUANTITIES = {
     "salinity": Quantity(
         ("salinity", "psal", "practical_salinity", "sea_water_practical_salinity", "sea_water_salinity",
          "salt", "sal"),
-        "1", "practical (PSS-78), for potential temperature",
+        "1", "practical (PSS-78); of absolute [g/kg] made so",
     ),
     "error": Quantity(
         ("error", "temperature_error", "uncertainty", "stddev"), "K",
@@ -100,7 +100,7 @@ QUANTITIES = {
     "direction": Quantity(("direction",), meaning="A or D, of an Argo cast"),
     "station": Quantity(("station", "station_id", "stnnbr"), meaning="part of the cast"),
     "data_mode": Quantity(("data_mode",), meaning="R: values; A, D: the columns *_adjusted"),
-    "synthetic": Quantity((SYNTHETIC,), meaning="true in a row of a simulated ocean: refused"),
+    "synthetic": Quantity((SYNTHETIC,), meaning="false, 0, no or blank; all else: simulated, refused"),
 }  # fmt: skip
 NUMBERS = ("lat", "lon", "depth", "pressure", "salinity", "error")
 TARGETS = {"lat": "degrees", "lon": "degrees", "depth": "m", "pressure": "dbar"}

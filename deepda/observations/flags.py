@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
 
+TEXTS = "SUO"  # kinds of arrays of texts; variable strings of NetCDF are objects
 BLANK = -1  # code of an empty flag character
 # What the flags of the formats mean in our five words. A code that is not listed is bad.
 ARGO = {  # Argo user's manual, reference table 2; 9 is "missing", blank is padding
@@ -92,7 +93,7 @@ class Declared:
         """Where a flag has a meaning that a pattern is found in."""
         out = np.zeros(raw.shape, np.bool_)
         for word, at in self._where(self._codes(raw)):
-            if words.search(word):
+            if words.search(word.replace("-", "_")):
                 out |= at
         return out
 
@@ -106,7 +107,7 @@ class Declared:
 
     @staticmethod
     def _codes(raw: NDArray) -> NDArray[np.int64]:
-        if raw.dtype.kind in "SU":
+        if raw.dtype.kind in TEXTS:
             text = np.char.strip(raw.astype(str))
             return np.where(np.char.isdigit(text), text, "-1").astype(np.int64)
         return np.where(np.abs(raw.astype(float)) < 2**53, raw, -1).astype(np.int64)
@@ -114,25 +115,51 @@ class Declared:
 
 def declared(attributes: Mapping[str, object]) -> Declared | None:
     """The scheme of a flag variable by its attributes; None where it has none, or a broken one."""
-    meanings = tuple(re.split(r"[\s,;]+", str(attributes.get("flag_meanings", "")).strip().lower()))
     values, masks = (_integers(attributes.get(name)) for name in ("flag_values", "flag_masks"))
+    text = str(attributes.get("flag_meanings", "")).strip().lower()
+    meanings, numbers = _meanings(text)
+    if numbers is not None and numbers != (values or masks or numbers):
+        return None
+    if values is None and masks is None:
+        values = numbers
     lengths = {len(part) for part in (values, masks) if part is not None}
-    return Declared(meanings, values, masks) if lengths == {len(meanings)} else None
+    if lengths != {len(meanings)}:
+        return None
+    if (
+        values
+        and masks
+        and any(value & mask != value for value, mask in zip(values, masks, strict=True))
+    ):
+        masks = None  # values are whole codes, which no mask cuts a part out of
+    return Declared(meanings, values, masks)
+
+
+def _meanings(text: str) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
+    """The words of flag_meanings, and their codes where they stand there too: "1=open sea, 2=land"."""
+    parts = [part.strip() for part in re.split(r"[,;]", text) if part.strip()]
+    numbered = [re.fullmatch(r"(-?\d{1,18})\s*=\s*(.+)", part) for part in parts]
+    found = [match for match in numbered if match is not None]
+    if not found or len(found) < len(parts):
+        return tuple(re.split(r"[\s,;]+", text)), None
+    return tuple(re.sub(r"\s+", "_", match[2]) for match in found), tuple(int(m[1]) for m in found)
 
 
 def quality_of(word: str) -> int:
     """Quality of a word of flag_meanings; unknown where it says nothing that we can read."""
-    return next((quality for pattern, quality in WORDS if re.search(pattern, word)), UNKNOWN)
+    forms = (word, word.replace("-", "_"))
+    found = (quality for pattern, quality in WORDS if any(re.search(pattern, form) for form in forms))
+    return next(found, UNKNOWN)
 
 
 def qualities(raw: NDArray, scheme: Mapping[int, int]) -> NDArray[np.int8]:
     """Flags to qualities: "1", b"1", 1 and the byte 49 are the same flag; others are bad."""
-    if raw.dtype.kind in "SU":
+    texts = raw.dtype.kind in TEXTS
+    if texts:
         numbers = _first_code(raw)
     else:
         with np.errstate(invalid="ignore"):
             numbers = np.where(np.abs(raw) < 128, raw, 127).astype(np.int64)
-    letters = raw.dtype.kind in "SU" or raw.dtype.itemsize == 1  # characters, or their codes in a byte
+    letters = texts or raw.dtype.itemsize == 1  # characters, or their codes in a byte
     numbers = np.where(letters & (numbers >= 48), numbers - 48, numbers)
     lookup = np.full(129, BAD, np.int8)
     for code, quality in scheme.items():
@@ -149,8 +176,8 @@ def originator_scheme(name: str) -> Mapping[int, int] | None:
 def _first_code(raw: NDArray) -> NDArray[np.int64]:
     """Code of each flag character, BLANK where it is empty; longer texts are no flag."""
     if raw.dtype != "S1":
-        text = np.char.strip(raw.astype("U"), " \0")
-        raw = np.where(np.char.str_len(text) > 1, "\x7f", text).astype("S1")
+        text = np.char.encode(np.char.strip(raw.astype("U"), " \0"), "utf-8")
+        raw = np.where(np.char.str_len(text) > 1, b"\x7f", text).astype("S1")
     codes = np.frombuffer(np.ascontiguousarray(raw).tobytes(), np.uint8).reshape(raw.shape)
     return np.where(np.isin(codes, (0, 32)), BLANK, codes.astype(np.int64))
 

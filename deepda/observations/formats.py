@@ -12,7 +12,7 @@ from pathlib import Path
 from deepda.observations.argo import is_argo, read_argo
 from deepda.observations.argo_table import is_argo_table, read_argo_table
 from deepda.observations.cf import read_cf
-from deepda.observations.cfroles import find_parts
+from deepda.observations.cfroles import find_parts, refuse_others
 from deepda.observations.en4 import read_en4
 from deepda.observations.exchange import is_exchange, read_exchange
 from deepda.observations.fdbk import read_fdbk
@@ -182,7 +182,18 @@ def _of_netcdf(file: NetcdfFile) -> str:
         return "sst"
     if find_parts(file, {}) is not None:
         return "cf"
-    raise UnknownFormatError(
+    refuse_others(file)
+    raise _unknown(file)
+
+
+def _unknown(file: NetcdfFile) -> UnknownFormatError:
+    groups = file.groups()
+    if groups:
+        return UnknownFormatError(
+            f"{file.path}: it has variables in groups ({', '.join(groups[:8])}), expected them at the "
+            "top of the file; copy one group to a file of its own (`ncks -G : -g GROUP IN OUT` does)"
+        )
+    return UnknownFormatError(
         f"{file.path}: its variables ({', '.join(sorted(file.names)[:8])}) are of no known format; "
         f"convert it to one of {', '.join(READERS)}"
     )

@@ -15,17 +15,18 @@ from deepda.observations.argo import MODES
 from deepda.observations.cells import Cells
 from deepda.observations.columns import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
 from deepda.observations.header import Columns, target_of
-from deepda.observations.numbers_of_tables import Numbers, has_decimal_comma, read_numbers
+from deepda.observations.numbers_of_tables import Numbers, read_numbers
 from deepda.observations.qualities import SUSPECT
 from deepda.observations.reading import ObservationError, ReadOptions
 from deepda.observations.reasons import Reasons
-from deepda.observations.seawater import depth_of
+from deepda.observations.seawater import depth_of, practical_of_unit
 from deepda.observations.table_flags import read_flags
 
 NAMES = {"value": "temperature", "lat": "latitude", "lon": "longitude"}  # of a quantity, in reasons
 FLAGGED = {"value": "temperature", "pressure": "depth", "depth": "depth", "salinity": "salinity"}
 PRACTICAL = ("1", "psu", "pss", "pss-78", "pss78", "practical salinity units", "pss-78 units", "none")
 SALINITIES = (0.0, 45.0)  # PSS-78
+SAME, RELATIVE = 1e-4, 1e-5  # by which two columns of one quantity may differ
 APART = (10.0, 0.05)  # m and share of the depth by which depth and pressure of one row may differ
 
 
@@ -52,6 +53,7 @@ def read_measured(
     options: ReadOptions,
     source: Path,
     reasons: Reasons,
+    comma: bool,
 ) -> Measured:
     """The numbers of a table and their flags.
 
@@ -62,12 +64,13 @@ def read_measured(
         options: `units` override all others.
         source: what to call the table.
         reasons: rows that cannot be used are marked there.
+        comma: numbers have a decimal comma.
 
     Raises:
         ObservationError: units that are unknown or contradict each other, columns without numbers, or
             two columns of one quantity that differ.
     """
-    reading = _Reading(frame, columns, beside, options, source, reasons)
+    reading = _Reading(frame, columns, beside, options, source, reasons, comma)
     for ours in (*NUMBERS, "value"):
         if ours in columns.of:
             reading.add(ours)
@@ -87,13 +90,12 @@ class _Reading:
     options: ReadOptions
     source: Path
     reasons: Reasons
+    comma: bool
     of: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     qualities: dict[str, NDArray[np.int8]] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        names = [self.columns.of[ours] for ours in (*NUMBERS, "value") if ours in self.columns.of]
-        self.comma = has_decimal_comma(self.frame[name] for name in names)
         self.adjusted = self._adjusted_rows()
         if self.columns.flags and not self.columns.argo:
             self.assumed.append("flags in digits are Argo's (1 good, 2 probably good, 3 suspect, 4 bad)")
@@ -228,7 +230,7 @@ class _Reading:
             )
         try:
             if ours == "salinity":
-                return values if unit.strip().lower() in PRACTICAL else convert(values, unit, "g/kg")
+                return _practical(values, unit)
             if ours == "error":  # a difference: the zero of the scale does not matter
                 return convert(values, unit, target) - convert(0.0, unit, target)
             return convert(values, unit, target)
@@ -240,11 +242,31 @@ class _Reading:
             ) from error
 
     def _require_same(self, ours: str, other: str) -> None:
-        """Two columns of one quantity must agree, but for the sign of a height."""
-        numbers = self._numbers(other).values
-        both = np.isfinite(numbers) & np.isfinite(self.of[ours])
-        if not np.allclose(np.abs(numbers[both]), np.abs(self.of[ours][both]), atol=1e-4):
+        """Two columns of one quantity must agree."""
+        apart = _apart(ours, self.of[ours], self._numbers(other).values)
+        if (apart > SAME + RELATIVE * np.abs(self.of[ours])).any():
             raise ObservationError(
                 f"{self.source}: {self.columns.of[ours]} and {other} differ, expected one column of "
                 f"{NAMES.get(ours, ours)}; name it in columns={{...}} or remove the other"
             )
+
+
+def _apart(ours: str, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(row) how far two columns of a quantity are apart, 0 where one is missing.
+
+    Depths may have the sign of heights, and longitudes differ by whole turns.
+    """
+    if ours == "depth":
+        one, other = np.abs(one), np.abs(other)
+    apart = np.abs(one - other)
+    if ours == "lon":
+        apart = np.abs((one - other + 180.0) % 360.0 - 180.0)
+    return np.nan_to_num(apart)
+
+
+def _practical(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
+    """Salinity (PSS-78) of numbers in a unit; mass in mass is absolute salinity."""
+    each = practical_of_unit(unit)
+    if each is not None:
+        return values * each
+    return values if unit.strip().lower() in PRACTICAL else convert(values, unit, "g/kg")

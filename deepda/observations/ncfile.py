@@ -70,6 +70,15 @@ class NetcdfFile:
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
+    def groups(self) -> tuple[str, ...]:
+        """Paths of the groups that hold variables, which no reader looks into."""
+        found, waiting = list[str](), list(self._data.groups.values())
+        while waiting:
+            group = waiting.pop(0)
+            waiting += group.groups.values()
+            found += [group.path.strip("/")] if group.variables else []
+        return tuple(found)
+
     def size(self, dimension: str) -> int:
         """Length of a dimension, 0 where there is none."""
         return len(self._data.dimensions[dimension]) if dimension in self._data.dimensions else 0

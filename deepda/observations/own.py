@@ -19,10 +19,12 @@ from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.assumptions import errors_assumed, kind_assumed, salinity_assumed
 from deepda.observations.casts_of_tables import cast_numbers, whole_casts
 from deepda.observations.cells import Cells
-from deepda.observations.columns import bare
+from deepda.observations.columns import NUMBERS, bare
 from deepda.observations.delimited import read_text
 from deepda.observations.header import Columns, find_columns, units_line
+from deepda.observations.marks import require_real
 from deepda.observations.measured import Measured, read_measured
+from deepda.observations.numbers_of_tables import has_decimal_comma
 from deepda.observations.platforms import PLATFORM_WORDS
 from deepda.observations.reading import (
     ObservationError,
@@ -30,17 +32,15 @@ from deepda.observations.reading import (
     ReadResult,
     finish,
     no_value,
-    require_real,
 )
 from deepda.observations.reasons import Reasons
 from deepda.observations.row_groups import read_row_groups
 from deepda.observations.seawater import potential_of_conservative, pressure_of
-from deepda.observations.timestamps import read_times
+from deepda.observations.timestamps import PARTS, are_counted, read_times
 
 MOST_ROWS = 5_000_000  # of a table that is read whole: about 2 GB of memory
 TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 CAST = ("platform_id", "station", "profile", "direction")  # columns that make a cast
-TRUE = ("true", "1")  # as tables write it
 SHOWN = 8  # unused columns that are named
 
 
@@ -115,15 +115,16 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
         raise no_value(source, "own")
     frame, reasons = rows.frame.reset_index(drop=True), Reasons(len(rows.frame))
     if SYNTHETIC in columns.of:
-        cells = Cells.of(frame[columns.of[SYNTHETIC]])
-        require_real(cells.at(cells.texts.str.lower().isin(TRUE).to_numpy(bool)), source)
+        require_real(frame[columns.of[SYNTHETIC]], source)
     for row, why in rows.malformed.items():
         reasons.mark({why: np.arange(len(frame)) == row})
+    units = _time_units(rows, columns, options)
+    comma = _decimal_comma(frame, columns, units)
     times = read_times(
-        frame, columns.of, _time_units(rows, columns, options), source, reasons,
-        whole=rows.first == 0 and rows.following is None,
+        frame, columns.of, units, source, reasons,
+        whole=rows.first == 0 and rows.following is None, comma=comma,
     )  # fmt: skip
-    measured = read_measured(frame, columns, rows.units, options, source, reasons)
+    measured = read_measured(frame, columns, rows.units, options, source, reasons, comma)
     kind, assumed = _kind(columns, options)
     names = _cast_names(frame, columns)
     cast = cast_numbers(
@@ -153,11 +154,22 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
     return dataclasses.replace(result, next_step=following)
 
 
-def _time_units(rows: OwnRows, columns: Columns, options: ReadOptions) -> str:
-    named = [columns.units.get(ours, "") for ours in ("time", "date")]
-    beside = [rows.units.get(columns.of.get(ours, ""), "") for ours in ("time", "date")]
-    given = [unit for unit in (options.units.get("time", ""), *named, *beside) if unit.strip()]
-    return given[0] if given else ""
+def _time_units(rows: OwnRows, columns: Columns, options: ReadOptions) -> list[str]:
+    """All units that time and date have; what the user says of one stands for what the table says."""
+    said = dict(options.units)
+    if "time" not in columns.of and "date" not in said:
+        said["date"] = said.get("time", "")
+    units = list[str]()
+    for ours in ("time", "date"):
+        table = [columns.units.get(ours, ""), rows.units.get(columns.of.get(ours, ""), "")]
+        units += [said[ours]] if said.get(ours, "").strip() else table
+    return [unit for unit in units if unit.strip()]
+
+
+def _decimal_comma(frame: pd.DataFrame, columns: Columns, time_units: Sequence[str]) -> bool:
+    """Whether the numbers of the table, times that are numbers among them, have a decimal comma."""
+    numbers = [*NUMBERS, "value", *PARTS, *(["time", "date"] if are_counted(time_units) else [])]
+    return has_decimal_comma(frame[columns.of[ours]] for ours in numbers if ours in columns.of)
 
 
 def _kind(columns: Columns, options: ReadOptions) -> tuple[str, list[str]]:

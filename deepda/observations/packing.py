@@ -36,8 +36,7 @@ def unpacked(
     """
     if raw.dtype.kind not in "iuf":
         raise refusal(f"it holds {raw.dtype}, expected numbers")
-    if str(attributes.get("_Unsigned", "")).lower() == "true" and raw.dtype.kind == "i":
-        raw = raw.view(raw.dtype.str.replace("i", "u"))
+    raw = raw.view(_held(raw.dtype, attributes))
     scale, offset = (_number(attributes, name, default, refusal)
                      for name, default in (("scale_factor", 1.0), ("add_offset", 0.0)))  # fmt: skip
     stored = raw.astype(float)
@@ -65,8 +64,9 @@ def outside(
         return None
     scale, offset = (float(np.ravel(np.asarray(attributes.get(name, default), float))[0])
                      for name, default in (("scale_factor", 1.0), ("add_offset", 0.0)))  # fmt: skip
+    held = _held(stored, attributes)
     low, high = (
-        default if limit is None else _in_values(limit, stored, scale, offset)
+        default if limit is None else _in_values(limit, stored, held, scale, offset)
         for limit, default in zip(limits, (-np.inf, np.inf), strict=True)
     )
     low, high = min(low, high), max(low, high)
@@ -74,9 +74,25 @@ def outside(
     return (values < low - margin) | (values > high + margin)
 
 
-def _in_values(limit: np.generic, stored: np.dtype, scale: float, offset: float) -> float:
+def _in_values(
+    limit: np.generic, stored: np.dtype, held: np.dtype, scale: float, offset: float
+) -> float:
     packed = stored.kind == "f" or limit.dtype.kind in "iu"
-    return float(limit) * scale + offset if packed else float(limit)
+    number = float(limit) if stored == held else _unfolded(float(limit), held)
+    return number * scale + offset if packed else float(limit)
+
+
+def _held(stored: np.dtype, attributes: Attributes) -> np.dtype:
+    """Type that stored numbers are meant in: unsigned where the attribute says so."""
+    unsigned = str(attributes.get("_Unsigned", "")).lower() == "true" and stored.kind == "i"
+    return np.dtype(stored.str.replace("i", "u")) if unsigned else stored
+
+
+def _unfolded(number: float, held: np.dtype) -> float:
+    """A negative whole number as the unsigned one of the same bits; others as they are."""
+    count = 2.0 ** (8 * held.itemsize)
+    signed = held.kind == "u" and -count / 2 <= number < 0 and number == np.rint(number)
+    return number + count if signed else number
 
 
 def _limit(attributes: Attributes, name: str, end: int) -> np.generic | None:
@@ -87,7 +103,10 @@ def _limit(attributes: Attributes, name: str, end: int) -> np.generic | None:
 
 
 def _fills(raw: NDArray, attributes: Attributes) -> list[float]:
-    """Fill values, texts of numbers included; without a declaration the default of the type."""
+    """Fill values, texts of numbers included; without a declaration the default of the type.
+
+    Attributes are signed where NetCDF-3 has no other type, and stand for the bits of unsigned data.
+    """
     fills = list[float]()
     for name in ("_FillValue", "missing_value"):
         for part in np.ravel(np.asarray(attributes.get(name, []))).tolist():
@@ -97,7 +116,7 @@ def _fills(raw: NDArray, attributes: Attributes) -> list[float]:
                 continue  # a text that is no number fills nothing
     if "_FillValue" not in attributes and raw.dtype.str[1:] in DEFAULT_FILLS:
         fills.append(float(DEFAULT_FILLS[raw.dtype.str[1:]]))
-    return [fill for fill in fills if np.isfinite(fill)]
+    return [_unfolded(fill, raw.dtype) for fill in fills if np.isfinite(fill)]
 
 
 def _number(

@@ -12,6 +12,7 @@ rectangular arrays (both missing) and the land of gridded products are no rows.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,6 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.errors import DeepDAError
-from deepda.base.synthetic import refusal_of_rows
 from deepda.base.text import printable
 from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.errors import ERRORS
@@ -40,6 +40,7 @@ from deepda.observations.table import PLATFORM_TYPE
 
 KINDS = ("potential", "conservative", "in_situ")  # of temperature
 ABOVE = 1.0  # m above the surface that waves and the offset of a pressure sensor account for
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 ZERO_CELSIUS = 273.15  # K
 OUTPUT = (
     "time", "lat", "lon", "depth", "temperature", "salinity", "error", "platform_type", "platform_id",
@@ -95,6 +96,11 @@ class ReadOptions:
         if self.temperature is not None and self.temperature not in KINDS:
             raise ObservationError(
                 f"the kind of temperature is {self.temperature!r}, expected one of {', '.join(KINDS)}"
+            )
+        if self.start is not None and not MONTH.fullmatch(self.start):
+            raise ObservationError(
+                f"the first month (start) is {self.start!r}, expected a year and a month; "
+                "write it as 1979-01"
             )
         if self.fall_rate not in CORRECTIONS:
             raise ObservationError(
@@ -164,20 +170,6 @@ def _spread(field: NDArray, index: NDArray[np.intp], cast: NDArray[np.intp]) -> 
         rows = codes[cast] if field.ndim else np.zeros(index.size, np.intp)
         return pd.Categorical.from_codes(rows, pd.Index(names))
     return field[cast] if field.ndim else np.full(index.size, field)
-
-
-def require_real(synthetic: NDArray[np.bool_], source: Path) -> None:
-    """Refuse a table with rows of a simulated ocean.
-
-    Args:
-        synthetic: (row) what its column of this name says.
-        source: the file.
-
-    Raises:
-        ObservationError: there is such a row.
-    """
-    if synthetic.any():
-        raise ObservationError(refusal_of_rows(int(synthetic.sum()), synthetic.size, source))
 
 
 def finish(

@@ -6,12 +6,16 @@ Salinity enters weakly: at 2000 dbar one unit of salinity changes potential temp
 
 from __future__ import annotations
 
+import re
+
 import gsw
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 STANDARD = 35.0  # PSS-78, standard sea water
+PRACTICAL = 35.0 / 35.16504  # practical salinity of one g/kg of reference salinity (TEOS-10)
+OF_MASS = re.compile(r"(k?)g(?:rams?)?\s*(?:/|\.|\*|per)?\s*kg(?:\s*(?:\^|\*\*)?\s*-1)?")
 DEEPEST = 12_000.0  # dbar and m: beyond it TEOS-10 has no meaning
 HIGHEST = -5.0  # m of depth: gsw takes no heights above that
 FREEZING = -1.8  # degC, what surface products write under sea ice (Reynolds et al. 2007)
@@ -60,6 +64,16 @@ def potential_of_conservative(
     salinity = np.where((salinity >= 0) & (salinity <= 42), salinity, STANDARD)
     absolute = gsw.SA_from_SP(salinity, np.clip(pressure, 0.0, DEEPEST), lon, lat)
     return np.asarray(gsw.pt_from_CT(absolute, temperature), float)
+
+
+def practical_of_unit(units: str) -> float | None:
+    """Practical salinity (PSS-78) of 1 in units of absolute salinity: "g/kg", "g kg-1", "kg kg-1".
+
+    Returns:
+        None for other units, those of practical salinity included.
+    """
+    found = OF_MASS.fullmatch(units.strip().lower())
+    return None if found is None else PRACTICAL * (1000.0 if found[1] else 1.0)
 
 
 def nearest(centres: Array, places: Array, turn: float = np.inf) -> NDArray[np.intp]:

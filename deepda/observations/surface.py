@@ -16,6 +16,7 @@ from deepda.observations.faults import KELVIN
 from deepda.observations.flags import DRY, GHRSST, ICE, MODIS, qualities
 from deepda.observations.gridded import Axes, find_axes, on_axes
 from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.other_quantities import other_quantity
 from deepda.observations.qualities import GOOD, UNKNOWN, worst
 from deepda.observations.reading import ZERO_CELSIUS
 
@@ -29,6 +30,7 @@ ANOMALY = re.compile(r"anom|departure|(?<!standard )(?<!standard_)deviation", re
 NORMAL = re.compile(r"climatolog|long.term mean", re.IGNORECASE)
 ERRORS = ("analysis_error", "analysis_uncertainty", "err", "sses_standard_deviation",
           "uncertainty", "total_uncertainty")  # of OSTIA, ESA CCI, OISST, GHRSST: K # fmt: skip
+FRACTION = re.compile(r"fraction\s*(\([^%]*\))?", re.IGNORECASE)  # units of MUR: 1
 ICES = ("sea_ice_fraction", "ice", "icec", "siconc")
 QUALITY_NAMES = {"quality_level": GHRSST, "qual_sst": MODIS, "qual_sst4": MODIS}
 MASKS = ("l2p_flags", "mask")  # GHRSST: by their flag_meanings alone
@@ -81,7 +83,8 @@ def _refuse_climatology(file: NetcdfFile, surface: Surface) -> None:
 def is_anomaly(file: NetcdfFile, name: str) -> bool:
     """Whether a variable is a departure, by standard name, name or description."""
     standard = file.attribute("standard_name", name)
-    words = [standard, name, *(file.attribute(word, name) for word in ("long_name", "var_desc"))]
+    said = ("long_name", "var_desc", "statistic", "cell_methods")
+    words = [standard, name, *(file.attribute(word, name) for word in said)]
     if not standard:
         words.append(file.attribute("title"))
     return any(ANOMALY.search(word) for word in words) or name == "ssta"
@@ -160,8 +163,9 @@ def ice_fraction(file: NetcdfFile, surface: Surface, part: slice) -> NDArray[np.
     if name is None:
         return None
     ice = on_axes(file, name, surface.axes, part, file.numbers)
-    if file.attribute("units", name):
-        return file.in_unit(ice, name, "1")
+    units = file.attribute("units", name)
+    if units:
+        return file.in_unit(ice, name, "1", "1" if FRACTION.fullmatch(units) else units)
     return ice / 100 if np.nanmax(ice, initial=0.0) > 1.5 else ice
 
 
@@ -204,4 +208,5 @@ def _standard(file: NetcdfFile, name: str) -> str:
 def _may_be(file: NetcdfFile, name: str) -> bool:
     """Whether a variable can be the temperature: no error, flag or count of one, nor something else."""
     standard = _standard(file, name)
-    return " " not in standard and ("temperature" in standard or "_" not in standard)
+    fits = " " not in standard and ("temperature" in standard or "_" not in standard)
+    return fits and not other_quantity(file, name)

@@ -7,7 +7,7 @@ month/day/year where one reading fits all rows of the file. Numbers need units (
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from deepda.observations.calendars import decode_times
 from deepda.observations.cells import Cells
 from deepda.observations.columns import MISSING
-from deepda.observations.numbers_of_tables import as_texts
+from deepda.observations.numbers_of_tables import as_texts, read_numbers
 from deepda.observations.reading import ObservationError
 from deepda.observations.reasons import Reasons
 
@@ -39,6 +39,7 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 FULL = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
         "november", "december", "sept")  # fmt: skip
 DAY_FIRST, MONTH_FIRST = "day/month/year", "month/day/year"
+PARTS = ("year", "month", "day", "hour", "minute", "second")  # columns that are numbers
 UTC = ("", "utc", "gmt", "z", "iso8601", "iso 8601", "iso")
 
 
@@ -58,11 +59,12 @@ class Times:
 def read_times(
     frame: pd.DataFrame,
     of: Mapping[str, str],
-    units: str,
+    units: Sequence[str],
     source: Path,
     reasons: Reasons,
     *,
     whole: bool,
+    comma: bool = False,
 ) -> Times:
     """Times of the rows.
 
@@ -70,29 +72,37 @@ def read_times(
         frame: with the columns of `of`.
         of: "time", "date" or both, or "year", "month", "day" and perhaps "hour", "minute",
             "second" -> column.
-        units: of the times: "", "UTC", "<unit> since <date>", or how they are written ("dd/mm/yyyy").
+        units: of times and dates: "UTC", "<unit> since <date>", or how they are written ("dd/mm/yyyy").
         source: what to call the table.
         reasons: rows without a time are marked there.
         whole: the rows are all of the table, so that what fits them all is its way to write dates.
+        comma: numbers have a decimal comma.
 
     Raises:
-        ObservationError: numbers without units, units of another kind, a zone without a number.
+        ObservationError: numbers without units, text in place of numbers, units of another kind, two
+            orders of day and month, a zone without a number.
     """
     calendar = all(ours in of for ours in ("year", "month", "day"))
     if calendar and not {"time", "date"} & of.keys():
-        return _of_parts(frame, of, reasons)
+        return _of_parts(frame, of, source, reasons, comma)
     values = frame[of["time" if "time" in of else "date"]]
     if pd.api.types.is_datetime64_any_dtype(values):
         return _checked(_of_moments(values), reasons)
-    order = _declared(units, source)
+    order = _one_order(units, source)
     if "time" in of and ("date" in of or calendar):
-        days = _texts(frame[of["date"]]) if "date" in of else _dates(frame, of)
+        days = _texts(frame[of["date"]]) if "date" in of else _dates(frame, of, source, comma)
         values = _joined(days, _texts(values), of, source)
-    if " since " in units:
-        numbers = pd.to_numeric(_texts(values), errors="coerce").to_numpy(float, na_value=np.nan)
-        times = decode_times(numbers, units, "", lambda what: _refusal(source, what))
+    if counted := are_counted(units):
+        numbers = read_numbers(_texts(values), comma, source)
+        reasons.mark({"time_unreadable": numbers.unreadable})
+        times = decode_times(numbers.values, counted, "", lambda what: _refusal(source, what))
         return _checked(times, reasons)
     return _of_texts(Cells.of(values), order, source, reasons, whole)
+
+
+def are_counted(units: Sequence[str]) -> str:
+    """The unit "<unit> since <date>" among those of times, "" where the times are texts."""
+    return next((unit for unit in units if " since " in unit), "")
 
 
 def written_times(texts: NDArray[np.str_]) -> NDArray[np.datetime64]:
@@ -109,6 +119,14 @@ def _refusal(source: Path, what: str) -> ObservationError:
     return ObservationError(
         f"{source} has {what}; write times as 2008-01-31T12:00:00Z, or name their units"
     )
+
+
+def _one_order(units: Sequence[str], source: Path) -> str:
+    """The order of day and month that the units declare, "" where none of them does."""
+    orders = sorted({_declared(unit, source) for unit in units} - {""})
+    if len(orders) > 1:
+        raise _refusal(source, f"dates as {' and '.join(orders)}, expected one order")
+    return orders[0] if orders else ""
 
 
 def _declared(units: str, source: Path) -> str:
@@ -150,10 +168,11 @@ def _joined(dates: pd.Series, clocks: pd.Series, of: Mapping[str, str], source: 
     )
 
 
-def _dates(frame: pd.DataFrame, of: Mapping[str, str]) -> pd.Series:
+def _dates(frame: pd.DataFrame, of: Mapping[str, str], source: Path, comma: bool) -> pd.Series:
     """Dates of columns year, month, day as text, "" where there is no such date."""
     part = {ours: of[ours] for ours in ("year", "month", "day")}
-    return _texts(pd.Series(_of_parts(frame, part, Reasons(len(frame))).values)).str[:10]
+    days = _of_parts(frame, part, source, Reasons(len(frame)), comma)
+    return _texts(pd.Series(days.values)).str[:10]
 
 
 def _of_day(text: str) -> str:
@@ -278,19 +297,21 @@ def composed(
     return np.where(sound, start + np.rint(np.where(sound, seconds, 0)).astype("timedelta64[s]"), NAT)
 
 
-def _of_parts(frame: pd.DataFrame, of: Mapping[str, str], reasons: Reasons) -> Times:
+def _of_parts(
+    frame: pd.DataFrame, of: Mapping[str, str], source: Path, reasons: Reasons, comma: bool
+) -> Times:
     """Times of columns year, month, day and perhaps hour, minute, second."""
     clock = {"hour": "H", "minute": "M", "second": "S"}
-    part = {
-        name: pd.to_numeric(frame[of[name]], errors="coerce").to_numpy(float, na_value=np.nan)
-        for name in ("year", "month", "day", *clock)
-        if name in of
-    }
+    read = {name: read_numbers(frame[of[name]], comma, source) for name in PARTS if name in of}
+    part = {name: numbers.values for name, numbers in read.items()}
     times = composed(
         part["year"], part["month"], part["day"],
         **{clock[name]: values for name, values in part.items() if name in clock},
     )  # fmt: skip
+    unreadable = np.any([numbers.unreadable for numbers in read.values()], axis=0)
     missing = np.any([np.isnan(values) for values in part.values()], axis=0)
-    reasons.mark({"time_missing": missing, "time_impossible": np.isnat(times)})
+    reasons.mark(
+        {"time_unreadable": unreadable, "time_missing": missing, "time_impossible": np.isnat(times)}
+    )
     assumed: tuple[str, ...] = () if "hour" in of else ("dates without a time of day are 00:00 UTC",)
     return Times(times, assumed)

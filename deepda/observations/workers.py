@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from deepda.base.info import usable_cores
@@ -34,12 +36,13 @@ def open_workers(count: int | None = None, scheduler: str | None = None) -> Iter
     from distributed import Client, LocalCluster
 
     if scheduler is None:
-        with (
-            LocalCluster(count, threads_per_worker=1, dashboard_address=None, silence_logs=SILENT)
-            as cluster,
-            Client(cluster) as client,
-        ):  # fmt: skip
-            yield _on(client)
+        with ExitStack() as stack:
+            with _uninterrupted():
+                cluster = LocalCluster(
+                    count, threads_per_worker=1, dashboard_address=None, silence_logs=SILENT
+                )
+                stack.enter_context(cluster)
+            yield _on(stack.enter_context(Client(cluster)))
         return
     try:
         client = Client(scheduler, timeout=PATIENCE)
@@ -50,6 +53,23 @@ def open_workers(count: int | None = None, scheduler: str | None = None) -> Iter
         ) from error
     with client:
         yield _on(client)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Processes and threads that are started in here never see Ctrl-C, which goes to the whole group.
+
+    An interrupt in the meantime is raised at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let interrupts in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _here(act: Callable[[Any], Any], jobs: Sequence[Any]) -> Results:

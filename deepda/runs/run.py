@@ -39,6 +39,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import WindowError, Windows, season_of, windows, years_of
 from deepda.networks.device import AUTO
+from deepda.observations.marks import marked
 from deepda.observations.table import REQUIRED, TableError, compact, require_table
 from deepda.output.cf import SYNTHETIC
 from deepda.output.dataset import dataset_of
@@ -166,10 +167,10 @@ class Run:
 
     def _synthetic(self, table: pd.DataFrame, before: Analysis | None) -> bool:
         """Whether rows, or those of an earlier window, are marked as those of a simulated ocean."""
-        marked = int(table[COLUMN].fillna(False).astype(bool).sum()) if COLUMN in table else 0
-        if marked and self.representativeness is not None:
-            raise TableError(refusal_of_rows(marked, len(table), "the table"))
-        return marked > 0 or (before is not None and is_synthetic(before.dataset.attrs))
+        number = int(marked(table[COLUMN]).sum()) if COLUMN in table else 0
+        if number and self.representativeness is not None:
+            raise TableError(refusal_of_rows(number, len(table), "the table"))
+        return number > 0 or (before is not None and is_synthetic(before.dataset.attrs))
 
     def _dataset(self, result: Result, span: Windows, synthetic: bool) -> xr.Dataset:
         season, background = int(span.season[0]), result.step.background

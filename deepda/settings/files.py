@@ -13,10 +13,14 @@ def matching_files(patterns: Sequence[str]) -> list[Path]:
     """Files and folders with these names, in which * and ? stand for anything; sorted per pattern.
 
     Raises:
-        ConfigError: nothing matches a pattern.
+        ConfigError: nothing matches a pattern, or it is empty.
     """
     found: list[Path] = []
     for pattern in patterns:
+        if not pattern:
+            raise ConfigError(
+                "the path is empty, expected files or a folder; name them, . for this folder"
+            )
         matches = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
         if not matches:
             raise ConfigError(

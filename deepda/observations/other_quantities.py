@@ -1,0 +1,74 @@
+"""Variables that look like the temperature of the sea and hold something else.
+
+A standard deviation, a maximum, a trend or the temperature of the air has the name and the unit of a
+temperature; only its attributes say so (CF Conventions 1.11, section 7.3 and appendix E; `statistic` and
+`var_desc` of NOAA). Anomalies are no such thing: with their climatology they become temperatures.
+"""
+
+from __future__ import annotations
+
+import re
+
+from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.reading import ObservationError
+
+METHOD = re.compile(r"((?:[a-z_]\w*\s*:\s*)+)([a-z_]\w*)")  # of cell_methods: dimensions and a word
+TIME = re.compile(r"time\w*|t|juld|date\w*|record")  # dimensions along which time runs
+OF_TIME = re.compile(r"mean|point|averaged?|instant\w*|anom\w*")  # methods that leave a temperature
+SPREADS = re.compile(  # methods that leave none along any dimension
+    r"\b(standard_deviation|variance|range|root_mean_square|sum|sum_of_squares)\b"
+)
+WORDS = re.compile(
+    r"\bstandard (deviation|error)|\bst ?d ?devs?\b|\bstd\b(?! (depth|level))|\bvariance"
+    r"|root mean square|\brms\b|skewness|percentile|^number of|\btrend|tendency"
+    r"|temperature gradient|gradient of|temperature difference"
+    r"|\b(diurnal|daily|annual|seasonal|monthly) (\w+ ){0,3}range\b|\brange of|temperature range$"
+    r"|\b(maximum|minimum|max|min) (\w+ ){0,3}(temperature|sst)\b"
+    r"|\b(temperature|sst) (maximum|minimum|max|min)$|\b(daily|monthly|annual) (max|min)(imum)?\b"
+    r"|\b(air|soil|brightness|dew ?point|wet ?bulb|cloud top) temp(erature)?\b"
+    r"|temperature of (the )?air\b"
+)
+STATISTIC = re.compile(r"\b(max|min)(imum)?\b|\brange\b|number|count|\bsum\b|median|\bmode\b")
+ELSEWHERE = re.compile(r"\b(land|ice|snow|canopy)\b")  # in a standard name
+
+
+def other_quantity(file: NetcdfFile, name: str) -> str:
+    """The attribute by which a variable holds no temperatures of the sea, quoted; "" where none does."""
+    methods = file.attribute("cell_methods", name)
+    if _no_temperature(methods):
+        return f"cell_methods {methods!r}"
+    for attribute in ("standard_name", "long_name", "var_desc", "statistic"):
+        text = file.attribute(attribute, name)
+        words = _words(text)
+        if (
+            WORDS.search(words)
+            or (attribute == "statistic" and STATISTIC.search(words))
+            or (attribute == "standard_name" and ELSEWHERE.search(words))
+        ):
+            return f"{attribute} {text!r}"
+    return f"name {name!r}" if WORDS.search(_words(name)) else ""
+
+
+def refused(file: NetcdfFile, name: str, said: str) -> ObservationError:
+    """The error of a variable and the attribute by which it holds something else, to be raised."""
+    return file.error(
+        f"{name} holds no temperatures of sea water by its {said}, expected temperatures of the sea, at "
+        "instants or as means over time",
+        "leave the file out, or correct that attribute if they are temperatures",
+    )
+
+
+def _no_temperature(methods: str) -> bool:
+    """Whether cell_methods name a statistic; comments in brackets do not count."""
+    text = re.sub(r"\([^)]*\)", " ", methods.lower())
+    if SPREADS.search(text):
+        return True
+    return any(
+        TIME.fullmatch(dim) and not OF_TIME.fullmatch(method)
+        for dims, method in METHOD.findall(text)
+        for dim in re.split(r"[\s:]+", dims.strip(" :"))
+    )
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[\s_-]+", " ", text.lower()).strip()
