@@ -15,6 +15,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from deepda.assimilation.localisation import Localisation
 from deepda.assimilation.samples import Samples
@@ -147,11 +148,17 @@ class Block:
 
     def to_nodes(self, field: Tensor) -> Tensor:
         """(B, node x layer, sample) of values (B, m)."""
-        samples, size = self.samples.to(field.dtype), (self.pattern.shape[1], self.pattern.shape[0])
-        weight = self.weight[self.order]
+        samples, weight = self.samples.to(field.dtype), self.weight[self.order]
         return torch.stack(
             [
-                by_rows(self.begin, self.cell, weight * values[self.cell], size) @ samples
+                embedding_bag(  # sums rows of the samples, twice as fast as a sparse product
+                    self.cell,
+                    samples,
+                    self.begin,
+                    mode="sum",
+                    per_sample_weights=weight * values[self.cell],
+                    include_last_offset=True,
+                )
                 for values in field
             ]
         )
