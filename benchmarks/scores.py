@@ -47,14 +47,14 @@ class Run:
         group: what a user asks for on the command line.
         words: behind `deepda`, without --output; RUN/ stands for the folder of another run.
         file: that it writes its scores to.
-        seed: of the run, for scores that do not name it.
+        seed: of the training, where the scores name no seed or that of the observations alone.
     """
 
     name: str
     group: str
     words: tuple[str, ...]
     file: str = "scores.json"
-    seed: int = 1
+    seed: int | None = None
 
 
 RUNS_OF_THE_DOCS = (
@@ -71,8 +71,13 @@ RUNS_OF_THE_DOCS = (
     Run("members_embedded", "members", ("osse", "run", "osse.baselines=[oi]", "osse.members=10")),
     Run("members_gcm", "members", (*TWINS["gcm"], "osse.members=10")),
     *(
-        Run(name + suffix, "others", ("osse", "run", "--run", run + suffix, "--truth", truth, BASELINES))
-        for suffix in ("", *(f"-{seed}" for seed in OTHER_SEEDS))
+        Run(
+            name + suffix,
+            "others",
+            ("osse", "run", "--run", run + suffix, "--truth", truth, BASELINES),
+            seed=seed,
+        )
+        for seed, suffix in ((1, ""), *((seed, f"-{seed}") for seed in OTHER_SEEDS))
         for name, run, truth in (
             ("gcm_on_gcm2", "RUNS/gcm", "DATA/gcm2/thetao_*.nc"),
             ("gcm_on_embedded", "RUNS/gcm", f"RUNS/embedded{suffix}/control.nc"),
@@ -89,6 +94,7 @@ RUNS_OF_THE_DOCS = (
             "reanalysis.members=10",
             "reanalysis.baselines=[oi,multi_scale_oi]",
         ),
+        seed=1,
     ),
     *(
         Run(
@@ -131,9 +137,13 @@ def measure(run: Run, finished: bool) -> None:
         "date": str(date.fromtimestamp((output / run.file).stat().st_mtime)),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
         "version": version("deepda"),
-        "scores": {"seed": run.seed} | _needed(json.loads((output / run.file).read_text())),
+        "scores": _needed(json.loads((output / run.file).read_text())) | _seed_of(run),
     }
     MEASURED.write_text(json.dumps(dict(sorted(kept.items())), indent=1, ensure_ascii=False) + "\n")
+
+
+def _seed_of(run: Run) -> dict[str, int]:
+    return {} if run.seed is None else {"seed": run.seed}
 
 
 def _needed(scores: Mapping[str, Any]) -> Any:
