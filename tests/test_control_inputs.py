@@ -405,6 +405,7 @@ def test_a_variable_that_declares_something_else_is_refused(
 
 PASSED_OVER = [
     ({"cell_methods": "time: standard_deviation"}, "cell_methods 'time: standard_deviation'"),
+    ({"cell_methods": "area: mean time: median"}, "cell_methods 'area: mean time: median'"),
     ({"cell_methods": "time_counter: maximum"}, "cell_methods 'time_counter: maximum'"),
     ({"long_name": "potential temperature anomaly"}, "'potential temperature anomaly', no temperature"),
     ({"standard_name": "air_temperature"}, "standard_name air_temperature"),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from deepda.geometry.grid import OUTSIDE, Grid
+from deepda.observations.marks import marked
 from deepda.observations.table import (
     PLATFORMS,
     REQUIRED,
@@ -200,3 +201,9 @@ def test_longitude_conventions_meet_at_the_date_line(grid: Grid) -> None:
     np.testing.assert_array_equal(cells(east, grid), cells(west, grid))
     edge = table.assign(lon=180.0)
     np.testing.assert_array_equal(cells(edge, grid), cells(edge.assign(lon=-180.0), grid))
+
+
+def test_a_row_without_a_mark_of_a_simulated_ocean_gets_none_by_being_stored(tmp_path: Path) -> None:
+    table = pd.concat([some_table(2).assign(synthetic=True), some_table(3)], ignore_index=True)
+    kept = read_table(write_table(table, tmp_path / "t.parquet"))
+    assert marked(kept["synthetic"]).tolist() == [True, True, False, False, False]

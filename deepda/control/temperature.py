@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.cell_methods import is_statistic
 from deepda.base.units import UnitError, convert
 from deepda.control.axes import ControlError, Floats, bounds_name
 
@@ -36,7 +37,6 @@ NAMED_KINDS = {
 SALINITY_NAMES = ("so", "vosaline", "SALT", "soce", "salinity", "salt")
 ABSOLUTE = "sea_water_absolute_salinity"
 SALINITIES = ("sea_water_practical_salinity", "sea_water_salinity", ABSOLUTE)
-NO_MEAN = ("standard_deviation", "variance", "maximum", "minimum", "range", "sum")  # of cell_methods
 OF_TIME = re.compile(r"\btime\w*:(?:\s+\w+:)*\s+(\w+)")  # the methods that cell_methods names for time
 CHOOSE = (
     "choose one with --variable NAME of `deepda control prepare`, whose file the other commands take, "
@@ -202,7 +202,7 @@ def require_salinity(salinity: NDArray, temperature: NDArray, path: str) -> None
 def no_mean_temperature(field: xr.DataArray) -> str:
     """How a variable declares that it holds no means of sea water temperature; empty if it does not."""
     standard, methods = (str(field.attrs.get(key, "")) for key in ("standard_name", "cell_methods"))
-    if any(word in NO_MEAN for word in OF_TIME.findall(methods)):
+    if is_statistic(methods):
         return f"cell_methods {methods!r}"
     for words in (standard, str(field.attrs.get("long_name", ""))):
         if "anomal" in words.lower():

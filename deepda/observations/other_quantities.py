@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import re
 
+from deepda.base.cell_methods import is_statistic
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.reading import ObservationError
 
-METHOD = re.compile(r"((?:[a-z_]\w*\s*:\s*)+)([a-z_]\w*)")  # of cell_methods: dimensions and a word
-TIME = re.compile(r"time\w*|t|juld|date\w*|record")  # dimensions along which time runs
-OF_TIME = re.compile(r"mean|point|averaged?|instant\w*|anom\w*")  # methods that leave a temperature
-SPREADS = re.compile(  # methods that leave none along any dimension
-    r"\b(standard_deviation|variance|range|root_mean_square|sum|sum_of_squares)\b"
-)
 WORDS = re.compile(
     r"\bstandard (deviation|error)|\bst ?d ?devs?\b|\bstd\b(?! (depth|level))|\bvariance"
     r"|root mean square|\brms\b|skewness|percentile|^number of|\btrend|tendency"
@@ -35,7 +30,7 @@ ELSEWHERE = re.compile(r"\b(land|ice|snow|canopy)\b")  # in a standard name
 def other_quantity(file: NetcdfFile, name: str) -> str:
     """The attribute by which a variable holds no temperatures of the sea, quoted; "" where none does."""
     methods = file.attribute("cell_methods", name)
-    if _no_temperature(methods):
+    if is_statistic(methods):
         return f"cell_methods {methods!r}"
     for attribute in ("standard_name", "long_name", "var_desc", "statistic"):
         text = file.attribute(attribute, name)
@@ -55,18 +50,6 @@ def refused(file: NetcdfFile, name: str, said: str) -> ObservationError:
         f"{name} holds no temperatures of sea water by its {said}, expected temperatures of the sea, at "
         "instants or as means over time",
         "leave the file out, or correct that attribute if they are temperatures",
-    )
-
-
-def _no_temperature(methods: str) -> bool:
-    """Whether cell_methods name a statistic; comments in brackets do not count."""
-    text = re.sub(r"\([^)]*\)", " ", methods.lower())
-    if SPREADS.search(text):
-        return True
-    return any(
-        TIME.fullmatch(dim) and not OF_TIME.fullmatch(method)
-        for dims, method in METHOD.findall(text)
-        for dim in re.split(r"[\s:]+", dims.strip(" :"))
     )
 
 

@@ -1,7 +1,8 @@
 """The observation table: one row a value, with the same columns wherever the values come from.
 
 A pandas DataFrame with the columns of COLUMNS; readers add what else a file gives (salinity, source,
-qc, ...). Any longitude convention is allowed; depth is positive down.
+qc, ...; `synthetic` marks rows of a simulated ocean, see `deepda.observations.marks`). Any longitude
+convention is allowed; depth is positive down.
 """
 
 from __future__ import annotations
@@ -87,7 +88,6 @@ COLUMNS = {
     ),
     "platform_type": Column("category", "1", " | ".join(PLATFORMS), required=False),
     "platform_id": Column("category", "1", "name of the platform that measured", required=False),
-    "synthetic": Column("bool", "1", "true: observed of a simulated ocean", required=False),
 }  # fmt: skip
 REQUIRED = tuple(name for name, column in COLUMNS.items() if column.required)
 

@@ -1,0 +1,24 @@
+"""What the attribute cell_methods says of a variable (CF Conventions 1.11, section 7.3, appendix E)."""
+
+from __future__ import annotations
+
+import re
+
+METHOD = re.compile(r"((?:[a-z_]\w*\s*:\s*)+)([a-z_]\w*)")  # of cell_methods: dimensions and a word
+TIME = re.compile(r"time\w*|t|juld|date\w*|record")  # dimensions along which time runs
+OF_TIME = re.compile(r"mean|point|averaged?|instant\w*|anom\w*")  # methods that leave a temperature
+SPREADS = re.compile(  # methods that leave none along any dimension
+    r"\b(standard_deviation|variance|range|root_mean_square|sum|sum_of_squares)\b"
+)
+
+
+def is_statistic(methods: str) -> bool:
+    """Whether cell_methods leave neither means nor instants; comments in brackets do not count."""
+    text = re.sub(r"\([^)]*\)", " ", methods.lower())
+    if SPREADS.search(text):
+        return True
+    return any(
+        TIME.fullmatch(dim) and not OF_TIME.fullmatch(method)
+        for dims, method in METHOD.findall(text)
+        for dim in re.split(r"[\s:]+", dims.strip(" :"))
+    )
