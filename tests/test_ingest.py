@@ -15,6 +15,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import xarray as xr
 from test_readers_profiles import write_argo, write_en4, write_wod_ragged
@@ -405,7 +406,7 @@ def test_an_interrupt_of_all_processes_is_said_in_one_line(
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored behind a shell's &
     ) as run:  # fmt: skip
-        wait_for_workers(run.pid, 2)
+        wait_for_workers(run, 2)
         time.sleep(after)
         os.killpg(run.pid, signal.SIGINT)
         _, said = run.communicate(timeout=120)
@@ -415,15 +416,23 @@ def test_an_interrupt_of_all_processes_is_said_in_one_line(
         assert said.splitlines()[-1] == "deepda: interrupted; run the same command again to resume"
 
 
-def wait_for_workers(pid: int, count: int) -> None:
+def wait_for_workers(run: subprocess.Popen[str], count: int) -> None:
     """Return as soon as a process has so many children that were spawned to work."""
     for _ in range(2400):
-        listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(pid)], capture_output=True,
-                                text=True, check=False).stdout  # fmt: skip
-        if listed.count("spawn_main") >= count:
+        assert run.poll() is None, f"ended with {run.returncode} before it had {count} workers"
+        children = psutil.Process(run.pid).children()
+        if sum("spawn_main" in " ".join(words_of(child)) for child in children) >= count:
             return
         time.sleep(0.05)
-    raise AssertionError(f"{pid} has no {count} workers")
+    raise AssertionError(f"{run.pid} has no {count} workers")
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Command line of a process, none if it ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.mark.slow
