@@ -70,7 +70,8 @@ def analyse_blocks(
         IngestError: no scheduler answers.
     """
     ends = blocks[0], blocks[-1]
-    jobs = [Job(open_reanalysis, years, years == ends[0], years == ends[1]) for years in blocks]
+    latest_first = reversed(blocks)  # the one with most observations shall not run alone at the end
+    jobs = [Job(open_reanalysis, years, years == ends[0], years == ends[1]) for years in latest_first]
     lost = []
     with open_workers(workers, scheduler) as work:
         for job, done in progress.track(work(analyse_block, jobs), "Analysing blocks", len(jobs)):
@@ -79,8 +80,8 @@ def analyse_blocks(
             progress.note(f"{described(job.years)} {'finished' if done else 'not finished'}")
     if lost:
         raise ReanalysisError(
-            f"{', '.join(lost)} not finished: a worker died, perhaps of too little memory; give the "
-            "same command again with fewer --workers, it goes on after the last finished year of each"
+            f"{', '.join(sorted(lost))} not finished: a worker died, perhaps of too little memory; give "
+            "the same command again with fewer --workers; it goes on after the last finished years"
         )
 
 

@@ -186,8 +186,8 @@ def _trend_table(scores: dict[str, Any]) -> list[Table]:
         Table(
             "trends",
             rows,
-            "Trends in K per decade over the years that both have, with half the 95 % interval, "
-            "autocorrelation allowed for.",
+            "Trends of annual means in K per decade over the years that both have, with half the 95 % "
+            "interval, autocorrelation allowed for.",
             corner="series",
         )
     ]

@@ -132,9 +132,30 @@ def compare(series: xr.DataArray, reference: xr.DataArray) -> dict[str, Any] | N
         "reference": wanted,
         "correlation": float(np.corrcoef(mean, wanted)[0, 1]),
         "rmse_K": float(np.sqrt(((mean - wanted) ** 2).mean())),
-        "trend_analysis": trend(mean).numbers(),
-        "trend_reference": trend(wanted).numbers(),
+        "trend_analysis": annual_trend(mean),
+        "trend_reference": annual_trend(wanted),
     }
+
+
+def annual_trend(series: xr.DataArray) -> dict[str, float | None]:
+    """Trend a decade of the means of whole years, with half its 95 % interval.
+
+    Months of an oscillation are so alike that few of them count as independent: by a process that
+    oscillates in four years, the interval of 480 months is four times as wide as that of 40 years.
+
+    Args:
+        series: (time) K, the same number of values in each whole year.
+
+    Returns:
+        `slope` (K a decade) and `half_width`; nothing where fewer than three years are whole.
+    """
+    values = series.groupby("time.year")
+    number = values.count()
+    means = values.mean()[(number == number.max()).values]
+    if means.size < FEWEST_YEARS_SHARED:
+        return {}
+    means = means.rename(year="time").assign_coords(time=middle_of_years(means["year"].values))
+    return trend(means).numbers()
 
 
 def _by(field: xr.DataArray, yearly: bool) -> xr.DataArray:

@@ -18,12 +18,11 @@ from deepda.verification import trend
 from deepda.verification.bootstrap import gain_over_best
 from deepda.verification.climate import FEWEST_YEARS
 from reanalysis.record import ANALYSIS, TRUTH, ClimateSeries, Record, heat_depth
-from reanalysis.references import NAMES, compare, compared_series
+from reanalysis.references import NAMES, annual_trend, compare, compared_series
 from reanalysis.restart import ReanalysisError
 
 FIRST_FLOATS = 2000  # the first year with Argo floats
 MANY_FLOATS = 2005  # from here on they are everywhere
-FEWEST_WINDOWS = 36  # that a trend of a whole series is given for
 ROW = ("time", "lat", "lon", "depth", "temperature")  # what makes a row the same one
 
 
@@ -142,8 +141,8 @@ def scores_against_references(
     for key, line in compared_series(record).items():
         found = compare(line, references[key]) if key in references else None
         compared = {k: v for k, v in (found or {}).items() if not isinstance(v, xr.DataArray)}
-        whole = {"trend": trend(line).numbers()} if line.size >= FEWEST_WINDOWS else {}
-        scores["series"][key] = {"reference": NAMES[key] if found else None, **whole, **compared}
+        own = {"reference": NAMES[key] if found else None, "trend": annual_trend(line)}
+        scores["series"][key] = own | compared
     rows = {"rows": _rows(folder), "ingested_rows": _ingested_rows(folder)}
     return scores | {"withheld": _withheld(folder, baselines)} | rows
 

@@ -92,7 +92,7 @@ def test_a_killed_reanalysis_in_blocks_ends_with_the_same_bytes(
 
     with pytest.raises(InterruptedError):
         in_blocks(trained, tmp_path, ocean=breaking)
-    assert len(checksums(tmp_path)) == 3
+    assert list(checksums(tmp_path)) == ["twin_thetao_1999.nc"]  # the latest block is the first
     in_blocks(trained, tmp_path)
     assert checksums(tmp_path) == checksums(whole)
 

@@ -10,13 +10,22 @@ import pandas as pd
 import pytest
 import xarray as xr
 from lxml import html
+from scipy.signal import lfilter
 from test_real_reanalysis import FIRST, LAST, archive, settings
 from test_reanalysis import trained
 
 from deepda.figures import counts_by_year
 from reanalysis.ingested_ocean import open_archive
 from reanalysis.record import most_influenced
-from reanalysis.references import NINO34, SURFACE, UPPER, SeriesError, compare, read_references
+from reanalysis.references import (
+    NINO34,
+    SURFACE,
+    UPPER,
+    SeriesError,
+    annual_trend,
+    compare,
+    read_references,
+)
 from reanalysis.run import run
 
 __all__ = ["archive", "trained"]  # fixtures
@@ -87,6 +96,33 @@ def test_comparison_is_free_of_base_and_season(yearly: bool) -> None:
     assert found["rmse_K"] < (1e-6 if yearly else 0.02)
     assert found["trend_reference"]["slope"] == pytest.approx(1.0, abs=0.12)
     assert compare(line, other.isel(time=slice(2))) is None
+
+
+def test_the_interval_of_the_trend_of_an_oscillation_covers_and_is_not_far_too_wide() -> None:
+    months = np.arange("1981-01", "2021-01", dtype="datetime64[M]").astype("datetime64[ns]")
+    covered, widths = [], []
+    for draw in range(100):
+        found = annual_trend(xr.DataArray(four_year_oscillation(480, draw), {"time": months}, ("time",)))
+        covered.append(abs(found["slope"]) <= found["half_width"])
+        widths.append(found["half_width"])
+    assert np.mean(covered) >= 0.95
+    assert np.mean(widths) < 0.6  # standard deviations a decade; 1.8 of the months
+
+
+def four_year_oscillation(size: int, seed: int) -> np.ndarray:
+    """(size) months of an autoregressive process, damped by e in 18 months, of deviation 1."""
+    damping = np.exp(-1 / 18)
+    weights = [1.0, -2 * damping * np.cos(2 * np.pi / 48), damping**2]
+    made = lfilter([1.0], weights, np.random.default_rng(seed).normal(size=2 * size))[size:]
+    return made / made.std()
+
+
+def test_a_trend_takes_the_years_that_are_whole() -> None:
+    months = np.arange("1990-03", "1996-07", dtype="datetime64[M]").astype("datetime64[ns]")
+    rising = xr.DataArray(np.arange(76) / 120, {"time": months}, ("time",))
+    rising[:10] = rising[-6:] = 99.0  # 1990 and 1996 are parts
+    assert annual_trend(rising)["slope"] == pytest.approx(1, rel=1e-3)
+    assert annual_trend(rising[:30]) == {}
 
 
 @pytest.mark.slow
