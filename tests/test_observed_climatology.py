@@ -295,6 +295,9 @@ def test_twelve_files_without_time_are_refused_whatever_their_names(tmp_path: Pa
         ({"units": "psu"}, "expected one that converts to degC"),
         ({"standard_name": "sea_water_conservative_temperature"}, "set it to what the values are"),
         ({"standard_name": "air_temperature"}, "set it to what the values are"),
+        ({"cell_methods": "time: standard_deviation"}, "by its cell_methods 'time: standard_deviation'"),
+        ({"standard_name": "sea_water_temperature standard_error"}, "set it to what the values are"),
+        ({"long_name": "temperature anomaly"}, "no temperature itself"),
     ],
 )
 def test_a_climatology_of_something_else_is_refused(
@@ -302,6 +305,16 @@ def test_a_climatology_of_something_else_is_refused(
 ) -> None:
     with pytest.raises(ClimatologyError, match=message):
         read_months([climatology_file(tmp_path / "c.nc", np.arange(1, 13), None, **attributes)])
+
+
+def test_the_mean_of_a_climatology_is_taken_beside_its_standard_deviation(tmp_path: Path) -> None:
+    with xr.open_dataset(climatology_file(tmp_path / "m.nc", np.arange(1, 13), None)) as mean:
+        spread = (0.1 * mean["thetao"]).assign_attrs(
+            mean["thetao"].attrs, cell_methods="time: standard_deviation"
+        )
+        both = xr.Dataset({"t": spread, "votemper": mean["thetao"]})
+        both.to_netcdf(tmp_path / "both.nc")
+    assert np.allclose(read_months([tmp_path / "both.nc"]).value[:, 0, 0, 0], np.arange(1, 13))
 
 
 def test_depths_of_a_climatology_are_metres_by_their_units_and_never_indices(tmp_path: Path) -> None:

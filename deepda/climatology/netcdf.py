@@ -21,7 +21,7 @@ from deepda.climatology.seasonal import ClimatologyError
 from deepda.control.axes import ControlError, bounds_of
 from deepda.control.layers import metres_down
 from deepda.control.masks import within_valid_range
-from deepda.control.temperature import CONSERVATIVE, IN_SITU, KINDS, kind_of
+from deepda.control.temperature import CONSERVATIVE, IN_SITU, KINDS, kind_of, no_mean_temperature
 from deepda.control.times import dates
 from deepda.geometry.windows import MONTHS
 
@@ -153,17 +153,19 @@ def _temperature(dataset: xr.Dataset, file: Path) -> tuple[xr.DataArray, str]:
         str(name) for name, field in dataset.data_vars.items()
         if field.attrs.get("standard_name") in KINDS and field.ndim >= 3
     ]  # fmt: skip
-    name = next((name for name in (*NAMES, *declared) if name in dataset.data_vars), None)
-    if name is None:
+    found = [name for name in (*NAMES, *declared) if name in dataset.data_vars]
+    if not found:
         raise ClimatologyError(
             f"{file} has none of the variables {', '.join(NAMES)} and none of the standard names "
             f"{', '.join(KINDS)}; rename its temperature, or declare it"
         )
+    name = next((name for name in found if not no_mean_temperature(dataset[name])), found[0])
     kind, _ = kind_of(dataset[name])
-    if kind is None or kind == CONSERVATIVE:
+    said = no_mean_temperature(dataset[name])
+    if kind is None or kind == CONSERVATIVE or said:
         raise ClimatologyError(
-            f"{name} of {file} is declared as {dataset[name].attrs.get('standard_name', 'nothing')}, "
-            "expected the standard_name sea_water_potential_temperature or (in situ) "
+            f"{name} of {file} holds another quantity by its {said or f'standard_name, {kind}'}, "
+            "expected means of the standard_name sea_water_potential_temperature or (in situ) "
             "sea_water_temperature; set it to what the values are"
         )
     return dataset[name], kind
