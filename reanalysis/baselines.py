@@ -24,7 +24,6 @@ class FitBaselines(Protocol):
         self, cache: Path, reach: Reach | None, progress: Progress
     ) -> Iterator[tuple[str, Analyser]]:
         """Name and method; `cache` may be used meanwhile, a `reach` replaces that of the tuning."""
-        ...
 
 
 class OpenBaselines(Protocol):
@@ -36,7 +35,6 @@ class OpenBaselines(Protocol):
         Raises:
             DeepDAError: the run has not tuned one of them; nothing has been read yet.
         """
-        ...
 
 
 def withholds(config: Config) -> bool:
@@ -65,10 +63,7 @@ def cycle_baselines(
 
     Args:
         reanalysis: that they are compared with.
-        fit: gives them.
         identity: of the reanalysis; the name is added.
-        years: to be analysed.
-        progress: shows the windows, and which baseline is left out.
 
     Returns:
         Reasons by name of those whose analyses left physical limits, which are left out.

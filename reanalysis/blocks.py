@@ -12,15 +12,12 @@ analysed on one thread.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import torch
 
 from deepda.base.progress import Progress
 from deepda.base.text import period
-from deepda.observations.workers import open_workers
+from deepda.base.workers import on_one_thread, open_workers
 from reanalysis.restart import ReanalysisError
 from reanalysis.years import Reanalysis
 
@@ -34,7 +31,6 @@ class Job:
 
     Attributes:
         open: gives the reanalysis that it is a part of.
-        years: of the block.
         first, last: whether it is the first, or the last, of all.
     """
 
@@ -63,11 +59,10 @@ def analyse_blocks(
         blocks: in the order of time.
         workers: processes; 1 for this one alone.
         scheduler: address of a dask cluster that sees the same folders.
-        progress: shows the blocks.
 
     Raises:
         ReanalysisError: a process died.
-        IngestError: no scheduler answers.
+        WorkersError: no scheduler answers.
     """
     ends = blocks[0], blocks[-1]
     latest_first = reversed(blocks)  # the one with most observations shall not run alone at the end
@@ -94,17 +89,6 @@ def analyse_block(job: Job) -> str:
     with on_one_thread():
         block.run(job.years, Progress(stream=io.StringIO()), early=not job.first)
     return described(job.years)
-
-
-@contextmanager
-def on_one_thread() -> Iterator[None]:
-    """Sums are rounded by the number of threads, and files shall not depend on who made them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def described(years: range) -> str:

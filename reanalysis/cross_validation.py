@@ -54,7 +54,6 @@ class CrossValidation:
         space: with the scale of the control run.
         windows: consecutive ones; `withheld` marks the rows of platforms that are left out.
         skipped: so many windows at the beginning are not scored.
-        progress: shows the trials.
     """
 
     localise: Callable[[Reach | None], Analyser]
@@ -99,7 +98,6 @@ class _Scores:
     """A `Scorer` of the values of left-out platforms.
 
     Attributes:
-        space: of the estimates.
         skipped: first windows that are not scored.
     """
 

@@ -51,12 +51,9 @@ def estimated_errors(
     """The errors in `folder`, estimated and written there where it has none yet.
 
     Args:
-        folder: of the reanalysis.
         analyser: on its device.
         assumed: errors to begin with.
         space: grid, scale, and climatology of the observations.
-        ocean: whose observations are analysed.
-        years: of the reanalysis.
 
     Raises:
         DivergenceError: an analysis left physical limits.

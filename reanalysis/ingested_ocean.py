@@ -39,9 +39,9 @@ from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.geometry.windows import season_of, windows
 from deepda.observations.argo import read_greylist
 from deepda.observations.ingested import read_ingested
+from deepda.observations.ingested_files import OBSERVATIONS
 from deepda.observations.manifest import NAME as MANIFEST
 from deepda.observations.manifest import IngestError
-from deepda.observations.parts import OBSERVATIONS
 from deepda.observations.table import cells
 from deepda.quality import Context, screen, to_layers
 from deepda.quality.casts import cast_numbers
@@ -62,7 +62,6 @@ class IngestedOcean:
 
     Args:
         folder: of `deepda observations ingest`.
-        context: of quality control.
         normal: climatology of the observations.
         representativeness: of its values.
         withheld: share of the platforms that the analysis must not see, and names of further ones.
@@ -99,8 +98,6 @@ class IngestedOcean:
         the correction is one of cells.
 
         Args:
-            years: of the period.
-            per_year: windows.
             folder: that keeps the correction, so that it is worked out once.
 
         Raises:
@@ -202,7 +199,8 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
     )
     normal = ObservedClimatology.of(months, surface, space.grid, config.per_year)
     climatology = Climatology(normal.mean, np.where(space.grid.ocean, space.scale, np.nan))
-    listed = None if chosen.greylist is None else read_greylist(Path(chosen.greylist))
+    greylist = None if chosen.greylist is None else Path(chosen.greylist)
+    listed = None if greylist is None else read_greylist(greylist)
     # Dates to come were rejected at the ingest. Not the clock: the same whenever it is asked.
     now = np.datetime64(f"{years_of(Path(chosen.folder))[-1] + 1}-01-01", "s")
     ocean = IngestedOcean(
@@ -219,7 +217,7 @@ def open_archive(config: Config, space: StateSpace, folder: Path, progress: Prog
             "decay": f"{LEFT_A_MONTH:g} of anomalies below {WIDTH_KM:g} km are left after a month",
             "climatology_sha256": months.sha256,
             "surface_climatology_sha256": "" if surface is None else surface.sha256,
-            "greylist_sha256": _sha256(chosen.greylist),
+            "greylist_sha256": "" if greylist is None else checksum(greylist),
         },
     )
     progress.note(f"observations: {chosen.folder}, {period(ocean.years, '-')}")
@@ -269,7 +267,3 @@ def _require_balanced(rows_in: int, table: pd.DataFrame) -> None:
             f"{rows_in} rows were ingested, {int(table['rows'].sum())} are accounted for: layers lost "
             "or made rows"
         )
-
-
-def _sha256(path: str | None) -> str:
-    return "" if path is None else checksum(Path(path))

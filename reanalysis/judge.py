@@ -55,8 +55,6 @@ def read_record(
 
     Args:
         space: climatology that anomalies are taken from.
-        ocean: whose analyses they are.
-        folder: of the files.
         years: all of them finished.
 
     Raises:

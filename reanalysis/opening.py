@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deepda.assimilation.members import Members
 from deepda.assimilation.observed_ocean import ObservedOcean, OpenOcean
 from deepda.base.files import checksum
 from deepda.base.info import versions
@@ -17,7 +16,7 @@ from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SYNTHETIC as ATTRIBUTES_OF_SYNTHETIC
 from deepda.runs.errors import Errors
 from deepda.runs.finished import FinishedRun
-from deepda.runs.shadows import open_shadow_truth
+from deepda.runs.shadows import members_of
 from deepda.runs.shipped import folder_of
 from deepda.settings.schema import ESTIMATED, Config
 from reanalysis.error_sizes import NAME as ERROR_SIZES
@@ -48,7 +47,7 @@ def reanalysis_of(
     """
     chosen = config.reanalysis
     lag = lag_of(config, trained.analyser)
-    members = members_of(config, trained)
+    members = members_of(trained.folder, trained.space, chosen.members, chosen.start, config.seed)
     about = {} if members is None else {"members": members.about()}
     space = replace(trained.space, climatology=ocean.climatology)
     errors = Errors.assumed(config.observations, space)
@@ -91,20 +90,6 @@ def open_reanalysis(
     return reanalysis_of(identity, config, output, trained, ocean, quiet)[0]
 
 
-def members_of(config: Config, trained: FinishedRun) -> Members | None:
-    """The members of the settings, from the control simulation of the trained run; None for none.
-
-    Raises:
-        MembersError, ControlError: that simulation is not there, or does not serve.
-    """
-    chosen = config.reanalysis
-    if not chosen.members:
-        return None
-    return Members(
-        open_shadow_truth(trained.folder, trained.space, chosen.members, chosen.start), config.seed
-    )
-
-
 def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
     """Windows after a year that its smoothed analyses learn from; None is no smoother.
 
@@ -136,7 +121,6 @@ def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcea
     Args:
         identity: settings, weights, observations and provenance.
         lag: windows after a year that its analyses learn from; None is no smoother.
-        ocean: whose observations they are.
     """
     apart = ("weights", "observations", PROVENANCE)
     edition = {"edition": ocean.edition} if ocean.edition else {}

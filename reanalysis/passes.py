@@ -31,14 +31,12 @@ class Pass(Protocol):
 
     def results(self, estimate: StateEstimate, number: int) -> Iterator[Result]:
         """The results of the next windows, which follow the analysis `estimate`."""
-        ...
 
 
 class Filter:
     """Each window once, in the order of time.
 
     Args:
-        analyser: the method.
         windows: of all years.
     """
 
@@ -54,7 +52,6 @@ class Smoother:
     """A year and the windows after it forwards, then backwards: the last window is the first result.
 
     Args:
-        analyser: the method.
         windows: of all years, checked against the background where they are to be.
         total: number of these windows.
         lag: windows after a year that its estimates learn from.
@@ -91,10 +88,6 @@ class WindowBuffer:
     """Windows that are needed more than once: drawn when first asked for, kept until they are dropped.
 
     Only observed cells are kept.
-
-    Args:
-        stream: of the windows.
-        total: how many there are.
     """
 
     def __init__(self, stream: Iterator[Observations], total: int) -> None:

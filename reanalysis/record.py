@@ -48,7 +48,6 @@ class Record:
     """All that scores and reports need, of whole years.
 
     Attributes:
-        grid, windows, years: what was analysed.
         series: of ANALYSIS, and of TRUTH first where it is known.
         square_error: by method, (window, depth) K2, volume-weighted mean; empty without a truth.
         variance: (window, depth) K2, mean of the squared `thetao_stddev`.

@@ -115,7 +115,8 @@ def save_restart(folder: Path, year: int, estimate: StateEstimate, identity: str
     """Keep the estimate at the end of a year, and remove all but the last two."""
     fields = {name: getattr(estimate, name).cpu().contiguous() for name in FIELDS}
     about = {"identity": identity, "year": str(year)}
-    write_whole(_restart_file(folder, year), lambda part: save_file(fields, part, metadata=about))
+    path = folder / f"restart_{year:04d}.safetensors"
+    write_whole(path, lambda part: save_file(fields, part, metadata=about))
     for old in _restarts(folder)[KEPT:]:
         old.unlink()
 
@@ -126,10 +127,6 @@ def last_finished(
     """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
     Args:
-        folder: of the files.
-        restarts: folder of the restart files.
-        years: that are asked for.
-        identity: of the reanalysis.
         synthetic: whether the observations are.
 
     Only if the files of all years up to it are there. None: begin at the beginning.
@@ -152,10 +149,6 @@ def _read(path: Path, identity: str) -> tuple[int, StateEstimate] | None:
         return int(about["year"]), StateEstimate(*(fields[name] for name in FIELDS))
     except (CheckpointError, KeyError):
         return None
-
-
-def _restart_file(folder: Path, year: int) -> Path:
-    return folder / f"restart_{year:04d}.safetensors"
 
 
 def _restarts(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from deepda.assimilation.observed_ocean import OpenOcean, require_years
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.base.text import METHOD_NAMES, period
-from deepda.geometry.windows import MONTHS
+from deepda.geometry.windows import MONTHS, windows
 from deepda.networks.device import choose_device, described
 from deepda.output.climatology import CLIMATOLOGY, write_climatology
 from deepda.reports.about import what_was_run
@@ -19,15 +19,16 @@ from deepda.reports.members import members_section
 from deepda.reports.report import WRITING, Section
 from deepda.runs.finished import OPENING, FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
+from deepda.runs.shadows import add_members, members_of
 from deepda.runs.shipped import folder_of, weights_used
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, IngestedObservations
+from deepda.verification.members import MemberStatistics
 from reanalysis.baselines import OpenBaselines, cycle_baselines, cycled_baselines
 from reanalysis.blocks import BLOCK_YEARS, analyse_blocks, blocks_of
 from reanalysis.climate_report import write_climate
 from reanalysis.judge import read_record, truth_is_known, with_baselines
-from reanalysis.members import member_statistics
-from reanalysis.opening import lag_of, members_of, open_reanalysis, reanalysis_of
+from reanalysis.opening import lag_of, open_reanalysis, reanalysis_of
 from reanalysis.references import read_references
 from reanalysis.report import write
 from reanalysis.restart import (
@@ -97,7 +98,8 @@ def run(
         identity.setdefault(PROVENANCE, provenance(config.institution, config.licence))
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
-        members_of(config, trained)  # refuses before anything is written
+        shadows = (trained.folder, trained.space, chosen.members, chosen.start, config.seed)
+        members_of(*shadows)  # refuses before anything is written
         keep_identity(folder, identity)
         folder.keep_settings(config)
         folder.progress.note(described(config.device, device))
@@ -227,13 +229,18 @@ def _judged(
 def _members_judged(
     reanalysis: Reanalysis, years: range, scores: dict[str, Any] | None, progress: Progress
 ) -> list[Section]:
-    """The section of the members, if there are any; their scores join `scores`, None without truth."""
+    """The section of the members, if there are any; their scores join `scores`, None without truth.
+
+    Of several years the first one is spin-up.
+    """
     if reanalysis.members is None:
         return []
-    space, ocean, folder = reanalysis.space, reanalysis.ocean, reanalysis.folder
-    found = member_statistics(space, ocean, folder, years, progress)
+    normal, ocean = reanalysis.space.climatology, reanalysis.ocean
+    per_year = normal.per_year
+    found = MemberStatistics(reanalysis.space.grid, per_year if len(years) > 1 else 0)
+    for year in progress.track(years, "Reading the members", total=len(years)):
+        span, file = windows(year, year, per_year), year_file(reanalysis.folder, year, ocean.synthetic)
+        add_members(found, file, normal, span, (ocean.truth(start, end) for start, end, _ in span))
     if scores is not None:
         scores["members"] = found.scores()
-    return [
-        members_section(found, None if scores is None else scores["members"], space.climatology.per_year)
-    ]
+    return [members_section(found, None if scores is None else scores["members"], per_year)]

@@ -129,9 +129,7 @@ def scores_against_references(
     """Each series beside its reference where there is one, errors at withheld rows, all rows by state.
 
     Args:
-        record: of the analysis.
         references: series by name.
-        folder: of the reanalysis.
         baselines: names of those that were cycled beside, each in its folder.
 
     Raises:

@@ -59,11 +59,8 @@ class Reanalysis:
     Attributes:
         analyser: on its device; a `Smoothable` one if there is a lag.
         space: grid and scale of the run, climatology of the observations.
-        ocean: whose observations are analysed.
         errors: assumed or estimated; `analyser` and `space` have them already.
         members: analysed by their shadow twins in the same batch; None for none.
-        folder: of the files.
-        restarts: folder of the restart files.
         attributes: of each file.
         beginning: the first year, which begins from climatology: its file says that it is spin-up.
         identity: of the reanalysis, kept in restart files.
@@ -89,7 +86,6 @@ class Reanalysis:
 
         Args:
             years: consecutive ones.
-            progress: shows the windows.
             early: begin with the year before them, which is not written.
 
         Raises:

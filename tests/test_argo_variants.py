@@ -130,6 +130,14 @@ def test_the_valid_range_of_a_file_holds(tmp_path: Path) -> None:
     assert found.reasons == {"temperature_outside_valid_range": 1}
 
 
+def test_the_valid_range_of_a_table_holds(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.nc")
+    with netCDF4.Dataset(path, "a") as data:
+        data["temp_adjusted"].valid_max = 10.5
+    found = read_observations(path)
+    assert found.reasons == {"temperature_outside_valid_range": 1, "temperature_flagged_bad": 1}
+
+
 def test_units_of_pressure_are_those_of_the_attribute(tmp_path: Path) -> None:
     with pytest.raises(ObservationError, match="PRES"):
         read_observations(
@@ -146,12 +154,15 @@ def test_units_of_pressure_are_those_of_the_attribute(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("units", "shift"),
-    [("days since 1950-01-01 00:00:00 UTC", 0), ("days since 1950-01-02", 1)],
-)
-def test_times_count_from_the_day_that_the_file_gives(units: str, shift: int, tmp_path: Path) -> None:
+    [("days since 1950-01-01 00:00:00 UTC", 0), ("days since 1950-01-02", 24),
+     ("days since 1950-01-01 12:00:00 UTC", 12)],
+)  # fmt: skip
+def test_times_count_from_the_day_and_hour_that_the_file_gives(
+    units: str, shift: int, tmp_path: Path
+) -> None:
     julian = {"units": units} | ({"calendar": "julian"} if not shift else {})
     found = read_observations(changed(tmp_path / "a.nc", JULD=julian)).table
-    assert set(found["time"]) == {TIME + np.timedelta64(shift, "D")}
+    assert set(found["time"]) == {TIME + np.timedelta64(shift, "h")}
 
 
 @pytest.mark.parametrize("units", ["psu", "PSU", "1e-3", "1", "PSS-78", "0.001"])

@@ -21,7 +21,7 @@ from deepda.assimilation.baselines import (
     Climatology,
     OptimalInterpolation,
     Persistence,
-    Validation,
+    ValidationWindows,
     optimal_interpolation,
     tune,
     tuning,
@@ -178,7 +178,7 @@ def test_climatology_never_moves(grid: Grid) -> None:
 
 
 @pytest.fixture(scope="module")
-def toy_tuning() -> tuple[Grid, NDArray[np.float32], Validation]:
+def toy_tuning() -> tuple[Grid, NDArray[np.float32], ValidationWindows]:
     grid = replace(toy_grid(np.random.default_rng(0)), depth_edges=np.array([0.0, 20, 60, 250, 700]))
     history = ocean_history(grid, np.random.default_rng(8), windows=300)
     ocean, truth = torch.from_numpy(grid.ocean), torch.nan_to_num(torch.from_numpy(history[200:240]))
@@ -189,7 +189,7 @@ def toy_tuning() -> tuple[Grid, NDArray[np.float32], Validation]:
         )
 
     stddev = torch.linspace(0.2, 2.0, ocean.numel()).reshape(ocean.shape).where(ocean, torch.nan)
-    return grid, history[:200], Validation(windows, stddev, spinup=10)
+    return grid, history[:200], ValidationWindows(windows, stddev, spinup=10)
 
 
 def volume_weighted(square: Tensor, grid: Grid, stddev: Tensor) -> float:
@@ -199,7 +199,7 @@ def volume_weighted(square: Tensor, grid: Grid, stddev: Tensor) -> float:
 
 @pytest.mark.slow
 def test_tuning_takes_the_best_of_its_table(
-    toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
+    toy_tuning: tuple[Grid, NDArray[np.float32], ValidationWindows],
 ) -> None:
     grid, training, validation = toy_tuning
     tuned = tune(
@@ -219,7 +219,7 @@ def test_tuning_takes_the_best_of_its_table(
 
 @pytest.mark.slow
 def test_tuning_tries_the_inflation_of_all_layers_and_of_each_depth_group(
-    toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
+    toy_tuning: tuple[Grid, NDArray[np.float32], ValidationWindows],
 ) -> None:
     grid, training, validation = toy_tuning
     trials = tune(training, grid, validation, QUIET, Candidates((0.2, 0.4), (9000,), (500,))).trials
@@ -238,7 +238,7 @@ def test_tuning_tries_the_inflation_of_all_layers_and_of_each_depth_group(
 
 @pytest.mark.slow
 def test_ranking_with_a_rough_solver_chooses_a_candidate_as_good_as_the_best(
-    toy_tuning: tuple[Grid, NDArray[np.float32], Validation], monkeypatch: pytest.MonkeyPatch
+    toy_tuning: tuple[Grid, NDArray[np.float32], ValidationWindows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And analyses are then solved as far as those of any other optimal interpolation."""
     grid, training, validation = toy_tuning
@@ -256,7 +256,7 @@ def test_ranking_with_a_rough_solver_chooses_a_candidate_as_good_as_the_best(
 
 @pytest.mark.slow
 def test_the_spread_of_the_tuned_analyser_is_its_error(
-    toy_tuning: tuple[Grid, NDArray[np.float32], Validation], monkeypatch: pytest.MonkeyPatch
+    toy_tuning: tuple[Grid, NDArray[np.float32], ValidationWindows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "RANKING", optimal_interpolation.TOLERANCE)
     grid, training, validation = toy_tuning
@@ -270,7 +270,7 @@ def test_the_spread_of_the_tuned_analyser_is_its_error(
 
 
 def test_a_covariance_is_fitted_once_at_each_reach(
-    toy_tuning: tuple[Grid, NDArray[np.float32], Validation], monkeypatch: pytest.MonkeyPatch
+    toy_tuning: tuple[Grid, NDArray[np.float32], ValidationWindows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grid, training, validation = toy_tuning
     fit, reaches = OptimalInterpolation.fit, []
@@ -286,8 +286,8 @@ def test_a_covariance_is_fitted_once_at_each_reach(
 
 
 def test_tuning_needs_a_window_after_the_spinup(
-    toy_tuning: tuple[Grid, NDArray[np.float32], Validation],
+    toy_tuning: tuple[Grid, NDArray[np.float32], ValidationWindows],
 ) -> None:
     grid, training, validation = toy_tuning
     with pytest.raises(ValueError, match="spin-up of 40"):
-        tune(training, grid, Validation(validation.windows, validation.stddev, 40), QUIET)
+        tune(training, grid, ValidationWindows(validation.windows, validation.stddev, 40), QUIET)

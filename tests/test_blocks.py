@@ -16,10 +16,11 @@ from toys import ToyOcean, toy_space
 
 from deepda.assimilation.observed_ocean import OpenOcean
 from deepda.base.progress import Progress
+from deepda.base.workers import on_one_thread
 from deepda.cli import main
 from deepda.settings.compose import load_config
 from deepda.settings.schema import Config, ConfigError
-from reanalysis.blocks import blocks_of, on_one_thread
+from reanalysis.blocks import blocks_of
 from reanalysis.restart import ReanalysisError
 from reanalysis.run import run
 

@@ -549,7 +549,7 @@ def test_pieces_of_two_simulations_are_refused(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     path = regular_file(tmp_path / "a.nc", np.zeros(73), days(73, 5, "noleap"))
-    with pytest.raises(OutputError, match=r"nowhere/control\.nc cannot be written"):
+    with pytest.raises(OutputError, match=r"cannot write .*nowhere/control\.nc"):
         prepare_control(path, TARGET, tmp_path / "nowhere" / "control.nc")
 
 

@@ -34,7 +34,7 @@ from deepda.verification import rmse
 from osse.experiments.data_denial import control_against_run
 from osse.experiments.data_denial_report import lines
 from osse.experiments.denied_platforms import CONTROL, HALF_ARGO, Denial, DenialError, read_denials
-from osse.experiments.finished_run import Trained, kept_observations, opened, tables
+from osse.experiments.finished_run import CycledRun, kept_observations, opened, tables
 from osse.experiments.regions import sea_weights
 from osse.twin.optimal_interpolation import FILE
 from osse.twin.twin import analyse
@@ -92,31 +92,31 @@ def write_run(folder: Path, *more: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
-def trained(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    with Progress() as progress, opened(run, tmp_path_factory.mktemp("scratch"), progress) as found:
+def trained(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CycledRun]:
+    with Progress() as progress, opened(finished, tmp_path_factory.mktemp("scratch"), progress) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def observed(trained: Trained) -> list[pd.DataFrame]:
+def observed(trained: CycledRun) -> list[pd.DataFrame]:
     with Progress() as progress:
         return tables(trained.twin, progress)
 
 
 @pytest.fixture(scope="module")
-def denied(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def denied(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command has written."""
     output = tmp_path_factory.mktemp("denied")
-    osse.experiments.data_denial.run(run, output, "argo, satellite+mooring, everything")
+    osse.experiments.data_denial.run(finished, output, "argo, satellite+mooring, everything")
     return output
 
 
-def celsius_of(trained: Trained, analyser: Analyser, denial: Denial, observed: list) -> np.ndarray:
+def celsius_of(trained: CycledRun, analyser: Analyser, denial: Denial, observed: list) -> np.ndarray:
     """(time, depth, lat, lon) analyses with a denial."""
     windows, _ = kept_observations(trained.twin, observed, denial.keep)
     space, season = trained.twin.space, trained.twin.windows.season
@@ -129,10 +129,10 @@ def celsius_of(trained: Trained, analyser: Analyser, denial: Denial, observed: l
 
 
 def test_denying_nothing_gives_the_analysis_of_the_run(
-    run: Path, trained: Trained, observed: list, tmp_path: Path
+    finished: Path, trained: CycledRun, observed: list, tmp_path: Path
 ) -> None:
     analyser: Analyser = load_analyser(
-        run / "checkpoint", trained.config.generator, torch.device("cpu")
+        finished / "checkpoint", trained.config.generator, torch.device("cpu")
     )[0]  # type: ignore[assignment]
     path = tmp_path / "analysis.nc"
     with Progress() as progress:  # what `deepda osse run` does
@@ -147,7 +147,7 @@ def test_denying_nothing_gives_the_analysis_of_the_run(
     assert again.read_bytes() == path.read_bytes()
 
 
-def test_denying_everything_gives_the_free_forecast(trained: Trained, observed: list) -> None:
+def test_denying_everything_gives_the_free_forecast(trained: CycledRun, observed: list) -> None:
     windows, rows = kept_observations(trained.twin, observed, Denial(("everything",)).keep)
     assert rows == 0
     for analyser in (trained.analyser, trained.oi):
@@ -187,7 +187,7 @@ def test_half_of_the_floats_go_as_a_whole(observed: list[pd.DataFrame]) -> None:
     )
 
 
-def test_what_is_kept_keeps_its_values(trained: Trained, observed: list[pd.DataFrame]) -> None:
+def test_what_is_kept_keeps_its_values(trained: CycledRun, observed: list[pd.DataFrame]) -> None:
     together, _ = kept_observations(trained.twin, observed, Denial().keep)
     alone, _ = kept_observations(trained.twin, observed, Denial(("satellite",)).keep)
     deep = [(a.value[0, 1:], b.value[0, 1:]) for a, b in zip(together, alone, strict=True)]
@@ -195,7 +195,7 @@ def test_what_is_kept_keeps_its_values(trained: Trained, observed: list[pd.DataF
     assert any(not torch.equal(a.precision, b.precision) for a, b in zip(together, alone, strict=True))
 
 
-def test_scores_are_those_of_the_fields(trained: Trained, observed: list, denied: Path) -> None:
+def test_scores_are_those_of_the_fields(trained: CycledRun, observed: list, denied: Path) -> None:
     scores, space = json.loads((denied / "denial.json").read_text()), trained.twin.space
     start, truth = trained.spinup, trained.twin.truth
     for name, denial in ((CONTROL, Denial()), ("argo", Denial(("argo",)))):
@@ -255,8 +255,8 @@ def test_the_table_fits_eighty_columns(denied: Path) -> None:
     assert max(map(len, shown)) <= 80 and any(line.startswith("argo") for line in shown)
 
 
-def test_a_run_is_not_written_into(run: Path, denied: Path) -> None:
-    assert {path.name for path in run.iterdir()} == {"config.yaml", "control.nc", "checkpoint"}
+def test_a_run_is_not_written_into(finished: Path, denied: Path) -> None:
+    assert {path.name for path in finished.iterdir()} == {"config.yaml", "control.nc", "checkpoint"}
 
 
 def test_unknown_platforms_are_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -264,9 +264,9 @@ def test_unknown_platforms_are_refused_before_anything_is_read(tmp_path: Path) -
         osse.experiments.data_denial.run(tmp_path / "no run", tmp_path, "argo,sattelite")
 
 
-def test_platforms_that_the_run_has_not_are_refused(run: Path, tmp_path: Path) -> None:
+def test_platforms_that_the_run_has_not_are_refused(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(DenialError, match=r"--without drifter given, but this run has .*argo"):
-        osse.experiments.data_denial.run(run, tmp_path, "drifter")
+        osse.experiments.data_denial.run(finished, tmp_path, "drifter")
 
 
 def test_defaults_are_each_once_and_joined_words_stay_together() -> None:
@@ -275,10 +275,10 @@ def test_defaults_are_each_once_and_joined_words_stay_together() -> None:
 
 
 def test_a_folder_without_a_checkpoint_is_refused(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "config.yaml").write_text((run / "config.yaml").read_text())
+    (tmp_path / "half" / "config.yaml").write_text((finished / "config.yaml").read_text())
     for command in ("deny", "blind-zone"):
         words = ["osse", command, "--run", str(tmp_path / "half"), "--output", str(tmp_path / "out")]
         assert main(words) == 2
@@ -286,8 +286,8 @@ def test_a_folder_without_a_checkpoint_is_refused(
         assert err.startswith("deepda: no ") and "checkpoint" in err
 
 
-def test_a_run_without_its_baseline_is_refused(run: Path, tmp_path: Path) -> None:
-    shutil.copytree(run, tmp_path / "run")
+def test_a_run_without_its_baseline_is_refused(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "run")
     (tmp_path / "run" / "checkpoint" / FILE).unlink()
     with (
         Progress() as progress,

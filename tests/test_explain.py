@@ -18,7 +18,7 @@ from deepda.assimilation.cycle import StateEstimate, cycle
 from deepda.assimilation.state import StateSpace
 from deepda.base.errors import CheckpointError
 from deepda.explain.attribution import Response, lagged_saliency
-from deepda.explain.cases import Case, Finished, cycle_to, open_finished, share_of_rows
+from deepda.explain.cases import Case, ExplainedRun, cycle_to, open_finished, share_of_rows
 from deepda.explain.features import feature_maps
 from deepda.explain.sanity import correction, likeness, randomised, saliency_of, untrained, whole
 from deepda.explain.study import (
@@ -115,10 +115,10 @@ def write_run(folder: Path, settings: list[str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], Finished]:
-    made: dict[tuple[str, ...], Finished] = {}
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], ExplainedRun]:
+    made: dict[tuple[str, ...], ExplainedRun] = {}
 
-    def of(settings: list[str]) -> Finished:
+    def of(settings: list[str]) -> ExplainedRun:
         key = tuple(settings)
         if key not in made:
             made[key] = open_finished(write_run(tmp_path_factory.mktemp("run"), settings))
@@ -127,12 +127,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], Fini
     return of
 
 
-def response_of(finished: Finished, name: str = "nino34", step: int = STEP) -> Response:
+def response_of(finished: ExplainedRun, name: str = "nino34", step: int = STEP) -> Response:
     case = cycle_to(finished, [step])[step]
     return of_case(finished, case, target(name, finished.space.grid, wet_place(finished.space.grid)))
 
 
-def of_case(finished: Finished, case: Case, asked: Target) -> Response:
+def of_case(finished: ExplainedRun, case: Case, asked: Target) -> Response:
     return Response(finished.analyser.converged(), case, asked, torch.from_numpy(finished.space.scale))
 
 
@@ -342,7 +342,7 @@ def test_a_value_moves_the_target_by_its_weight_times_the_saliency_of_its_cell(r
     warmer.iloc[row, warmer.columns.get_loc("temperature")] += 0.5
     tables = list(finished.tables)
     tables[STEP] = warmer
-    other = Finished(finished.folder)
+    other = ExplainedRun(finished.folder)
     vars(other)["tables"] = tables  # instead of those of the folder
     moved = response_of(other)
     change = float(moved(moved.observed, moved.background).detach()) - value

@@ -11,7 +11,7 @@ from conftest import undrawn
 from test_explain import INNOVATION, LINEAR, STEP, UNET, runs, write_run
 
 from deepda.cli import main
-from deepda.explain.cases import Finished, cycle_to
+from deepda.explain.cases import ExplainedRun, cycle_to
 from deepda.explain.importance import (
     NAMES,
     Losses,
@@ -66,7 +66,7 @@ def test_shapley_sums_to_what_everything_is_worth() -> None:
 
 @pytest.mark.slow
 def test_with_all_groups_the_analysis_is_that_of_the_run(runs) -> None:
-    finished: Finished = runs(INNOVATION)
+    finished: ExplainedRun = runs(INNOVATION)
     case = cycle_to(finished, [STEP])[STEP]
     with torch.no_grad():
         own = finished.analyser.analyse(case.background, case.observations).mean[0]
@@ -76,7 +76,7 @@ def test_with_all_groups_the_analysis_is_that_of_the_run(runs) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_each_group_that_is_left_out_changes_the_analysis(runs, name: str) -> None:
-    finished: Finished = runs(INNOVATION)
+    finished: ExplainedRun = runs(INNOVATION)
     case = cycle_to(finished, [STEP])[STEP]
     plain = finished.analyser.with_uniform_statics()
     without = analysed(finished, plain if name == "statics" else finished.analyser, case, FULL - {name})
@@ -85,7 +85,7 @@ def test_each_group_that_is_left_out_changes_the_analysis(runs, name: str) -> No
 
 
 def test_without_observations_only_the_background_counts(runs) -> None:
-    finished: Finished = runs(INNOVATION)
+    finished: ExplainedRun = runs(INNOVATION)
     case = cycle_to(finished, [STEP])[STEP]
     plain = finished.analyser.with_uniform_statics()
     blind = FULL - {"surface", "profiles"}
@@ -107,7 +107,7 @@ def test_surface_and_profiles_part_the_observations(runs) -> None:
     superobservations instead, which must be those of the satellite rows."""
     from deepda.explain.importance import _observations
 
-    finished: Finished = runs(LINEAR)
+    finished: ExplainedRun = runs(LINEAR)
     case = cycle_to(finished, [STEP])[STEP]
     surface = _observations(finished, case, FULL - {"profiles"})
     profiles = _observations(finished, case, FULL - {"surface"})
@@ -120,7 +120,7 @@ def test_surface_and_profiles_part_the_observations(runs) -> None:
 def test_errors_left_out_are_one_mean_error_a_layer(runs) -> None:
     from deepda.explain.importance import _observations
 
-    finished: Finished = runs(LINEAR)
+    finished: ExplainedRun = runs(LINEAR)
     case = cycle_to(finished, [STEP])[STEP]
     scale = torch.from_numpy(finished.space.scale)
     plain = _observations(finished, case, FULL - {"errors"}).precision[0]
@@ -135,7 +135,7 @@ def test_errors_left_out_are_one_mean_error_a_layer(runs) -> None:
 @pytest.mark.slow
 def test_statics_left_out_make_all_places_alike(runs) -> None:
     for settings in (INNOVATION, UNET):
-        finished: Finished = runs(settings)
+        finished: ExplainedRun = runs(settings)
         plain = finished.analyser.with_uniform_statics()
         assert float(plain.statics.std((1, 2)).max()) < 1e-6
         assert float(finished.analyser.statics.std((1, 2)).max()) > 0.1
@@ -145,7 +145,7 @@ def test_statics_left_out_make_all_places_alike(runs) -> None:
 
 @pytest.mark.slow
 def test_losses_are_errors_against_the_truth(runs) -> None:
-    finished: Finished = runs(UNET)
+    finished: ExplainedRun = runs(UNET)
     case = cycle_to(finished, [STEP])[STEP]
     found = losses(finished, [case])
     season = finished.span.season[STEP]
@@ -158,7 +158,7 @@ def test_losses_are_errors_against_the_truth(runs) -> None:
 
 
 def test_windows_are_spread_over_the_years_after_the_spin_up(runs) -> None:
-    finished: Finished = runs(LINEAR)
+    finished: ExplainedRun = runs(LINEAR)
     assert spread_over(finished, 0, 2) == []
     assert spread_over(finished, 1, 2) == [23]
     found = spread_over(finished, 3, 2)

@@ -11,7 +11,7 @@ from test_explain import deep_grid, wet_place
 from deepda.explain.pictures import Volume, bars, maps, sections
 from deepda.explain.section_targets import last_felt
 from deepda.explain.targets import Place, target
-from deepda.figures.catalogue import attribution
+from deepda.figures.kinds import attribution
 from deepda.figures.maps import Panel
 from deepda.figures.mesh import decades, limits_of
 from deepda.figures.style import LAND_MESH

@@ -17,7 +17,7 @@ from test_multi_scale import matrix_of
 from torch import Tensor
 from toys import persistence, toy_grid
 
-from deepda.assimilation.baselines import OptimalInterpolation, Validation
+from deepda.assimilation.baselines import OptimalInterpolation, ValidationWindows
 from deepda.assimilation.baselines.tuning import mean_square_error
 from deepda.assimilation.covariance_sum import CovarianceSum, times
 from deepda.assimilation.cycle import Observations, StateEstimate, cycle
@@ -192,7 +192,7 @@ def years(grid: Grid) -> Years:
         for step in range(24):
             yield observe(truth[step][None], ocean, step), truth[step][None]
 
-    return Years(grid, data, blank(grid), Validation(windows, torch.ones(grid.shape), 8))
+    return Years(grid, data, blank(grid), ValidationWindows(windows, torch.ones(grid.shape), 8))
 
 
 def test_the_scales_and_the_inflation_with_the_least_error_are_taken(
@@ -301,7 +301,7 @@ def test_a_candidate_that_runs_away_is_not_chosen_and_changes_nothing_for_the_ot
     torch.testing.assert_close(found[2], alone)
 
 
-def blinded(validation: Validation) -> Iterator[tuple[Observations, Tensor]]:
+def blinded(validation: ValidationWindows) -> Iterator[tuple[Observations, Tensor]]:
     """The windows with observations at the first one only."""
     for number, (seen, truth) in enumerate(validation.windows()):
         yield replace(seen, precision=seen.precision * (number == 0)), truth

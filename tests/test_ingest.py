@@ -21,10 +21,11 @@ import xarray as xr
 from test_readers_profiles import write_argo, write_en4, write_wod_ragged
 
 from deepda.base.errors import DeepDAError
+from deepda.base.workers import WorkersError, open_workers
 from deepda.cli import main
 from deepda.commands.observations import show
 from deepda.observations import ingest as ingest_module
-from deepda.observations import parts, plan
+from deepda.observations import ingested_files, plan
 from deepda.observations.coverage import CELL, Coverage, coverage_from_json
 from deepda.observations.formats import read_observations
 from deepda.observations.ingest import ingest
@@ -33,7 +34,6 @@ from deepda.observations.manifest import Entry, IngestError, read_manifest
 from deepda.observations.reading import ReadOptions
 from deepda.observations.sources import find_sources
 from deepda.observations.table import require_table
-from deepda.observations.workers import open_workers
 
 
 def csv(path: Path, count: int = 4, seed: int = 0, **columns: object) -> Path:
@@ -150,11 +150,11 @@ def test_an_entry_that_does_not_add_up_is_an_error() -> None:
 
 def test_parts_that_lost_rows_are_an_error(tmp_path: Path) -> None:
     take(csv(tmp_path / "a.csv"), output=tmp_path / "out")
-    [batch] = parts.read_journal(tmp_path / "out")
+    [batch] = ingested_files.read_journal(tmp_path / "out")
     path = tmp_path / "out" / batch.parts[0].path
     pd.read_parquet(path).iloc[1:].to_parquet(path)
     with pytest.raises(IngestError, match="counts 4 kept"):
-        parts.require_balanced([batch], tmp_path / "out")
+        ingested_files.require_balanced([batch], tmp_path / "out")
 
 
 def test_a_fault_of_a_reader_costs_its_file_and_not_the_run(
@@ -251,7 +251,7 @@ def test_a_run_killed_half_way_and_repeated_gives_the_same(
     def kill(*arguments: object) -> None:
         count["batch"] += 1
         if count["batch"] <= batch or journal_written:
-            parts.write_journal(*arguments)  # type: ignore[arg-type]
+            ingested_files.write_journal(*arguments)  # type: ignore[arg-type]
         if count["batch"] > batch:
             raise KeyboardInterrupt
 
@@ -341,7 +341,7 @@ def test_a_product_that_breaks_half_way_leaves_no_rows(
 
     monkeypatch.setattr(ingest_module, "MOST_VALUES", 12)
     monkeypatch.setattr(ingest_module, "read_parts", breaks)
-    monkeypatch.setattr(parts, "MOST_ROWS", 15)  # written before it breaks
+    monkeypatch.setattr(ingested_files, "MOST_ROWS", 15)  # written before it breaks
     found = take(csv(tmp_path / "a.csv"), sst(tmp_path / "sst.nc"), output=tmp_path / "out")
     assert found["sst.nc"].status == "quarantined" and "a chunk is damaged" in found["sst.nc"].reasons
     assert set(kept_rows(tmp_path / "out")["source"]) == {str(tmp_path / "a.csv")}
@@ -386,9 +386,9 @@ def test_a_cluster_by_address_gives_the_same_as_this_process(many: Path, tmp_pat
 
 
 def test_a_scheduler_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepda.observations.workers.PATIENCE", 0.5)
+    monkeypatch.setattr("deepda.base.workers.PATIENCE", 0.5)
     with (
-        pytest.raises(IngestError, match="no dask scheduler answers"),
+        pytest.raises(WorkersError, match="no dask scheduler answers"),
         open_workers(None, "tcp://127.0.0.1:9"),
     ):
         pass

@@ -16,8 +16,9 @@ from deepda.assimilation.baselines import Candidates, Persistence
 from deepda.base.progress import Progress
 from osse.known_answer import true_dynamics
 from osse.known_answer.linear_ocean import LinearOcean
+from osse.known_answer.methods import DrawnNetwork, analyse, interpolation
 from osse.known_answer.network import Network
-from osse.known_answer.run import DrawnNetwork, Size, analyse, interpolation, observed, run, space_of
+from osse.known_answer.run import Size, observed, run, space_of
 from osse.known_answer.scores import (
     Analyses,
     Case,
@@ -43,7 +44,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     folder, one = tmp_path_factory.mktemp("known"), Candidates((0.1,), (3000.0,), (800.0,))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepda.assimilation.baselines.tuning.Candidates", lambda: one)
-        patch.setattr("osse.known_answer.run.STRETCHES", 4)
+        patch.setattr("osse.known_answer.methods.STRETCHES", 4)
         patch.setattr("deepda.training.setup.TRIAL_UPDATES", 2)
         for name in ("RADII_KM", "INFLATIONS", "SCALES"):
             first = getattr(true_dynamics, name)[:1]

@@ -138,6 +138,12 @@ def test_dates_in_digits_have_no_31_june() -> None:
     assert made[0] == np.datetime64("2004-02-29T06:30:00") and np.isnat(made[1:]).all()
 
 
+def test_a_clock_in_digits_has_no_minute_75() -> None:
+    clock = np.array([235959, 127500, 120075, 240000, -1, np.nan, np.inf])
+    made = digits(np.full(clock.size, 20040229.0), clock)
+    assert made[0] == np.datetime64("2004-02-29T23:59:59") and np.isnat(made[1:]).all()
+
+
 @pytest.mark.parametrize(
     "raw",
     [np.array([b"1", b"2", b" ", b"4", b"9"]), np.array([1, 2, -1, 4, 9]),

@@ -17,6 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from deepda.assimilation.cycle import DivergenceError
 from deepda.base.errors import DeepDAError
 from deepda.base.progress import Progress
+from deepda.base.workers import HERE, Workers
 from deepda.cli import main
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.trainer import LEARNING, STATE, Watch
@@ -108,10 +109,12 @@ def bowl(config: Config) -> float:
     return 0.2 + math.log(config.training.learning_rate / 3e-3) ** 2 + 0.01 * config.training.backprop
 
 
-def go(wanted: Search, trials: int, folder: Path, train: Objective) -> list[Result]:
+def go(
+    wanted: Search, trials: int, folder: Path, train: Objective, work: Workers = HERE
+) -> list[Result]:
     folder.mkdir(exist_ok=True)
     with Progress() as progress:
-        return run(wanted, trials, folder, compose_quickly, train, progress)
+        return run(wanted, trials, folder, compose_quickly, train, progress, work)
 
 
 def test_ranges_are_logarithmic_over_a_decade_and_whole_where_the_setting_is() -> None:
@@ -393,23 +396,25 @@ def test_what_was_searched_is_kept(tmp_path: Path) -> None:
     ]
 
 
+SMALL_TWIN = [
+    "osse=smoke",
+    "per_year=12",
+    "osse.spinup=2",
+    "grid.lat_edges={start: -90, stop: 90, step: 30}",
+    "grid.lon_edges={start: 0, stop: 360, step: 30}",
+    "grid.depth_edges=[0, 50, 300]",
+    "generator.hidden=0",
+    "generator.solver_iterations=2",
+    "observations=random",
+    "training.updates=2",
+    f"{RATE}=1e-3,1e-1",
+]
+
+
 def test_the_twin_experiment_can_be_swept_and_its_test_years_stay_unseen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [
-        "osse=smoke",
-        "per_year=12",
-        "osse.spinup=2",
-        "grid.lat_edges={start: -90, stop: 90, step: 30}",
-        "grid.lon_edges={start: 0, stop: 360, step: 30}",
-        "grid.depth_edges=[0, 50, 300]",
-        "generator.hidden=0",
-        "generator.solver_iterations=2",
-        "observations=random",
-        "training.updates=2",
-        f"{RATE}=1e-3,1e-1",
-    ]
-    assert sweep(TWIN, words, 2, None, 11, tmp_path) == 0
+    assert sweep(TWIN, SMALL_TWIN, 2, None, 11, tmp_path) == 0
     out = capsys.readouterr().out
     assert "best: training.learning_rate=" in out
     with (tmp_path / CSV).open() as file:
@@ -426,12 +431,12 @@ def test_the_command_line_reaches_the_sweep(monkeypatch: pytest.MonkeyPatch) -> 
     space = f"{RATE}=1e-3..1e-2"
     assert main(["sweep", space]) == 0
     flags = ["--on", "osse", "--trials", "3", "--minutes", "0.5", "--seed", "2", "--output", "x"]
-    assert main(["sweep", *flags, space, "generator.hidden=8"]) == 0
+    assert main(["sweep", *flags, "--workers", "2", space, "generator.hidden=8"]) == 0
     assert main(["sweep", space, "training.updates=20"]) == 0
     assert calls == [
-        (KNOWN_ANSWER, [space], 12, 1.0, 11, Path("runs/sweep")),
-        (TWIN, [space, "generator.hidden=8"], 3, 0.5, 2, Path("x")),
-        (KNOWN_ANSWER, [space, "training.updates=20"], 12, None, 11, Path("runs/sweep")),
+        (KNOWN_ANSWER, [space], 12, 1.0, 11, Path("runs/sweep"), 1, None),
+        (TWIN, [space, "generator.hidden=8"], 3, 0.5, 2, Path("x"), 2, None),
+        (KNOWN_ANSWER, [space, "training.updates=20"], 12, None, 11, Path("runs/sweep"), 1, None),
     ]
 
 

@@ -48,6 +48,15 @@ class StateEstimate:
         """The same estimate, cut from the graph that made it."""
         return StateEstimate(self.mean.detach(), self.spread.detach(), self.memory.detach())
 
+    def where(self, chosen_B: Tensor, other: StateEstimate) -> StateEstimate:
+        """The chosen members of the batch, the rest of them from another estimate."""
+        chosen = chosen_B[:, None, None, None]
+        return StateEstimate(
+            torch.where(chosen, self.mean, other.mean),
+            torch.where(chosen, self.spread, other.spread),
+            torch.where(chosen, self.memory, other.memory),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Observations:
@@ -95,16 +104,13 @@ class Window(Protocol):
     @property
     def season(self) -> Tensor:
         """Index of the window within its year, (B) or one for all."""
-        ...
 
     @property
     def shift(self) -> Tensor | None:
         """See `Observations`."""
-        ...
 
     def checked(self, background: StateEstimate) -> Observations:
         """Those that the analysis may use."""
-        ...
 
 
 class Analyser(Protocol):
@@ -112,15 +118,12 @@ class Analyser(Protocol):
 
     def first_guess(self, batch: int) -> StateEstimate:
         """The estimate before any observation: climatology and its spread."""
-        ...
 
     def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """The background at the next window, whose season (B) is given."""
-        ...
 
     def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
         """The analysis: the background corrected by the observations."""
-        ...
 
 
 class Step(NamedTuple):
@@ -159,7 +162,6 @@ class Writer(Protocol):
 
     def write(self, result: Result) -> None:
         """Keep one window; windows may arrive in any order."""
-        ...
 
 
 class Scorer(Protocol):
@@ -167,7 +169,6 @@ class Scorer(Protocol):
 
     def add(self, result: Result) -> None:
         """Count one window."""
-        ...
 
 
 class Nothing:
@@ -184,7 +185,6 @@ def cycle(analyser: Analyser, analysis: StateEstimate, windows: Iterable[Window]
     """Yield the step of each window; each analysis makes the next background.
 
     Args:
-        analyser: the method.
         analysis: that the first background is forecast from.
         windows: consecutive ones.
     """
@@ -264,7 +264,6 @@ def require_physical(*estimates: StateEstimate, limit: float | Tensor = LIMIT) -
     """Refuse an analysis that ran away; waits for its device once.
 
     Args:
-        estimates: to be looked at.
         limit: climatological standard deviations, one for all or (L, Y, X).
 
     Raises:

@@ -75,7 +75,6 @@ class Localisation:
         """The localisation of the water cells of a grid.
 
         Args:
-            grid: the analysis grid.
             radius_km: great-circle distance from which on cells are (almost) uncorrelated.
             depth_scale_m: vertical distance of cell centres from which on they are uncorrelated.
 

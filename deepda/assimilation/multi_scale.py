@@ -69,8 +69,6 @@ def multi_scale_covariance(
 
     Args:
         samples: of the water cells of the grid.
-        grid: the analysis grid.
-        scales: of the bands.
         depth_scale_m: of all bands, see `Localisation.of`.
 
     Raises:
@@ -93,7 +91,6 @@ def bands_of(values: Floats, grid: Grid, widths_km: Sequence[float]) -> list[Flo
 
     Args:
         values: (n, K) at the water cells of the grid.
-        grid: the analysis grid.
         widths_km: of the smoother, widest first.
     """
     smooth = [_smoothed(values, grid, width) for width in widths_km]

@@ -27,22 +27,18 @@ class ObservedOcean(Protocol):
     @property
     def years(self) -> range:
         """Calendar years that can be asked for."""
-        ...
 
     @property
     def climatology(self) -> Climatology:
         """What anomalies of these observations are taken from, on the analysis grid."""
-        ...
 
     @property
     def about(self) -> Mapping[str, Any]:
         """Where the observations come from and what identifies them; kept in every file made of them."""
-        ...
 
     @property
     def synthetic(self) -> bool:
         """Whether a model made this ocean; what is made of it says so and never passes for real."""
-        ...
 
     @property
     def fallible(self) -> bool:
@@ -50,23 +46,19 @@ class ObservedOcean(Protocol):
 
         What became of each row is then kept too; `table` has `reason` and `withheld`.
         """
-        ...
 
     @property
     def edition(self) -> str:
         """Which state of the observations it is; another one may hold more of them. Kept in files."""
-        ...
 
     def table(self, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
         """The observation table of the window [start, end), the same whenever it is asked for.
 
         Asked for from one thread at a time, not always the same one. No observations: no rows.
         """
-        ...
 
     def truth(self, start: np.datetime64, end: np.datetime64) -> NDArray[np.float32] | None:
         """(depth, lat, lon) degC of the window, NaN on land; None where the truth is not known."""
-        ...
 
 
 class PeriodError(DeepDAError, ValueError):
@@ -93,4 +85,3 @@ class OpenOcean(Protocol):
         self, config: Config, space: StateSpace, folder: Path, progress: Progress
     ) -> ObservedOcean:
         """The ocean of these settings on the grid of `space`; `folder` may keep what was made."""
-        ...

@@ -42,15 +42,12 @@ class Observed(Protocol):
 
     def within(self, values: Tensor) -> Tensor:
         """(B, m) of values (B, m)."""
-        ...
 
     def everywhere(self, values: Tensor) -> Tensor:
         """(B, n) of values (B, m)."""
-        ...
 
     def from_everywhere(self, values: Tensor) -> Tensor:
         """(B, m) of values (B, n): the transpose of `everywhere`."""
-        ...
 
 
 class Form(Protocol):
@@ -58,11 +55,9 @@ class Form(Protocol):
 
     def product(self, values: Tensor) -> Tensor:
         """(B, n) of values (B, n)."""
-        ...
 
     def observed(self, cells: Tensor) -> Observed:
         """What belongs to some cells, given by ascending numbers (m)."""
-        ...
 
 
 class CellCovariance(Protocol):
@@ -123,7 +118,6 @@ class SampleCovariance(nn.Module):
 
         Args:
             fields: standardised, finite in water.
-            grid: the analysis grid.
             radius_km, depth_scale_m: see `Localisation.of`.
 
         Raises:

@@ -41,15 +41,12 @@ class Smoothable(Protocol):
 
     def covariance(self, background: StateEstimate, field: Tensor) -> Tensor:
         """B times a field (B, L, Y, X)."""
-        ...
 
     def dual(self, background: StateEstimate, innovation: Tensor, precision: Tensor) -> Tensor:
         """H' inv(S) innovation, on the grid (B, L, Y, X); zero where `precision` is."""
-        ...
 
     def retreat(self, sensitivity: Tensor) -> Tensor:
         """M' times a field (B, L, Y, X)."""
-        ...
 
     def look_back(
         self, analysis: StateEstimate, background: StateEstimate, smoothed: StateEstimate
@@ -61,7 +58,6 @@ class Smoothable(Protocol):
             background: of the next window.
             smoothed: of the next window.
         """
-        ...
 
 
 def smooth(
@@ -108,7 +104,6 @@ def retrace(
     2 sqrt(number) steps are in memory, at the cost of a second pass.
 
     Args:
-        analyser: of the cycle.
         analysis: that it starts from.
         number: of windows.
         window: observations of the window 0..number - 1, the same whenever asked for.

@@ -28,7 +28,6 @@ class StateSpace:
     """A grid, the climatology that anomalies are taken from, and the scale they are divided by.
 
     Attributes:
-        grid: the analysis grid.
         climatology: of the truth that is analysed (a model's own, or an observed one).
         scale: (L, Y, X) K, from the control simulation (`scale_of`); positive everywhere.
     """

@@ -68,7 +68,6 @@ def superobs(table: pd.DataFrame, grid: Grid, season: int, climatology: Climatol
 
     Args:
         table: observations of the window (`deepda.observations.table`), degC.
-        grid: the analysis grid.
         season: index of the window within its year.
         climatology: what anomalies are taken from, at the cell (not at the row's own place).
 

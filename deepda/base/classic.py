@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from deepda.base.errors import DeepDAError
 
-MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+CLASSIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+NETCDF = (*CLASSIC, b"\x89HDF\r\n\x1a\n")  # first bytes of NetCDF files; NetCDF-4 is HDF5
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}  # type -> bytes
 CLASSIC_TYPES = 6  # the types of CDF-1 and CDF-2; CDF-5 has all
 DIMENSION, VARIABLE, ATTRIBUTE = 10, 11, 12  # tags of lists
@@ -34,7 +35,6 @@ class Extent:
     """Where the values of a variable lie.
 
     Attributes:
-        name: of the variable.
         begin: bytes from the start of the file.
         size: bytes of all values, or of one record, without padding.
         padded: the same with padding, as the header states it.
@@ -66,7 +66,7 @@ def require_whole(path: Path) -> None:
     """
     bytes_there = path.stat().st_size
     with path.open("rb") as stream:
-        if stream.read(4) not in MAGIC:
+        if stream.read(4) not in CLASSIC:
             return
         stream.seek(0)
         header = _read_header(stream, bytes_there, path)

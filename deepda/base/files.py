@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from deepda.base.errors import UsageError
+from deepda.base.errors import OutputError, UsageError
 
 if TYPE_CHECKING:  # help must be ready before anything heavy is imported
     from numpy.typing import NDArray
@@ -116,6 +116,31 @@ def _synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def refusing_writes(path: Path) -> Iterator[None]:
+    """While a file is written: what the file system or a library refuses becomes one sentence.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"cannot write {path} ({reason}{_space_left(path)}); "
+            "make room, mend the permissions, or choose another --output"
+        ) from error
+
+
+def _space_left(path: Path) -> str:
+    with suppress(OSError):
+        return f", {shutil.disk_usage(path.parent).free / 1e6:.0f} MB free there"
+    return ""
 
 
 # What a command writes before it has a result.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+from deepda.base.classic import NETCDF
 from deepda.base.errors import DeepDAError
 from deepda.base.files import checksum, hidden_name, publish
 from deepda.catalogue.products import Product, RemoteFile
@@ -21,7 +22,7 @@ PATIENCE = (10.0, 60.0)  # s to connect, and between two blocks
 BLOCK = 1 << 16  # bytes
 TRIES = 3  # of each mirror
 SIGNATURES = {
-    ".nc": (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF\r\n\x1a\n"),
+    ".nc": NETCDF,
     ".zip": (b"PK\x03\x04",),
     ".gz": (b"\x1f\x8b",),
 }
@@ -46,7 +47,6 @@ def fetch(entry: Product, remote: RemoteFile, folder: Path, note: Callable[[str]
 
     Args:
         entry: floor and checksum that the file must meet.
-        remote: its name and addresses.
         folder: made where missing.
         note: receives one line for each address that failed.
 

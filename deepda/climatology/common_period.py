@@ -64,9 +64,7 @@ class MeanDepartures:
     """What a climatology lacks of the mean seasonal cycle of a period.
 
     Args:
-        grid: of the cells.
         spread: (depth, lat, lon) K, departures of a displaced ocean; zero on land.
-        years: of the period.
         per_year: windows.
     """
 
@@ -86,7 +84,6 @@ class MeanDepartures:
         """Count the values of a year in; those of one box and window are averaged first.
 
         Args:
-            year: of the windows.
             windows: season, (row) flat cell, of which OUTSIDE does not count, (row) anomaly from the
                 climatology, K, of which NaN does not count.
         """

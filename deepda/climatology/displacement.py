@@ -36,7 +36,6 @@ def displacement_spread(
 
     Args:
         mean: (season, depth, lat, lon) degC, NaN on land.
-        grid: of the climatology.
         heave, meander: m, displacements in the vertical, deep, and along the sphere.
     """
     field = np.asarray(mean, float)
@@ -61,7 +60,6 @@ def equatorial_heave(field: NDArray[np.floating], grid: Grid) -> Array:
 
     Args:
         field: (depth, lat, lon) degC that is expected, NaN on land.
-        grid: of the field.
     """
     gradient = np.sqrt(_squared_slope(np.asarray(field, float)[None], grid.depth, 1)[0])
     heave = EL_NINO * _free_to_heave(grid) * near_equator(grid.lat)[:, None]

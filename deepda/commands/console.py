@@ -153,6 +153,23 @@ def declare_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def declare_workers(parser: argparse.ArgumentParser, shared: str, usual: str = "1") -> None:
+    """The flags of a command whose work several processes can share."""
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help=f"processes that share {shared} ({usual})"
+    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster, such as tcp://a:8786")
+
+
+def require_workers(arguments: argparse.Namespace) -> None:
+    """Refuse flags of `declare_workers` that contradict themselves or each other."""
+    workers = arguments.workers
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers is {workers}, expected 1 or more; try --workers 2")
+    if workers is not None and arguments.scheduler is not None:
+        raise UsageError("--workers and --scheduler given, expected one: a cluster has its own workers")
+
+
 def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """(paths, settings) of words behind a flag that takes several paths."""
     settings = [word for word in words if "=" in word and not Path(word).exists()]

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepda.base.files import output_folder
-from deepda.commands.console import Command, flag_settings, split_settings
+from deepda.commands.console import (
+    Command,
+    declare_workers,
+    flag_settings,
+    require_workers,
+    split_settings,
+)
 
 if TYPE_CHECKING:
     from deepda.base.progress import Progress
@@ -22,22 +28,30 @@ def _declare(parser: ArgumentParser) -> None:
     parser.add_argument("--grid", metavar="NAME", help="target grid (embedded_4deg)")
     parser.add_argument("--output", metavar="FILE", required=True, help="NetCDF file to write")
     parser.add_argument("--variable", metavar="NAME", help="temperature in the files (by standard_name)")
+    declare_workers(parser, "blocks of windows")
 
 
 def _prepare(arguments: Namespace) -> None:
     from deepda.settings.compose import load_config
     from deepda.settings.files import matching_files
 
+    require_workers(arguments)
     paths, settings = split_settings(arguments.paths)
     arguments.overrides += settings
     config = load_config("control", flag_settings(arguments, grid="grid"))
     files = matching_files(paths)
     output = Path(arguments.output)
+    from deepda.base.workers import open_workers
     from deepda.control.prepare import prepare_control
     from deepda.geometry.regrid import grid_edges
 
     edges = grid_edges(vars(config.grid))
-    with output_folder(output.parent), _logged(output.with_suffix(".log")) as progress:
+    workers = arguments.workers or 1
+    with (
+        output_folder(output.parent),
+        _logged(output.with_suffix(".log")) as progress,
+        open_workers(workers, arguments.scheduler) as work,
+    ):
         prepare_control(
             files,
             edges,
@@ -45,6 +59,7 @@ def _prepare(arguments: Namespace) -> None:
             per_year=config.per_year,
             progress=progress,
             variable=arguments.variable,
+            work=work,
         )
         progress.note(f"{output} written")
 
@@ -71,7 +86,8 @@ PREPARE = Command(
     _declare,
     """\
 Reads potential temperature from any model (CMIP6, CESM, NEMO, MITgcm; regular
-or curvilinear grid, any calendar) and writes one CF NetCDF file.
+or curvilinear grid, any calendar) and writes one CF NetCDF file. How many
+workers share the blocks changes no value.
 
 example:
   deepda control prepare 'thetao_*.nc' --grid embedded_4deg --output control.nc""",

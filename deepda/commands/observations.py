@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepda.commands.console import Command
+from deepda.commands.console import Command, declare_workers, require_workers
 
 if TYPE_CHECKING:
     from deepda.observations.reading import ReadOptions
@@ -18,8 +18,7 @@ KINDS = ("potential", "conservative", "in_situ")  # of temperature, as `reading.
 def _declare_ingest(parser: ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, Argo GDAC trees")
     parser.add_argument("--output", metavar="DIR", required=True, help="folder to make or to add to")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (one a core)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="dask cluster to work on")
+    declare_workers(parser, "the files", "one a core")
     parser.add_argument("--strict", action="store_true", help="stop at the first file in trouble")
     parser.add_argument("--climatology", metavar="FILE", help="that SST anomalies in PATH depart from")
     parser.add_argument("--first-month", metavar="YYYY-MM", help="of files in PATH without dates")
@@ -33,13 +32,9 @@ def _declare_ingest(parser: ArgumentParser) -> None:
 
 
 def _ingest(arguments: Namespace) -> int:
-    from deepda.base.errors import UsageError
     from deepda.settings.files import matching_files
 
-    if arguments.workers is not None and arguments.workers < 1:
-        raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
-    if arguments.workers is not None and arguments.scheduler is not None:
-        raise UsageError("--workers and --scheduler given, expected one: a cluster has its own workers")
+    require_workers(arguments)
     paths = matching_files(arguments.paths)
     output = Path(arguments.output)
     from deepda.observations.ingest import ingest

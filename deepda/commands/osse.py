@@ -9,7 +9,14 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from deepda.base.files import output_folder
-from deepda.commands.console import Command, declare_device, flag_settings, split_settings
+from deepda.commands.console import (
+    Command,
+    declare_device,
+    declare_workers,
+    flag_settings,
+    require_workers,
+    split_settings,
+)
 from deepda.commands.own_control import chosen_control, declare_control
 
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
@@ -95,11 +102,13 @@ def _declare_sweep(parser: ArgumentParser) -> None:
                         help="what is trained and judged (known-answer)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=11, metavar="N", help="of everything drawn (11)")
     parser.add_argument("--output", metavar="DIR", default="runs/sweep", help="(%(default)s)")
+    declare_workers(parser, "the trials")
 
 
 def _sweep(arguments: Namespace) -> int | None:
     from deepda.settings.schema import ConfigError
 
+    require_workers(arguments)
     words, minutes = arguments.overrides, arguments.minutes
     timed = not any(word.startswith("training.updates=") for word in words)
     if minutes is not None and not timed:
@@ -112,8 +121,16 @@ def _sweep(arguments: Namespace) -> int | None:
             raise ConfigError(f"--{flag} is {value}, expected {least} or more; give another --{flag}")
     import osse.sweep.run
 
-    output = Path(arguments.output)
-    return osse.sweep.run.sweep(arguments.on, words, arguments.trials, minutes, arguments.seed, output)
+    return osse.sweep.run.sweep(
+        arguments.on,
+        words,
+        arguments.trials,
+        minutes,
+        arguments.seed,
+        Path(arguments.output),
+        arguments.workers or 1,
+        arguments.scheduler,
+    )
 
 
 SWEEP = Command(
@@ -128,7 +145,8 @@ Settings with several values are searched over, the others hold for all trials:
               logarithmic scale where B is ten times A or more
 The first trial is the settings as they stand, where these are among them. Each
 is validated five times and ended early where it is worse than the median. The
-same command goes on with an interrupted sweep; --trials may grow. Writes
+same command goes on with an interrupted sweep; --trials may grow. Several
+workers are given as many trials at once, proposed from those before. Writes
 sweep.csv, sweep.png, and a folder with learning.csv and config.yaml a trial.
 
 examples:
@@ -209,14 +227,21 @@ def _declare_deny(parser: ArgumentParser) -> None:
     _declare_experiment(parser, "runs/denial")
     parser.add_argument("--without", metavar="A,B,...", help="what to leave out, one or more")
     declare_device(parser)
+    declare_workers(parser, "the experiments")
 
 
 def _deny(arguments: Namespace) -> None:
+    require_workers(arguments)
     with output_folder(Path(arguments.output)) as output:
         import osse.experiments.data_denial
 
         osse.experiments.data_denial.run(
-            Path(arguments.run), output, arguments.without, arguments.device
+            Path(arguments.run),
+            output,
+            arguments.without,
+            arguments.device,
+            arguments.workers or 1,
+            arguments.scheduler,
         )
 
 

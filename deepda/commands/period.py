@@ -42,7 +42,6 @@ def continued(product: Path, overrides: Sequence[str]) -> Config:
     """The settings of a reanalysis that shall reach further than before.
 
     Args:
-        product: its folder.
         overrides: with the new end; a start must be that of the year in which the product goes on.
 
     Raises:

@@ -6,9 +6,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepda.base.errors import UsageError
 from deepda.base.files import output_folder
-from deepda.commands.console import Command, flag_settings
+from deepda.commands.console import Command, declare_workers, flag_settings, require_workers
 
 if TYPE_CHECKING:
     from deepda.assimilation.observed_ocean import OpenOcean
@@ -24,10 +23,7 @@ def _declare(parser: ArgumentParser) -> None:
     parser.add_argument("--run", metavar="DIR", help="trained run (runs/osse, else shipped weights)")
     parser.add_argument("--output", metavar="DIR", help="folder of all results (runs/reanalysis)")
     parser.add_argument("--members", type=int, metavar="N", help="members beside the analysis (0)")
-    parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes that share blocks of years (1)"
-    )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster, such as tcp://a:8786")
+    declare_workers(parser, "blocks of years")
 
 
 def _act(arguments: Namespace) -> None:
@@ -35,9 +31,9 @@ def _act(arguments: Namespace) -> None:
     from deepda.runs.shipped import SHIPPED, folder_of, run_for
     from deepda.settings.compose import load_config, quoted
 
-    several = arguments.workers > 1 or arguments.scheduler is not None
-    if arguments.workers < 1:
-        raise UsageError(f"--workers is {arguments.workers}, expected 1 or more; try --workers 2")
+    require_workers(arguments)
+    workers = arguments.workers or 1
+    several = workers > 1 or arguments.scheduler is not None
     if several and arguments.product is None:  # --continue keeps the blocks of its product
         from reanalysis.blocks import BLOCK_YEARS
 
@@ -67,7 +63,7 @@ def _act(arguments: Namespace) -> None:
             output,
             _ocean_of(config),
             baselines_of_run,
-            arguments.workers,
+            workers,
             arguments.scheduler,
         )
 

@@ -27,7 +27,6 @@ class FileTimes:
     """The steps of one file.
 
     Attributes:
-        name: of the file.
         time: (time) cftime, the middle of each step where it has bounds, else the stamps.
         bounds: (time, 2) cftime beginning and end, None where the file has none.
         snapshots: the variable and how it is declared to hold values at an instant; empty for means.

@@ -32,7 +32,6 @@ def require_sound_cells(
     """Refuse cells that cover a place twice, or cells of water that have no area.
 
     Args:
-        cells: of the model.
         water: (y, x) cells with water in any layer.
         remapping: conservative, to the cells between `edges` (latitude, longitude).
 
@@ -70,7 +69,6 @@ def require_corners_round_centres(cells: Curvilinear, water: NDArray[np.bool_]) 
     """Refuse corners that do not surround their centres, or leave gaps between the cells.
 
     Args:
-        cells: of the model.
         water: (y, x) cells with water in any layer.
 
     Raises:

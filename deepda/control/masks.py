@@ -38,7 +38,6 @@ class Mask:
     """A mask of a file.
 
     Attributes:
-        name: of the variable.
         water: True where it marks water.
         declared: whether the file, or a name with one meaning, says which value is water.
     """
@@ -52,7 +51,6 @@ def find_masks(dataset: xr.Dataset, dims: tuple[str, ...], plane: tuple[str, ...
     """The static masks of a file on the dimensions of its field.
 
     Args:
-        dims: of the field.
         plane: its horizontal ones, which a mask must have.
 
     Raises:
@@ -70,7 +68,6 @@ def agreed(mask: Mask, water: Bools, valid: Bools, path: str) -> tuple[Bools, st
     """The water of a mask, after it was held against the values of a field, and what was assumed.
 
     Args:
-        mask: of a file.
         water: (depth, y, x) or (1, y, x) what it marks.
         valid: (depth, y, x) where the field has values.
 

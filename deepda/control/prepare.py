@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from scipy.sparse import csr_array
 
 from deepda.base.files import checksum
 from deepda.base.progress import Progress
+from deepda.base.workers import HERE, Workers, without_loss
 from deepda.control.axes import ControlError
 from deepda.control.binning import step_positions, whole_years, window_weights
 from deepda.control.laws import require_sound_cells
@@ -62,6 +64,34 @@ class Remapping:
         ocean = self.grid.ocean
         mean = total / np.where(ocean, self.covered, 1.0)
         return np.where(ocean, mean, np.nan).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Consecutive windows: what one worker does at once.
+
+    Attributes:
+        native: the model's steps, lazily.
+        first: number of the first window.
+        weights: (window, step) of the means, of these windows.
+    """
+
+    native: Native
+    remapping: Remapping
+    first: int
+    weights: csr_array
+
+    def windows(self) -> NDArray[np.float32]:
+        """(window, depth, lat, lon) degC on the target grid, NaN on land."""
+        first, last = int(self.weights.indices.min()), int(self.weights.indices.max()) + 1
+        with dask.config.set(scheduler="threads"):  # a worker would ask its cluster, and wait for it
+            values = self.native.thetao[first:last].to_numpy()
+        require_sound(self.native, values, first)
+        part = self.weights[:, first:last]
+        if part.nnz == part.shape[0] == part.shape[1]:
+            return self.remapping(values)  # windows are the steps
+        mean = part @ values.reshape(last - first, -1).astype(np.float64)
+        return self.remapping(mean.astype(np.float32).reshape(-1, *values.shape[1:]))
 
 
 def open_control(
@@ -114,12 +144,13 @@ def prepare_control(
     per_year: int = PENTADS,
     progress: Progress | None = None,
     variable: str | None = None,
+    work: Workers = HERE,
 ) -> Path:
     """Write a prepared control file: the windows of a 365_day year, whole years, on a Grid.
 
     Steps of any calendar are averaged to windows (see `deepda.control.binning`) and keep the year's
     number; input that has these windows already passes unchanged. Streams: a block of steps is in
-    memory.
+    memory of each worker.
 
     Args:
         edges: a Grid or edges, as `open_control`.
@@ -129,6 +160,7 @@ def prepare_control(
     Raises:
         ControlError: files that cannot be used or hold no whole year, or a place that
             cannot be written.
+        WorkersError: a worker died.
     """
     native, remapping = _open(paths, edges, variable)
     steps = step_positions(native.time, native.time_bounds, per_year)
@@ -136,13 +168,16 @@ def prepare_control(
     weights = window_weights(steps, per_year, years)
     attributes = _provenance(native, remapping)
     ends = _block_ends(weights, native)
-    blocks = list(pairwise(ends))
+    blocks = [Block(native, remapping, first, weights[first:last]) for first, last in pairwise(ends)]
     if progress:
         for words in native.assumptions:
             progress.note(f"assumed: {words}")
     with PreparedWriter(output, remapping.grid, years, per_year, attributes) as writer:
-        for first, last in progress.track(blocks, "Preparing the control") if progress else blocks:
-            writer.write(first, remapping(_window_means(native, weights[first:last])))
+        made = without_loss(work(Block.windows, blocks))
+        if progress:
+            made = progress.track(made, "Preparing the control", len(blocks))
+        for block, windows in made:
+            writer.write(block.first, windows)
     return Path(output)
 
 
@@ -216,18 +251,6 @@ def _block_ends(weights: csr_array, native: Native) -> list[int]:
         if weights.indices[weights.indptr[window + 1] - 1] - first_step[ends[-1]] >= limit:
             ends.append(window)
     return [*ends, weights.shape[0]]
-
-
-def _window_means(native: Native, weights: csr_array) -> NDArray[np.float32]:
-    """(window, depth, y, x) means of the steps by weights (window, step)."""
-    first, last = int(weights.indices.min()), int(weights.indices.max()) + 1
-    values = native.thetao[first:last].to_numpy()
-    require_sound(native, values, first)
-    part = weights[:, first:last]
-    if part.nnz == part.shape[0] == part.shape[1]:
-        return values  # windows are the steps
-    mean = part @ values.reshape(last - first, -1).astype(np.float64)
-    return mean.astype(np.float32).reshape(-1, *values.shape[1:])
 
 
 def _provenance(native: Native, remapping: Remapping) -> dict[str, str]:

@@ -6,8 +6,8 @@ pentads or 12 months, stamps amid their window, `time_bnds`; the Grid's coordina
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.base.errors import OutputError
-from deepda.base.files import hidden_name, publish
+from deepda.base.files import hidden_name, publish, refusing_writes
 from deepda.control.axes import ControlError
 from deepda.geometry.grid import Grid, GridError
 from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, season_of_noleap_day
@@ -93,7 +92,7 @@ class PreparedWriter:
         self._partial = hidden_name(self.path)
 
     def __enter__(self) -> Self:
-        with _writing(self.path):
+        with refusing_writes(self.path):
             self._partial.unlink(missing_ok=True)
             self._file = netCDF4.Dataset(self._partial, "w")
             self._write_header()
@@ -101,7 +100,7 @@ class PreparedWriter:
 
     def write(self, first: int, thetao: NDArray[np.float32]) -> None:
         """Put windows (time, depth, lat, lon), degC, NaN on land, from the window `first` on."""
-        with _writing(self.path):
+        with refusing_writes(self.path):
             stored = self.packing(thetao) if self.packing else np.where(np.isnan(thetao), FILL, thetao)
             self._file["thetao"][first : first + len(thetao)] = stored
 
@@ -109,7 +108,7 @@ class PreparedWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            with _writing(self.path):
+            with refusing_writes(self.path):
                 self._file.close()
                 if kind is None:
                     publish(self._partial, self.path)
@@ -223,15 +222,3 @@ def _not_prepared(path: Path, what: str) -> ControlError:
         f"{path} has {what}, expected thetao in whole 365_day years of 73 or 12 windows; "
         "run `deepda control prepare` on it"
     )
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"{path} cannot be written ({reason}), expected a folder with permission and "
-            "space; choose another output, or make room"
-        ) from error

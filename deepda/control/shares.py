@@ -15,7 +15,6 @@ class Shares(NamedTuple):
 
     Attributes:
         unused: before all others, where fewer years train than there are.
-        train, validation, test: as their names say.
     """
 
     unused: range

@@ -51,7 +51,6 @@ class Temperature:
     """The variable that holds a file's temperature.
 
     Attributes:
-        name: of the variable.
         kind: POTENTIAL, CONSERVATIVE or IN_SITU.
         assumption: what the file does not declare and is assumed, in words; empty if nothing.
     """

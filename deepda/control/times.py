@@ -15,21 +15,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from deepda.base.calendars import MODEL, REAL
 from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of
 
 Dates = NDArray[np.object_]
 
-CALENDARS = {
-    "standard",
-    "gregorian",
-    "proleptic_gregorian",
-    "noleap",
-    "365_day",
-    "all_leap",
-    "366_day",
-    "360_day",
-    "julian",
-}
 DAY = timedelta(days=1)
 EDGE = timedelta(minutes=10)  # a stamp so near to midnight lies on the edge of its day
 OUTSIDE = 0.01  # of a step: a stamp may lie so far beyond its bounds, by rounding
@@ -87,10 +77,10 @@ def dates(numbers: Floats, attributes: dict[str, str], name: str) -> Dates:
         ControlError: a calendar or unit that is not known, or a number missing.
     """
     calendar = str(attributes.get("calendar", "standard")).lower()
-    if calendar not in CALENDARS:
+    if calendar not in REAL + MODEL:
         raise ControlError(
             f"{name} has calendar {calendar}, expected one of "
-            f"{', '.join(sorted(CALENDARS))}; set the attribute"
+            f"{', '.join(sorted(REAL + MODEL))}; set the attribute"
         )
     if not np.isfinite(numbers).all():
         raise ControlError(

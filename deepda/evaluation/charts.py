@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from deepda.evaluation.heatwaves import Contingency
-from deepda.figures.catalogue import COLOURS, MARKS
+from deepda.figures.kinds import COLOURS, MARKS
 from deepda.figures.sections import decimal_years
 from deepda.figures.style import LIGHT, canvas, look, looks
 

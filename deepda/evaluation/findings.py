@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +13,10 @@ from deepda.evaluation.calendars import month_weights
 from deepda.evaluation.product import Product
 from deepda.evaluation.records import Comparison, Frame, Record
 from deepda.feedback.departures import Departures
+from deepda.figures.maps import Panel, map_panels
+from deepda.figures.mesh import Limits, limits_of
 from deepda.geometry.windows import MONTHS, windows
+from deepda.reports.report import Picture
 from deepda.verification.climate import FEWEST_YEARS
 
 
@@ -21,7 +25,6 @@ class Findings:
     """Everything the page is made of.
 
     Attributes:
-        frame: where and when.
         products: the analysis, baselines, then the reference if there is one.
         analysis, reference: their records.
         comparison: of both.
@@ -79,6 +82,31 @@ class Findings:
     def on_sea(self, values: ArrayLike, level: int) -> NDArray[np.float64]:
         """(lat, lon) with land of a level missing."""
         return np.where(self.frame.grid.ocean[level], np.asarray(values, float), np.nan)
+
+    def maps(
+        self,
+        name: str,
+        level: int,
+        fields: Mapping[str, ArrayLike],
+        kind: str,
+        caption: str,
+        beside: Panel | None = None,
+        limits: Limits | None = None,
+    ) -> Picture:
+        """Maps (lat, lon) of one kind at a level, in the same colours, and one of another kind beside.
+
+        Args:
+            fields: name of a product to its field.
+            limits: of the colours; None takes them from the values of all fields.
+        """
+        limits = limits or limits_of(list(fields.values()), kind)
+        panels = [
+            Panel(field, kind, f"{product.capitalize()}, {self.where(level)}", limits)
+            for product, field in fields.items()
+        ]
+        panels += [] if beside is None else [beside]
+        figure = map_panels(panels, self.frame.grid, level=level)
+        return Picture(name, figure, caption, wide=len(panels) > 1)
 
     def monthly(self, series: xr.DataArray) -> xr.DataArray:
         """(time, ...) months of windows (time, ...), in the units of the series; NaN is missing."""

@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import harmonic_basis
 from deepda.evaluation.calendars import Axis
+from deepda.evaluation.heat import heat_bottoms
 from deepda.evaluation.product import MEMBERS, STDDEV, Product
 from deepda.evaluation.records import Comparison, Floats, Frame, Record
 from deepda.evaluation.reliability import ReliabilitySums
@@ -29,7 +30,6 @@ from deepda.verification.thermocline import isotherm_depth
 
 SAMPLED_WINDOWS = 60  # windows of which spectra, densities and ranks are made
 EQUATOR = Box(-2, 2, 0, 360)
-HEAT_DEPTHS = (300.0, 700.0, 2000.0)  # m
 EDGES = np.linspace(-6, 6, 241)  # K, bins of the densities
 
 
@@ -47,7 +47,6 @@ def gather(
     Args:
         products: the analysis, others beside it, then the reference if there is one.
         scratch: folder for series of single levels.
-        progress: shows how far it is.
         compare: the last is the reference of all before it.
         rng: breaks ties of ranks.
     """
@@ -113,8 +112,7 @@ class _Maker:
         self.levels = np.lib.format.open_memmap(
             path, "w+", np.float32, (len(frame.levels), len(axis), *grid.shape[1:])
         )
-        self.bottoms = [depth for depth in HEAT_DEPTHS if depth <= grid.depth_edges[-1] + 1e-6]
-        self.bottoms = self.bottoms or [float(grid.depth_edges[-1])]
+        self.bottoms = heat_bottoms(grid)
         self.annual = np.zeros((1 + len(self.bottoms), len(axis.years), *grid.shape[1:]))
         self.isotherm = np.full((len(axis), grid.shape[2]), np.nan)
         self.equator = _equator(grid)

@@ -13,6 +13,7 @@ from deepda.verification import Trend, VerificationError, trend
 from deepda.verification.climate import RHO, SECONDS_PER_DECADE, SPECIFIC_HEAT
 
 EARTH = 4 * np.pi * EARTH_RADIUS**2  # m2
+DEPTHS = (300.0, 700.0, 2000.0)  # m, that heat content is given down to
 
 
 class Published(NamedTuple):
@@ -36,6 +37,12 @@ PUBLISHED = (
 )
 
 
+def heat_bottoms(grid: Grid) -> list[float]:
+    """Those of DEPTHS that the grid reaches, or its bottom where it reaches none."""
+    bottom = float(grid.depth_edges[-1])
+    return [depth for depth in DEPTHS if depth <= bottom + 1e-6] or [bottom]
+
+
 def basin_heat(means: xr.DataArray, basins: xr.DataArray, grid: Grid, bottom: float) -> xr.DataArray:
     """(time, region) heat content from the surface down to `bottom` m, J (relative to 0 degC).
 
@@ -45,7 +52,6 @@ def basin_heat(means: xr.DataArray, basins: xr.DataArray, grid: Grid, bottom: fl
     Args:
         means: (time, region, depth) degC over the water of each layer; NaN where there is none.
         basins: (region, depth, lat, lon) m3.
-        grid: its cells.
         bottom: m, positive down; layers cut by it count by the part above.
 
     Raises:

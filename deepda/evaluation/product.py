@@ -44,9 +44,6 @@ class Product:
     Attributes:
         name: for figures.
         files: what it was read from.
-        grid: its cells.
-        timeline: its steps.
-        source: reads steps.
         notes: sentences for the reader: what was done to it.
     """
 
@@ -255,8 +252,3 @@ def shared_mask(products: Sequence[Product]) -> tuple[Grid, str]:
     note = f"{left} of {first.ocean.sum()} ocean cells of the analysis are land in another product " \
         "and were left out." if left else ""  # fmt: skip
     return first.with_ocean(ocean), note
-
-
-def renamed(product: Product, name: str) -> Product:
-    """The same product under another name."""
-    return replace(product, name=name)

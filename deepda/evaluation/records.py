@@ -23,7 +23,6 @@ class Frame:
 
     Attributes:
         grid: cells, with the ocean that all products have.
-        axis: windows.
         basins: (region, depth, lat, lon) m3.
         levels: uppermost level, and the one shown below if there is one.
     """
@@ -56,7 +55,6 @@ class Record:
     """What the files of one product hold.
 
     Attributes:
-        name: of the product.
         cycle: (term, depth, lat, lon) degC, see `deepda.climatology.seasonal.harmonic_basis`.
         variance: (depth, lat, lon) K2 of anomalies.
         means: (time, region, depth) degC by basin.

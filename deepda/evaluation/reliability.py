@@ -39,7 +39,6 @@ class ReliabilitySums:
     """Adds blocks up to a Reliability.
 
     Args:
-        grid: cells and ocean.
         rng: breaks ties of ranks.
     """
 
@@ -85,7 +84,7 @@ class ReliabilitySums:
         """The result so far."""
         weights = ocean_weights(self.grid)
         variance, square = (
-            float_sum(np.where(self.grid.ocean, field, 0.0), self.grid)
+            np.einsum("dyx,dyx->d", np.where(self.grid.ocean, field, 0.0), self.grid.volume)
             for field in (self.variance, self.square)
         )
         ratio = np.sqrt(variance / np.where(square > 0, square, np.nan))
@@ -97,11 +96,6 @@ class ReliabilitySums:
             spread_classes(np.concatenate(self.pairs, axis=1)) if self.pairs else np.empty((0, 2)),
             self.ranks,
         )
-
-
-def float_sum(field: NDArray, grid: Grid) -> NDArray[np.float64]:
-    """(depth) volume-weighted sum of (depth, lat, lon)."""
-    return np.einsum("dyx,dyx->d", field, grid.volume)
 
 
 def spread_classes(pairs: NDArray) -> NDArray[np.float64]:

@@ -163,12 +163,9 @@ def thermocline_section(found: Findings) -> Section | None:
     fields = {}
     for name, one in found.records.items():
         assert one.isotherm is not None
-        monthly = found.monthly(one.isotherm)
-        with np.errstate(all="ignore"):
-            years = monthly.values.reshape(found.years, 12, -1)
-            there = np.isfinite(years)
-            normal = np.where(there, years, 0).sum(0) / np.where(there.any(0), there.sum(0), np.nan)
-        fields[name] = (monthly.values - np.tile(normal, (found.years, 1)), monthly["time"].values)
+        by_month = found.monthly(one.isotherm).groupby("time.month")
+        anomaly = by_month - by_month.mean("time")
+        fields[name] = (anomaly.values, anomaly["time"].values)
     limits = {"isotherm": limits_of([field for field, _ in fields.values()], "isotherm")}
     panels = {name.capitalize(): (field, "isotherm") for name, (field, _) in fields.items()}
     if found.compared:

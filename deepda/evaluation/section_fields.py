@@ -10,8 +10,7 @@ from deepda.evaluation.findings import Findings
 from deepda.evaluation.gather import sampled
 from deepda.evaluation.seasonal import annual_amplitude, annual_phase
 from deepda.figures import profile_curves, spectra
-from deepda.figures.maps import Panel, map_panels
-from deepda.figures.mesh import limits_of
+from deepda.figures.maps import Panel
 from deepda.figures.sections import zonal_sections
 from deepda.reports.report import Picture, Section
 from deepda.reports.table import Table
@@ -40,21 +39,11 @@ def climatology_section(found: Findings) -> Section:
 
 def _mean_maps(found: Findings, level: int) -> Picture:
     means = {name: found.on_sea(one.cycle[0, level], level) for name, one in found.records.items()}
-    limits = limits_of(list(means.values()), "temperature")
-    panels = [
-        Panel(mean, "temperature", f"{name.capitalize()}, {found.where(level)}", limits)
-        for name, mean in means.items()
-    ]
-    caption = f"Mean temperature at {found.at(level)}, {found.span}."
+    caption, bias = f"Mean temperature at {found.at(level)}, {found.span}.", None
     if found.comparison is not None:
-        panels.append(Panel(found.comparison.bias[level], "bias", "Analysis − reference"))
+        bias = Panel(found.comparison.bias[level], "bias", "Analysis − reference")
         caption += " The third map is their difference, the bias."
-    return Picture(
-        found.picture("mean", level),
-        map_panels(panels, found.frame.grid, level=level),
-        caption,
-        wide=found.compared,
-    )
+    return found.maps(found.picture("mean", level), level, means, "temperature", caption, bias)
 
 
 def _zonal(field: xr.DataArray, found: Findings) -> xr.DataArray:
@@ -92,35 +81,27 @@ def _amplitude_maps(found: Findings) -> Picture:
     fields = {
         name: found.on_sea(annual_amplitude(one.cycle)[0], 0) for name, one in found.records.items()
     }
-    limits = limits_of(list(fields.values()), "amplitude")
-    panels = [Panel(field, "amplitude", name.capitalize(), limits) for name, field in fields.items()]
+    apart = None
     if found.compared:
-        both = list(fields.values())
-        panels.append(Panel(both[1] - both[0], "bias", "Analysis − reference"))
-    return Picture(
-        "seasonal_amplitude",
-        map_panels(panels, found.frame.grid),
-        f"Amplitude of the seasonal cycle at the surface, {found.span}.",
-        wide=found.compared,
-    )
+        apart = Panel(fields["analysis"] - fields["reference"], "bias", "Analysis − reference")
+    caption = f"Amplitude of the seasonal cycle at the surface, {found.span}."
+    return found.maps("seasonal_amplitude", 0, fields, "amplitude", caption, apart)
 
 
 def _phase_maps(found: Findings) -> Picture:
-    panels = []
+    phases = {}
     for name, one in found.records.items():
         known = annual_amplitude(one.cycle)[0] >= FAINT
-        phase = found.on_sea(annual_phase(one.cycle)[0].where(known), 0)
-        panels.append(Panel(phase, "phase", name.capitalize(), (0.0, 12.0)))
+        phases[name] = found.on_sea(annual_phase(one.cycle)[0].where(known), 0)
+    lag = None
     if found.compared:
-        first, second = (np.asarray(panel.field) for panel in panels)
-        panels.append(Panel((second - first + 6) % 12 - 6, "lag", "Analysis − reference"))
-    return Picture(
-        "seasonal_phase",
-        map_panels(panels, found.frame.grid),
+        later = (phases["analysis"] - phases["reference"] + 6) % 12 - 6
+        lag = Panel(later, "lag", "Analysis − reference")
+    caption = (
         f"When the surface is warmest, {found.span}; the colours go round the year. Left empty where "
-        f"the amplitude is below {FAINT:g} K.",
-        wide=found.compared,
+        f"the amplitude is below {FAINT:g} K."
     )
+    return found.maps("seasonal_phase", 0, phases, "phase", caption, lag, (0.0, 12.0))
 
 
 def variability_section(found: Findings) -> Section:
@@ -144,23 +125,14 @@ def variability_section(found: Findings) -> Section:
 
 def _stddev_maps(found: Findings, level: int) -> Picture:
     fields = {name: found.on_sea(one.stddev[level], level) for name, one in found.records.items()}
-    limits = limits_of(list(fields.values()), "variability")
-    panels = [
-        Panel(field, "variability", f"{name.capitalize()}, {found.where(level)}", limits)
-        for name, field in fields.items()
-    ]
+    caption, excess = f"Standard deviation of anomalies at {found.at(level)}, {found.span}.", None
     if found.compared:
-        first, second = fields.values()
+        true = fields["reference"]
         with np.errstate(invalid="ignore", divide="ignore"):
-            excess = np.where(first > 0, 100 * (second / first - 1), np.nan)
-        panels.append(Panel(excess, "excess", "Analysis against reference", EXCESS))
-    return Picture(
-        found.picture("variability", level),
-        map_panels(panels, found.frame.grid, level=level),
-        f"Standard deviation of anomalies at {found.at(level)}, {found.span}."
-        + (" Blue in the last map is variability that the analysis lacks." if found.compared else ""),
-        wide=found.compared,
-    )
+            percent = np.where(true > 0, 100 * (fields["analysis"] / true - 1), np.nan)
+        excess = Panel(percent, "excess", "Analysis against reference", EXCESS)
+        caption += " Blue in the last map is variability that the analysis lacks."
+    return found.maps(found.picture("variability", level), level, fields, "variability", caption, excess)
 
 
 def profile_of(square: xr.DataArray, found: Findings, region: str = "global") -> list[float | None]:

@@ -12,6 +12,7 @@ from deepda.evaluation.heat import (
     PUBLISHED,
     annual_means,
     basin_heat,
+    heat_bottoms,
     heat_trend,
     surface_area,
     without_season,
@@ -28,14 +29,12 @@ from deepda.verification.scores import REGIONS
 def heat_section(found: Findings) -> Section:
     """Heat content, its trend, trend maps."""
     frame = found.frame
-    bottoms = [depth for depth in (300.0, 700.0, 2000.0) if depth <= frame.grid.depth_edges[-1] + 1e-6]
-    bottoms = bottoms or [float(frame.grid.depth_edges[-1])]
     heats = {
         bottom: {
             name: basin_heat(one.means, frame.basins, frame.grid, bottom)
             for name, one in found.records.items()
         }
-        for bottom in bottoms
+        for bottom in heat_bottoms(frame.grid)
     }
     blocks: list[Picture | Table] = []
     for bottom, lines in heats.items():

@@ -13,8 +13,7 @@ from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
 from deepda.evaluation.records import Record
-from deepda.figures.maps import Panel, map_panels
-from deepda.figures.mesh import limits_of
+from deepda.figures.maps import Panel
 from deepda.geometry.windows import PENTADS
 from deepda.reports.report import Picture, Section
 from deepda.reports.table import Table, Value
@@ -147,34 +146,18 @@ def _in_band(found: Findings, place: int, rows: slice, one: Record, normal: Reco
 def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Picture:
     late = slice(len(found.frame.axis) // 2, None)
     shares = {name: found.on_sea(100 * events[name][late].mean("time"), level) for name in found.records}
-    limits = limits_of(list(shares.values()), "heatwaves")
-    panels = [
-        Panel(share, "heatwaves", f"{name.capitalize()}, {found.where(level)}", limits)
-        for name, share in shares.items()
-    ]
+    caption = (
+        f"Share of windows in a heatwave at {found.at(level)} in the second half of the years: "
+        "10 % is the share over all of them, so that red is warming."
+    )
+    success = None
     if found.compared:
         both = [events["analysis"], events["reference"]]
         hits, either = (both[0] & both[1]).sum("time"), (both[0] | both[1]).sum("time")
-        panels.append(
-            Panel(
-                found.on_sea(hits / either.where(either > 0), level),
-                "success",
-                "Success index",
-                (0.0, 1.0),
-            )
-        )
-    return Picture(
-        found.picture("heatwaves", level),
-        map_panels(panels, found.frame.grid, level=level),
-        f"Share of windows in a heatwave at {found.at(level)} in the second half of the years: "
-        "10 % is the share over all of them, so that red is warming."
-        + (
-            " Success index: the part of all heatwave windows of either that both have."
-            if found.compared
-            else ""
-        ),
-        wide=found.compared,
-    )
+        index = found.on_sea(hits / either.where(either > 0), level)
+        success = Panel(index, "success", "Success index", (0.0, 1.0))
+        caption += " Success index: the part of all heatwave windows of either that both have."
+    return found.maps(found.picture("heatwaves", level), level, shares, "heatwaves", caption, success)
 
 
 def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Picture:

@@ -6,7 +6,7 @@ from deepda.evaluation.charts import spread_against_error
 from deepda.evaluation.findings import Findings
 from deepda.feedback.departures import BAND_NAMES, KEPT_STATES, Departures, Sums
 from deepda.figures import rank_bars, spread_skill_by_depth
-from deepda.figures.maps import Panel, map_panels
+from deepda.figures.maps import Panel
 from deepda.figures.mesh import limits_of
 from deepda.observations.table import PLATFORMS
 from deepda.reports.report import Picture, Section
@@ -63,17 +63,13 @@ def _spread_maps(found: Findings, level: int) -> Picture:
     spread = found.on_sea(found.comparison.reliability.spread_map[level], level)
     error = found.on_sea(found.comparison.rmse[level], level)
     limits = limits_of([spread, error], "stddev")
-    panels = [
-        Panel(spread, "stddev", f"Stated, {found.where(level)}", limits),
-        Panel(error, "rms difference", "Difference from the reference", limits),
-    ]
-    return Picture(
-        found.picture("spread", level),
-        map_panels(panels, found.frame.grid, level=level, columns=2),
+    beside = Panel(error, "rms difference", "Difference from the reference", limits)
+    caption = (
         f"Stated standard deviation and root mean square difference at {found.at(level)}, same "
-        "colours: they should look alike.",
-        wide=True,
+        "colours: they should look alike."
     )
+    name = found.picture("spread", level)
+    return found.maps(name, level, {"stated": spread}, "stddev", caption, beside, limits)
 
 
 def observation_section(found: Findings) -> Section | None:

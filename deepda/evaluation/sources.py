@@ -30,11 +30,9 @@ class Source(Protocol):
     @property
     def fields(self) -> tuple[str, ...]:
         """What it can read: `thetao` (degC), perhaps `thetao_stddev` (K), `thetao_members` (degC)."""
-        ...
 
     def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
         """([member,] step, depth, lat, lon) of the steps first..last-1, NaN on land."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,7 +76,6 @@ class Response:
     """The target as a function of observations and background, both (B, L, Y, X) anomalies in K.
 
     Args:
-        analyser, case, target: of whom, when, what.
         scale: (L, Y, X) K, of the state space.
     """
 
@@ -180,16 +179,6 @@ def gain_row(analyser: CovarianceForm, case: Case, covariance: Tensor, scale: Te
     """
     asked = covariance[None] / scale
     return (analyser.dual(case.background, asked, case.observations.precision) / scale)[0]
-
-
-def variance_removed(gain: Tensor, covariance: Tensor) -> Tensor:
-    """(L, Y, X) variance of the target that each observation removes, `unit` squared.
-
-    Args:
-        gain: see `gain_row`; the correction has no part in it.
-        covariance: see `covariance_with`.
-    """
-    return gain * covariance
 
 
 def lagged_saliency(

@@ -26,7 +26,7 @@ from deepda.networks.trainable import InnovationForm
 from deepda.runs.finished import ANALYSIS, ROWS, TRUTH, FinishedRun
 
 
-class Finished(FinishedRun):
+class ExplainedRun(FinishedRun):
     """A finished run whose generator can be explained."""
 
     @property
@@ -119,7 +119,7 @@ class Case:
         return self.observations.seen[0].cpu()
 
 
-def open_finished(folder: str | Path, device: str = AUTO) -> Finished:
+def open_finished(folder: str | Path, device: str = AUTO) -> ExplainedRun:
     """Read a run's folder; its analyser lies on a device: auto, cpu or cuda.
 
     Raises:
@@ -127,14 +127,14 @@ def open_finished(folder: str | Path, device: str = AUTO) -> Finished:
         CheckpointError: it is not finished.
         ExplainError: its generator is the published one.
     """
-    finished = Finished(Path(folder), device)
+    finished = ExplainedRun(Path(folder), device)
     finished.analyser  # noqa: B018  refuses before minutes of reading
     finished.require(ROWS, TRUTH, ANALYSIS)
     return finished
 
 
 def cycle_to(
-    finished: Finished, wanted: Collection[int], progress: Progress | None = None
+    finished: ExplainedRun, wanted: Collection[int], progress: Progress | None = None
 ) -> dict[int, Case]:
     """The cases of the wanted windows, by a cycle from the first window of the run on."""
     steps, analyser = range(max(wanted) + 1), finished.analyser

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.explain.attribution import Response
-from deepda.explain.cases import Case, Finished
+from deepda.explain.cases import Case, ExplainedRun
 
 CHANNELS = 3  # shown of each level
 
@@ -67,7 +67,7 @@ def _level(number: int, output: Tensor, ocean: NDArray[np.bool_]) -> Level:
     )
 
 
-def known_fields(finished: Finished, case: Case) -> dict[str, NDArray[np.float32]]:
+def known_fields(finished: ExplainedRun, case: Case) -> dict[str, NDArray[np.float32]]:
     """(Y, X) what a channel may resemble: what goes into the trunk, in the uppermost layer."""
     seen = case.observations.seen[0]
     innovation = torch.where(seen, case.observations.value[0] - case.background.mean[0], 0.0)

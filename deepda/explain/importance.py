@@ -24,7 +24,7 @@ from torch import Tensor
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.assimilation.superobs import superobs
 from deepda.base.progress import Progress
-from deepda.explain.cases import Case, Finished
+from deepda.explain.cases import Case, ExplainedRun
 from deepda.networks.trainable import InnovationForm
 
 SURFACE = ("satellite", "ship", "drifter")  # platforms that see the surface only
@@ -89,7 +89,7 @@ def all_combinations() -> list[Combination]:
     return [frozenset(some) for size in range(len(NAMES) + 1) for some in combinations(NAMES, size)]
 
 
-def losses(finished: Finished, cases: Sequence[Case], progress: Progress | None = None) -> Losses:
+def losses(finished: ExplainedRun, cases: Sequence[Case], progress: Progress | None = None) -> Losses:
     """The error against the truth of every combination in every window."""
     every = all_combinations()
     rmse = np.empty((len(cases), len(every), 1 + finished.space.grid.shape[0]))
@@ -107,7 +107,9 @@ def losses(finished: Finished, cases: Sequence[Case], progress: Progress | None 
 
 
 @torch.no_grad()
-def analysed(finished: Finished, analyser: InnovationForm, case: Case, groups: Combination) -> Tensor:
+def analysed(
+    finished: ExplainedRun, analyser: InnovationForm, case: Case, groups: Combination
+) -> Tensor:
     """(L, Y, X) standardised mean of the analysis with only these groups left in.
 
     Args:
@@ -136,7 +138,7 @@ def _background(
     return background
 
 
-def _observations(finished: Finished, case: Case, groups: Combination) -> Observations:
+def _observations(finished: ExplainedRun, case: Case, groups: Combination) -> Observations:
     space = finished.space
     observations = case.observations
     if not {"surface", "profiles"} <= groups:
@@ -151,7 +153,7 @@ def _observations(finished: Finished, case: Case, groups: Combination) -> Observ
     return observations
 
 
-def _mean_error(finished: Finished, precision: Tensor) -> Tensor:
+def _mean_error(finished: ExplainedRun, precision: Tensor) -> Tensor:
     """Precision with the mean standard deviation (K) of each layer's observations in all its cells."""
     scale, seen = finished.scale, precision > 0
     error = torch.where(seen, scale / precision.clamp(min=1e-12).sqrt(), 0.0)
@@ -160,11 +162,11 @@ def _mean_error(finished: Finished, precision: Tensor) -> Tensor:
     return torch.where(seen, (scale / mean.clamp(min=1e-6)).square(), 0.0)
 
 
-def _standardised_truth(finished: Finished, case: Case) -> Tensor:
+def _standardised_truth(finished: ExplainedRun, case: Case) -> Tensor:
     return finished.space.standardise(finished.truth(case.step)[None], [case.season])[0]
 
 
-def _rmse(finished: Finished, error: Tensor) -> NDArray[np.float64]:
+def _rmse(finished: ExplainedRun, error: Tensor) -> NDArray[np.float64]:
     """(1 + L) K over all water and by layer."""
     volume = finished.space.grid.volume
     square = volume * (error.numpy().astype(float) * finished.space.scale) ** 2

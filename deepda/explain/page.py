@@ -11,7 +11,7 @@ import xarray as xr
 
 from deepda.base.files import write_whole
 from deepda.base.progress import Progress
-from deepda.explain.cases import Case, Finished, cycle_to, open_finished
+from deepda.explain.cases import Case, ExplainedRun, cycle_to, open_finished
 from deepda.explain.importance import losses
 from deepda.explain.section_network import (
     correction_picture,
@@ -71,7 +71,7 @@ def explain(
 
 
 def _explained(
-    finished: Finished,
+    finished: ExplainedRun,
     output: RunFolder,
     names: Sequence[str],
     window: str | None,
@@ -89,7 +89,8 @@ def _explained(
     studies = [study(finished, [cases[at] for at in own], one, spinup) for one in asked]
     sections = _sections(finished, studies, [cases[at] for at in spread], progress)
     fields = _fields(studies, finished)
-    write_whole(output.path / FIELDS, lambda path: fields.to_netcdf(path, encoding=_packing(fields)))
+    packed = {name: {"zlib": True, "complevel": 4} for name in fields.data_vars}
+    write_whole(output.path / FIELDS, lambda path: fields.to_netcdf(path, encoding=packed))
     with progress.stage(WRITING):
         return write_report(
             output.path / PAGE,
@@ -105,7 +106,7 @@ def _explained(
         )
 
 
-def spread_over(finished: Finished, number: int, spinup: int) -> list[int]:
+def spread_over(finished: ExplainedRun, number: int, spinup: int) -> list[int]:
     """Positions of windows spread over the test years, after the spin-up, the last one included."""
     if number <= 0:
         return []
@@ -115,7 +116,7 @@ def spread_over(finished: Finished, number: int, spinup: int) -> list[int]:
 
 
 def _sections(
-    finished: Finished, studies: list[Study], cases: list[Case], progress: Progress
+    finished: ExplainedRun, studies: list[Study], cases: list[Case], progress: Progress
 ) -> list[Section]:
     first = studies[0]
     settings = saved_config(finished.folder).generator
@@ -144,7 +145,7 @@ def _headline(study: Study) -> str:
     )
 
 
-def _summary(finished: Finished, step: int) -> str:
+def _summary(finished: ExplainedRun, step: int) -> str:
     return (
         f"Run {finished.folder}, window of {finished.stamp(step)}, {len(finished.tables[step])} "
         "observed values. The cycle of the test years was made again up to this window with the run's "
@@ -167,7 +168,7 @@ def _facts(studies: list[Study]) -> dict[str, str]:
     return facts
 
 
-def _fields(studies: list[Study], finished: Finished) -> xr.Dataset:
+def _fields(studies: list[Study], finished: ExplainedRun) -> xr.Dataset:
     """Every field of every target, for own figures."""
     grid, dims = finished.space.grid, ("depth", "lat", "lon")
     made = grid.coords()
@@ -194,7 +195,3 @@ def _fields(studies: list[Study], finished: Finished) -> xr.Dataset:
         window=finished.stamp(studies[0].case.step),
         comment="lag counts windows back from the one that is explained",
     )
-
-
-def _packing(fields: xr.Dataset) -> dict[str, dict[str, object]]:
-    return {str(name): {"zlib": True, "complevel": 4} for name in fields.data_vars}

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from deepda.explain.targets import Place, Target
-from deepda.figures.catalogue import COLOURS, MARKS, Kind
+from deepda.figures.kinds import COLOURS, MARKS, Kind
 from deepda.figures.maps import (
     PANEL,
     Panel,
@@ -39,7 +39,6 @@ class Volume:
     Attributes:
         field: (depth, lat, lon), NaN where there is nothing to show.
         kind: colours and label.
-        title: of its sections.
         limits: of the colours; None takes them from the values.
         lines: name to depth (lon) m, drawn into the section along the latitude.
     """

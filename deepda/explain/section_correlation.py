@@ -7,17 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from deepda.explain.cases import Finished
+from deepda.explain.cases import ExplainedRun
 from deepda.explain.pictures import Volume, sections
 from deepda.explain.study import Study, distances, following, reach
-from deepda.figures.catalogue import signed
+from deepda.figures.kinds import signed
 from deepda.figures.maps import longitude_label
 from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture
 from deepda.reports.table import Table, Value
 
 
-def correlation_blocks(found: Study, finished: Finished) -> list[Picture | Table]:
+def correlation_blocks(found: Study, finished: ExplainedRun) -> list[Picture | Table]:
     """The correlations that the generator assumes, and the actual ones of its background errors."""
     grid, target = finished.space.grid, found.target
     celsius = finished.space.celsius(found.case.background.mean[0], found.case.season)

@@ -9,13 +9,13 @@ import torch
 
 from deepda.assimilation.cycle import on_host
 from deepda.base.progress import Progress
-from deepda.explain.cases import Case, Finished
+from deepda.explain.cases import Case, ExplainedRun
 from deepda.explain.features import feature_maps, known_fields, resemblance
 from deepda.explain.importance import GROUPS, NAMES, Losses
 from deepda.explain.pictures import bars, by_depth
 from deepda.explain.study import Study, removed_by_platform
 from deepda.explain.targets import Target
-from deepda.figures.catalogue import signed, sized
+from deepda.figures.kinds import signed, sized
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.reports.report import Picture, Section
@@ -24,7 +24,7 @@ from deepda.reports.table import Table, Value
 MILLI = 1e3  # mK per K
 
 
-def importance_section(found: Losses, finished: Finished) -> Section:
+def importance_section(found: Losses, finished: ExplainedRun) -> Section:
     """Drop-channel importance."""
     grid = finished.space.grid
     marginal = {name: found.marginal(name) for name in NAMES}
@@ -105,7 +105,7 @@ def _importance_row(
     }
 
 
-def _depth_table(found: Losses, finished: Finished) -> Table:
+def _depth_table(found: Losses, finished: ExplainedRun) -> Table:
     full = frozenset(NAMES)
     error = found.of(full)[:, 1:].mean(0)
     lost = {name: found.of(full - {name})[:, 1:].mean(0) - error for name in NAMES}
@@ -152,7 +152,7 @@ def _combination_table(found: Losses) -> Table:
 
 
 def platform_section(
-    finished: Finished, cases: Sequence[Case], targets: Sequence[Target], progress: Progress
+    finished: ExplainedRun, cases: Sequence[Case], targets: Sequence[Target], progress: Progress
 ) -> Section | None:
     """Variance removed by platform in several windows; None for a generator without a gain."""
     if finished.analyser.covariance_form() is None:
@@ -186,7 +186,7 @@ def platform_section(
     )
 
 
-def features_section(study: Study, finished: Finished) -> Section | None:
+def features_section(study: Study, finished: ExplainedRun) -> Section | None:
     """Feature maps by encoder level; None for a generator without convolutions."""
     levels = feature_maps(study.response)
     if not levels:
@@ -231,7 +231,7 @@ def features_section(study: Study, finished: Finished) -> Section | None:
     )
 
 
-def correction_picture(study: Study, finished: Finished) -> Picture | None:
+def correction_picture(study: Study, finished: ExplainedRun) -> Picture | None:
     """What the convolutions add to the linear analysis; None for a generator without a correction."""
     response = study.response
     form = response.analyser.covariance_form()

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from deepda.base.progress import Progress
-from deepda.explain.cases import Finished
+from deepda.explain.cases import ExplainedRun
 from deepda.explain.pictures import bars, maps
 from deepda.explain.sanity import (
     DRAWS,
@@ -24,7 +24,7 @@ from deepda.explain.sanity import (
     whole,
 )
 from deepda.explain.study import Study
-from deepda.figures.catalogue import attribution
+from deepda.figures.kinds import attribution
 from deepda.figures.maps import Panel
 from deepda.figures.mesh import limits_of
 from deepda.reports.report import Picture, Section
@@ -42,7 +42,9 @@ class Sanity:
     example: Tensor
 
 
-def sanity_of(study: Study, finished: Finished, settings: GeneratorConfig, progress: Progress) -> Sanity:
+def sanity_of(
+    study: Study, finished: ExplainedRun, settings: GeneratorConfig, progress: Progress
+) -> Sanity:
     """Randomise weights and compare."""
     own, response, seen = study.saliency.observations, study.response, study.case.seen
     analyser = response.analyser
@@ -71,7 +73,7 @@ def sanity_of(study: Study, finished: Finished, settings: GeneratorConfig, progr
     return Sanity(found, draws[0])
 
 
-def sanity_section(study: Study, found: Sanity, finished: Finished) -> Section:
+def sanity_section(study: Study, found: Sanity, finished: ExplainedRun) -> Section:
     """Whether random weights destroy the saliency, in numbers and to be looked at."""
     left = found.likenesses[RANDOM]
     return Section(
@@ -87,7 +89,7 @@ def sanity_section(study: Study, found: Sanity, finished: Finished) -> Section:
     )
 
 
-def _example(study: Study, found: Sanity, finished: Finished) -> Picture:
+def _example(study: Study, found: Sanity, finished: ExplainedRun) -> Picture:
     grid, level = finished.space.grid, study.target.level
     own, other = (
         np.where(study.case.seen.numpy(), field.numpy().astype(float), np.nan)[level]

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.base.text import capital
-from deepda.explain.cases import Finished, share_of_rows
+from deepda.explain.cases import ExplainedRun, share_of_rows
 from deepda.explain.pictures import Volume, by_depth, by_lag, maps, sections
 from deepda.explain.section_correlation import correlation_blocks
 from deepda.explain.study import Study, by_platform
-from deepda.figures.catalogue import attribution
+from deepda.figures.kinds import attribution
 from deepda.figures.maps import Panel
 from deepda.figures.mesh import limits_of
 from deepda.geometry.grid import Grid
@@ -25,7 +25,7 @@ FELT = 0.01  # of the saliency to this window: older observations with less are 
 NOT_CAUSE = "It is what the network would do, not what the ocean does: no observation is moved for real."
 
 
-def target_section(found: Study, finished: Finished) -> Section:
+def target_section(found: Study, finished: ExplainedRun) -> Section:
     """Everything about one target."""
     name, grid = found.target.name, finished.space.grid
     levels = _levels(found, grid)
@@ -42,7 +42,8 @@ def target_section(found: Study, finished: Finished) -> Section:
     blocks.append(_lag_picture(found, finished))
     blocks.append(_lag_maps(found, finished, levels))
     spread = "" if found.linear is None else f" {_sureness(found)}"
-    return Section(capital(found.target.title), blocks, _balance(found) + spread + _place(name))
+    outlined = "" if name == "heat" else " The target is outlined."
+    return Section(capital(found.target.title), blocks, _balance(found) + spread + outlined)
 
 
 def account_table(studies: Sequence[Study]) -> Table:
@@ -97,10 +98,6 @@ def _sureness(found: Study) -> str:
     )
 
 
-def _place(name: str) -> str:
-    return "" if name == "heat" else " The target is outlined."
-
-
 def _levels(found: Study, grid: Grid) -> list[int]:
     """The surface, the depth of the place and one below; of the heat content three down to 700 m."""
     depth = found.target.place.depth if found.target.name != "nino34" else 150.0
@@ -136,7 +133,7 @@ def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
     )
 
 
-def _saliency_sections(found: Study, finished: Finished) -> Picture:
+def _saliency_sections(found: Study, finished: ExplainedRun) -> Picture:
     grid, unit = finished.space.grid, found.target.unit
     observed = _seen(found, found.saliency.observations)
     background = found.saliency.background.numpy().astype(float)
@@ -221,7 +218,7 @@ def _depth_picture(found: Study, grid: Grid) -> Picture:
     )
 
 
-def _lag_picture(found: Study, finished: Finished) -> Picture:
+def _lag_picture(found: Study, finished: ExplainedRun) -> Picture:
     sums = [float(field.abs().sum()) for field in found.lagged]
     net = [float(field.sum()) for field in found.lagged]
     return Picture(
@@ -237,7 +234,7 @@ def _lag_picture(found: Study, finished: Finished) -> Picture:
     )
 
 
-def _lag_maps(found: Study, finished: Finished, levels: list[int]) -> Picture:
+def _lag_maps(found: Study, finished: ExplainedRun, levels: list[int]) -> Picture:
     """A quarter, half and all of the lags at the target's own level, while the influence lasts."""
     grid, days = finished.space.grid, _days(found, finished)
     level = found.target.level
@@ -270,7 +267,7 @@ def last_felt(lagged: Sequence[Tensor]) -> int:
     return int(np.flatnonzero(sums >= FELT * sums[0]).max(initial=0))
 
 
-def _days(found: Study, finished: Finished) -> list[float]:
+def _days(found: Study, finished: ExplainedRun) -> list[float]:
     start = finished.span.start
     here = start[found.case.step]
     steps = range(found.case.step, found.case.step - len(found.lagged), -1)

@@ -19,9 +19,8 @@ from deepda.explain.attribution import (
     covariance_with,
     gain_row,
     lagged_saliency,
-    variance_removed,
 )
-from deepda.explain.cases import Case, Finished, share_of_rows
+from deepda.explain.cases import Case, ExplainedRun, share_of_rows
 from deepda.explain.targets import Target
 from deepda.geometry.grid import Grid
 from deepda.networks.trainable import InnovationForm
@@ -55,7 +54,6 @@ class Study:
     """One target in one window; fields are (L, Y, X), zero where there is nothing, and on the host.
 
     Attributes:
-        target, case, response: what, when, by whom.
         account: the balance of the window.
         truth: the target's anomaly in the truth.
         saliency: to observations and background, `unit` per K.
@@ -82,7 +80,7 @@ class Study:
     windows: int
 
 
-def study(finished: Finished, cases: Sequence[Case], target: Target, spinup: int = 0) -> Study:
+def study(finished: ExplainedRun, cases: Sequence[Case], target: Target, spinup: int = 0) -> Study:
     """Look into one target.
 
     Args:
@@ -127,12 +125,12 @@ def linear_part(analyser: InnovationForm, case: Case, target: Target, scale: Ten
     gain = gain_row(form, case, covariance, scale)
     spread = (form.modelled_spread(case.background)[0] * scale).clamp(min=1e-9)
     correlation = covariance / (spread * variance**0.5) * analyser.ocean
-    removed = variance_removed(gain, covariance) / variance
+    removed = gain * covariance / variance  # the correction has no part in it
     gain, correlation, removed = on_host(gain, correlation, removed)
     return Linear(gain, correlation, variance, removed)
 
 
-def found_correlation(finished: Finished, target: Target, first: int) -> NDArray[np.float32]:
+def found_correlation(finished: ExplainedRun, target: Target, first: int) -> NDArray[np.float32]:
     """(L, Y, X) correlation over time of the background's true errors with those of the target.
 
     Each less its mean; from the window `first` on.
@@ -149,7 +147,7 @@ def found_correlation(finished: Finished, target: Target, first: int) -> NDArray
     return np.stack(found).astype(np.float32)
 
 
-def removed_by_platform(finished: Finished, case: Case, target: Target) -> dict[str, float]:
+def removed_by_platform(finished: ExplainedRun, case: Case, target: Target) -> dict[str, float]:
     """Share of the target's error variance that each platform's observations remove in a window."""
     scale = finished.scale
     linear = linear_part(finished.analyser.converged(), case, target, scale)

@@ -38,7 +38,6 @@ class Target:
 
     Attributes:
         name: one of TARGETS.
-        title: in words.
         unit: of its value, K or ZJ.
         weights: (L, Y, X) `unit` per K.
         place: what its sections go through.

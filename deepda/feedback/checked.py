@@ -61,7 +61,6 @@ class CheckedObservations(Observations):
         """What the system made of each row, see `deepda.feedback.feedback`.
 
         Args:
-            background, estimate: of the window.
             others: more fields (depth, lat, lon) by the name of their column.
         """
         season = season_of(self.start, self.per_year)

@@ -91,7 +91,6 @@ class DepartureSums:
     """Sums of what the equations of the module need.
 
     Attributes:
-        grid: of background and analysis.
         sums: (quantity of QUANTITIES, platform type, layer, band), K2 but for the number of values.
     """
 

@@ -69,7 +69,6 @@ def write_fdbk(table: pd.DataFrame, path: Path, kind: str = "profile") -> Path:
 
     Args:
         table: at least one row, in any order; every row becomes one level of one cast.
-        path: of the file.
         kind: a key of KINDS.
     """
     layout, chosen = _Layout.of(table, fewest=2 if kind == "profile" else 1), KINDS[kind]

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from deepda.base.errors import DeepDAError
 from deepda.base.files import hidden_name, publish
 from deepda.feedback.nemo import KINDS, fdbk_name, surface_rows, write_fdbk
-from deepda.observations.parts import NAMES, arrow_column
+from deepda.observations.ingested_files import NAMES, arrow_column
 
 FOLDER, FDBK, PART = "feedback", "fdbk", "part.parquet"
 SCHEMA = pa.schema(

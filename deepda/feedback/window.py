@@ -128,7 +128,6 @@ def check_window(
 
     Args:
         table: of one window; rows with a `reason` keep it.
-        grid: of the fields.
         background: (depth, lat, lon) degC, NaN on land.
         spread: (depth, lat, lon) standard deviation of its error, K.
 
@@ -167,8 +166,6 @@ def feedback(
 
     Args:
         table: of the window, rejected and withheld rows included.
-        grid: of the fields.
-        fields: background, analysis and spread of the window.
         others: more fields by the name of their column, for example the climatology in degC.
 
     Returns:

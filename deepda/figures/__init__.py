@@ -3,7 +3,7 @@
 style      colours for light and dark paper, sizes that stay legible on a phone, saving
 maps       Equal Earth maps; land is grey, missing is paper, coast is the mask's edge
 sections   sections, zonal means, fields by time and longitude or depth
-catalogue  colours and label of every kind of field
+kinds      colours and label of every kind of field
 mesh       cells in colours with their colour bar
 time_axis  ticks of dates
 curves     error by depth and time, indices with their band, spectra, reliability, learning
@@ -12,7 +12,6 @@ Fields are plain arrays or DataArrays on a Grid. Nothing here computes a score, 
 pyplot's global state or the network.
 """
 
-from deepda.figures.catalogue import KINDS, Kind
 from deepda.figures.curves import (
     counts_by_year,
     index_series,
@@ -24,6 +23,7 @@ from deepda.figures.curves import (
     spectra,
     spread_skill_by_depth,
 )
+from deepda.figures.kinds import KINDS, Kind
 from deepda.figures.maps import (
     Panel,
     map_field,

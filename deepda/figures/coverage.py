@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from deepda.figures.catalogue import PLATFORMS
+from deepda.figures.kinds import PLATFORMS
 from deepda.figures.land import land
 from deepda.figures.maps import SEAM, corners, draw_rim
 from deepda.figures.mesh import draw_ground

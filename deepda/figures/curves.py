@@ -33,8 +33,6 @@ def profile_curves(
     """Values by depth (m, positive down), one line a name; None leaves a gap.
 
     Args:
-        profiles: by name.
-        depth: of the values.
         label: of the axis of values.
         zero: the axis begins there; otherwise a line marks it.
     """
@@ -93,7 +91,6 @@ def index_series(
     """An index of analysis and truth over time, (time) each, with the central band of stddev.
 
     Args:
-        truth, analysis, stddev: the lines.
         name: of the truth in the legend, or of what stands in its place.
         label: of the index, with its unit.
     """

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.figures.catalogue import Kind
+from deepda.figures.kinds import Kind
 from deepda.figures.mesh import Limits, draw_mesh, limits_of
 from deepda.figures.style import LIGHT, WIDTH, canvas
 from deepda.geometry.grid import Grid
@@ -30,7 +30,6 @@ class Panel:
     Attributes:
         field: (lat, lon), NaN where missing.
         kind: a key of KINDS, or colours and label of its own.
-        title: above the map.
         limits: of the colours; None takes them from the values.
         doubtful: (lat, lon) cells to be hatched, as not distinguishable from zero.
     """

@@ -12,7 +12,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.figures.catalogue import KINDS, Kind
+from deepda.figures.kinds import KINDS, Kind
 from deepda.figures.style import LAND_MESH, LIGHT
 
 Floats = NDArray[np.float64]

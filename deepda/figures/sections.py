@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.figures.catalogue import Kind
+from deepda.figures.kinds import Kind
 from deepda.figures.maps import PANEL, edges_from_seam, latitude_label, longitude_label, seam_of
 from deepda.figures.mesh import Limits, draw_mesh
 from deepda.figures.style import canvas

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, kron
 
-from deepda.geometry.grid import GridError
+from deepda.geometry.grid import GridError, centres
 from deepda.geometry.mesh import (
     Curvilinear,
     Regular,
@@ -79,7 +79,6 @@ def remap(source: Regular | Curvilinear, lat_edges: Floats, lon_edges: Floats) -
     weights of curvilinear grids where it is installed; regular grids are exact without it.
 
     Args:
-        source: the cells of the model.
         lat_edges, lon_edges: degrees, increasing; lon spans 360.
     """
     edges = np.asarray(lat_edges, dtype=float), np.asarray(lon_edges, dtype=float)
@@ -87,15 +86,32 @@ def remap(source: Regular | Curvilinear, lat_edges: Floats, lon_edges: Floats) -
     if isinstance(source, Regular):
         matrix, maker = _regular_overlap(source, *edges), "deepda"
     elif XESMF:
-        from deepda.geometry.esmf import esmf_weights  # optional package
-
-        matrix, maker = esmf_weights(source, *edges), "xesmf"
+        matrix, maker = _esmf_weights(source, *edges), "xesmf"
     else:
         matrix, maker = _polygon_overlap(source, *edges), "deepda"
     matrix = csr_array(matrix @ diags_array(1.0 - source.duplicated.ravel().astype(float)))
     matrix.data[np.abs(matrix.data) < SLIVER] = 0.0
     matrix.eliminate_zeros()
     return Remap(matrix, shape, f"conservative ({maker})")
+
+
+def _esmf_weights(source: Curvilinear, lat_edges: Floats, lon_edges: Floats) -> csr_array:
+    """The conservative weights of ESMF through xESMF: parts of target cells, as ours."""
+    import cf_xarray
+    import xarray as xr
+    import xesmf  # only where it is installed (conda-forge)
+
+    lat, lon = places(source.centres)
+    given = xr.Dataset({"lat": (("y", "x"), lat), "lon": (("y", "x"), lon)})
+    for name, corner in (("lat_b", source.corner_lat), ("lon_b", source.corner_lon)):
+        bounds = xr.DataArray(corner, dims=("y", "x", "corner"))
+        given[name] = cf_xarray.bounds_to_vertices(bounds, "corner", ["y", "x"], order=None).rename(
+            {"y_vertices": "y_b", "x_vertices": "x_b"}
+        )
+    middles = {"lat": centres(lat_edges), "lon": centres(lon_edges)}
+    wanted = xr.Dataset(coords={**middles, "lat_b": lat_edges, "lon_b": lon_edges})
+    regridder = xesmf.Regridder(given, wanted, "conservative")
+    return csr_array(regridder.weights.data.to_scipy_sparse())
 
 
 def grid_edges(spec: Mapping[str, Any]) -> dict[str, Floats]:

@@ -44,7 +44,6 @@ def build_generator(
 
     Args:
         settings: which generator, of what size.
-        space: grid and scale.
         statistics: of the training years.
         seed: of the weights.
 

@@ -184,15 +184,8 @@ class Ham2024Analyser(TrainableAnalyser):
         climatology it can learn not to. `analyse`, which is what is evaluated, hides nothing.
         """
         analysis = self.analyse(background, observations)
-        near = (analysis.mean.detach().abs().amax((1, 2, 3)) < RUNAWAY)[:, None, None, None]
-        first = self.first_guess(len(near))
-        return [
-            StateEstimate(
-                torch.where(near, analysis.mean, first.mean),
-                torch.where(near, analysis.spread, first.spread),
-                torch.where(near, analysis.memory, first.memory),
-            )
-        ]
+        near = analysis.mean.detach().abs().amax((1, 2, 3)) < RUNAWAY
+        return [analysis.where(near, self.first_guess(len(near)))]
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology with the climatological spread."""

@@ -58,7 +58,6 @@ class InnovationAnalyser(InnovationForm):
     """The default generator as an Analyser. Its memory channels are the factor variances.
 
     Args:
-        statics: of the grid.
         hidden: channels of the correction trunk; 0 leaves the correction out.
         levels: coarser levels of the trunk.
         iterations: most conjugate-gradient steps of the gain.

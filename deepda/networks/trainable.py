@@ -50,7 +50,6 @@ class Validation(Protocol):
 
     def errors(self, analyser: Analyser) -> CycleErrors:
         """Errors of an analyser in one cycle through them."""
-        ...
 
 
 class TrainableAnalyser(nn.Module, ABC):
@@ -115,19 +114,15 @@ class CovarianceForm(Smoothable, Analyser, Protocol):
 
     def modelled_spread(self, background: StateEstimate) -> Tensor:
         """(B, L, Y, X) root of the diagonal of `covariance`, before calibration."""
-        ...
 
     def use_error_samples(self, errors: SampleCovariance) -> None:
         """Take the covariance of background errors over `modelled_spread` into the gain."""
-        ...
 
     def localised(self, grid: Grid, reach: Reach) -> Self:
         """A copy whose background errors are uncorrelated from these distances on."""
-        ...
 
     def training_accuracy(self) -> AbstractContextManager[None]:
         """Inside the block systems are solved only as far as training needs."""
-        ...
 
 
 class InnovationForm(TrainableAnalyser):

@@ -45,7 +45,6 @@ class VarianceLaw:
         hide is learnt: a share of 0 is not at all, of 1 with all their variance.
 
         Args:
-            covariance: of the background errors.
             variance: (B, K, Y, X) before.
             spread: (B, L, Y, X) that follows from it.
             precision: (B, L, Y, X) inverse observation error variance, zero on land.

@@ -5,7 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from deepda.observations.columns import (
+from deepda.observations.formats import READERS
+from deepda.observations.platforms import PLATFORM_WORDS
+from deepda.observations.qualities import QUALITIES, WHP_FLAGS
+from deepda.observations.table import PLATFORMS
+from deepda.observations.vocabulary import (
     FLAG_DIGITS,
     FLAG_ENDINGS,
     FLAG_NAMES,
@@ -13,10 +17,6 @@ from deepda.observations.columns import (
     QUANTITIES,
     TEMPERATURES,
 )
-from deepda.observations.formats import READERS
-from deepda.observations.platforms import PLATFORM_WORDS
-from deepda.observations.qualities import QUALITIES, WHP_FLAGS
-from deepda.observations.table import PLATFORMS
 
 WIDTH = 79
 INDENT = 16

@@ -14,17 +14,18 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepda.observations.calendars import EPOCH, days_since
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.qualities import GOOD, SUSPECT
+from deepda.observations.qualities import GOOD, trusted
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, rows_of
 
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
 # Real time, adjusted in real time, delayed mode: reference table 19 of the manual.
 MODES = ("R", "A", "D")
+ADJUSTED = ("A", "D")
 UNITS = {"PRES": "dbar", "TEMP": "degC", "PSAL": "1"}
 STATED = {"PSAL": "1"}  # practical salinity is a pure number, also where it is called psu or 1e-3
 
@@ -83,11 +84,11 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     casts = shape[0]
     present = np.isfinite(file.numbers("PRES", shape)) | np.isfinite(raw)
     modes = _modes(file, "TEMP", casts)
-    pressure, temperature = _best(file, "PRES", shape), _best(file, "TEMP", shape)
-    salinity = np.full(shape, np.nan)
+    pressure, temperature = _of_mode(file, "PRES", shape), _of_mode(file, "TEMP", shape)
+    salinity: ArrayLike = np.nan
     if "PSAL" in file:
-        best = _best(file, "PSAL", shape)
-        salinity = np.where(best.quality < SUSPECT, best.value, np.nan)
+        found = _of_mode(file, "PSAL", shape)
+        salinity = trusted(found.value, found.quality)
     platform = file.texts("PLATFORM_NUMBER", casts)
     reason = np.where(pressure.error > WORST_PRESSURE_ERROR, "pressure_error_above_20_dbar", "")
     reason = reason.astype(object)
@@ -95,7 +96,7 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     reason[~_primary(file, platform)] = "not_primary_sampling"
     return rows_of(
         present,
-        time=_times(file, casts),
+        time=juld_times(file, casts),
         lat=file.numbers("LATITUDE", (casts,)),
         lon=file.numbers("LONGITUDE", (casts,)),
         pressure=pressure.value,
@@ -113,13 +114,17 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     )
 
 
-def _times(file: NetcdfFile, casts: int) -> NDArray[np.datetime64]:
-    """(cast) times by the units of JULD, by default days since 1950.
+def _of_mode(file: NetcdfFile, name: str, shape: tuple[int, int]) -> Best:
+    return best(file, name, shape, np.isin(_modes(file, name, shape[0]), ADJUSTED)[:, None])
 
-    The manual's day count is Gregorian, also where a file calls its calendar "julian" after it.
+
+def juld_times(file: NetcdfFile, casts: int) -> NDArray[np.datetime64]:
+    """(cast) times by the units of JULD, by default days since 1950; of EN4 too.
+
+    The Argo manual's day count is Gregorian, also where a file calls its calendar "julian" after it.
     """
     units = file.attribute("units", "JULD")
-    if not units or re.match(rf"days since {EPOCH}\b(?!.*[+-]\d\d:?\d\d\s*$)", units):
+    if not units or re.match(rf"days since {EPOCH}\b(?!.*([1-9]|[+-]\d\d:?\d\d\s*$))", units):
         return days_since(file.numbers("JULD", (casts,)), EPOCH)
     return file.times("JULD", (casts,))
 
@@ -131,7 +136,7 @@ def _of_animals(file: NetcdfFile) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """(cast, level) values of a parameter, adjusted in casts of mode A and D.
+    """Values of a parameter, (cast, level) or (row) of a table, adjusted where mode is A or D.
 
     Attributes:
         value: in the unit of UNITS.
@@ -146,13 +151,16 @@ class Best:
     invalid: NDArray[np.bool_]
 
 
-def _best(file: NetcdfFile, name: str, shape: tuple[int, int]) -> Best:
-    """The best values of a parameter."""
+def best(
+    file: NetcdfFile, name: str, shape: tuple[int, ...], adjusted: NDArray[np.bool_] | None = None
+) -> Best:
+    """The best values of a parameter: the adjusted ones where `adjusted`, else where they are filled."""
     raw = _of(file, name, name, shape)
     if f"{name}_ADJUSTED" not in file:  # files of floats that never left real time
         return raw
-    adjusted = np.isin(_modes(file, name, shape[0]), ("A", "D"))[:, None]
     better = _of(file, f"{name}_ADJUSTED", name, shape)
+    if adjusted is None:
+        adjusted = np.isfinite(better.value)
     return Best(
         np.where(adjusted, better.value, raw.value),
         np.where(adjusted, better.quality, raw.quality),
@@ -161,7 +169,7 @@ def _best(file: NetcdfFile, name: str, shape: tuple[int, int]) -> Best:
     )
 
 
-def _of(file: NetcdfFile, variable: str, name: str, shape: tuple[int, int]) -> Best:
+def _of(file: NetcdfFile, variable: str, name: str, shape: tuple[int, ...]) -> Best:
     """A variable of a parameter with its flags and, where it has one, its error."""
     value, invalid = file.measured(variable, UNITS[name], shape, STATED.get(name, ""))
     error = np.full(shape, np.nan)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from deepda.observations.argo import MODES, STATED, UNITS
+from deepda.observations.argo import ADJUSTED, MODES, ArgoNetcdf, best
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.qualities import GOOD, SUSPECT, worst
+from deepda.observations.qualities import GOOD, trusted
 from deepda.observations.reading import ReadOptions, ReadResult, finish
 
 NAMES = ("pres", "temp", "platform_number")
@@ -33,67 +33,45 @@ def read_argo_table(path: Path, options: ReadOptions) -> ReadResult:
     Raises:
         ObservationError: columns are missing, or damaged.
     """
-    with NetcdfFile(path) as file:
+    with ArgoNetcdf(path) as file:
         rows = _rows(file)
     return finish(rows[rows.pop("present")], path, "argo_table", options)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
-    size = file.shape("temp")[0]
-    pressure, quality_depth, _ = _best(file, "pres", size)
-    temperature, quality, error = _best(file, "temp", size)
-    salinity, quality_salinity, _ = _best(file, "psal", size)
-    platform, time = file.texts("platform_number", size), file.times("time", (size,))
-    cycle = file.numbers("cycle_number", (size,)) if "cycle_number" in file else time.astype(float)
-    casts = pd.MultiIndex.from_arrays([platform, cycle, _characters(file, "direction", size), time])
+    size = file.shape("TEMP")[0]
+    modes = _characters(file, "DATA_MODE", size) if "DATA_MODE" in file else None
+    adjusted = None if modes is None else np.isin(modes, ADJUSTED)
+    pressure, temperature = (best(file, name, (size,), adjusted) for name in ("PRES", "TEMP"))
+    salinity: ArrayLike = np.nan
+    if "PSAL" in file:
+        found = best(file, "PSAL", (size,), adjusted)
+        salinity = trusted(found.value, found.quality)
+    platform, time = file.texts("PLATFORM_NUMBER", size), file.times("TIME", (size,))
+    cycle = file.numbers("CYCLE_NUMBER", (size,)) if "CYCLE_NUMBER" in file else time.astype(float)
+    casts = pd.MultiIndex.from_arrays([platform, cycle, _characters(file, "DIRECTION", size), time])
     return pd.DataFrame(
         {
-            "present": np.isfinite(pressure) | np.isfinite(temperature),
+            "present": np.isfinite(pressure.value) | np.isfinite(temperature.value),
             "time": time,
-            "lat": file.numbers("latitude", (size,)),
-            "lon": file.numbers("longitude", (size,)),
-            "pressure": pressure,
-            "temperature": temperature,
-            "salinity": np.where(quality_salinity < SUSPECT, salinity, np.nan),
-            "instrument_error": error,
+            "lat": file.numbers("LATITUDE", (size,)),
+            "lon": file.numbers("LONGITUDE", (size,)),
+            "pressure": pressure.value,
+            "temperature": temperature.value,
+            "salinity": salinity,
+            "invalid": temperature.invalid,
+            "instrument_error": temperature.error,
             "platform_type": "argo",
             "platform_id": platform,
             "profile": pd.factorize(casts)[0].astype(np.int32),
             "source_index": np.arange(size),
-            "quality_time": file.flags("time_qc", (size,), ARGO, absent=GOOD),
-            "quality_position": file.flags("position_qc", (size,), ARGO, absent=GOOD),
-            "quality_depth": quality_depth,
-            "quality_temperature": quality,
-            "reason": _reasons(file, size),
+            "quality_time": file.flags("TIME_QC", (size,), ARGO, absent=GOOD),
+            "quality_position": file.flags("POSITION_QC", (size,), ARGO, absent=GOOD),
+            "quality_depth": pressure.quality,
+            "quality_temperature": temperature.quality,
+            "reason": _reasons(file, modes, size),
         }
     )
-
-
-def _best(
-    file: NetcdfFile, name: str, size: int
-) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64]]:
-    """(row) values, qualities and errors of a parameter, adjusted where the adjusted ones hold."""
-    error = np.full(size, np.nan)
-    if name not in file:
-        return error, np.full(size, GOOD, np.int8), error
-    unit, stated = UNITS[name.upper()], STATED.get(name.upper(), "")
-    value = file.quantity(name, unit, (size,), stated)
-    quality = _quality(file, name, size)
-    if f"{name}_adjusted" not in file:
-        return value, quality, error
-    better = file.quantity(f"{name}_adjusted", unit, (size,), stated)
-    modes = _characters(file, "data_mode", size)
-    adjusted = np.isin(modes, ("A", "D")) if "data_mode" in file else np.isfinite(better)
-    value = np.where(adjusted, better, value)
-    quality = np.where(adjusted, _quality(file, f"{name}_adjusted", size), quality)
-    if f"{name}_adjusted_error" in file:
-        error = np.where(adjusted, file.numbers(f"{name}_adjusted_error", (size,)), error)
-    return value, quality, error
-
-
-def _quality(file: NetcdfFile, name: str, size: int) -> NDArray[np.int8]:
-    """Qualities of a column, unknown where the table has no flags."""
-    return worst(file.flags(f"{name}_qc", (size,), ARGO))
 
 
 def _characters(file: NetcdfFile, name: str, size: int) -> NDArray[np.str_]:
@@ -105,11 +83,11 @@ def _characters(file: NetcdfFile, name: str, size: int) -> NDArray[np.str_]:
     return np.array([text[:1] for text in file.texts(name, size)])
 
 
-def _reasons(file: NetcdfFile, size: int) -> NDArray[np.object_]:
+def _reasons(file: NetcdfFile, modes: NDArray[np.str_] | None, size: int) -> NDArray[np.object_]:
     reason = np.full(size, "", dtype=object)
-    if "data_mode" in file:
-        reason[~np.isin(_characters(file, "data_mode", size), MODES)] = "data_mode_unknown"
-    scheme = file.texts("vertical_sampling_scheme", size)
+    if modes is not None:
+        reason[~np.isin(modes, MODES)] = "data_mode_unknown"
+    scheme = file.texts("VERTICAL_SAMPLING_SCHEME", size)
     other = [text != "" and not text.lower().startswith("primary") for text in scheme]
     reason[np.array(other, dtype=bool)] = "not_primary_sampling"
     return reason

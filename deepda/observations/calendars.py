@@ -12,15 +12,15 @@ from collections.abc import Callable
 
 import cftime
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from deepda.base.calendars import MODEL, REAL
 from deepda.observations.reading import ObservationError
 
 STEPS = {"day": 86400, "d": 86400, "hour": 3600, "hr": 3600, "h": 3600, "minute": 60, "min": 60,
          "second": 1, "sec": 1, "s": 1, "millisecond": 1e-3, "msec": 1e-3, "microsecond": 1e-6,
          "nanosecond": 1e-9, "week": 604_800}  # fmt: skip
-REAL = ("standard", "gregorian", "proleptic_gregorian", "julian")  # every day is as long as every other
-MODEL = ("noleap", "365_day", "all_leap", "366_day", "360_day")
+NAT = np.datetime64("NaT", "s")
 EPOCH = "1950-01-01"  # that Argo and EN4 count days since
 JULIAN_DAY = 2_440_588  # number of 1970-01-01, as cftime counts ordinals
 SINCE = re.compile(
@@ -91,16 +91,34 @@ def days_since(days: NDArray[np.float64], start: str) -> NDArray[np.datetime64]:
 
 
 def digits(date: NDArray[np.float64], clock: NDArray[np.float64]) -> NDArray[np.datetime64]:
-    """Times of YYYYMMDD and HHMMSS as numbers, NaT where they are no date."""
-    usable = (date > 10_000) & (date < 99_991_232) & (clock >= 0) & (clock < 240_000)
-    d, c = (np.where(usable, x, 10_101.0).astype(np.int64) for x in (date, clock))
-    year, month, day = d // 10_000, d // 100 % 100, d % 100
-    usable &= (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    start = ((year - 1970) * 12 + np.where(usable, month, 1) - 1).astype("datetime64[M]")
-    midnight = start.astype("datetime64[s]") + (day - 1) * 86_400
-    usable &= midnight.astype("datetime64[M]") == start  # no 31 June
-    time = midnight + (c // 10_000 * 3600 + c // 100 % 100 * 60 + c % 100)
-    return np.where(usable, time, np.datetime64("NaT", "s"))
+    """Times of YYYYMMDD and HHMMSS as numbers, NaT where there is no such date or clock."""
+    d, c = (np.floor(np.where(np.abs(x) < 1e8, x, -1.0)) for x in (date, clock))
+    ymd, hms = ((x // 10_000, x // 100 % 100, x % 100) for x in (d, c))
+    return composed(*ymd, *hms)
+
+
+def composed(
+    year: NDArray,
+    month: NDArray,
+    day: NDArray,
+    H: ArrayLike = 0.0,
+    M: ArrayLike = 0.0,
+    S: ArrayLike = 0.0,
+) -> NDArray[np.datetime64]:
+    """Times of calendar dates and clocks, NaT where there is no such date or clock."""
+    whole = [np.where(np.isfinite(part), part, 0.0) for part in (year, month, day)]
+    y, m, d = (part.astype(np.int64) for part in whole)
+    sound = (y == year) & (m == month) & (d == day) & (y > 0) & (y < 10_000)
+    sound &= (m >= 1) & (m <= 12) & (d >= 1) & (d <= 31)
+    hours, minutes, rest = (np.asarray(part) for part in (H, M, S))
+    seconds = 3600.0 * hours + 60.0 * minutes + rest
+    sound &= (hours >= 0) & (minutes >= 0) & (minutes < 60) & (rest >= 0) & (rest < 60)
+    sound &= seconds < 86_400
+    months = ((np.where(sound, y, 1970) - 1970) * 12 + np.where(sound, m, 1) - 1).astype("datetime64[M]")
+    days = months.astype("datetime64[D]") + (np.where(sound, d, 1) - 1)
+    sound &= days.astype("datetime64[M]") == months  # no 30 February
+    start = days.astype("datetime64[s]")
+    return np.where(sound, start + np.rint(np.where(sound, seconds, 0)).astype("timedelta64[s]"), NAT)
 
 
 def _clock(found: re.Match[str]) -> np.timedelta64:
@@ -127,7 +145,7 @@ def _model_days(seconds: NDArray[np.float64], start: cftime.datetime) -> NDArray
     dates = cftime.num2date(days, units, start.calendar)
     numbers = np.array([date.year * 10_000 + date.month * 100 + date.day for date in dates], float)
     midnight = digits(numbers, np.zeros(days.size))[inverse].reshape(seconds.shape)
-    time: NDArray[np.datetime64] = np.where(usable, midnight, np.datetime64("NaT", "s"))
+    time: NDArray[np.datetime64] = np.where(usable, midnight, NAT)
     return time + _seconds(seconds % 86400)
 
 
@@ -144,4 +162,4 @@ def _months_since(values: NDArray[np.float64], start: np.datetime64) -> NDArray[
     first = start.astype("datetime64[M]")
     begin, end = ((first + whole + k).astype("datetime64[s]") for k in (0, 1))
     part = ((end - begin).astype(float) * (months - whole)).astype("timedelta64[s]")
-    return np.where(usable, begin + part + (start - first), np.datetime64("NaT", "s"))
+    return np.where(usable, begin + part + (start - first), NAT)

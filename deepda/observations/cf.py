@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.assumptions import errors_assumed, salinity_assumed
-from deepda.observations.cfroles import Parts, find_parts
+from deepda.observations.cfroles import Roles, find_roles
 from deepda.observations.flags import ARGO
 from deepda.observations.marks import require_real
 from deepda.observations.ncfile import NetcdfFile
@@ -47,32 +47,32 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
     """Read samples of temperature with time, latitude, longitude and depth or pressure.
 
     Raises:
-        ObservationError: a part is missing, has unknown units or lies on other dimensions; anomalies;
-            rows of a simulated ocean; or damaged.
+        ObservationError: a variable is missing, has unknown units or lies on other dimensions;
+            anomalies; rows of a simulated ocean; or damaged.
     """
     with NetcdfFile(path) as file:
-        parts = find_parts(file, options.columns, options.temperature)
-        if parts is None:
+        roles = find_roles(file, options.columns, options.temperature)
+        if roles is None:
             raise file.error("it has no temperature with time, latitude and longitude",
                              "give each a standard_name")  # fmt: skip
-        _require_samples(file, parts)
+        _require_samples(file, roles)
         if SYNTHETIC in file:
             require_real(file.numbers(SYNTHETIC).ravel(), path)
-        samples = samples_of(file, parts.names["temperature"])
-        rows = sample_rows(file, parts, samples, options)
-    assumed = list(parts.assumed)
-    if parts.kind == "conservative":
+        samples = samples_of(file, roles.names["temperature"])
+        rows = sample_rows(file, roles, samples, options)
+    assumed = list(roles.assumed)
+    if roles.kind == "conservative":
         assumed += salinity_assumed(rows["salinity"])
-    if "error" in parts.names:
+    if "error" in roles.names:
         assumed += errors_assumed(rows["error"])
-    potential = parts.kind != "in_situ"
+    potential = roles.kind != "in_situ"
     return finish(rows, path, "cf", options, potential=potential, assumed=tuple(assumed))
 
 
-def _require_samples(file: NetcdfFile, parts: Parts) -> None:
+def _require_samples(file: NetcdfFile, roles: Roles) -> None:
     """Refuse a field on axes of latitude and longitude: a model or an analysis, no observations."""
-    name = parts.names["temperature"]
-    axes = [file.dims(parts.names[part]) for part in ("lat", "lon")]
+    name = roles.names["temperature"]
+    axes = [file.dims(roles.names[role]) for role in ("lat", "lon")]
     long = [len(dims) == 1 and file.size(dims[0]) > 1 and dims[0] in file.dims(name) for dims in axes]
     if all(long) and axes[0] != axes[1]:
         raise file.error(
@@ -90,7 +90,7 @@ def downwards(file: NetcdfFile, name: str) -> float:
 
 def sample_rows(
     file: NetcdfFile,
-    parts: Parts,
+    roles: Roles,
     samples: Samples,
     options: ReadOptions,
     scheme: Mapping[int, int] = ARGO,
@@ -98,25 +98,23 @@ def sample_rows(
     """Rows of the samples, as `deepda.observations.reading.finish` wants them.
 
     Args:
-        file: the file.
-        parts: its variables.
         samples: of the temperature.
-        options: `units` by part, where the user gives them; salinity where there is none.
+        options: `units` by role, where the user gives them; salinity where there is none.
         scheme: of flags of the temperature that declare no meanings.
     """
-    names, units = parts.names, options.units
-    temperature, invalid, quality, error = _best_temperature(file, parts, samples, units, scheme)
-    depth, pressure, depth_quality = _vertical(file, parts, samples, units)
+    names, units = roles.names, options.units
+    temperature, invalid, quality, error = _best_temperature(file, roles, samples, units, scheme)
+    depth, pressure, depth_quality = _vertical(file, roles, samples, units)
     lat, lon = (
         _spread(file, samples, names[word], "degrees", units.get(word, "")) for word in ("lat", "lon")
     )
     time = samples.spread(names["time"], file.times(names["time"]))
-    salinity = _salinity(file, parts, samples)
-    if parts.kind == "conservative":
+    salinity = _salinity(file, roles, samples)
+    if roles.kind == "conservative":
         deep = np.where(np.isfinite(pressure), pressure, pressure_of(depth, lat))
         temperature = potential_of_conservative(temperature, salinity, deep, lat, lon)
     size = int(np.prod(samples.shape))
-    platform = _platforms(file, parts, samples)
+    platform = _platforms(file, roles, samples)
     fields = {
         "time": time, "lat": lat, "lon": lon, "depth": depth, "pressure": pressure,
         "temperature": temperature, "salinity": salinity, "invalid": invalid,
@@ -124,22 +122,22 @@ def sample_rows(
         "quality_time": _flags(file, samples, names["time"], GOOD),
         "quality_position": worst(*(_flags(file, samples, name, GOOD)
                                     for name in ("POSITION", "position", names["lat"], names["lon"]))),
-        "instrument_error": error, "error": _whole_error(file, parts, samples),
-        "platform_id": platform, "platform_type": _kinds(file, parts, samples),
+        "instrument_error": error, "error": _whole_error(file, roles, samples),
+        "platform_id": platform, "platform_type": _kinds(file, roles, samples),
     }  # fmt: skip
     rows = pd.DataFrame({name: np.ravel(field) for name, field in fields.items()})
-    rows = rows.assign(profile=_casts(file, parts, samples, rows), source_index=np.arange(size))
-    return rows[np.ravel(_present(file, parts, samples, temperature, depth, pressure))]
+    rows = rows.assign(profile=_casts(file, roles, samples, rows), source_index=np.arange(size))
+    return rows[np.ravel(_present(file, roles, samples, temperature, depth, pressure))]
 
 
 def _best_temperature(
-    file: NetcdfFile, parts: Parts, samples: Samples, units: Mapping[str, str], scheme: Mapping[int, int]
+    file: NetcdfFile, roles: Roles, samples: Samples, units: Mapping[str, str], scheme: Mapping[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int8], NDArray[np.float64]]:
     """Values, whether outside the valid range, qualities and errors: adjusted where the mode says so."""
-    name = parts.names["temperature"]
-    given = units.get("temperature", "") or units.get(parts.kind, "")
+    name = roles.names["temperature"]
+    given = units.get("temperature", "") or units.get(roles.kind, "")
     values, invalid = file.measured(name, "degC", units=given)
-    whole = parts.names.get("qc", "")
+    whole = roles.names.get("qc", "")
     quality = _flags(file, samples, name, UNKNOWN, whole, scheme)
     error = np.full(samples.shape, np.nan)
     adjusted, mode = _adjusted(file, samples, name)
@@ -163,17 +161,17 @@ def _adjusted(file: NetcdfFile, samples: Samples, name: str) -> tuple[str, NDArr
 
 
 def _vertical(
-    file: NetcdfFile, parts: Parts, samples: Samples, units: Mapping[str, str]
+    file: NetcdfFile, roles: Roles, samples: Samples, units: Mapping[str, str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
     """Depth in m and pressure in dbar, NaN where a file has none, and their quality.
 
     Raises:
         ObservationError: neither, for a temperature that is not of the surface.
     """
-    depth = np.full(samples.shape, 0.0 if parts.kind == "surface" else np.nan)
+    depth = np.full(samples.shape, 0.0 if roles.kind == "surface" else np.nan)
     pressure, quality = np.full(samples.shape, np.nan), np.full(samples.shape, GOOD, np.int8)
-    names = parts.names
-    if not {"depth", "pressure"} & names.keys() and parts.kind != "surface":
+    names = roles.names
+    if not {"depth", "pressure"} & names.keys() and roles.kind != "surface":
         raise file.error("it has neither depth nor pressure, expected one of them",
                          "add it, or name it in columns")  # fmt: skip
     if "depth" in names:
@@ -198,21 +196,21 @@ def _spread(
     return samples.spread(name, file.quantity(name, unit, units=units))
 
 
-def _salinity(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.float64]:
+def _salinity(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.float64]:
     """Practical salinity, NaN where it is doubtful or there is none."""
-    name = parts.names.get("salinity") or parts.names.get("absolute_salinity", "")
+    name = roles.names.get("salinity") or roles.names.get("absolute_salinity", "")
     if not name or not samples.fits(name):
         return np.full(samples.shape, np.nan)
     values, invalid = file.measured(name, "1", units="1")
-    usual = PRACTICAL if name == parts.names.get("absolute_salinity") else 1.0
+    usual = PRACTICAL if name == roles.names.get("absolute_salinity") else 1.0
     each = practical_of_unit(file.attribute("units", name))
     values = np.where(invalid, np.nan, values * (usual if each is None else each))
     doubtful = _flags(file, samples, name, GOOD) >= SUSPECT
     return np.where(doubtful, np.nan, samples.spread(name, values))
 
 
-def _whole_error(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.float64]:
-    name = parts.names.get("error", "")
+def _whole_error(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.float64]:
+    name = roles.names.get("error", "")
     if not name or not samples.fits(name):
         return np.full(samples.shape, np.nan)
     values = file.numbers(name)
@@ -254,22 +252,22 @@ def _is_flag(file: NetcdfFile, name: str) -> bool:
     return "flag" in file.attribute("standard_name", name) or bool(file.attribute("flag_meanings", name))
 
 
-def _platforms(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.str_]:
+def _platforms(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.str_]:
     """Names of platforms: of the first variable that has one, else of the file's attributes."""
     words = ("wmo_platform_code", "platform_code", "platform_id", "platform_number")
     own = next((file.attribute(word) for word in words if file.attribute(word)), "")
     names = np.full(samples.shape, own, dtype="U64")
-    for part in ("station", "platform_id"):
-        name = parts.names.get(part, "")
+    for role in ("station", "platform_id"):
+        name = roles.names.get(role, "")
         if name and samples.fits(name):
             given = samples.texts(name)
             names = np.where(given == "", names, given)
     return names
 
 
-def _kinds(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.str_]:
+def _kinds(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.str_]:
     """Platform types: of a variable that holds ours, else by what the file says of its source."""
-    name = parts.names.get("platform_type", "")
+    name = roles.names.get("platform_type", "")
     if name and samples.fits(name):
         words = np.char.lower(samples.texts(name))
         if np.isin(words, PLATFORMS).any():
@@ -280,14 +278,14 @@ def _kinds(file: NetcdfFile, parts: Parts, samples: Samples) -> NDArray[np.str_]
     return np.full(samples.shape, kind or ("mooring" if series else "other"))
 
 
-def _casts(file: NetcdfFile, parts: Parts, samples: Samples, rows: pd.DataFrame) -> NDArray[np.int32]:
+def _casts(file: NetcdfFile, roles: Roles, samples: Samples, rows: pd.DataFrame) -> NDArray[np.int32]:
     """Number of the cast of each sample, from 0 in the order of the file.
 
     By a variable of profiles or cycles; by the instances of a ragged array of profiles; else samples
     of one platform at one time and place are one cast.
     """
-    names = [parts.names[word] for word in ("profile", "cycle", "direction")
-             if word in parts.names and samples.fits(parts.names[word])]  # fmt: skip
+    names = [roles.names[word] for word in ("profile", "cycle", "direction")
+             if word in roles.names and samples.fits(roles.names[word])]  # fmt: skip
     keys: list[object] = [np.ravel(samples.texts(name)) for name in names]
     if not keys and file.attribute("featureType").lower().endswith("profile"):
         instances = samples.casts()
@@ -300,7 +298,7 @@ def _casts(file: NetcdfFile, parts: Parts, samples: Samples, rows: pd.DataFrame)
 
 def _present(
     file: NetcdfFile,
-    parts: Parts,
+    roles: Roles,
     samples: Samples,
     temperature: NDArray[np.float64],
     depth: NDArray[np.float64],
@@ -309,7 +307,7 @@ def _present(
     """Samples that are rows: all along one dimension; else those with a value or their own level."""
     if len(samples.dims) < 2:
         return np.ones(samples.shape, np.bool_)
-    own = any(len(file.dims(parts.names[word])) == len(samples.dims)
-              for word in ("depth", "pressure") if word in parts.names)  # fmt: skip
+    own = any(len(file.dims(roles.names[word])) == len(samples.dims)
+              for word in ("depth", "pressure") if word in roles.names)  # fmt: skip
     level = np.isfinite(depth) | np.isfinite(pressure)
     return np.isfinite(temperature) | (level & own)

@@ -1,4 +1,4 @@
-"""Which variable of a CF file plays which part: by standard name, then long name, then name.
+"""Which variable of a CF file plays which role: by standard name, then long name, then name.
 
 CF standard name table; names as OceanSITES, Copernicus, ERDDAP, IOOS gliders and users write them.
 """
@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deepda.observations.assumptions import kind_assumed
-from deepda.observations.columns import TEMPERATURES
 from deepda.observations.gridded import EAST, NORTH
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.other_quantities import other_quantity, refused
 from deepda.observations.surface import NAMES as SURFACES
 from deepda.observations.surface import STANDARD as SURFACE_STANDARD
 from deepda.observations.surface import is_anomaly
+from deepda.observations.vocabulary import TEMPERATURES
 
-STANDARD = {  # standard name -> part
+STANDARD = {  # standard name -> role
     "time": "time",
     "latitude": "lat",
     "longitude": "lon",
@@ -40,7 +40,7 @@ STANDARD = {  # standard name -> part
     "sea_water_salinity": "salinity",
     "sea_water_absolute_salinity": "absolute_salinity",
 }
-NAMES = {  # part -> names, in lower case, the usual one first
+NAMES = {  # role -> names, in lower case, the usual one first
     "time": ("time", "juld", "date", "datetime", "timestamp", "date_time", "obs_time"),
     "lat": ("lat", "latitude", "nav_lat"),
     "lon": ("lon", "longitude", "long", "nav_lon"),
@@ -66,11 +66,11 @@ PLAIN = tuple(name for kind in TEMPERATURES.values() if kind.plain for name in k
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Variables of a file by the part they play.
+class Roles:
+    """Variables of a file by the role they play.
 
     Attributes:
-        names: part -> variable; the temperature stands under "temperature", a second name of the
+        names: role -> variable; the temperature stands under "temperature", a second name of the
             platform under "station".
         kind: of temperature, one of KINDS.
         assumed: what the file does not say, or says in two ways.
@@ -81,14 +81,13 @@ class Parts:
     assumed: tuple[str, ...]
 
 
-def find_parts(
+def find_roles(
     file: NetcdfFile, given: Mapping[str, str], kind_given: str | None = None
-) -> Parts | None:
-    """The parts of a file; None where it has no temperature with a time and a place.
+) -> Roles | None:
+    """The roles of a file; None where it has no temperature with a time and a place.
 
     Args:
-        file: the file.
-        given: part -> variable that the user names; "temperature" is potential, "in_situ" in situ.
+        given: role -> variable that the user names; "temperature" is potential, "in_situ" in situ.
         kind_given: kind of a temperature whose name and attributes leave it open.
 
     Raises:
@@ -107,15 +106,15 @@ def find_parts(
     if not main:
         return None
     names = {"temperature": main}
-    for part in ("time", "lat", "lon", "depth", "pressure", "salinity", "absolute_salinity", "error",
+    for role in ("time", "lat", "lon", "depth", "pressure", "salinity", "absolute_salinity", "error",
                  "platform_id", "profile", "cycle", "direction", "platform_type", "qc"):  # fmt: skip
-        hit = given.get(part) or _best(file, part, candidates.get(part, []), main)
+        hit = given.get(role) or _best(file, role, candidates.get(role, []), main)
         if hit:
-            names[part] = hit
+            names[role] = hit
     others = [name for name in candidates.get("platform_id", []) if name != names.get("platform_id")]
     if others:
         names["station"] = _best(file, "platform_id", others, main)
-    return Parts(names, kind, assumed) if {"time", "lat", "lon"} <= names.keys() else None
+    return Roles(names, kind, assumed) if {"time", "lat", "lon"} <= names.keys() else None
 
 
 def refuse_others(file: NetcdfFile) -> None:
@@ -158,10 +157,10 @@ def role_of(file: NetcdfFile, name: str) -> str:
 
 
 def _by_words(long_name: str, name: str) -> str:
-    part = next((part for part, names in NAMES.items() if name in names), "")
-    if part not in KINDS or part == "surface":
-        return part
-    return _kind_said(long_name) or part
+    role = next((role for role, names in NAMES.items() if name in names), "")
+    if role not in KINDS or role == "surface":
+        return role
+    return _kind_said(long_name) or role
 
 
 def _kind_said(long_name: str) -> str:
@@ -205,13 +204,13 @@ def _temperature(
     return (kind_given, main, ()) if kind_given else (kind, main, (kind_assumed(main, kind),))
 
 
-def _rank(part: str, name: str) -> int:
-    """Place of a name among the usual ones of its part; beyond them for others."""
-    names = NAMES.get(part, ())
+def _rank(role: str, name: str) -> int:
+    """Place of a name among the usual ones of its role; beyond them for others."""
+    names = NAMES.get(role, ())
     return names.index(name.lower()) if name.lower() in names else len(names)
 
 
-def _best(file: NetcdfFile, part: str, candidates: list[str], main: str) -> str:
+def _best(file: NetcdfFile, role: str, candidates: list[str], main: str) -> str:
     """The candidate that the temperature names among its coordinates, else the usual name."""
     own = file.attribute("coordinates", main).split()
-    return min(candidates, key=lambda name: (name not in own, _rank(part, name), name), default="")
+    return min(candidates, key=lambda name: (name not in own, _rank(role, name), name), default="")

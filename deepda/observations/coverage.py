@@ -25,7 +25,6 @@ class Coverage:
         cells: rows kept in (cell,), counted from 90S 180W along longitude.
         years: rows kept in a year.
         files: files that hold a row of the platform type, kept or rejected.
-        rejected: rows rejected.
     """
 
     cells: dict[str, NDArray[np.int64]] = field(default_factory=dict)

@@ -13,14 +13,12 @@ import io
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast
 
-import pandas as pd
-
 from deepda.observations.reading import ObservationError
+from deepda.observations.rows_of_tables import TableRows
 from deepda.observations.text_rows import COMMENT, CONTROL, Layout, RowCollector, split, utf8_or_latin
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -35,32 +33,12 @@ Chooser = Callable[[Sequence[str]], Collection[str]]
 UnitsOf = Callable[[Mapping[str, str]], "Mapping[str, str] | None"]
 
 
-@dataclass(frozen=True, eq=False)
-class TextTable:
-    """Some rows of a text table.
-
-    Attributes:
-        frame: (row) cells as text, of the columns asked for.
-        names: all columns of the header.
-        units: by column, of a line of units below the header.
-        malformed: row -> why a line cannot be one, of those that cannot.
-        following: number of the first row after these, None at the end of the file.
-    """
-
-    frame: pd.DataFrame
-    names: tuple[str, ...]
-    units: Mapping[str, str]
-    malformed: Mapping[int, str]
-    following: int | None
-
-
 def read_text(
     path: Path, choose: Chooser, units_of: UnitsOf, first: int = 0, most: int | None = None
-) -> TextTable:
+) -> TableRows:
     """Read rows of a text table, plain or gzipped.
 
     Args:
-        path: of the file.
         choose: from the cells of a header to the columns wanted; raises ObservationError where the
             line is no header.
         units_of: from the wanted cells of the first line below the header to units by column; None
@@ -87,7 +65,7 @@ def read_text(
         end = None if most is None else first + most
         rows = RowCollector(layout, {names[k]: k for k in wanted}, first, end)
         following = rows.read(_blocks(stream, path, start))
-        return TextTable(rows.frame(), names, units or {}, rows.malformed, following)
+        return TableRows(rows.frame(), names, units or {}, first, following, rows.malformed)
 
 
 def _opened(path: Path) -> IO[str]:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from deepda.observations.calendars import EPOCH, days_since
+from deepda.observations.argo import juld_times
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import wmo_platforms
-from deepda.observations.qualities import GOOD, SUSPECT, with_cast
+from deepda.observations.qualities import GOOD, trusted, with_cast
 from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 
@@ -36,13 +37,12 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     shape = temperature.shape
     casts = shape[0]
     depth = file.quantity("DEPH_CORRECTED", "m", shape)
-    salinity = np.full(shape, np.nan)
+    salinity: ArrayLike = np.nan
     if "PSAL_CORRECTED" in file:
-        quality = _quality(file, "PSAL", shape)
-        salinity = np.where(quality < SUSPECT, file.numbers("PSAL_CORRECTED", shape), np.nan)
+        salinity = trusted(file.numbers("PSAL_CORRECTED", shape), _quality(file, "PSAL", shape))
     return rows_of(
         np.isfinite(depth) | np.isfinite(temperature),
-        time=_times(file, casts),
+        time=juld_times(file, casts),
         lat=file.quantity("LATITUDE", "degrees", (casts,)),
         lon=file.quantity("LONGITUDE", "degrees", (casts,)),
         depth=depth,
@@ -56,13 +56,6 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         quality_depth=_quality(file, "DEPH", shape),
         quality_temperature=_quality(file, "POTM", shape),
     )
-
-
-def _times(file: NetcdfFile, casts: int) -> np.ndarray:
-    """(cast) by the units of JULD; days since 1950 where it has none."""
-    if file.attribute("units", "JULD"):
-        return file.times("JULD", (casts,))
-    return days_since(file.numbers("JULD", (casts,)), EPOCH)
 
 
 def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> np.ndarray:

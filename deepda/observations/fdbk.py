@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepda.observations.calendars import days_since
 from deepda.observations.flags import FDBK
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import ICOADS_PLATFORMS, named, wmo_platforms
-from deepda.observations.qualities import GOOD, SUSPECT, with_cast
+from deepda.observations.qualities import GOOD, trusted, with_cast
 from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 POTENTIAL, IN_SITU = ("POTM", "SST"), ("TEMP",)  # at the surface they are the same
@@ -49,10 +49,9 @@ def _rows(file: NetcdfFile, name: str) -> pd.DataFrame:
     casts = shape[0]
     temperature = raw + _correction(file, f"{name}_CORR", shape)
     depth = file.quantity("DEPTH", "m", shape) + _correction(file, "DEPTH_CORR", shape)
-    salinity = np.full(shape, np.nan)
+    salinity: ArrayLike = np.nan
     if "PSAL_OBS" in file:
-        quality = _quality(file, "PSAL", shape)
-        salinity = np.where(quality < SUSPECT, file.numbers("PSAL_OBS", shape), np.nan)
+        salinity = trusted(file.numbers("PSAL_OBS", shape), _quality(file, "PSAL", shape))
     whole = file.flags("OBSERVATION_QC", (casts,), FDBK)
     return rows_of(
         np.isfinite(temperature) | (np.isfinite(depth) & (shape[1] > 1)),

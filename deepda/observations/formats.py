@@ -9,10 +9,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from deepda.base.classic import NETCDF
 from deepda.observations.argo import is_argo, read_argo
 from deepda.observations.argo_table import is_argo_table, read_argo_table
 from deepda.observations.cf import read_cf
-from deepda.observations.cfroles import find_parts, refuse_others
+from deepda.observations.cfroles import find_roles, refuse_others
 from deepda.observations.en4 import read_en4
 from deepda.observations.exchange import is_exchange, read_exchange
 from deepda.observations.fdbk import read_fdbk
@@ -54,16 +55,10 @@ READERS: dict[str, Reader] = {
 }
 DAMAGE = (OSError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError, EOFError,
           zlib.error)  # fmt: skip
-HDF5 = b"\x89HDF\r\n\x1a\n"
-NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", HDF5)
 
 
 def read_observations(path: Path, options: ReadOptions | None = None) -> ReadResult:
     """Read a file of observations, whatever its format, in a child process with bounded memory.
-
-    Args:
-        path: of one file.
-        options: what the file does not say itself.
 
     Returns:
         Kept and rejected rows, which together are all rows of the file.
@@ -180,7 +175,7 @@ def _of_netcdf(file: NetcdfFile) -> str:
         return "mooring"
     if find_surface(file) is not None:
         return "sst"
-    if find_parts(file, {}) is not None:
+    if find_roles(file, {}) is not None:
         return "cf"
     refuse_others(file)
     raise _unknown(file)

@@ -94,9 +94,7 @@ def on_axes(
     """(time, row, column) values of a variable of the file, in the order of the axes' names.
 
     Args:
-        file: the file.
         name: of the variable; it may lack the dimension of time.
-        axes: of the field.
         part: steps of time.
         read: reads a part of a variable, (name, part=(slice of each dimension)).
 

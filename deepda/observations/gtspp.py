@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepda.observations.fall_rate import corrected, needed_by_age, needed_by_codes, sentence
 from deepda.observations.flags import GTSPP
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import GTSPP_TYPES, named
-from deepda.observations.qualities import GOOD, SUSPECT
+from deepda.observations.qualities import GOOD, trusted
 from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 NAMES = {  # ours -> version 3.7, version 4.0
@@ -51,10 +51,10 @@ def read_gtspp(path: Path, options: ReadOptions) -> ReadResult:
 def _rows(file: NetcdfFile) -> pd.DataFrame:
     depth = file.quantity(_name(file, "depth"), "m").ravel()[None, :]
     shape = depth.shape
-    salinity = np.full(shape, np.nan)
+    salinity: ArrayLike = np.nan
     if "salinity" in file:
         quality = file.flags(_name(file, "salinity_flag"), shape, GTSPP)
-        salinity = np.where(quality < SUSPECT, _level(file, file.numbers("salinity"), shape), np.nan)
+        salinity = trusted(_level(file, file.numbers("salinity"), shape), quality)
     measured = file.measured("temperature", "degC")
     temperature, invalid = (_level(file, values, shape) for values in measured)
     kind = np.array([text[:2].upper() for text in file.texts(_name(file, "type"), 1)])

@@ -1,7 +1,7 @@
 """Take in observation files of any kind: Parquet by year and month, and a manifest of every file.
 
     files --find_sources--> sources --hash--> settled (duplicate, missing, ...) or to be read
-          --batches--> workers read and write (parts.py) --> journal --> manifest.csv
+          --batches--> workers read and write (ingested_files.py) --> journal --> manifest.csv
 
 A batch is read by one worker, which writes its rows; only rows of the manifest come back. What a
 journal holds is not read again, so that a killed run is resumed by repeating it, and gives the same.
@@ -19,8 +19,17 @@ from deepda.base.files import digest_of, output_folder
 from deepda.base.lock import exclusive
 from deepda.base.progress import Progress
 from deepda.base.text import printable
+from deepda.base.workers import Workers, open_workers
 from deepda.observations.coverage import Coverage
 from deepda.observations.formats import read_parts
+from deepda.observations.ingested_files import (
+    Batch,
+    PartWriter,
+    read_journal,
+    require_balanced,
+    sweep,
+    write_journal,
+)
 from deepda.observations.manifest import NAME as MANIFEST
 from deepda.observations.manifest import (
     READ,
@@ -30,14 +39,6 @@ from deepda.observations.manifest import (
     reasons_text,
     write_manifest,
 )
-from deepda.observations.parts import (
-    Batch,
-    PartWriter,
-    read_journal,
-    require_balanced,
-    sweep,
-    write_journal,
-)
 from deepda.observations.plan import make_plan
 from deepda.observations.reading import (
     ObservationError,
@@ -46,7 +47,6 @@ from deepda.observations.reading import (
     UnknownFormatError,
 )
 from deepda.observations.sources import find_sources, has_files, require_apart
-from deepda.observations.workers import Workers, open_workers
 
 MOST_VALUES = 2_000_000  # cells of a gridded product that are held at once
 LOG = "ingest.log"

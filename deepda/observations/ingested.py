@@ -14,8 +14,8 @@ import pyarrow.dataset as ds
 
 from deepda.base.text import printable
 from deepda.observations.coverage import Coverage, coverage_table
+from deepda.observations.ingested_files import JOURNAL, OBSERVATIONS, SCHEMA, read_journal
 from deepda.observations.manifest import NAME, STATUSES, Entry, IngestError
-from deepda.observations.parts import JOURNAL, OBSERVATIONS, SCHEMA, read_journal
 
 FIGURE = "coverage.png"
 WIDTH = 79  # columns of a terminal, less one

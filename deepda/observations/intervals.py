@@ -38,7 +38,6 @@ def middle_times(file: NetcdfFile, name: str, variable: str) -> tuple[NDArray[np
     """(time) middle of the interval of each step, and what was assumed for it, "" for nothing.
 
     Args:
-        file: the file.
         name: of the variable of time.
         variable: whose means they are.
 

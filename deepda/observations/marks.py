@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.synthetic import refusal_of_rows
 from deepda.observations.cells import Cells
-from deepda.observations.columns import MISSING
 from deepda.observations.reading import ObservationError
+from deepda.observations.vocabulary import MISSING
 
 NO = ("false", "no", "f", "n", *MISSING)
 NOUGHT = re.compile(r"[+-]?0+(?:[.,]0*)?")
@@ -38,7 +38,6 @@ def require_real(values: ArrayLike | pd.Series, source: Path) -> None:
 
     Args:
         values: as of `marked`.
-        source: the file.
 
     Raises:
         ObservationError: there is such a row.

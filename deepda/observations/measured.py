@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from deepda.base.units import UnitError, convert
 from deepda.observations.argo import MODES
 from deepda.observations.cells import Cells
-from deepda.observations.columns import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
-from deepda.observations.header import Columns, target_of
+from deepda.observations.column_search import Columns, target_of
 from deepda.observations.numbers_of_tables import Numbers, read_numbers
 from deepda.observations.qualities import SUSPECT
 from deepda.observations.reading import ObservationError, ReadOptions
 from deepda.observations.reasons import Reasons
 from deepda.observations.seawater import depth_of, practical_of_unit
 from deepda.observations.table_flags import read_flags
+from deepda.observations.vocabulary import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
 
 NAMES = {"value": "temperature", "lat": "latitude", "lon": "longitude"}  # of a quantity, in reasons
 FLAGGED = {"value": "temperature", "pressure": "depth", "depth": "depth", "salinity": "salinity"}
@@ -38,7 +38,6 @@ class Measured:
         of: lat, lon (degrees), depth (m), pressure (dbar), value (degC), salinity (PSS-78), error (K)
             -> (row), NaN where missing; only those that the table has.
         qualities: element -> (row) quality (0..4).
-        assumed: what had to be assumed.
     """
 
     of: dict[str, NDArray[np.float64]]
@@ -59,7 +58,6 @@ def read_measured(
 
     Args:
         frame: (row) cells.
-        columns: of the table.
         beside: units by column, given beside the names.
         options: `units` override all others.
         source: what to call the table.

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deepda.observations.calendars import digits
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.qualities import BAD, GOOD, SUSPECT, UNKNOWN
+from deepda.observations.qualities import BAD, GOOD, SUSPECT, UNKNOWN, trusted
 from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
 
 MISSING = -9999.0
@@ -41,10 +41,9 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     shape = temperature.shape
     casts = shape[0]
     depth = _clean(file.numbers("prof_depth" if "prof_depth" in file else "depth", shape[1:]))
-    salinity = np.full(shape, np.nan)
+    salinity: ArrayLike = np.nan
     if "prof_S" in file:
-        quality = _quality(file, "S", shape)
-        salinity = np.where(quality < SUSPECT, _clean(file.numbers("prof_S", shape)), np.nan)
+        salinity = trusted(_clean(file.numbers("prof_S", shape)), _quality(file, "S", shape))
     weight = _weight(file, "T", shape)
     # A weight of zero says "not to be used", a negative or infinite one is no error at all.
     error = np.where(weight > 0, 1 / np.sqrt(np.where(weight > 0, weight, 1.0)), np.nan)

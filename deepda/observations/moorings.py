@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepda.observations.cf import sample_rows
-from deepda.observations.cfroles import find_parts
+from deepda.observations.cfroles import find_roles
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
 from deepda.observations.reading import ReadOptions, ReadResult, finish
@@ -32,8 +32,8 @@ def read_mooring(path: Path, options: ReadOptions) -> ReadResult:
         if name is None:
             raise file.error(f"it holds none of {', '.join(TEMPERATURES)}", "leave it out")
         flag = {"qc": FLAGS[name]} if FLAGS[name] in file else {}
-        parts = find_parts(file, {"in_situ": name} | flag)
-        if parts is None:
+        roles = find_roles(file, {"in_situ": name} | flag)
+        if roles is None:
             raise file.error(f"{name} has no time, latitude and longitude", "leave it out")
-        rows = sample_rows(file, parts, samples_of(file, name), options, QUALITY)
+        rows = sample_rows(file, roles, samples_of(file, name), options, QUALITY)
     return finish(rows.assign(platform_type="mooring"), path, "mooring", options)

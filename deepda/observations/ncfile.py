@@ -118,7 +118,6 @@ class NetcdfFile:
         """Values as `numbers`, in another unit; without `units` they are in it already.
 
         Args:
-            name: of the variable.
             unit: that is wanted.
             shape: that the variable must have.
             units: those of the values, by default the attribute.

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from deepda.observations.cells import NUMBER, trimmed
-from deepda.observations.columns import MISSING
 from deepda.observations.reading import ObservationError
+from deepda.observations.vocabulary import MISSING
 
 COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?"
 

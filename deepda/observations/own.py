@@ -1,6 +1,6 @@
 """A user's own observations: CSV, Parquet or a pandas table.
 
-Columns are found by their names and units (`deepda.observations.columns`); what a table does not say
+Columns are found by their names and units (`deepda.observations.vocabulary`); what a table does not say
 is assumed as documented there, and said in the result. Times without zone are UTC.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,8 @@ from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.assumptions import errors_assumed, kind_assumed, salinity_assumed
 from deepda.observations.casts_of_tables import cast_numbers, whole_casts
 from deepda.observations.cells import Cells
-from deepda.observations.columns import NUMBERS, bare
+from deepda.observations.column_search import Columns, find_columns, units_line
 from deepda.observations.delimited import read_text
-from deepda.observations.header import Columns, find_columns, units_line
 from deepda.observations.marks import require_real
 from deepda.observations.measured import Measured, read_measured
 from deepda.observations.numbers_of_tables import has_decimal_comma
@@ -35,34 +33,15 @@ from deepda.observations.reading import (
 )
 from deepda.observations.reasons import Reasons
 from deepda.observations.row_groups import read_row_groups
+from deepda.observations.rows_of_tables import TableRows
 from deepda.observations.seawater import potential_of_conservative, pressure_of
 from deepda.observations.timestamps import PARTS, are_counted, read_times
+from deepda.observations.vocabulary import NUMBERS, bare
 
 MOST_ROWS = 5_000_000  # of a table that is read whole: about 2 GB of memory
 TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 CAST = ("platform_id", "station", "profile", "direction")  # columns that make a cast
 SHOWN = 8  # unused columns that are named
-
-
-@dataclass(frozen=True, eq=False)
-class OwnRows:
-    """Rows of a table as they stand there.
-
-    Attributes:
-        frame: (row) at least the columns that are used.
-        names: all columns of the table.
-        units: by column, where the table gives them beside their names.
-        malformed: row -> why a line is none, of those that are none.
-        first: number of the first row in the table.
-        following: number of the row after the last one here, None at the end of the table.
-    """
-
-    frame: pd.DataFrame
-    names: Sequence[str]
-    units: Mapping[str, str] = field(default_factory=dict)
-    malformed: Mapping[int, str] = field(default_factory=dict)
-    first: int = 0
-    following: int | None = None
 
 
 def read_own(path: Path, options: ReadOptions) -> ReadResult:
@@ -85,7 +64,7 @@ def read_own(path: Path, options: ReadOptions) -> ReadResult:
     return _read(rows, options, path)
 
 
-def _from_text(path: Path, options: ReadOptions) -> OwnRows:
+def _from_text(path: Path, options: ReadOptions) -> TableRows:
     columns = list[Columns]()
 
     def choose(names: Sequence[str]) -> Sequence[str]:
@@ -95,21 +74,17 @@ def _from_text(path: Path, options: ReadOptions) -> OwnRows:
     def units_of(cells: Mapping[str, str]) -> Mapping[str, str] | None:
         return units_line(cells, columns[0])
 
-    table = read_text(path, choose, units_of, options.first_step, options.most_values or MOST_ROWS)
-    return OwnRows(
-        table.frame, table.names, table.units, table.malformed, options.first_step, table.following
-    )
+    return read_text(path, choose, units_of, options.first_step, options.most_values or MOST_ROWS)
 
 
-def _from_parquet(path: Path, options: ReadOptions) -> OwnRows:
+def _from_parquet(path: Path, options: ReadOptions) -> TableRows:
     def choose(names: Sequence[str]) -> Sequence[str]:
         return find_columns(names, options.columns, path).all
 
-    table = read_row_groups(path, choose, options.first_step, options.most_values or MOST_ROWS)
-    return OwnRows(table.frame, table.names, table.units, {}, options.first_step, table.following)
+    return read_row_groups(path, choose, options.first_step, options.most_values or MOST_ROWS)
 
 
-def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
+def _read(rows: TableRows, options: ReadOptions, source: Path) -> ReadResult:
     columns = find_columns(rows.names, options.columns, source)
     if rows.frame.empty:
         raise no_value(source, "own")
@@ -154,7 +129,7 @@ def _read(rows: OwnRows, options: ReadOptions, source: Path) -> ReadResult:
     return dataclasses.replace(result, next_step=following)
 
 
-def _time_units(rows: OwnRows, columns: Columns, options: ReadOptions) -> list[str]:
+def _time_units(rows: TableRows, columns: Columns, options: ReadOptions) -> list[str]:
     """All units that time and date have; what the user says of one stands for what the table says."""
     said = dict(options.units)
     if "time" not in columns.of and "date" not in said:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from deepda.base.files import checksum
 from deepda.base.text import counted
+from deepda.base.workers import Workers
+from deepda.observations.ingested_files import Batch, read_journal
 from deepda.observations.manifest import NAME, READ, Entry, read_manifest
-from deepda.observations.parts import Batch, read_journal
 from deepda.observations.sources import Source
-from deepda.observations.workers import Workers
 
 BATCH_BYTES = 32 * 2**20  # of files that one task reads
 BATCH_FILES = 250

@@ -19,6 +19,11 @@ WHP_FLAGS = {
 }  # fmt: skip
 
 
+def trusted(values: ArrayLike, quality: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Values without those that are suspect or bad, which become NaN."""
+    return np.where(quality < SUSPECT, values, np.nan)
+
+
 def with_cast(level: ArrayLike, cast: NDArray[np.int8]) -> NDArray[np.int8]:
     """(cast, level) qualities of levels; bad where that of the whole cast (cast) is."""
     return worst(level, np.where(cast > SUSPECT, cast, 0)[:, None])

@@ -68,7 +68,7 @@ class ReadOptions:
         units: own tables: {our name: units}, for instance {"temperature": "K"}.
         temperature: own tables and CF files: the kind (KINDS) of a temperature whose name and attributes
             leave it open, such as "temperature"; None takes the one of
-            `deepda.observations.columns.TEMPERATURES`.
+            `deepda.observations.vocabulary.TEMPERATURES`.
         fall_rate: one of `deepda.observations.fall_rate.CORRECTIONS`, for depths of XBTs.
         now: observations after this time (and a day) are from the future.
         first_step: gridded products: the time step to begin with; own tables: the row.
@@ -114,7 +114,6 @@ class ReadResult:
     """One file read.
 
     Attributes:
-        source: the file.
         format: its format in a word, for instance "argo".
         rows_in: rows that the file holds.
         table: (row) OUTPUT columns; fit for `deepda.observations.table.require_table`.
@@ -188,7 +187,6 @@ def finish(
             where the file has them salinity (PSS-78), instrument_error (K), error (K, the whole),
             platform_type, platform_id, quality_<element> (0..4, ELEMENTS), invalid (the temperature
             is outside the range that the file calls valid), reason ("" if none).
-        source: the file.
         name: of its format.
         options: which qualities are kept.
         potential: the temperature is potential already.

@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 
 
 class Reasons:
-    """Why each row is rejected, as a code into the names; 0 is not at all.
-
-    Args:
-        size: number of rows.
-    """
+    """Why each row is rejected, as a code into the names; 0 is not at all."""
 
     def __init__(self, size: int) -> None:
         self.codes, self.names = np.zeros(size, np.int16), [""]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from deepda.observations.ncfile import SMALL
 from deepda.observations.reading import ObservationError
+from deepda.observations.rows_of_tables import TableRows
 
 BATCH = 65_536  # rows that are unpacked at once
 DENSEST = 1100  # bytes unpacked for one of the file: what deflate can do; real tables stay below 200
@@ -19,33 +19,15 @@ LARGEST_COLUMN = 2**30  # bytes of one column of a row group
 WIDTH = 8  # bytes of one value
 
 
-@dataclass(frozen=True, eq=False)
-class ParquetRows:
-    """Some rows of a Parquet table.
-
-    Attributes:
-        frame: (row) the columns asked for.
-        names: all columns of the file.
-        units: by column, where the file declares them.
-        following: number of the first row after these, None at the end of the file.
-    """
-
-    frame: pd.DataFrame
-    names: tuple[str, ...]
-    units: dict[str, str]
-    following: int | None
-
-
 def read_row_groups(
     path: Path,
     choose: Callable[[Sequence[str]], Collection[str]],
     first: int = 0,
     most: int | None = None,
-) -> ParquetRows:
+) -> TableRows:
     """Read rows first..first+most of a Parquet table (None: all after the first).
 
     Args:
-        path: of the file.
         choose: from the names of all columns to those wanted.
         first: row to begin with, from 0.
         most: rows to read.
@@ -72,7 +54,8 @@ def read_row_groups(
         what = " ".join(str(error).split())[:200]
         raise ObservationError(f"{path} cannot be read as Parquet ({what}); write it again") from error
     end = first + len(table)
-    return ParquetRows(_frame(table), names, _units(table.schema), end if end < total else None)
+    following = end if end < total else None
+    return TableRows(_frame(table), names, _units(table.schema), first, following)
 
 
 def _require_plain(path: Path, schema: pa.Schema, wanted: Sequence[str]) -> None:

@@ -23,7 +23,6 @@ class Samples:
     """The array of samples, and how instances (casts, stations) are spread over it.
 
     Attributes:
-        file: that they stand in.
         dims: names of the dimensions of the measured variable.
         shape: their lengths.
         instances: by dimension of instances, the dimension it is spread along and the instance of
@@ -62,7 +61,6 @@ class Samples:
         """Values of a variable as an array of the shape of the samples.
 
         Args:
-            name: of the variable.
             values: on its dimensions, without the one of characters.
 
         Raises:
@@ -134,13 +132,15 @@ def samples_of(file: NetcdfFile, name: str) -> Samples:
     return Samples(file, file.dims(name), file.shape(name), instances)
 
 
-def row_sizes(file: NetcdfFile, name: str, size: int) -> NDArray[np.intp]:
+def row_sizes(
+    file: NetcdfFile, name: str, size: int, shape: tuple[int, ...] | None = None
+) -> NDArray[np.intp]:
     """Counts of a contiguous ragged array, which must add up to its size.
 
     Raises:
-        ObservationError: they do not.
+        ObservationError: they do not, or are not of the shape.
     """
-    counts = np.nan_to_num(file.numbers(name))
+    counts = np.nan_to_num(file.numbers(name, shape))
     if (counts < 0).any() or counts.sum() != size or (counts != np.rint(counts)).any():
         raise file.error(f"{name} adds up to {counts.sum():g}, expected {size} values")
     return counts.astype(np.intp)

@@ -65,8 +65,6 @@ def find_sources(
     a source, which may lie below a path.
 
     Args:
-        paths: files and folders.
-        output: folder of the results.
         refused: files that could not be read and so supersede nothing.
     """
     tops = [Path(os.path.abspath(path)) for path in paths]

@@ -59,8 +59,6 @@ class Field:
         value: (time, lat, lon) degC or, of an anomaly, K; NaN on land.
         error: same shape, or one for all, K; None where it is the platform's.
         ice: same shape, concentration 0..1, or None.
-        anomaly: the values are anomalies.
-        product: its name.
         first: number of the first of these time steps in the file.
         following: number of the first step after these, None at the end of the file.
         quality: as value or less, 0..4 (QUALITIES).

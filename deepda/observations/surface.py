@@ -41,8 +41,6 @@ class Surface:
     """The variable of temperature of a gridded file.
 
     Attributes:
-        name: of the variable.
-        axes: that it lies on.
         anomaly: its values are departures from a climatology.
     """
 

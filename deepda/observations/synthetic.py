@@ -52,7 +52,6 @@ def observe(
 
     Args:
         truth: (depth, lat, lon) degC; not read where nothing is observed.
-        grid: of the truth.
         places: rows of time, lat, lon, depth, platform_type (and whatever else, which is kept).
         rng: of this window, for instance `window_rng`.
         errors: by platform type; they stand in the table.
@@ -136,7 +135,6 @@ class Network(Protocol):
 
     def cells(self, start: np.datetime64, end: np.datetime64) -> dict[str, NDArray[np.intp]]:
         """Flat cell (depth, lat, lon) of each value in [start, end), by platform type."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,6 @@ class Column:
 
     Attributes:
         dtype: as stored.
-        units: of its values.
-        meaning: in words.
         valid: (lowest, highest) value allowed, both included unless `positive`.
         positive: the lowest value itself is refused.
         advice: what to do about values that are not valid.

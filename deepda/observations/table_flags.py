@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.observations.cells import Cells
-from deepda.observations.columns import FLAG_DIGITS, FLAG_WORDS, MISSING, bare
 from deepda.observations.qualities import UNKNOWN, WHP_FLAGS, worst
+from deepda.observations.vocabulary import FLAG_DIGITS, FLAG_WORDS, MISSING, bare
 
 WHP_ENDING = "_flag_w"
 

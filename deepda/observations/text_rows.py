@@ -55,7 +55,6 @@ class Layout:
     """How the lines of a table are written.
 
     Attributes:
-        delimiter: between cells.
         count: of cells of a row.
         trailing: each line ends with a delimiter that the header lacks.
     """
@@ -125,7 +124,6 @@ class RowCollector:
     """Collects the wanted cells of some rows, column by column.
 
     Attributes:
-        layout: of lines.
         places: of the wanted columns, by name.
         first: row to begin with.
         end: row to end before, None for all.

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from deepda.observations.calendars import decode_times
+from deepda.observations.calendars import NAT, composed, decode_times
 from deepda.observations.cells import Cells
-from deepda.observations.columns import MISSING
 from deepda.observations.numbers_of_tables import as_texts, read_numbers
 from deepda.observations.reading import ObservationError
 from deepda.observations.reasons import Reasons
+from deepda.observations.vocabulary import MISSING
 
-NAT = np.datetime64("NaT", "s")
 _ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?"
 _CLOCK = rf"(?P<H>\d{{1,2}}):(?P<M>\d{{2}})(?::(?P<S>\d{{2}}(?:[.,]\d+)?))?\s*{_ZONE}"
 _AFTER = rf"(?:(?:T|\s+){_CLOCK})?\s*"
@@ -272,29 +271,6 @@ def _zone_seconds(zone: str) -> float:
         return 0.0
     hours, minutes = int(digits[1:3]), int(digits[3:5] or 0)
     return (-1 if digits[0] == "-" else 1) * (3600.0 * hours + 60.0 * minutes)
-
-
-def composed(
-    year: NDArray,
-    month: NDArray,
-    day: NDArray,
-    H: ArrayLike = 0.0,
-    M: ArrayLike = 0.0,
-    S: ArrayLike = 0.0,
-) -> NDArray[np.datetime64]:
-    """Times of calendar dates and clocks, NaT where there is no such date or clock."""
-    whole = [np.where(np.isfinite(part), part, 0.0) for part in (year, month, day)]
-    y, m, d = (part.astype(np.int64) for part in whole)
-    sound = (y == year) & (m == month) & (d == day) & (y > 0) & (y < 10_000)
-    sound &= (m >= 1) & (m <= 12) & (d >= 1) & (d <= 31)
-    seconds = 3600.0 * np.asarray(H) + 60.0 * np.asarray(M) + np.asarray(S)
-    sound &= (np.asarray(H) >= 0) & (np.asarray(M) >= 0) & (np.asarray(M) < 60) & (np.asarray(S) >= 0)
-    sound &= (np.asarray(S) < 60) & (seconds < 86_400)
-    months = ((np.where(sound, y, 1970) - 1970) * 12 + np.where(sound, m, 1) - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (np.where(sound, d, 1) - 1)
-    sound &= days.astype("datetime64[M]") == months  # no 30 February
-    start = days.astype("datetime64[s]")
-    return np.where(sound, start + np.rint(np.where(sound, seconds, 0)).astype("timedelta64[s]"), NAT)
 
 
 def _of_parts(

@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from deepda.base.classic import NETCDF
+
 STAGES = (  # words of a name, from the stage that is worst
     ("preliminary", 0), ("prelim", 0), ("provisional", 0), ("interim", 0), ("nrt", 0), ("final", 2),
     ("rep", 2), ("reprocessed", 2), ("my", 2), ("ran", 2),
@@ -21,7 +23,6 @@ STAGE = re.compile(
 )
 VERSION = re.compile(r"(?<=[-_.])f?v(\d+)(?:[.r](\d{1,2})(?!\d))?(?=[-_.]|$)", re.IGNORECASE)
 DATE = re.compile(r"(?<!\d)(1[6-9]|20)\d\d[-_.]?(0[1-9]|1[0-2])")
-NETCDF = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 Rank = tuple[int, tuple[int, ...]]
 
 
@@ -63,6 +64,6 @@ def _rank(path: Path) -> Rank:
 def _is_netcdf(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
-            return stream.read(4).startswith(NETCDF)
+            return stream.read(8).startswith(NETCDF)
     except OSError:
         return False

@@ -23,8 +23,9 @@ from deepda.observations.fall_rate import corrected, needed_by_age, needed_by_te
 from deepda.observations.flags import WOD, originator_scheme, qualities
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import WOD_PROBES, named
-from deepda.observations.qualities import GOOD, SUSPECT, UNKNOWN, worst
+from deepda.observations.qualities import GOOD, UNKNOWN, trusted, worst
 from deepda.observations.reading import ReadOptions, ReadResult, finish
+from deepda.observations.samples import row_sizes
 
 # Country code 99 stands for "unknown", cruise 0 for "no cruise number" (WOD user's manual): casts
 # of one such identifier are not casts of one ship.
@@ -69,7 +70,7 @@ def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
             "lon": _per_cast(file.quantity("lon", "degrees"), casts, file)[cast],
             "depth": depth,
             "temperature": temperature,
-            "salinity": np.where(salinity_quality < SUSPECT, salinity, np.nan),
+            "salinity": trusted(salinity, salinity_quality),
             "platform_type": named(probe, WOD_PROBES)[cast],
             "platform_id": platform[cast],
             "quality_depth": _flags(file, "z", cast, casts),
@@ -87,10 +88,7 @@ def _layout(
     """Of each value: its cast, its level in the cast, and the first value of each cast."""
     if not ragged:
         return np.zeros(size, np.intp), np.arange(size), np.zeros(1, np.intp)
-    counts = np.nan_to_num(file.numbers(f"{name}_row_size", (casts,)))
-    if (counts < 0).any() or counts.sum() != size or (counts != np.rint(counts)).any():
-        raise file.error(f"{name}_row_size adds up to {counts.sum():g}, expected {size} values")
-    sizes = counts.astype(np.intp)
+    sizes = row_sizes(file, f"{name}_row_size", size, (casts,))
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
     cast = np.repeat(np.arange(casts), sizes)
     return cast, np.arange(size) - first[cast], first

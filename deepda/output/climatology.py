@@ -22,8 +22,6 @@ def write_climatology(
     """Write thetao(window_of_year, depth, lat, lon) degC, rounded as the analyses are.
 
     Args:
-        path: final name.
-        grid: of the fields.
         mean: (season, depth, lat, lon) degC; anything on land.
         attributes: global ones of the analyses; mappings are left out.
 

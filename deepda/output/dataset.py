@@ -28,7 +28,6 @@ def dataset_of(
     """Fields of one window with the coordinates and attributes of our files; `to_netcdf` keeps them.
 
     Args:
-        grid: of the fields.
         window: one.
         fields: (depth, lat, lon) by name, `thetao` among them.
         attributes: global ones.

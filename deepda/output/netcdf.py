@@ -8,10 +8,9 @@ the same bytes: nothing here asks for the clock, a date of creation is an attrib
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -21,8 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from xarray.backends.locks import HDF5_LOCK, NETCDFC_LOCK, combine_locks
 
-from deepda.base.errors import DeepDAError, OutputError
-from deepda.base.files import hidden_name, publish
+from deepda.base.errors import DeepDAError
+from deepda.base.files import hidden_name, publish, refusing_writes
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows
 from deepda.output.cf import FILL, VARIABLES, Attribute, Header
@@ -79,7 +78,7 @@ class AnalysisWriter:
 
     def __enter__(self) -> Self:
         try:
-            with _one_sentence(self.path):
+            with refusing_writes(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with LIBRARY:
                     self._file = netCDF4.Dataset(self._part, "w", format="NETCDF4")
@@ -126,7 +125,7 @@ class AnalysisWriter:
         whole = self._slabs.add(step, ready)
         if whole is not None:
             span, slabs = whole
-            with _one_sentence(self.path), LIBRARY:
+            with refusing_writes(self.path), LIBRARY:
                 for name, slab in slabs.items():
                     self._open[name][(slice(None), span) if slab.ndim == 5 else (span,)] = slab
         self._written[step] = True
@@ -155,7 +154,7 @@ class AnalysisWriter:
                 f"{self.path.name}, expected all; the first that is missing is "
                 f"{self.windows.start[~self._written][0]}"
             )
-        with _one_sentence(self.path):
+        with refusing_writes(self.path):
             with LIBRARY:
                 self._open.close()
             publish(self._part, self.path)
@@ -248,24 +247,3 @@ class BackgroundWriter:
 def in_background(writer: Writer) -> BackgroundWriter:
     """`with in_background(AnalysisWriter(...)) as out: out.write(...)`."""
     return BackgroundWriter(writer)
-
-
-@contextmanager
-def _one_sentence(path: Path) -> Iterator[None]:
-    """What the file system or the library refuses, as OutputError."""
-    try:
-        yield
-    except OutputError:
-        raise
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"cannot write {path} ({reason}{_space_left(path)}); "
-            "make room, mend the permissions, or choose another --output"
-        ) from error
-
-
-def _space_left(path: Path) -> str:
-    with suppress(OSError):
-        return f", {shutil.disk_usage(path.parent).free / 1e6:.0f} MB free there"
-    return ""

@@ -43,7 +43,6 @@ class ResultWriter:
     Args:
         file: open, of the variables.
         variables: names in ARGUMENTS.
-        space: of the estimates.
         span: windows of the file.
         members: written as `thetao_members`; None for none.
     """

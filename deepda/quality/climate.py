@@ -83,7 +83,6 @@ def departures(
 
     Args:
         table: of `by_cast`, with possible times, places and depths.
-        grid: of the climatology.
         climatology: degC and K.
         between: (depth, lat, lon) `neighbour_spread` of it, if that is at hand.
     """

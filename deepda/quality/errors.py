@@ -63,7 +63,6 @@ def with_errors(table: pd.DataFrame, grid: Grid, representativeness: Representat
 
     Args:
         table: lat, lon, depth, and platform_type ("other" without it).
-        grid: of `representativeness`.
         representativeness: where it is not known, and outside the grid, the platform's place error is
             taken.
     """

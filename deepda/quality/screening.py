@@ -157,7 +157,6 @@ class Screened:
     """A table sorted into two; the rows of each keep their order, index and columns.
 
     Attributes:
-        rows_in: rows of the table.
         kept: rows that no check rejects; those whose salinity is wrong are without it (NaN).
         rejected: the other rows, with `reason` (category): the first check that rejects.
     """

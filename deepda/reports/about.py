@@ -41,8 +41,6 @@ def of_run(folder: Path, config: Config, scores: Mapping[str, Any]) -> dict[str,
     """The same of an experiment on a finished run.
 
     Args:
-        folder: of the run.
-        config: of the run.
         scores: of the experiment, with `scored_from`, `scored_to` and `scored_windows`.
     """
     span = f"{scores['scored_from']} to {scores['scored_to']}, {scores['scored_windows']} windows"
@@ -53,7 +51,6 @@ def what_was_run(config: Config, years: str, kind: str | None = None) -> dict[st
     """Model, grid, years, observing system, changed settings, command, date and version.
 
     Args:
-        config: settings of the run.
         years: which were analysed, in words.
         kind: of run; None is the training that the settings name.
     """

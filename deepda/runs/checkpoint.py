@@ -39,8 +39,6 @@ def save_checkpoint(
 
     Args:
         folder: made if it is not there.
-        analyser: whose state is kept.
-        space: grid, climatology and scale.
         about: how to build the analyser again (`build`), kept as JSON.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,6 @@ def representativeness(share: float, mean: NDArray[np.floating], grid: Grid) -> 
     Args:
         share: (0..1) of the variance of departures at a place that is not the background's.
         mean: (season, depth, lat, lon) degC, the climatology.
-        grid: of the climatology.
     """
     place = share**0.5 * displacement_spread(mean, grid)
     return Representativeness(place, displacement_spread(mean, grid, heave=0.0, meander=FRONTS)[0])
@@ -81,7 +80,6 @@ class Errors:
 
         Args:
             representativeness: share (0..1) of the variance of departures that is not the background's.
-            space: as above.
         """
         error = (1 - representativeness) ** 0.5 * displacement_spread(space.climatology.mean, space.grid)
         scale = np.where(space.grid.ocean, error, space.scale).astype(np.float32)

@@ -33,7 +33,6 @@ class RunFolder:
     """A folder that nobody else writes meanwhile.
 
     Attributes:
-        path: of the folder.
         progress: goes to the terminal and to its log.
     """
 

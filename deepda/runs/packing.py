@@ -95,7 +95,6 @@ def unpack(
         packed: from `pack`.
         settings: of the generator.
         about: kept in the checkpoint, see `save_checkpoint`.
-        folder: of the checkpoint.
 
     Raises:
         CheckpointError: tensors are missing, or do not fit the generator.

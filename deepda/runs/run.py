@@ -79,7 +79,6 @@ class Run:
 
     Attributes:
         analyser: of the run, with the errors of the real ocean where its climatology is an observed one.
-        space: that it works in.
         usual: climatology and standard deviation by which quality control judges, degC and K.
         representativeness: of the real ocean; None leaves rows the error they have.
     """

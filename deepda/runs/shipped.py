@@ -115,7 +115,6 @@ def pack_run(run: Path, folder: Path, more: Mapping[str, Any]) -> None:
     """Write a finished run as packed weights, its settings and model.json.
 
     Args:
-        run: its folder.
         folder: like deepda/shipped, made where missing.
         more: kept in model.json.
 

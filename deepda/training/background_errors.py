@@ -43,15 +43,12 @@ class Sampled(Analyser, Protocol):
     @property
     def ocean(self) -> Tensor:
         """(L, Y, X) true, or one, where there is water."""
-        ...
 
     def modelled_spread(self, background: StateEstimate) -> Tensor:
         """(B, L, Y, X) that errors are divided by."""
-        ...
 
     def training_accuracy(self) -> AbstractContextManager[None]:
         """Inside the block systems are solved only as far as sampling needs."""
-        ...
 
 
 def sample_background_errors(
@@ -71,7 +68,6 @@ def sample_background_errors(
         data: truth and networks; its drifts are left out.
         seed: of networks and observation errors.
         number: of samples.
-        progress: shows the windows.
         ranks: processes that share the stretches out; all of them get all samples.
 
     Returns:

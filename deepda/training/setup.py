@@ -51,8 +51,6 @@ class TrainingSetup:
     Attributes:
         build: makes the untrained generator, on the device that it is trained on.
         data: the control simulation and the observing network.
-        validation: the validation years.
-        grid: of the analyses.
         ranks: processes that train together.
     """
 
@@ -72,8 +70,6 @@ class TrainingSetup:
         """Train by gradients.
 
         Args:
-            recipe: how to train.
-            progress: shows how far it is.
             folder: where an interrupted training is kept and resumed.
             watch: see Trainer.
 
@@ -109,7 +105,6 @@ class TrainingSetup:
             analyser: trained; changed in place.
             samples: how many; 0 for none.
             seed: of the observing networks and the observation errors.
-            progress: shows how far it is.
         """
         form, sampled, ranks = analyser.covariance_form(), None, self.ranks
         if form is not None and samples:

@@ -76,7 +76,6 @@ class Trainer:
     Args:
         analyser: whose weights are trained.
         discriminator: judges increments; None without adversarial part.
-        data, recipe: see there.
         validate: score of the present (averaged) weights, smaller is better.
         folder: where the state of the training is kept, and its learning curve.
         watch: is shown the history after each validation, and may end the training by raising.
@@ -170,7 +169,7 @@ class Trainer:
         """The analysis of a window, its loss, and what a discriminator may see of it."""
         analyser = self.analyser
         first = analyser.first_guess(len(batch.fresh))
-        estimate = first if estimate is None else _restart(estimate, first, batch.fresh)
+        estimate = first if estimate is None else first.where(batch.fresh, estimate)
         background = analyser.forecast(estimate, batch.observations.season)
         analyses = analyser.training_analyses(background, batch.observations)
         judged = [analyser.objective(background, one, batch.truth, self.weights) for one in analyses]
@@ -293,12 +292,3 @@ def parameter_groups(analyser: TrainableAnalyser, learning_rate: float) -> list[
         for factor, params in (*groups, (1.0, others))
         if params
     ]
-
-
-def _restart(estimate: StateEstimate, first: StateEstimate, fresh: Tensor) -> StateEstimate:
-    new = fresh[:, None, None, None]
-    return StateEstimate(
-        torch.where(new, first.mean, estimate.mean),
-        torch.where(new, first.spread, estimate.spread),
-        torch.where(new, first.memory, estimate.memory),
-    )

@@ -75,7 +75,6 @@ def heat_content(thetao: xr.DataArray, grid: Grid, bottom: float, top: float = 0
 
     Args:
         thetao: (..., depth, lat, lon) degC or K.
-        grid: its cells.
         bottom, top: m, positive down.
 
     Raises:

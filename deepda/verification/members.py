@@ -72,7 +72,6 @@ class MemberStatistics:
     """Fills up window by window; holds sums, series, and the fields of the last window (`last`).
 
     Args:
-        grid: of the fields.
         spinup: so many first windows do not count in `scores`.
     """
 
@@ -92,7 +91,6 @@ class MemberStatistics:
         """Count one window, the windows in the order of time.
 
         Args:
-            time: of the window.
             analysis, truth: (depth, lat, lon) K, anomalies; anything on land.
             members: (member, depth, lat, lon) K.
         """

@@ -35,7 +35,7 @@ from osse.experiments.downward_extrapolation import (
     validated_parts,
 )
 from osse.experiments.finished_run import (
-    Trained,
+    CycledRun,
     TwinScorer,
     kelvin,
     kept_observations,
@@ -68,7 +68,6 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
 
     Args:
         folder: of the run; nothing is written there.
-        output: folder of the results.
         below: m; profiles are cut there. None leaves out all of them.
         device: that the generator analyses on: auto, cpu or cuda.
 
@@ -126,7 +125,7 @@ def last_seen(windows: Sequence[Observations], depth: NDArray[np.floating]) -> i
     return last
 
 
-def _regression(trained: Trained, last: int) -> tuple[Regression, dict[int, float]]:
+def _regression(trained: CycledRun, last: int) -> tuple[Regression, dict[int, float]]:
     """Fitted on the training years; into how many parts of the year is chosen on validation years."""
     control, space = trained.control, trained.twin.space
 
@@ -180,7 +179,7 @@ class Continued:
 
 
 def _cycle(
-    trained: Trained,
+    trained: CycledRun,
     windows: Sequence[Observations],
     last: int,
     regression: Regression,
@@ -203,7 +202,6 @@ class BlindZoneScorer:
     """Scores the analyses, and the ways that continue their last level seen, against the truth.
 
     Args:
-        trained: of the analyses.
         windows: their observations, on the CPU.
         continued: the other ways.
         sums: by method; those of DROPOUT where the generator has dropout.
@@ -211,7 +209,7 @@ class BlindZoneScorer:
 
     def __init__(
         self,
-        trained: Trained,
+        trained: CycledRun,
         windows: Sequence[Observations],
         continued: Continued,
         sums: Mapping[str, WindowSums],
@@ -251,7 +249,7 @@ class BlindZoneScorer:
             self._sums[name].add(time, both | spread_moments(both["error"], stddev))
 
 
-def _about_dropout(trained: Trained, done: bool) -> dict[str, Any]:
+def _about_dropout(trained: CycledRun, done: bool) -> dict[str, Any]:
     if done:
         return {"passes": PASSES, "every_windows": EVERY}
     return {"skipped": f"the generator of {trained.folder} has no dropout (generator.dropout=0)"}

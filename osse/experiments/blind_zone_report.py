@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -53,29 +54,23 @@ CAPTIONS = {
 
 def lines(scores: Mapping[str, Any]) -> list[str]:
     """The table within 80 columns: error over climatology's by depth, and how deep each way reaches."""
-    ratio, shares = scores["over_climatology"], scores["coverage"]["analysis"]
-    head = "".join(f"{title:>9}" for title in COLUMNS.values())
-    out = [
+    over, deep, held = (scores[key] for key in ("over_climatology", "reach_m", "coverage"))
+    columns = {title: over[name]["global"] for name, title in COLUMNS.items()}
+    columns |= {share: regions["global"] for share, regions in held["analysis"].items()}
+    depths = [*(f"{depth:.0f} m" for depth in scores["depth_m"]), "all blind"]
+    ratios = {title: [*one["by_depth"], one.get("all")] for title, one in columns.items()}
+    depth_of = {title: deep[name]["global"] for name, title in COLUMNS.items()}
+    ratio, reach = pd.DataFrame(ratios, depths, dtype=float), pd.DataFrame(depth_of, dtype=float)
+    return [
         f"Error over that of climatology, {scores['scored_from']} to {scores['scored_to']}; "
         f"seen to {scores['last_level_seen_m']:.0f} m",
-        "50 %, 90 %: share of truths within these intervals of the analysis",
+        "50%, 90%: share of truths within these intervals of the analysis",
         "",
-        f"{'depth (m)':<10}{head}{'50 %':>6}{'90 %':>6}",
-    ]
-    for level, depth in enumerate(scores["depth_m"]):
-        values = "".join(f"{_text(ratio[name]['global']['by_depth'][level]):>9}" for name in COLUMNS)
-        held = "".join(f"{_percent(shares[key]['global']['by_depth'][level]):>6}" for key in shares)
-        out.append(f"{depth:<10.0f}{values}{held}")
-    pooled = "".join(f"{_text(ratio[name]['global']['all']):>9}" for name in COLUMNS)
-    out += [
-        f"{'all blind':<10}{pooled}",
+        *ratio.to_string(float_format="{:.2f}".format, na_rep="-").splitlines(),
         "",
         "reaches down to (m), globally; - is the bottom of the grid:",
+        *reach.to_string(float_format="{:.0f}".format, na_rep="-").splitlines(),
     ]
-    for what in REACHES:
-        values = "".join(f"{_depth(scores['reach_m'][name]['global'][what]):>9}" for name in COLUMNS)
-        out.append(f"{'climatol.' if REACHES[what] == 1 else 'half var.':<10}{values}")
-    return out
 
 
 def write(
@@ -88,11 +83,8 @@ def write(
     """`report.html`, with PNG and CSV files in `figures`.
 
     Args:
-        grid: of the maps.
         scores: as in blind_zone.json.
         maps: as in blind_zone.nc.
-        about: what was run.
-        output: folder.
     """
     seen = (
         "satellites only"
@@ -152,9 +144,11 @@ def _depths(scores: Mapping[str, Any]) -> Section:
         "correlation of anomalies (1)",
         limits=(-0.1, 1.0),
     )
+    reach = scores["reach_m"]
     rows: dict[str, dict[str, Value]] = {
         f"{region}, {what}": {
-            TITLES[name]: _deep(scores["reach_m"][name][region][what]) for name in SHOWN
+            TITLES[name]: "bottom" if reach[name][region][what] is None else reach[name][region][what]
+            for name in SHOWN
         }
         for region in ("global", "tropical Pacific", "North Atlantic", "Southern Ocean")
         for what in REACHES
@@ -265,19 +259,3 @@ def _intervals(scores: Mapping[str, Any]) -> Section:
         ],
         text,
     )
-
-
-def _deep(value: float | None) -> Value:
-    return "bottom" if value is None else value
-
-
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f}"
-
-
-def _depth(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"

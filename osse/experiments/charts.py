@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
 
-from deepda.figures.catalogue import COLOURS, MARKS
+from deepda.figures.kinds import COLOURS, MARKS
 from deepda.figures.sections import depth_axis
 from deepda.figures.style import LIGHT, METHODS, canvas, look
 
@@ -33,7 +33,6 @@ def depth_panels(
 
     Args:
         panels: title to curves; a name looks the same in all panels.
-        depth: of the values.
         label: quantity and unit.
         marks: values with an upright line in all panels, or title to its value.
         limits: of the values; None leaves an end to the data.

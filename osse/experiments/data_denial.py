@@ -6,8 +6,11 @@ same values and errors of what is kept, same weights. Optimal interpolation gets
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,14 @@ import pandas as pd
 import xarray as xr
 
 import osse.experiments.data_denial_report
-from deepda.assimilation.cycle import Analyser
+from deepda.base.progress import Progress
+from deepda.base.workers import on_one_thread, open_workers, without_loss
 from deepda.networks.device import AUTO
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, mean_of, rmse_of, spread_of
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
 from osse.experiments.finished_run import (
+    CycledRun,
     TwinScorer,
     kept_observations,
     opened,
@@ -31,43 +36,84 @@ from osse.experiments.finished_run import (
 from osse.experiments.regions import by_region, sea_weights
 from osse.experiments.results import about_run, write_results
 
+METHODS = ("analysis", "oi")
 SAME = 1e-3  # relative difference of errors that rounding in files and another machine may make
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
 
 
-def run(folder: Path, output: Path, without: str | None = None, device: str = AUTO) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Without:
+    """A cycle of each method through the test years.
+
+    Attributes:
+        rows: number of observations that were used.
+        sums: of the windows, by method.
+    """
+
+    rows: int
+    sums: dict[str, xr.Dataset]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What another process does: it opens the run for itself, and cycles it without some platforms.
+
+    Attributes:
+        scratch: see `opened`.
+        device: that the generator analyses on: auto, cpu or cuda.
+    """
+
+    folder: Path
+    scratch: Path
+    device: str
+
+    def __call__(self, denial: Denial) -> Without:
+        progress = Progress(stream=io.StringIO())
+        with on_one_thread(), opened(self.folder, self.scratch, progress, self.device) as trained:
+            return cycled(trained, tables(trained.twin, progress), progress, denial)
+
+
+def run(
+    folder: Path,
+    output: Path,
+    without: str | None = None,
+    device: str = AUTO,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> dict[str, Any]:
     """All experiments on a run; writes denial.json, denial.csv, denial.nc and report.html.
 
     Args:
         folder: of the run; nothing is written there.
-        output: folder of the results.
         without: see `read_denials`.
         device: that the generator analyses on: auto, cpu or cuda.
+        workers: processes that share the experiments; 1 for this one alone.
+        scheduler: address of a dask cluster that sees the same folders.
 
     Raises:
-        DeepDAError: a run that cannot be used, an unknown word, or platforms that the run has none of.
+        DeepDAError: a run that cannot be used, an unknown word, or platforms that the run has none of;
+            a worker died, or no scheduler answers.
     """
     with run_folder(output) as here:
         progress = here.progress
         read_denials(without, 0)  # refuse before minutes of reading
-        with opened(folder, output, progress, device) as trained:
-            twin, windows = trained.twin, tables(trained.twin, progress)
-            denials = possible(
-                read_denials(without, trained.config.seed), windows, typed=without is not None
-            )
-            weights = sea_weights(twin.space.grid)
-            methods: dict[str, Analyser] = {"analysis": trained.analyser, "oi": trained.oi}
-            sums: dict[str, dict[str, xr.Dataset]] = {name: {} for name in methods}
-            rows: dict[str, int] = {}
-            for denial in (Denial(), *denials):
-                with progress.stage(f"Averaging the observations in cells, {denial.title}"):
-                    found, rows[denial.name] = kept_observations(twin, windows, denial.keep)
-                for name, method in methods.items():
-                    title = f"{name}, {denial.title}"
-                    windowed = WindowSums(weights, mapped=("square", "variance"))
-                    scorer = TwinScorer(twin, trained.spinup, windowed)
-                    score_cycle(method, found, scorer, progress, title)
-                    sums[name][denial.name] = windowed.result()
+        with (
+            opened(folder, output, progress, device) as trained,
+            open_workers(workers, scheduler) as work,
+        ):
+            windows = tables(trained.twin, progress)
+            wanted = read_denials(without, trained.config.seed)
+            denials = [Denial(), *possible(wanted, windows, typed=without is not None)]
+            act: Callable[[Denial], Without] = partial(cycled, trained, windows, progress)
+            if not work.number():
+                made = work(act, denials)
+            else:
+                made = without_loss(work(Elsewhere(folder, output, device), denials))
+                made = progress.track(made, "Cycling without observing systems", len(denials))
+            found = dict(made)
+        of_denial = {denial.name: found[denial] for denial in denials}
+        sums = {name: {key: one.sums[name] for key, one in of_denial.items()} for name in METHODS}
+        rows = {key: one.rows for key, one in of_denial.items()}
         counts = {name: {"kept": kept, "denied": rows[CONTROL] - kept} for name, kept in rows.items()}
         scores = about_run(trained) | {"rows": counts} | scores_of(sums)
         page, path = osse.experiments.data_denial_report.write, output / "denial"
@@ -75,6 +121,26 @@ def run(folder: Path, output: Path, without: str | None = None, device: str = AU
         progress.note(control_against_run(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.experiments.data_denial_report.lines(scores)))
     return scores
+
+
+def cycled(
+    trained: CycledRun, windows: Sequence[pd.DataFrame], progress: Progress, denial: Denial
+) -> Without:
+    """Cycle the generator and optimal interpolation with what a denial leaves of the observations.
+
+    Args:
+        windows: a table each.
+    """
+    twin, weights = trained.twin, sea_weights(trained.twin.space.grid)
+    with progress.stage(f"Averaging the observations in cells, {denial.title}"):
+        found, rows = kept_observations(twin, windows, denial.keep)
+    sums = {}
+    for name, method in zip(METHODS, (trained.analyser, trained.oi), strict=True):
+        windowed = WindowSums(weights, mapped=("square", "variance"))
+        scorer = TwinScorer(twin, trained.spinup, windowed)
+        score_cycle(method, found, scorer, progress, f"{name}, {denial.title}")
+        sums[name] = windowed.result()
+    return Without(rows, sums)
 
 
 def control_against_run(folder: Path, rmse: float) -> str:

@@ -73,11 +73,8 @@ def write(
     """`report.html`, with PNG and CSV files in `figures`.
 
     Args:
-        grid: of the maps.
         scores: as in denial.json.
         maps: as in denial.nc.
-        about: what was run.
-        output: folder.
     """
     largest = _largest_loss(scores)
     return write_report(
@@ -124,18 +121,15 @@ def _worth(scores: Mapping[str, Any]) -> Section:
                 f"{title}, ± (%)": in_percent(scores["loss_of_skill"][method][name]["standard_error"]),
             }
         rows[name] = row
+    about = CAPTIONS["rmse"] + (CAPTIONS["everything"] if "everything" in scores["rows"] else "")
     return Section(
         "What it costs to do without",
         [
             Table("loss", rows, CAPTIONS["table"], corner="without"),
             Picture("loss_by_depth", _loss_by_depth(scores), CAPTIONS["loss"], wide=True),
-            Picture("rmse_by_depth", _rmse_by_depth(scores), _about_rmse(scores), wide=True),
+            Picture("rmse_by_depth", _rmse_by_depth(scores), about, wide=True),
         ],
     )
-
-
-def _about_rmse(scores: Mapping[str, Any]) -> str:
-    return CAPTIONS["rmse"] + (CAPTIONS["everything"] if "everything" in scores["rows"] else "")
 
 
 def _loss_by_depth(scores: Mapping[str, Any]) -> Any:

@@ -41,12 +41,10 @@ Keep = Callable[[pd.DataFrame], NDArray[np.bool_]]  # (row) True where an observ
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class CycledRun:
     """A finished run and what it was scored on.
 
     Attributes:
-        folder: of the run.
-        config: its settings.
         analyser: its generator with the best weights.
         oi: its tuned baseline.
         control: its control simulation and how the years were shared out.
@@ -69,13 +67,12 @@ class Trained:
 
 
 @contextmanager
-def opened(run: Path, scratch: Path, progress: Progress, device: str = AUTO) -> Iterator[Trained]:
+def opened(run: Path, scratch: Path, progress: Progress, device: str = AUTO) -> Iterator[CycledRun]:
     """Open a run; nothing is written into its folder.
 
     Args:
         run: folder of `deepda osse run`.
         scratch: folder for the anomalies of the training years, which are removed at the end.
-        progress: shows how far the reading is.
         device: that its generator analyses on: auto, cpu or cuda.
 
     Raises:
@@ -94,7 +91,7 @@ def opened(run: Path, scratch: Path, progress: Progress, device: str = AUTO) -> 
         oi = oi.to(finished.analyser.ocean.device)
         twin = twin_of_test_years(config, control, space)
         analyser: Analyser = finished.analyser  # type: ignore[assignment]
-        yield Trained(run, config, analyser, oi, control, anomalies, twin)
+        yield CycledRun(run, config, analyser, oi, control, anomalies, twin)
 
 
 def tables(twin: Twin, progress: Progress) -> list[pd.DataFrame]:
@@ -109,7 +106,6 @@ def kept_observations(
     """Superobservations of the rows that are kept, window by window, and the number of these rows.
 
     Args:
-        twin: whose windows.
         windows: a table each.
         keep: chooses rows; values and errors of those kept are the same whatever else is left out.
     """
@@ -144,7 +140,6 @@ class TwinScorer:
     """Compares the analyses of a twin with its truth, window by window.
 
     Args:
-        twin: of the windows.
         spinup: windows that do not count.
         sums: of the windows that count.
     """

@@ -14,18 +14,17 @@ from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.reports.about import of_run
 from deepda.reports.report import WRITING
-from osse.experiments.finished_run import Trained
+from osse.experiments.finished_run import CycledRun
 from osse.experiments.regions import sea_weights
 
 # grid, scores, maps, what was run and folder to the page that was written there
 WritePage = Callable[[Grid, Mapping[str, Any], xr.Dataset, Mapping[str, str], Path], Path]
 
 
-def about_run(trained: Trained, **own: Any) -> dict[str, Any]:
+def about_run(trained: CycledRun, **own: Any) -> dict[str, Any]:
     """What the scores of an experiment begin with: run, windows, depths (m) and regions.
 
     Args:
-        trained: the run.
         own: what the experiment has to say of itself beside.
     """
     twin, spinup = trained.twin, trained.spinup
@@ -43,7 +42,7 @@ def about_run(trained: Trained, **own: Any) -> dict[str, Any]:
 
 
 def write_results(
-    trained: Trained,
+    trained: CycledRun,
     scores: Mapping[str, Any],
     rows: pd.DataFrame,
     maps: xr.Dataset,
@@ -54,13 +53,10 @@ def write_results(
     """Write the scores as JSON, rows as CSV and maps as NetCDF of one name, and the page beside them.
 
     Args:
-        trained: the run.
         scores: that begin with `about_run`.
         rows: the scores as a table.
         maps: by depth, lat and lon.
-        write_page: of the experiment.
         path: of the three files, without suffix.
-        progress: shows where they are.
 
     Raises:
         OSError: a file cannot be written.

@@ -17,7 +17,6 @@ class Network:
     """Where and how well the ocean is seen: a surface with drifting gaps, and a few profiles.
 
     Attributes:
-        grid: cells.
         coverage: mean share of the surface seen in a window.
         surface_error: (lat, lon) K, typical error of a surface value.
         profile_share: chance of a column to hold a profile in a window.

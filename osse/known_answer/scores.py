@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import netCDF4
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -25,6 +26,13 @@ from deepda.output.netcdf import AnalysisWriter
 from osse.known_answer.linear_ocean import MeanAndVariance
 
 FIRST_YEAR = 2001  # that the scored windows are labelled with
+COSTS = {
+    "weights": ("weights", "{:,.0f}"),
+    "gflop_a_cycle": ("GFLOP", "{:.3f}"),
+    "milliseconds_a_cycle": ("ms", "{:.1f}"),
+    "updates": ("updates", "{:,.0f}"),
+    "training_seconds": ("seconds", "{:.0f}"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +40,6 @@ class Case:
     """A stretch of truth and its observations, the same for every method; (time, depth, lat, lon), K.
 
     Attributes:
-        space: grid and scale.
         truth: anomaly, zero on land.
         error: standard deviation of the observations, inf where there is none.
         value: the observations, NaN where there is none.
@@ -146,29 +153,25 @@ def spread(found: Analyses, exact: Analyses, case: Case) -> dict[str, Any]:
 
 def table(scores: Mapping[str, Any]) -> str:
     """The scores for a terminal of 80 columns."""
-    levels = len(scores["rmse"]["kalman"]["by_level"])
-    names = [f"level {number}" for number in range(1, levels + 1)]
-    lines = [
+    levels = [f"level {number}" for number, _ in enumerate(scores["rmse"]["kalman"]["by_level"], 1)]
+    errors = {
+        name: [rmse["all"], scores["ratio_to_kalman"][name], *rmse["by_level"]]
+        for name, rmse in scores["rmse"].items()
+    }
+    calibration = {
+        name: [one["correlation_with_exact_variance"]["all"], *one["standardised_error_variance"]]
+        for name, one in scores["spread"].items()
+    }
+    cost = {name: [one.get(kind) for kind in COSTS] for name, one in scores["cost"].items()}
+    styles = {title: style.format for title, style in COSTS.values()}
+    return "\n".join([
         f"RMSE of the analysis, K; seed {scores['seed']}, {scores['scored_windows']} windows",
-        _row("", ["all", "ratio", *names]),
-    ]
-    for name, rmse in scores["rmse"].items():
-        numbers = [rmse["all"], scores["ratio_to_kalman"][name], *rmse["by_level"]]
-        lines.append(_row(name, [f"{number:.4f}" for number in numbers]))
-    lines += ["", "Error variance over predicted variance (1 is right), and its", "correlation"]
-    lines[-1] += " with the exact variance"
-    lines.append(_row("", ["corr", "", *names]))
-    for name, calibration in scores["spread"].items():
-        same = calibration["correlation_with_exact_variance"]["all"]
-        ratio = calibration["standardised_error_variance"]
-        lines.append(_row(name, [_number(same, ".3f"), "", *(f"{number:.3f}" for number in ratio)]))
-    lines += ["", "Cost", _row("", ["weights", "GFLOP", "ms", "updates", "seconds"])]
-    for name, cost in scores["cost"].items():
-        kinds = ("weights", "gflop_a_cycle", "milliseconds_a_cycle", "updates", "training_seconds")
-        styles = (",", ".3f", ".1f", ",", ".0f")
-        cells = [_number(cost.get(kind), style) for kind, style in zip(kinds, styles, strict=True)]
-        lines.append(_row(name, cells))
-    return "\n".join(lines)
+        _rows(errors, ["all", "ratio", *levels], float_format="{:.4f}".format),
+        "\nError variance over predicted variance (1 is right); corr: predicted with exact",
+        _rows(calibration, ["corr", *levels], float_format="{:.3f}".format),
+        "\nCost",
+        _rows(cost, list(styles), formatters=styles),
+    ])  # fmt: skip
 
 
 def write_fields(case: Case, analyses: dict[str, Analyses], output: Path, seed: int) -> None:
@@ -213,9 +216,6 @@ def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
-def _row(name: str, cells: list[str]) -> str:
-    return f"{name:12}" + "".join(f"{cell:>10}" for cell in cells)
-
-
-def _number(value: float | None, style: str) -> str:
-    return "-" if value is None else format(value, style)
+def _rows(rows: Mapping[str, list[float | None]], columns: list[str], **style: Any) -> str:
+    numbers = pd.DataFrame(list(rows.values()), list(rows), columns, float)
+    return numbers.to_string(na_rep="-", **style)

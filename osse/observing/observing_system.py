@@ -43,7 +43,6 @@ class PlaceNetwork(ABC):
     """What is looked at in a window, as a table of places or as cells of the grid.
 
     Args:
-        grid: the analysis grid.
         seed: of the places within their layers.
         names: of all platforms that `look` may give, in the order of its parts.
     """
@@ -149,7 +148,6 @@ class RandomNetwork(PlaceNetwork):
     """A network without history: part of the surface, and some columns from top to bottom.
 
     Args:
-        grid: the analysis grid.
         seed: decides everything that is drawn.
         surface: fraction of the sea surface seen through moving clouds.
         columns: fraction of the ocean columns with a profile, drawn anew in each window.

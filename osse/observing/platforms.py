@@ -84,7 +84,6 @@ class Profiles:
         column: (profile) flat index of the grid column (lat, lon).
         levels: (profile) number of layers with a value, from the uppermost down; at least 1.
         name: (profile) index of the platform within `names`.
-        names: the platforms.
     """
 
     platform: str
@@ -119,7 +118,6 @@ class Columns:
     """Water columns of a grid: how many layers of water lie below a place.
 
     Attributes:
-        grid: the grid.
         wet: (column) layers of water from the surface down to the first land.
     """
 

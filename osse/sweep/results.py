@@ -45,11 +45,9 @@ class Result:
 
     Attributes:
         number: from 0.
-        settings: key to value.
         outcome: finished, pruned (worse than others early on), diverged or failed.
         scores: validation errors in the order of training, K.
         best: validation error of what was trained, or the least one of a trial that ended early, K.
-        updates: of training.
         seconds: of training, validations included.
         reason: why it did not finish.
         default: whether these are the settings as they stand.

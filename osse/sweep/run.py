@@ -5,25 +5,28 @@ It runs on the known answer or on the twin experiment; no trial sees the test ye
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepda.base.files import output_folder, write_whole
 from deepda.base.progress import Clock, Progress
+from deepda.base.workers import on_one_thread, open_workers
 from deepda.runs.folder import run_folder
 from deepda.settings.compose import CONFIG_FILE, dump, load_config, saved_config
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.setup import VALIDATIONS, TrainingSetup
 from deepda.training.trainer import Recipe, Watch
-from osse.known_answer import run as known_answer
+from osse.known_answer import methods as known_answer
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.network import Network
+from osse.known_answer.run import Size, studied
 from osse.sweep.results import Outcome, table
 from osse.sweep.search_space import describe, read_space
-from osse.sweep.trials import CSV, FIGURE, TRIALS, Objective, Search, require_same_search, run
+from osse.sweep.trials import CSV, FIGURE, TRIALS, Objective, Search, one_trial, require_same_search, run
 from osse.twin.training import twin_training
 
 KNOWN_ANSWER, TWIN = "known-answer", "osse"
@@ -31,8 +34,29 @@ FREE = ("generator", "training")  # sections that the known answer reads
 Setups = Callable[[Config], TrainingSetup]
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """What another process does: it opens the experiment for itself, and does one trial."""
+
+    search: Search
+    output: Path
+
+    def __call__(self, number: int) -> bool:
+        search, output, progress = self.search, self.output, Progress(stream=io.StringIO())
+        compose, cache = composer(search.on, search.seed), output / f"cache-{number}"
+        with on_one_thread(), opened(search, output, cache, progress) as objective:
+            return one_trial(search, output, compose, objective, progress, number)
+
+
 def sweep(
-    on: str, words: Sequence[str], trials: int, minutes: float | None, seed: int, output: Path
+    on: str,
+    words: Sequence[str],
+    trials: int,
+    minutes: float | None,
+    seed: int,
+    output: Path,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> int:
     """Do the trials and print the table; everything else is written into `output`.
 
@@ -42,33 +66,49 @@ def sweep(
         trials: in the end, those of earlier calls included.
         minutes: of training a trial; None where `training.updates` says how long.
         seed: of the experiment, the weights and the proposals.
-        output: folder.
+        workers: processes that share the trials; 1 for this one alone.
+        scheduler: address of a dask cluster that sees the same folders.
 
     Returns:
         The exit code: 1 where no trial finished.
 
     Raises:
-        DeepDAError: words that cannot be understood, or another sweep in the folder.
+        DeepDAError: words that cannot be understood, or another sweep in the folder; a worker died, or
+            no scheduler answers.
     """
     compose = composer(on, seed)
     space, fixed = read_space(words, compose)
     require_usable(on, fixed)
     search = Search(on, seed, minutes, space, tuple(fixed))
-    with output_folder(output), run_folder(output) as folder, ExitStack() as opened:
+    with output_folder(output), run_folder(output) as folder:
         progress = folder.progress
         require_same_search(search, output)
         for key, distribution in space.items():
             progress.note(describe(key, distribution))
-        if on == KNOWN_ANSWER:
-            setups = known_answer_setups(seed, known_answer.Size(), progress)
-        else:
-            twin = twin_training(compose(fixed), output, output / "cache", Clock(), progress)
-            setups = opened.enter_context(twin).setup
-        objective = trainer(setups, minutes, progress)
-        results = run(search, trials, output, compose, objective, progress)
+        with (
+            opened(search, output, output / "cache", progress) as objective,
+            open_workers(workers, scheduler) as work,
+        ):
+            others = Elsewhere(search, output) if work.number() else None
+            results = run(search, trials, output, compose, objective, progress, work, others)
     print(table(results, space))
     print(f"{output / CSV}, {output / FIGURE} and {output / TRIALS} written")
     return int(not any(result.outcome is Outcome.FINISHED for result in results))
+
+
+@contextmanager
+def opened(search: Search, output: Path, cache: Path, progress: Progress) -> Iterator[Objective]:
+    """The objective of a sweep, on the known answer or on the control simulation in `output`.
+
+    Args:
+        cache: folder for the anomalies of a control simulation, gone at the end of the block.
+    """
+    if search.on == KNOWN_ANSWER:
+        yield trainer(known_answer_setups(search.seed, Size(), progress), search.minutes, progress)
+        return
+    config = composer(search.on, search.seed)(search.fixed)
+    with twin_training(config, output, cache, Clock(), progress) as twin:
+        yield trainer(twin.setup, search.minutes, progress)
 
 
 def composer(on: str, seed: int) -> Callable[[Sequence[str]], Config]:
@@ -102,11 +142,11 @@ def require_usable(on: str, words: Sequence[str]) -> None:
             )
 
 
-def known_answer_setups(seed: int, size: known_answer.Size, progress: Progress) -> Setups:
+def known_answer_setups(seed: int, size: Size, progress: Progress) -> Setups:
     """Trainings on the control run of the known answer, scored on its validation years."""
     ocean = LinearOcean.draw(seed, size.shape)
     network = Network.draw(ocean, seed)
-    training, validation = known_answer.studied(ocean, network, seed, size)
+    training, validation = studied(ocean, network, seed, size)
     anomalies = training / validation.space.scale
 
     def setup(config: Config) -> TrainingSetup:

@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from deepda.assimilation.cycle import DivergenceError
 from deepda.base.files import write_json
 from deepda.base.progress import Progress
+from deepda.base.workers import HERE, Workers, without_loss
 from deepda.figures.style import save
 from deepda.settings.schema import Config, ConfigError
 from deepda.training.trainer import STATE, History, Watch
@@ -54,7 +56,6 @@ class Search:
         on: "known-answer" or "osse".
         seed: of the experiment, the weights and the proposals.
         minutes: of training a trial; None where `training.updates` is set.
-        space: what is searched over.
         fixed: KEY=VALUE of all trials.
     """
 
@@ -75,30 +76,38 @@ def run(
     compose: Compose,
     objective: Objective,
     progress: Progress,
+    work: Workers = HERE,
+    elsewhere: Callable[[int], bool] | None = None,
 ) -> list[Result]:
     """Do trials until there are so many; sweep.csv is written after each, sweep.png in the end.
 
     Args:
-        search: what is searched.
         trials: in the end, those of earlier calls included.
         output: folder; one process at a time.
         compose: a configuration from KEY=VALUE words.
         objective: trains with a configuration in a folder, shows the history of its validations, and
             gives the validation error of what is trained.
-        progress: shows how far it is.
+        elsewhere: what a worker does with the number of a trial: `one_trial`, for itself. As many are
+            proposed at once as there are workers.
 
     Returns:
         The results, best first.
 
     Raises:
         ConfigError: the folder holds another sweep.
+        WorkersError: a worker died.
     """
     require_same_search(search, output)
-    study = _open(output)
+    study = open_study(output)
     default = standing(search.space, search.fixed, compose)
-    while (number := _begin(study, search, trials, default)) is not None:
-        _one_trial(study, number, search, trials, output, compose, objective, progress)
-        write_csv(results_of(study.get_trials(), default), search.space, output / CSV)
+    act = elsewhere or partial(one_trial, search, output, compose, objective, progress)
+    while numbers := _begin(study, search, trials, default, max(1, work.number())):
+        for number in numbers:
+            words = _settings(study.get_trials(deepcopy=False)[number])
+            progress.note(f"trial {number + 1} of {trials}: {' '.join(words)}")
+        for number, _ in without_loss(work(act, numbers)):
+            progress.note(_conclusion(study.get_trials(deepcopy=False)[number]))
+            write_csv(results_of(study.get_trials(), default), search.space, output / CSV)
     results = results_of(study.get_trials(), default)
     save(figure(results, search.space), output / FIGURE)
     return results
@@ -122,7 +131,8 @@ def _described(space: Space) -> list[str]:
     return [describe(key, distribution) for key, distribution in space.items()]
 
 
-def _open(output: Path) -> optuna.Study:
+def open_study(output: Path) -> optuna.Study:
+    """The trials of a sweep, in the file that all processes write."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", ExperimentalWarning)  # of the sampler that goes through all
     return optuna.create_study(
@@ -133,12 +143,20 @@ def _open(output: Path) -> optuna.Study:
     )
 
 
-def _begin(study: optuna.Study, search: Search, trials: int, default: dict[str, Value]) -> int | None:
-    """The number of the next trial, an interrupted one first; None where all are done."""
+def _begin(
+    study: optuna.Study, search: Search, trials: int, default: dict[str, Value], most: int
+) -> list[int]:
+    """The numbers of the next trials, interrupted ones first; none where all are done."""
+    running = [trial.number for trial in study.get_trials() if trial.state == TrialState.RUNNING]
+    numbers = running[:most]
+    while len(numbers) < most and (number := _ask(study, search, trials, default)) is not None:
+        numbers.append(number)
+    return numbers
+
+
+def _ask(study: optuna.Study, search: Search, trials: int, default: dict[str, Value]) -> int | None:
+    """The number of a new trial; None where there are as many as there shall be."""
     done = study.get_trials()
-    interrupted = [trial.number for trial in done if trial.state == TrialState.RUNNING]
-    if interrupted:
-        return interrupted[0]
     if not any(trial.state == TrialState.WAITING for trial in done):
         tried = [trial.params for trial in done]
         if len(tried) >= min(trials, size(search.space)):
@@ -154,7 +172,9 @@ def propose(done: Sequence[FrozenTrial], search: Search) -> dict[str, Any]:
     """
     tried = [trial.params for trial in done]
     seeds = np.random.SeedSequence([search.seed, len(done)]).generate_state(ATTEMPTS).tolist()
-    samplers: list[BaseSampler] = [TPESampler(n_startup_trials=RANDOM_TRIALS, seed=n) for n in seeds]
+    samplers: list[BaseSampler] = [
+        TPESampler(n_startup_trials=RANDOM_TRIALS, constant_liar=True, seed=n) for n in seeds
+    ]
     if size(search.space) < math.inf:
         samplers.append(BruteForceSampler(seed=seeds[0]))
     for sampler in samplers:
@@ -166,21 +186,23 @@ def propose(done: Sequence[FrozenTrial], search: Search) -> dict[str, Any]:
     return values
 
 
-def _one_trial(
-    study: optuna.Study,
-    number: int,
+def _settings(trial: FrozenTrial) -> list[str]:
+    return [setting(key, value) for key, value in trial.params.items()]
+
+
+def one_trial(
     search: Search,
-    trials: int,
     output: Path,
     compose: Compose,
     objective: Objective,
     progress: Progress,
-) -> None:
-    """Train, and write into the study what became of it."""
+    number: int,
+) -> bool:
+    """Train, and write into the study what became of it; True."""
+    study = open_study(output)
     frozen = study.get_trials(deepcopy=False)[number]
     trial = Trial(study, frozen._trial_id)  # as it was when interrupted
-    words = [setting(key, value) for key, value in frozen.params.items()]
-    progress.note(f"trial {number + 1} of {trials}: {' '.join(words)}")
+    words = _settings(frozen)
     folder = output / TRIALS / f"{number:03d}"
     folder.mkdir(parents=True, exist_ok=True)
     outcome, reason, score = Outcome.FINISHED, "", None
@@ -197,8 +219,9 @@ def _one_trial(
     except Exception as error:  # whatever it is, other settings may work
         outcome, reason = Outcome.FAILED, f"{type(error).__name__}: {error}"
         (folder / ERROR).write_text(traceback.format_exc())
-    _conclude(study, trial, outcome, score, reason, progress)
+    _conclude(study, trial, outcome, score, reason)
     (folder / STATE).unlink(missing_ok=True)
+    return True
 
 
 def _watch(trial: Trial, history: History) -> None:
@@ -219,19 +242,21 @@ def _watch(trial: Trial, history: History) -> None:
 
 
 def _conclude(
-    study: optuna.Study,
-    trial: Trial,
-    outcome: Outcome,
-    score: float | None,
-    reason: str,
-    progress: Progress,
+    study: optuna.Study, trial: Trial, outcome: Outcome, score: float | None, reason: str
 ) -> None:
     best = score if score is not None else best_score(study.get_trials(deepcopy=False)[trial.number])
     trial.set_user_attr("outcome", outcome.value)
     trial.set_user_attr("reason", " ".join(reason.split()))
+    trial.set_user_attr("best", best)
     if outcome is Outcome.FINISHED:
         study.tell(trial, best)
     else:  # the sampler keeps away from what diverged, and learns nothing from what failed
         study.tell(trial, state=TrialState.FAIL if outcome is Outcome.FAILED else TrialState.PRUNED)
+
+
+def _conclusion(trial: FrozenTrial) -> str:
+    """What became of a trial, in words."""
+    best, reason = trial.user_attrs["best"], trial.user_attrs["reason"]
     scored = f", best validation RMSE {best:.5f} K" if best is not None else ""
-    progress.note(f"trial {trial.number + 1} {outcome.value}{scored}{': ' * bool(reason)}{reason}")
+    outcome = trial.user_attrs["outcome"]
+    return f"trial {trial.number + 1} {outcome}{scored}{': ' * bool(reason)}{reason}"

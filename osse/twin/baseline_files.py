@@ -35,8 +35,6 @@ def save(baseline: ForecastInterpolation, folder: Path, name: str, about: Mappin
     Samples of own errors are kept, a covariance of the control simulation is made again.
 
     Args:
-        baseline: to be kept.
-        folder, name: see `file_of`.
         about: how its covariance is localised.
     """
     model, interpolation = baseline.model, baseline.interpolation
@@ -58,8 +56,6 @@ def load(
 
     Args:
         oi: tuned; its covariance is that of the control simulation.
-        grid: the analysis grid.
-        folder, name: see `file_of`.
         reach: of the background errors, in place of what was tuned; bands keep the ratios of their
             radii. None leaves what was tuned.
 

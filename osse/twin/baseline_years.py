@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepda.assimilation.baselines import Validation
+from deepda.assimilation.baselines import ValidationWindows
 from deepda.assimilation.baselines.tuning import RANKING, mean_square_error
 from deepda.assimilation.cycle import DivergenceError
 from deepda.geometry.grid import Grid
@@ -19,7 +19,7 @@ from deepda.training.stretches import TrainingData
 from osse.twin.forecast_interpolation import ForecastInterpolation
 
 
-class Trial(NamedTuple):
+class RankedBaseline(NamedTuple):
     """A candidate: its analysis error on the validation years (K), and how its covariance is made."""
 
     rmse: float
@@ -27,7 +27,7 @@ class Trial(NamedTuple):
     about: Mapping[str, str]
 
 
-def best_of(trials: Iterable[Trial]) -> Trial:
+def best_of(trials: Iterable[RankedBaseline]) -> RankedBaseline:
     """The trial of least error; covariances of others are dropped as they are made.
 
     Raises:
@@ -47,7 +47,6 @@ class Years:
     """Training and validation years.
 
     Attributes:
-        grid: the analysis grid.
         data: training years, and the networks that they are observed by.
         transition: the regression forecast of these years.
         validation: windows that candidates are ranked on.
@@ -56,7 +55,7 @@ class Years:
     grid: Grid
     data: TrainingData
     transition: Transition
-    validation: Validation
+    validation: ValidationWindows
 
     def best(self, analyser: ForecastInterpolation, inflation: Tensor) -> tuple[float, Tensor]:
         """The least analysis error (K) of inflations (A, L), and the one (1, L) that has it."""

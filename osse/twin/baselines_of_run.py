@@ -29,7 +29,6 @@ def baselines_of_run(
     Args:
         run: folder of `deepda osse run`.
         config: whose `osse` shares out the years of the control simulation; its device is taken.
-        names: of baselines.
 
     Raises:
         CheckpointError: the run has not tuned one of them.
@@ -59,10 +58,8 @@ def _fitted(
     """Name and method of each baseline, on the device.
 
     Args:
-        run, config, names: see `baselines_of_run`.
         cache: folder for the anomalies of the training years, removed again.
         reach: of the background errors, in place of what was tuned; None leaves that.
-        progress: shows the reading.
 
     Raises:
         CheckpointError: a file is broken.

@@ -184,7 +184,6 @@ def fit_space(
     """Climatology and scale of the training years, and their standardised anomalies on disk.
 
     Args:
-        control: the simulation.
         cache: file for the anomalies; memory-mapped, so that no more than a year is in memory.
 
     Returns:

@@ -14,13 +14,12 @@ from deepda.base.progress import Clock, Progress
 from deepda.networks.device import choose_device, described
 from deepda.runs.finished import FinishedRun
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
-from deepda.runs.shadows import CONTROL
+from deepda.runs.shadows import CONTROL, members_of
 from deepda.runs.shipped import SHIPPED, folder_of, shipped_weights
 from deepda.settings.compose import CONFIG_FILE, quoted, saved_config
 from deepda.settings.schema import Config, EmbeddedControl
 from osse.twin.control_years import share_out, write_embedded
 from osse.twin.evaluation import evaluate
-from osse.twin.members import members_of
 from osse.twin.twin import Twin, twin_of
 
 MEMBERS, WINDOWS, SPINUP = 3, 24, 6  # four months of pentads, of which the first does not count
@@ -51,7 +50,7 @@ def run(output: Path) -> Path:
         trained = FinishedRun(folder_of(SHIPPED), config.device)
         with clock.stage("simulate"):
             twin = _twin(config, output, trained, progress)
-        shadows = members_of(config, output, trained.space)
+        shadows = members_of(output, trained.space, MEMBERS, config.osse.label_year, config.seed)
         evaluate(twin, trained.analyser, {}, config, output, clock, progress, {}, shadows, KIND)
     return output / PAGE
 

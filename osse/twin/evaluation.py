@@ -23,11 +23,12 @@ from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
 from deepda.reports.report import WRITING
 from deepda.runs.checkpoint import MODEL
+from deepda.runs.shadows import add_members
 from deepda.settings.compose import dump
 from deepda.settings.schema import Config
+from deepda.verification.members import MemberStatistics
 from osse.twin.forecast_interpolation import Interpolation
 from osse.twin.increments import INCREMENTS, across_land, single_observations
-from osse.twin.members import member_statistics
 from osse.twin.scores import OBSERVED, gain_words, scores_of
 from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
 
@@ -49,10 +50,8 @@ def evaluate(
     """Cycle the analyser and the baselines through a twin; write fields, scores and report.
 
     Args:
-        twin: whose truth it is.
         analyser: trained.
         tuned: baselines by name, beside climatology and persistence.
-        config, output, clock, progress: of the run.
         more: kept in the scores as it is.
         members: None for none.
         kind: of run, for the page; None is the training that the settings name.
@@ -98,7 +97,10 @@ def evaluate(
     sections = []
     if members is not None:
         with clock.stage("members"):
-            found = member_statistics(twin, output, config.osse.spinup, progress)
+            found = MemberStatistics(twin.space.grid, config.osse.spinup)
+            truths = progress.track(twin.truth, "Reading the members", total=len(twin.truth))
+            values, normal = (truth.values for truth in truths), twin.space.climatology
+            add_members(found, output / "analysis.nc", normal, twin.windows, values)
             scores["members"] = found.scores()
             sections.append(members_section(found, scores["members"], config.per_year))
     both: dict[str, Analyser] = {"analysis": analyser}

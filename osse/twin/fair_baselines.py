@@ -18,7 +18,7 @@ from deepda.assimilation.cycle import DivergenceError
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from osse.twin.baseline_files import control_samples, file_of, load, save
-from osse.twin.baseline_years import Trial, Years, best_of
+from osse.twin.baseline_years import RankedBaseline, Years, best_of
 from osse.twin.carried_variance import CarriedVariance
 from osse.twin.forecast_interpolation import ForecastInterpolation
 from osse.twin.forecasts import LinearForecast, fit_forecasts
@@ -48,7 +48,6 @@ def tuned_baselines(
         years: what they are fitted and chosen on.
         seed: of the sampled errors.
         folder: where results are kept.
-        progress: shows how far it is.
     """
     wanted = [name for name in NAMES if name in names]
     made: dict[str, ForecastInterpolation] = {}
@@ -71,7 +70,7 @@ def _tuned(
     years: Years,
     seed: int,
     progress: Progress,
-) -> Trial:
+) -> RankedBaseline:
     """The best candidate of a baseline; each starts from the one before."""
     if name == FORECAST:
         return best_forecast(oi, years, progress)
@@ -88,15 +87,15 @@ def saved_baselines(
     return {name: load(oi, grid, folder, name) for name in there}
 
 
-def best_forecast(oi: OptimalInterpolation, years: Years, progress: Progress) -> Trial:
+def best_forecast(oi: OptimalInterpolation, years: Years, progress: Progress) -> RankedBaseline:
     """Optimal interpolation with the forecast and the inflation of least error."""
     inflation = torch.tensor(FACTORS)[:, None] * oi.inflation
     law = CarriedVariance.on(years.grid)
 
-    def tried(forecast: LinearForecast) -> Trial:
+    def tried(forecast: LinearForecast) -> RankedBaseline:
         analyser = ForecastInterpolation(oi, forecast, law, carried=False)
         rmse, chosen = years.best(analyser, inflation)
         progress.note(f"{FORECAST}: {rmse:.4f} K on the validation years with {forecast.name}")
-        return Trial(rmse, analyser.with_inflation(chosen), {})
+        return RankedBaseline(rmse, analyser.with_inflation(chosen), {})
 
     return best_of(map(tried, fit_forecasts(years.data.anomalies, years.grid.ocean, years.transition)))

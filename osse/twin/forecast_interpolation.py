@@ -33,7 +33,6 @@ class ForecastInterpolation:
 
     Attributes:
         interpolation: gain; its covariance is of errors over the carried spread if `carried`.
-        model: forecast.
         law: by which observations shrink the spread.
         carried: whether the gain reads the carried spread.
     """

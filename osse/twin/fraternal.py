@@ -21,11 +21,11 @@ from deepda.networks.device import choose_device, described
 from deepda.runs.finished import OPENING
 from deepda.runs.folder import run_folder
 from deepda.runs.open import load_analyser
+from deepda.runs.shadows import members_of
 from deepda.settings.schema import Config
 from osse.twin.evaluation import evaluate
 from osse.twin.fair_baselines import saved_baselines
 from osse.twin.forecast_interpolation import Interpolation
-from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation_of
 from osse.twin.twin import Twin, twin_of
 
@@ -56,7 +56,8 @@ def score(run: Path, truth: list[Path], output: Path, config: Config) -> dict[st
         about = {"run": str(run), "ocean_cells": cells}
         with clock.stage("baselines"):
             oi = tuned_interpolation_of(run, config, output / "cache", progress)
-        members = members_of(config, run, space)
+        chosen = config.osse
+        members = members_of(run, space, chosen.members, chosen.label_year, config.seed)
         fair = saved_baselines(config.osse.baselines, oi, space.grid, run / "checkpoint")
         tuned: dict[str, Interpolation] = {"oi": oi, **fair}
         kind = f"the trained run {run} on the ocean of another model, {truth[0].parent}"

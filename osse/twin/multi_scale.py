@@ -19,7 +19,7 @@ from deepda.assimilation.multi_scale import Scales, multi_scale_covariance
 from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
-from osse.twin.baseline_years import Trial, Years, best_of
+from osse.twin.baseline_years import RankedBaseline, Years, best_of
 from osse.twin.forecast_interpolation import ForecastInterpolation
 
 MULTI_SCALE = "multi_scale_oi"
@@ -33,21 +33,20 @@ DEPTH_SCALE_M = 800.0  # of all bands, as of optimal interpolation
 
 def best_scales(
     start: ForecastInterpolation, control: Samples, years: Years, progress: Progress
-) -> Trial:
+) -> RankedBaseline:
     """The candidate of least error on the validation years.
 
     Args:
         start: with the best forecast and its inflation.
         control: samples of the control simulation.
         years: that candidates are ranked on.
-        progress: shows how far it is.
 
     Raises:
         DivergenceError: analyses left physical limits with every candidate.
     """
     inflation = torch.tensor(FACTORS)[:, None] * start.interpolation.inflation
 
-    def tried(scales: Scales) -> Trial:
+    def tried(scales: Scales) -> RankedBaseline:
         about = {name: json.dumps(value) for name, value in asdict(scales).items()}
         candidate = replace(start, interpolation=split(start.interpolation, control, years.grid, about))
         rmse, chosen = years.best(candidate, inflation)
@@ -55,7 +54,7 @@ def best_scales(
             f"{MULTI_SCALE}: {rmse:.4f} K on the validation years, bands between "
             f"{about['widths_km']} km, localised within {about['radii_km']} km"
         )
-        return Trial(rmse, candidate.with_inflation(chosen), about)
+        return RankedBaseline(rmse, candidate.with_inflation(chosen), about)
 
     return best_of(map(tried, CANDIDATES))
 
@@ -72,7 +71,6 @@ def split(
     Args:
         interpolation: whose covariance is replaced.
         control: samples of the control simulation.
-        grid: the analysis grid.
         about: `widths_km` and `radii_km`, lists of numbers, see `Scales`.
         reach: that the radii are scaled to, see `Scales.within`; None for none.
 

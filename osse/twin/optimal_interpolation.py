@@ -13,7 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from deepda.assimilation.baselines import FITTING, Candidates, OptimalInterpolation, Validation, tune
+from deepda.assimilation.baselines import (
+    FITTING,
+    Candidates,
+    OptimalInterpolation,
+    ValidationWindows,
+    tune,
+)
 from deepda.assimilation.cycle import Observations
 from deepda.base.errors import CheckpointError
 from deepda.base.files import write_whole
@@ -66,7 +72,7 @@ def keep(analyser: OptimalInterpolation, radius_km: float, depth_scale_m: float,
     write_whole(folder / FILE, lambda partial: save_file(tensors, partial, metadata=reach))
 
 
-def validation_of(years: ValidationYears, progress: Progress) -> Validation:
+def validation_of(years: ValidationYears, progress: Progress) -> ValidationWindows:
     """The windows that baselines are tuned on, on the CPU; each pass through them is shown."""
     cpu = torch.device("cpu")
 
@@ -76,7 +82,7 @@ def validation_of(years: ValidationYears, progress: Progress) -> Validation:
             yield years.observations(step, cpu), years.truth[step : step + 1]
 
     scale, spinup = torch.from_numpy(years.space.scale), min(TUNING_WINDOWS, len(years.truth)) // 2
-    return Validation(windows, scale, spinup)
+    return ValidationWindows(windows, scale, spinup)
 
 
 def tuned_interpolation_of(
@@ -85,10 +91,8 @@ def tuned_interpolation_of(
     """The tuned baseline of a finished run.
 
     Args:
-        run: its folder.
         config: whose `osse` shares out the years of the control simulation; its device is taken.
         cache: folder for the anomalies of the training years, removed again.
-        progress: shows the reading.
 
     Raises:
         CheckpointError: the run has none.

@@ -25,7 +25,7 @@ from deepda.assimilation.samples import Samples
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.training.background_errors import sample_background_errors
-from osse.twin.baseline_years import Trial, Years, best_of
+from osse.twin.baseline_years import RankedBaseline, Years, best_of
 from osse.twin.forecast_interpolation import ForecastInterpolation
 
 OWN = "own_error_oi"
@@ -35,14 +35,15 @@ REACHES = ((3000.0, 800.0), (2000.0, 800.0))  # km, m: of own errors, the first 
 SAMPLES = 160  # of own errors
 
 
-def with_own_errors(start: ForecastInterpolation, years: Years, seed: int, progress: Progress) -> Trial:
+def with_own_errors(
+    start: ForecastInterpolation, years: Years, seed: int, progress: Progress
+) -> RankedBaseline:
     """The candidate of least error on the validation years.
 
     Args:
         start: with the multi-scale covariance; whose errors are sampled.
         years: that errors are sampled in, and candidates are ranked on.
         seed: of the observations while sampling.
-        progress: shows how far it is.
 
     Raises:
         DivergenceError: analyses left physical limits with every candidate, or while sampling.
@@ -52,7 +53,7 @@ def with_own_errors(start: ForecastInterpolation, years: Years, seed: int, progr
     samples = Samples.of(errors.astype(np.float32), years.grid)
     inflation = torch.tensor(INFLATIONS)[:, None].expand(-1, years.grid.shape[0])
 
-    def tried(share: float, radius_km: float, depth_scale_m: float) -> Trial:
+    def tried(share: float, radius_km: float, depth_scale_m: float) -> RankedBaseline:
         reach = {"radius_km": radius_km, "depth_scale_m": depth_scale_m}
         about = {name: str(value) for name, value in {"share": share, **reach}.items()}
         covariance = with_control(samples, start.interpolation.covariance, years.grid, about)
@@ -63,7 +64,7 @@ def with_own_errors(start: ForecastInterpolation, years: Years, seed: int, progr
             f"{radius_km:g} km and {depth_scale_m:g} m"
         )
         chosen = replace(start, interpolation=interpolation.with_inflation(best), carried=True)
-        return Trial(rmse, chosen, about)
+        return RankedBaseline(rmse, chosen, about)
 
     best = best_of(tried(share, *REACHES[0]) for share in SHARES)
     share = float(best.about["share"])
@@ -82,7 +83,6 @@ def with_control(
     Args:
         samples: of background errors over the carried spread.
         control: the covariance of the control simulation.
-        grid: the analysis grid.
         about: `share` of own errors, and their `radius_km` and `depth_scale_m`.
         reach: of own errors in place of these; None for none.
 

@@ -42,11 +42,8 @@ def write(
     """`report.html` and the figures beside it, from the files of a run.
 
     Args:
-        space: grid and climatology.
         scores: as in `scores.json`.
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
-        about: what was run.
-        output: folder of the run.
         more: sections that follow the uncertainty.
     """
     fields = open_fields(output)

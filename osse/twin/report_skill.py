@@ -24,7 +24,6 @@ def skill_section(fields: dict[str, xr.DataArray], space: StateSpace, scores: di
 
     Args:
         fields: (time, depth, lat, lon) degC by name, the truth among them.
-        space: grid and climatology.
         scores: as in `scores.json`.
     """
     spinup = scores["spinup_windows"]

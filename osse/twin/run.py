@@ -18,6 +18,7 @@ from deepda.runs.checkpoint import MODEL, load_model, save_checkpoint
 from deepda.runs.error_samples import save_error_samples
 from deepda.runs.folder import RunFolder, flat_settings, run_folder
 from deepda.runs.open import load_analyser
+from deepda.runs.shadows import members_of
 from deepda.settings.compose import CONFIG_FILE, saved_config
 from deepda.settings.schema import Config, InnovationGenerator
 from deepda.training.ranks import RankError, Ranks, joined_ranks
@@ -26,7 +27,6 @@ from osse.twin.control_years import Control, grid_of_water, require_control
 from osse.twin.evaluation import evaluate
 from osse.twin.fair_baselines import tuned_baselines
 from osse.twin.forecast_interpolation import ForecastInterpolation, Interpolation
-from osse.twin.members import members_of
 from osse.twin.optimal_interpolation import tuned_interpolation
 from osse.twin.training import TwinTraining, twin_training
 from osse.twin.twin import Twin, synthetic_observations, twin_of
@@ -40,8 +40,6 @@ def run(config: Config, output: Path, notes: Sequence[str] = ()) -> dict[str, An
     first of them returns scores.
 
     Args:
-        config: settings.
-        output: folder.
         notes: lines for the log on where the settings come from.
 
     Raises:
@@ -81,7 +79,8 @@ def _lead(config: Config, output: Path, notes: Sequence[str], ranks: Ranks) -> d
                 fair = _fair_baselines(config, training, oi, output, progress)
             tuned: dict[str, Interpolation] = {"oi": oi, **fair}
             twin = twin_of_test_years(config, training.control, training.space)
-        members = members_of(config, output, training.space)
+        chosen = config.osse
+        members = members_of(output, training.space, chosen.members, chosen.label_year, config.seed)
         more = {"history": history}
         return evaluate(twin, trained, tuned, config, output, clock, progress, more, members)
 

@@ -62,8 +62,6 @@ def scores_of(
     """RMSE of all methods, reliability of the analysis, spectra; see `scores.json`.
 
     Args:
-        output: folder of the run.
-        space: grid and climatology.
         superobservations: (time, depth, lat, lon) degC, NaN where nothing was observed.
         stated: errors of these, K.
         spinup: windows that do not count.

@@ -87,10 +87,8 @@ def twin_training(
     """The years of the configured control simulation; it is prepared unless `output` holds it.
 
     Args:
-        config: its settings.
         output: folder of the control simulation.
         cache: folder for the anomalies, gone at the end of the block.
-        clock, progress: of the run.
 
     Raises:
         DeepDAError: settings, files or control simulation that cannot be used.

@@ -225,10 +225,7 @@ def analyse(
     """Cycle an analyser through the twin into a file; returns the milliseconds a cycle.
 
     Args:
-        twin, analyser: who analyses what.
-        path: NetCDF file.
         attributes: global attributes of the file.
-        progress, title: shown as `title`.
         full: write background, spread and influence beside the analysis.
         members: written beside the analysis.
     """

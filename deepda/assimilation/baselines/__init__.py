@@ -7,7 +7,14 @@ tuning                  its parameters, chosen on validation years
 
 from deepda.assimilation.baselines.cellwise import Climatology, Persistence
 from deepda.assimilation.baselines.optimal_interpolation import OptimalInterpolation
-from deepda.assimilation.baselines.tuning import FITTING, Candidates, Trial, Tuned, Validation, tune
+from deepda.assimilation.baselines.tuning import (
+    FITTING,
+    Candidates,
+    Trial,
+    Tuned,
+    ValidationWindows,
+    tune,
+)
 
 __all__ = [
     "FITTING",
@@ -17,6 +24,6 @@ __all__ = [
     "Persistence",
     "Trial",
     "Tuned",
-    "Validation",
+    "ValidationWindows",
     "tune",
 ]

@@ -32,7 +32,6 @@ from deepda.assimilation.cycle import (
     Analyser,
     DivergenceError,
     Observations,
-    StateEstimate,
     cycle,
 )
 from deepda.base.progress import Progress
@@ -55,7 +54,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, eq=False)
-class Validation:
+class ValidationWindows:
     """Observations and truth of consecutive validation windows, and how errors are scored.
 
     Attributes:
@@ -90,7 +89,7 @@ class Tuned:
 def tune(
     anomalies: NDArray[np.float32] | Tensor,
     grid: Grid,
-    validation: Validation,
+    validation: ValidationWindows,
     progress: Progress,
     candidates: Candidates | None = None,
 ) -> Tuned:
@@ -110,10 +109,9 @@ class Masked(Analyser, Protocol):
     @property
     def ocean(self) -> Tensor:
         """(L, Y, X) bool."""
-        ...
 
 
-def mean_square_error(analyser: Masked, validation: Validation, batch: int) -> Tensor:
+def mean_square_error(analyser: Masked, validation: ValidationWindows, batch: int) -> Tensor:
     """(B, L, Y, X) of the analyses after the spin-up, cycled from climatology; standardised.
 
     Infinite in water for members of the batch whose analyses left physical limits.
@@ -127,7 +125,7 @@ def mean_square_error(analyser: Masked, validation: Validation, batch: int) -> T
         analysis = next(cycle(analyser, analysis, [observations])).analysis
         ran_away = ~(analysis.mean.abs() <= LIMIT).flatten(1).all(dim=1)
         total[ran_away] = torch.inf
-        analysis = _replaced(analysis, first, ran_away)
+        analysis = first.where(ran_away, analysis)
         if number >= validation.spinup:
             total += (analysis.mean - truth).square()
             scored += 1
@@ -137,16 +135,6 @@ def mean_square_error(analyser: Masked, validation: Validation, batch: int) -> T
             "one; give more windows or a shorter spin-up"
         )
     return (total / scored).where(analyser.ocean, 0.0)
-
-
-def _replaced(estimate: StateEstimate, other: StateEstimate, chosen_B: Tensor) -> StateEstimate:
-    """The estimate with the chosen members of its batch taken from another."""
-    chosen = chosen_B[:, None, None, None]
-    return StateEstimate(
-        torch.where(chosen, other.mean, estimate.mean),
-        torch.where(chosen, other.spread, estimate.spread),
-        torch.where(chosen, other.memory, estimate.memory),
-    )
 
 
 class _Best(NamedTuple):
@@ -162,7 +150,7 @@ class _Search:
         self,
         anomalies: NDArray[np.float32] | Tensor,
         grid: Grid,
-        validation: Validation,
+        validation: ValidationWindows,
         progress: Progress,
         candidates: Candidates,
     ) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.units import UnitError, convert
-from deepda.observations.columns import (
+from deepda.observations.reading import ObservationError
+from deepda.observations.vocabulary import (
     ADJUSTED,
     ANOMALY,
     ARGO_TABLE,
@@ -22,7 +23,6 @@ from deepda.observations.columns import (
     Kind,
     bare,
 )
-from deepda.observations.reading import ObservationError
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ class Quantity:
     Attributes:
         names: of its column; the first that a table has is taken.
         units: in which it is taken where a table gives none; "" for text.
-        meaning: in words.
     """
 
     names: tuple[str, ...]
@@ -34,7 +33,6 @@ class Kind:
     """One kind of temperature column.
 
     Attributes:
-        names: of the column.
         kind: potential, conservative or in_situ.
         plain: the name leaves the kind open: `kind` is assumed, unless the user says otherwise.
     """
