@@ -16,8 +16,10 @@ from omegaconf import OmegaConf
 from deepda.settings.compose import dump, load_config, quoted, saved_config
 from deepda.settings.files import matching_files
 from deepda.settings.meanings import annotated
+from deepda.settings.observations import DRAWN_YEARS
 from deepda.settings.presets import config_folder, config_groups
 from deepda.settings.schema import ConfigError, EmbeddedControl, FilesControl
+from osse.observing.platforms import FIRST_YEAR, LAST_YEAR
 
 
 def run_folder(tmp_path: Path, *overrides: str) -> Path:
@@ -116,6 +118,16 @@ def test_the_only_path_comes_from_the_environment_or_the_override(
         ("reanalysis.end=1980", "end is 1980"),
         ("reanalysis.members=-1", "expected at least 0"),
         ("osse.members=-1", "expected at least 0"),
+        ("osse.baselines=[oi,oi]", "osse.baselines is ['oi', 'oi'], expected each name once"),
+        ("reanalysis.baselines=[oi,oi]", "reanalysis.baselines is ['oi', 'oi'], expected each name"),
+        ("osse.label_year=0", "0 to 2, expected years among 1981 to 2025"),
+        ("osse.label_year=1980", "1980 to 1982, expected years among 1981 to 2025"),
+        ("osse.label_year=2024", "2024 to 2026, expected years among 1981 to 2025"),
+        ("observations.last_year=99999", "1981 to 99999, expected years among 1981 to 2025"),
+        ("observations.first_year=1900", "1900 to 2020, expected years among 1981 to 2025"),
+        ("seed=9007199254740992", "seed is 9007199254740992, expected at most 9007199254740991"),
+        ("control.seed=99999999999999999999999", "control.seed is 99999999999999999999999, expected"),
+        ("training.seed=99999999999999999999999", "training.seed is 99999999999999999999999, expected"),
         ("observations.last_year=1900", "swap them"),
         ("grid.lat_edges=3", "expected a list of numbers"),
         ("grid.lat_edges=[-90,north]", "expected a list of numbers"),
@@ -137,6 +149,26 @@ def test_a_wrong_setting_is_refused_in_one_sentence(override: str, said: str) ->
         load_config("osse", [override])
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_two_choices_of_one_group_contradict_each_other() -> None:
+    with pytest.raises(ConfigError, match=r"training=quick and training=smoke .*expected one choice"):
+        load_config("osse", ["training=quick", "training=smoke"])
+    assert load_config("osse", ["training=quick", "training=quick"]) == load_config(
+        "osse", ["training=quick"]
+    )
+
+
+def test_years_of_random_observations_are_those_that_files_can_date() -> None:
+    random = "observations=random"
+    assert load_config("osse", [random, "osse.label_year=1678"]).osse.label_year == 1678
+    for year in (0, 1677, 2260, 99999):
+        with pytest.raises(ConfigError, match="expected years among 1678 to 2261"):
+            load_config("osse", [random, f"osse.label_year={year}"])
+
+
+def test_the_years_of_the_observing_system_are_those_that_it_is_drawn_for() -> None:
+    assert DRAWN_YEARS == (FIRST_YEAR, LAST_YEAR)
 
 
 def test_a_fraction_above_one_is_refused() -> None:

@@ -111,12 +111,18 @@ def test_corners_of_land_do_not_matter(tmp_path: Path, corner: float) -> None:
     same(opened(tmp_path, change, cmip_file), opened(tmp_path, lambda d: d, cmip_file))
 
 
+def without_corners(d: xr.Dataset) -> xr.Dataset:
+    for name in ("latitude", "longitude"):
+        del d[name].attrs["bounds"]
+    return d.drop_vars(["vertices_latitude", "vertices_longitude"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fill", [0.0, -1.0, -999.0, 9.97e36])
 def test_coordinates_of_land_may_hold_any_one_value(tmp_path: Path, fill: float) -> None:
     def change(d: xr.Dataset, fill: float) -> xr.Dataset:
         land = np.isnan(d.thetao[0]).all("lev")
-        d = d.drop_vars(["vertices_latitude", "vertices_longitude"])
+        d = without_corners(d)
         for name in ("latitude", "longitude"):
             d[name] = d[name].where(~land, fill).assign_attrs(units=d[name].attrs["units"])
         return d
@@ -126,9 +132,7 @@ def test_coordinates_of_land_may_hold_any_one_value(tmp_path: Path, fill: float)
 
 
 def test_the_cells_of_a_sound_tripolar_grid_from_its_centres_pass(tmp_path: Path) -> None:
-    bare = opened(
-        tmp_path, lambda d: d.drop_vars(["vertices_latitude", "vertices_longitude"]), cmip_file
-    )
+    bare = opened(tmp_path, without_corners, cmip_file)
     given = opened(tmp_path, lambda d: d, cmip_file)
     assert np.nanmax(np.abs(bare - given)) < 0.3
 
@@ -299,9 +303,11 @@ def test_a_plateau_of_water_is_no_fill_value(tmp_path: Path) -> None:
     sound = opened(tmp_path, lambda d: d, plain)
     assert np.array_equal(np.isnan(opened(tmp_path, change, plain)), np.isnan(sound))
     level = opened(
-        tmp_path, lambda d: d.assign(thetao=(0 * d.thetao + 10).assign_attrs(units="degC")), plain
+        tmp_path,
+        lambda d: d.assign(thetao=(d.thetao.clip(10, 10.001)).assign_attrs(units="degC")),
+        plain,
     )
-    assert np.array_equal(np.isnan(level), np.isnan(sound)) and np.nanmax(np.abs(level - 10)) < 1e-5
+    assert np.array_equal(np.isnan(level), np.isnan(sound)) and np.nanmax(np.abs(level - 10)) < 2e-3
 
 
 @pytest.mark.parametrize("packed", [False, True])

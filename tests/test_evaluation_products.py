@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import cftime
 import numpy as np
@@ -15,6 +17,7 @@ from deepda.base.errors import EvaluationError
 from deepda.commands.console import exit_code, read_command_line
 from deepda.commands.evaluate import EVALUATE
 from deepda.evaluation.calendars import Timeline, common_axis
+from deepda.evaluation.findings import Findings
 from deepda.evaluation.page import evaluate
 from deepda.evaluation.product import (
     Product,
@@ -23,6 +26,8 @@ from deepda.evaluation.product import (
     require_same_cells,
     shared_mask,
 )
+from deepda.evaluation.section_climate import modes_section
+from deepda.geometry.grid import Grid
 
 LAT, LON = np.arange(-72.0, 73, 12), np.arange(6.0, 360, 12)
 DEPTH = np.array([5.0, 15, 30, 60, 120])
@@ -429,3 +434,23 @@ def test_a_baseline_needs_a_reference(tmp_path: Path) -> None:
     path = write(product(), tmp_path / "a.nc")
     with pytest.raises(EvaluationError, match="--reference"):
         evaluate([path], tmp_path, baselines={"oi": [path]})
+
+
+def test_a_product_that_never_changes_is_named_with_its_file() -> None:
+    grid = Grid(
+        np.arange(-90, 91, 10.0),
+        np.arange(0, 361, 10.0),
+        np.array([0.0, 10]),
+        np.ones((1, 18, 36), bool),
+    )
+    still = xr.DataArray(
+        np.zeros((24, 1, 18, 36)), dims=("time", "depth", "lat", "lon"), coords=grid.coords().coords
+    )
+    found = SimpleNamespace(
+        frame=SimpleNamespace(grid=grid),
+        products=[SimpleNamespace(name="reference", files=(Path("still.nc"),))],
+        records={"reference": SimpleNamespace(levels=still)},
+        monthly=lambda field: field.assign_coords(time=np.arange(24)),
+    )
+    with pytest.raises(EvaluationError, match=r"the reference \(still\.nc\): .* does not vary"):
+        modes_section(cast(Findings, found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import os
 import stat
@@ -16,7 +17,16 @@ from safetensors.torch import save_file
 from test_architecture import modules
 
 from deepda.base import files
-from deepda.base.files import BLOCK, checksum, digest_of, write_json, write_whole
+from deepda.base.errors import UsageError
+from deepda.base.files import (
+    BLOCK,
+    checksum,
+    digest_of,
+    mapped_array,
+    output_folder,
+    write_json,
+    write_whole,
+)
 
 OWNER = "deepda.base.files"
 BY_HAND = {"mkstemp", "NamedTemporaryFile", "replace", "rename"}  # of os, tempfile or a path
@@ -66,6 +76,32 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert (tmp_path / "file").read_text() == "old"
 
 
+def test_an_error_of_the_file_system_through_safetensors_is_one_of_the_file_system(
+    tmp_path: Path,
+) -> None:
+    def write(hidden: Path) -> None:
+        save_file({"a": torch.zeros(2)}, hidden.parent / "no folder" / "file")
+
+    with pytest.raises(FileNotFoundError, match=r"weights\.safetensors"):
+        write_whole(tmp_path / "weights.safetensors", write)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="space cannot be reserved there")
+def test_a_mapped_array_has_its_room_before_it_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = mapped_array(tmp_path / "a.npy", (100, 1000))
+    assert (tmp_path / "a.npy").stat().st_blocks * 512 >= array.nbytes
+    assert not array.any() and np.array_equal(np.load(tmp_path / "a.npy"), array)
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        mapped_array(tmp_path / "b.npy", (100, 1000))
+
+
 def test_json_has_one_value_a_line_and_ends_with_a_newline(tmp_path: Path) -> None:
     write_json(tmp_path / "file", {"b": [1, 0.1], "a": "é"})
     assert (tmp_path / "file").read_bytes() == b'{\n "b": [\n  1,\n  0.1\n ],\n "a": "\\u00e9"\n}\n'
@@ -79,6 +115,19 @@ def test_json_has_one_value_a_line_and_ends_with_a_newline(tmp_path: Path) -> No
 def test_the_folder_of_a_file_is_made(tmp_path: Path) -> None:
     write_whole(tmp_path / "new" / "folder" / "file", save_text)
     assert (tmp_path / "new" / "folder" / "file").read_text() == "text"
+
+
+@pytest.mark.parametrize("name", ["~", "~/out", "~somebody/out"])
+def test_a_home_that_no_shell_has_put_in_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = pytest.raises(UsageError, match=rf"{name} begins with ~, .* expected a folder")
+    with refused, output_folder(Path(name)):
+        pass
+    assert not list(tmp_path.iterdir())
+    with output_folder(Path(f"./{name}").absolute()) as made:
+        assert made.exists()
 
 
 def test_the_checksum_of_a_large_file_is_that_of_its_bytes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from global_land_mask import globe
 from scipy.integrate import quad
 from toys import toy_grid
 
@@ -16,7 +18,7 @@ from deepda.climatology.annual import about_annual_mean
 from deepda.climatology.files import LEVITUS_SHAPE, Months, read_annual, read_months, read_surface
 from deepda.climatology.observed import ObservedClimatology, grown
 from deepda.climatology.seasonal import ClimatologyError
-from deepda.geometry.grid import Grid
+from deepda.geometry.grid import Grid, centres
 from deepda.geometry.interval_means import curve_weights, interval_means, seasons_from_months
 from deepda.geometry.windows import MONTH_LENGTHS
 from deepda.observations.reading import ObservationError
@@ -27,8 +29,8 @@ EDGES = np.concatenate([[0.0], np.cumsum(MONTH_LENGTHS)])
 def months_of(function: object, seed: int = 0, depth: tuple[float, ...] = (0, 50, 300, 900)) -> Months:
     """A climatology on uneven places: `function(month, depth, lat, lon)` degC."""
     rng = np.random.default_rng(seed)
-    lat = np.sort(rng.uniform(-85, 85, 20))
-    lon = np.sort(rng.uniform(0, 360, 30))
+    lat = np.linspace(-85, 85, 20) + rng.uniform(-4, 4, 20)
+    lon = np.linspace(6, 354, 30) + rng.uniform(-5, 5, 30)
     where = np.meshgrid(np.arange(12.0), np.array(depth, float), lat, lon, indexing="ij")
     value = np.asarray(function(*where), float) + 0.0 * where[0]  # type: ignore[operator]
     return Months(value, np.array(depth, float), lat, lon, "abc")
@@ -113,7 +115,7 @@ def test_a_gap_takes_its_neighbours_across_the_date_line_and_no_cell_is_left_wit
     assert (grown(value) == 3.0).all()
     value[0, 0, 2, 1] = 5.0
     assert grown(value)[0, 0, 2, 0] == pytest.approx(4.0)  # between longitudes 5 and 1
-    months = months_of(lambda m, z, y, x: np.where((y > 0) & (z > 40), np.nan, 9.0))
+    months = months_of(lambda m, z, y, x: np.where((y > 60) & (x > 300) & (z > 40), np.nan, 9.0))
     assert np.isfinite(ObservedClimatology.of(months, None, grid, 12).mean[:, grid.ocean]).all()
 
 
@@ -124,6 +126,28 @@ def test_a_climatology_without_any_value_or_too_shallow_is_refused() -> None:
     shallow = months_of(lambda m, z, y, x: 9.0, depth=(0, 10))
     with pytest.raises(ClimatologyError, match="take a deeper one"):
         ObservedClimatology.of(shallow, None, grid, 12)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        lambda z, y, x: y > 4,
+        lambda z, y, x: (x > 90) & (x < 270),
+        lambda z, y, x: (z > 40) & (z < 400) & (y < -20),
+    ],
+)
+def test_a_climatology_of_a_part_of_the_ocean_is_refused_or_of_the_whole(missing: Callable) -> None:
+    grid = replace(toy_grid(np.random.default_rng(6)), ocean=np.ones((4, 10, 14), bool))
+    part = months_of(lambda m, z, y, x: np.where(missing(z, y, x), np.nan, 9.0))
+    with pytest.raises(ClimatologyError, match=r"no value within 1,500 km .* expected one of the whole"):
+        ObservedClimatology.of(part, None, grid, 12)
+
+
+def test_a_climatology_that_begins_below_the_uppermost_layer_needs_a_surface() -> None:
+    grid = toy_grid(np.random.default_rng(5))
+    deep = months_of(lambda m, z, y, x: 9.0, depth=(300, 900))
+    with pytest.raises(ClimatologyError, match="begins at 300 m, the uppermost layer ends at"):
+        ObservedClimatology.of(deep, None, grid, 12)
 
 
 def test_a_value_that_follows_the_climatology_of_its_place_has_no_anomaly_in_its_cell() -> None:
@@ -365,12 +389,15 @@ def test_levitus_and_sst_of_the_test_data_cover_the_model_grid(data_root: Path) 
     from deepda.settings.compose import load_config
 
     edges = grid_edges(vars(load_config("osse", ["control=files"]).grid))
-    grid = Grid(**edges, ocean=np.ones((12, 50, 90), bool))
+    middles = np.meshgrid(centres(edges["lat_edges"]), centres(edges["lon_edges"]), indexing="ij")
+    ocean = globe.is_ocean(middles[0], (middles[1] + 180) % 360 - 180)
+    grid = Grid(**edges, ocean=np.broadcast_to(ocean, (12, 50, 90)).copy())
     levitus = read_months([data_root / "real" / "mitgcm"])
     surface = read_surface(data_root / "real" / "speedy_sst" / "sst_8190clim.t30.sea.grd")
     for per_year, coldest in ((12, -2.0), (73, -2.6)):  # pentads that keep means may overshoot a little
         mean = ObservedClimatology.of(levitus, surface, grid, per_year).mean
-        assert np.isfinite(mean).all() and mean.min() > coldest and mean.max() < 35
+        assert np.isfinite(mean[:, grid.ocean]).all()
+        assert np.nanmin(mean) > coldest and np.nanmax(mean) < 35
     warm, deep = mean[0, 0, 25, 45], mean[0, -1, 25, 45]  # equator, 182E
     assert 25 < warm < 30 and 3 < deep < 7
 

@@ -184,7 +184,11 @@ def test_layers_that_begin_below_a_kilometre_are_not_in_a_native_grid(tmp_path: 
 def test_curvilinear_cells_cannot_be_kept(tmp_path: Path) -> None:
     cells = turned_grid(np.random.default_rng(3), 36, 60)
     path = curvilinear_file(
-        tmp_path / "a.nc", cells, np.ones((12, 6, 36, 60), "f4"), LAYERS, months(1, 1)
+        tmp_path / "a.nc",
+        cells,
+        np.broadcast_to(np.cos(np.deg2rad(cells.lat)), (12, 6, 36, 60)).astype("f4"),
+        LAYERS,
+        months(1, 1),
     )
     with pytest.raises(ControlError, match="curvilinear, expected a regular grid"):
         chosen([path], "native")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -291,6 +292,32 @@ def test_xesmf_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regrid, "XESMF", True)
     theirs = remap(source, *FIVE_DEGREES).mean(field)[0]
     np.testing.assert_allclose(ours[4:-4], theirs[4:-4], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("lat", "said"),
+    [
+        ([], "lat_edges holds 0 values, expected two edges or more"),
+        ([0], "lat_edges holds 1 value, expected two edges or more"),
+        ({"start": -90, "stop": 90, "step": 0}, "not a whole number of steps of 0"),
+        ({"start": -90, "stop": 90, "step": -4}, "not a whole number of steps of -4"),
+        ({"start": -90, "stop": 90, "step": math.nan}, "not a whole number of steps of nan"),
+        ({"start": math.nan, "stop": 90, "step": 1}, "not a whole number of steps of 1"),
+        ({"start": -90, "stop": 90, "step": math.inf}, "not a whole number of steps of inf"),
+        ({"start": -90, "stop": math.inf, "step": 1}, "makes inf cells, expected at most 1,000,000"),
+        (
+            {"start": -90, "stop": 90, "step": 1e-9},
+            "makes 180,000,000,000 cells, expected at most 1,000,000",
+        ),
+        ({"start": -90, "stop": 90, "step": 1e-320}, "makes inf cells, expected at most 1,000,000"),
+        ({"start": -90, "stop": 90, "step": 2e-4}, "has 1,620,000,000,000 cells, expected at most"),
+        ({"start": -90, "stop": 90}, "no step, expected start, stop and step"),
+    ],
+)
+def test_edges_that_make_no_grid_are_refused(lat: object, said: str) -> None:
+    lon = {"start": 0, "stop": 360, "step": 0.002}
+    with pytest.raises(GridError, match=said):
+        grid_edges({"lat_edges": lat, "lon_edges": lon, "depth_edges": list(range(11))})
 
 
 def test_edges_are_lists_or_steps() -> None:

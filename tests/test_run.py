@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 import xarray as xr
@@ -23,7 +25,9 @@ from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.grid import GridError
 from deepda.geometry.windows import WindowError
 from deepda.networks.build import ControlStatistics, build_generator
-from deepda.observations.table import TableError
+from deepda.observations.plain import NAMES, NUMBERS
+from deepda.observations.table import REQUIRED, TableError
+from deepda.runs.analysis import Analysis, BeforeError
 from deepda.runs.checkpoint import save_checkpoint
 from deepda.runs.run import Run
 from deepda.settings.compose import dump, load_config
@@ -108,6 +112,10 @@ def test_anomalies_are_taken_from_an_observed_climatology_where_one_is_given(
     np.testing.assert_allclose(before, plain.space.climatology.mean[5], atol=1e-3)
     with pytest.raises(ClimatologyError, match=r"no observed climatology: nothing is called .*woa18"):
         load_run(folder, climatology=[tmp_path / "nothing.nc"])
+    for path in (tmp_path / "woa.nc", str(tmp_path / "woa.nc")):  # one need not be in a list
+        np.testing.assert_array_equal(
+            load_run(folder, climatology=path).space.climatology.mean, run.space.climatology.mean
+        )
 
 
 @pytest.mark.slow
@@ -203,6 +211,7 @@ def test_what_is_no_table_of_times_is_refused(folder: Path) -> None:
     run = load_run(folder)
     table = table_at(run, "2003-06-10", 1.5)
     for wrong, said in (
+        (None, "a NoneType was given, expected a pandas DataFrame"),
         (table.assign(time=table["time"].astype(str)), "expected datetime64; use pandas.to_datetime"),
         (table.assign(time=2003), "expected datetime64; use pandas.to_datetime"),
         (pd.DataFrame(), "has no column time"),
@@ -211,8 +220,183 @@ def test_what_is_no_table_of_times_is_refused(folder: Path) -> None:
     ):
         with pytest.raises(TableError, match=said):
             run.analyse(wrong, "2003-06-15")
-    with pytest.raises(WindowError, match="is no time"):
-        run.analyse(table, "soon")
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["soon", "now", "today", "NaT", "", "20030103", "0000-01-03", "12345-01-03", "-0005-01-03",
+     "03/01/2003", 20030103, 2003, np.int64(2003), 2003.0, True, None, pd.NaT, ["2003-01-03"],
+     np.datetime64("NaT")],
+)  # fmt: skip
+def test_what_is_no_date_is_no_time_of_an_analysis(folder: Path, time: object) -> None:
+    run = load_run(folder)
+    with pytest.raises(WindowError, match=r"is no date, expected one such as 2003-01-03"):
+        run.analyse(table_at(run, "2003-06-10", 1.5), time)
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2003-06-15", "2003-06-15T12:00", np.datetime64("2003-06-15"), pd.Timestamp("2003-06-15"),
+     date(2003, 6, 15), datetime(2003, 6, 15, 12)],
+)  # fmt: skip
+def test_a_window_is_named_by_any_kind_of_date(folder: Path, time: object) -> None:
+    assert load_run(folder).window(time).start[0] == np.datetime64("2003-06-01")
+
+
+SAME_NUMBERS = {  # how a column of numbers may be stored
+    "big-endian": lambda values: values.astype(">f8"),
+    "nullable": lambda values: values.astype("Float64"),
+    "pyarrow": lambda values: values.astype("double[pyarrow]"),
+    "sparse": lambda values: values.astype("Sparse[float64]"),
+    "single": lambda values: values.astype("float32"),
+    "half": lambda values: values.astype("float16"),
+}
+
+
+@pytest.mark.slow
+def test_numbers_are_read_however_they_are_stored(folder: Path) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5).assign(salinity=35.0, source_index=[2, 1, 3])
+    plain = run.analyse(table, "2003-06-15")
+    for how, stored in SAME_NUMBERS.items():
+        names = ["lat", "lon", "depth", "temperature", "error", "salinity", "source_index"]
+        given = table.assign(**{name: stored(table[name]) for name in names})
+        analysis = run.analyse(given, "2003-06-15")
+        assert analysis.rows == plain.rows, how
+        np.testing.assert_allclose(analysis.dataset.thetao, plain.dataset.thetao, atol=0.02, err_msg=how)
+        pd.testing.assert_frame_equal(analysis.table[list(given)], given)
+
+
+@pytest.mark.slow
+def test_days_are_times_and_names_may_be_numbers(folder: Path) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5)
+    plain = run.analyse(table, "2003-06-15")
+    for time in ("date32[pyarrow]", "timestamp[us][pyarrow]", "datetime64[ns]"):
+        days = table["time"].dt.date if "date32" in time else table["time"]
+        given = table.assign(time=days.astype(time))
+        assert run.analyse(given, "2003-06-15").dataset.identical(plain.dataset), time
+    for name in ("platform_id", "profile", "source", "qc", "data_mode"):
+        for values in (np.array([7, 8, 9], ">i4"), pd.array([7, None, 9], "Int64"), None, np.nan, "x"):
+            assert run.analyse(table.assign(**{name: values}), "2003-06-15").rows == plain.rows, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["salinity", "source_index", "pressure_error", "ice", "count"])
+def test_a_column_without_any_value_is_as_none(folder: Path, name: str) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5)
+    plain = run.analyse(table, "2003-06-15")
+    for nothing in (None, np.nan, pd.NA):
+        assert run.analyse(table.assign(**{name: nothing}), "2003-06-15").rows == plain.rows
+
+
+@pytest.mark.parametrize("name", [*REQUIRED[1:], "shared_error", *NUMBERS])
+@pytest.mark.parametrize("value", ["x", True, 1 + 0j, [1.0], {1.0: 2.0}, np.timedelta64(1, "s")])
+def test_what_is_no_number_is_not_taken_for_one(folder: Path, name: str, value: object) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5)
+    table[name] = pd.Series([value] * len(table))
+    for given in (table, table.iloc[[0]]):
+        with pytest.raises(TableError, match=rf"^{name} is .*, expected numbers( in .*)?; convert it$"):
+            run.analyse(given, "2003-06-15")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [[1], {1: 2}, np.array([1])])
+def test_lists_are_no_names(folder: Path, name: str, value: object) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5)
+    table[name] = pd.Series([value] * len(table), dtype=object)
+    with pytest.raises(TableError, match=rf"^{name} holds lists or other objects .*, expected"):
+        run.analyse(table, "2003-06-15")
+    arrow = table.assign(**{name: pd.array([[1]] * len(table), pd.ArrowDtype(pa.list_(pa.int64())))})
+    with pytest.raises(TableError, match=rf"^{name} holds lists or other objects .*, expected"):
+        run.analyse(arrow, "2003-06-15")
+
+
+def test_an_unknown_kind_of_platform_is_refused(folder: Path) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5).assign(platform_type=["argo", None, "submarine"])
+    with pytest.raises(
+        TableError, match=r"1 of 3 .*unknown platform_type.* submarine in row 2; use one"
+    ):
+        run.analyse(table, "2003-06-15")
+
+
+@pytest.mark.parametrize("name", ["time", "lat", "platform_id", "remarks"])
+def test_columns_of_one_name_are_refused(folder: Path, name: str) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5).assign(remarks="none")
+    twice = pd.concat([table, table[[name]]], axis=1)
+    for given in (twice, twice.iloc[:0]):
+        with pytest.raises(TableError, match=rf"2 columns {name}, expected each name once"):
+            run.analyse(given, "2003-06-15")
+
+
+@pytest.mark.parametrize(
+    ("time", "advice"),
+    [
+        ("2003-06-30", "analyse the windows in their order"),  # the same window
+        ("2003-05-15", "analyse the windows in their order"),  # an earlier one
+        ("2003-08-15", "analyse the windows between first"),  # after a gap
+        ("2004-07-15", "analyse the windows between first"),
+    ],
+)
+def test_only_the_window_directly_before_can_be_gone_on_from(
+    folder: Path, time: str, advice: str
+) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5)
+    june = run.analyse(table, "2003-06-15")
+    with pytest.raises(BeforeError, match=rf"from 2003-06-01 to 2003-07-01, expected .*; {advice}"):
+        run.analyse(table, time, june)
+
+
+def test_what_is_no_analysis_is_none_to_go_on_from(folder: Path) -> None:
+    run = load_run(folder)
+    table = table_at(run, "2003-06-10", 1.5)
+    june = run.analyse(table, "2003-06-15")
+    for wrong in (june.dataset, june.estimate, june.table, "june.nc", Path("june.nc"), 6):
+        with pytest.raises(BeforeError, match=f"a {type(wrong).__name__} was given .*, expected what"):
+            run.analyse(table, "2003-07-15", before=wrong)
+
+
+@pytest.mark.slow
+def test_an_analysis_of_another_grid_or_scale_is_none_to_go_on_from(
+    folder: Path, tmp_path: Path
+) -> None:
+    run, real = load_run(folder), load_run(folder, climatology=[warm_above(tmp_path)])
+    table = table_at(run, "2003-06-10", 0.3)
+    june = run.analyse(table, "2003-06-15")
+    with pytest.raises(BeforeError, match=r"another grid, climatology or unit .*, expected"):
+        real.analyse(table, "2003-07-15", june)
+    other = replace(run, space=space_on(even_grid(5)))
+    with pytest.raises(BeforeError, match=r"another grid, climatology or unit .*, expected"):
+        other.analyse(table, "2003-07-15", june)
+    again = load_run(folder)  # the same run, loaded anew
+    assert again.analyse(table, "2003-07-15", june).rows["used"] == 0
+
+
+@pytest.mark.slow
+def test_the_climatology_of_a_simulated_ocean_is_none_of_the_real_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    run, real = load_run(folder), load_run(folder, climatology=[warm_above(tmp_path)])
+    table, none = table_at(run, "2003-07-10", 1.5), table_at(run, "2003-06-10", 1.5).iloc[:0]
+
+    def said(analysis: Analysis) -> tuple[str, bool]:
+        attributes = analysis.dataset.attrs
+        return attributes["processing_level"], "simulated ocean" in attributes["title"]
+
+    simulated, of_rows = ("synthetic", True), ("4", False)
+    june = run.analyse(none, "2003-06-15")
+    assert said(june) == simulated
+    assert said(run.analyse(table.iloc[1:], "2003-06-15")) == simulated  # no row was used
+    july = run.analyse(table, "2003-07-15", june)
+    assert july.rows["used"] and said(july) == of_rows
+    assert said(run.analyse(none, "2003-08-15", july)) == of_rows
+    assert said(real.analyse(none, "2003-06-15")) == of_rows
 
 
 @pytest.mark.slow
@@ -255,8 +439,13 @@ def test_an_analysis_is_written_as_a_cf_file(folder: Path, tmp_path: Path) -> No
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"deepda osse run"):
-        load_run(tmp_path)
+    file = tmp_path / "run.py"
+    file.touch()
+    for wrong in (tmp_path, file):
+        with pytest.raises(
+            ConfigError, match=r"expected the folder of a trained run; run .deepda osse run"
+        ):
+            load_run(wrong)
 
 
 def test_a_run_without_its_checkpoint_is_refused(folder: Path) -> None:

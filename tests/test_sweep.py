@@ -445,8 +445,8 @@ def test_the_command_line_reaches_the_sweep(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (["--minutes", "1", "training.updates=20"], "--minutes and training.updates both given"),
         (["--minutes", "0"], "expected a number above 0"),
-        (["--trials", "0"], "expected 1 or more"),
-        (["--seed", "-1"], "expected 0 or more"),
+        (["--trials", "0"], "expected at least 1"),
+        (["--seed", "-1"], "expected at least 0"),
         (["--on", "mars"], "invalid choice"),
     ],
 )

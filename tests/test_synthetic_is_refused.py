@@ -12,8 +12,10 @@ import xarray as xr
 from toys import toy_space
 
 from deepda.base.progress import Progress
+from deepda.base.synthetic import simulated_by
 from deepda.climatology.files import read_months, read_surface
 from deepda.climatology.seasonal import ClimatologyError
+from deepda.control.prepared import PreparedWriter
 from deepda.geometry.windows import windows
 from deepda.observations.drawn_errors import INDEPENDENT
 from deepda.observations.errors import ERRORS
@@ -140,3 +142,33 @@ def test_what_is_not_marked_is_read(truth: Path) -> None:
         months = whole.load().assign_attrs(processing_level="4")
     months.to_netcdf(truth.with_name("real.nc"))
     assert np.isfinite(read_months([truth.with_name("real.nc")]).value).any()
+
+
+@pytest.mark.parametrize("per_year", [12, 73])
+def test_a_prepared_control_simulation_is_refused_as_a_climatology(
+    per_year: int, tmp_path: Path
+) -> None:
+    grid = toy_space().grid
+    with PreparedWriter(tmp_path / "control.nc", grid, (1, 1), per_year, {}) as writer:
+        writer.write(0, np.full((per_year, *grid.shape), 10.0, np.float32))
+    with xr.open_dataset(tmp_path / "control.nc", decode_times=False) as control:
+        control.isel(time=slice(12)).load().to_netcdf(tmp_path / "months.nc")
+    with pytest.raises(ClimatologyError, match="simulated ocean by its attribute processing_level"):
+        read_months([tmp_path / "months.nc"])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"mip_era": "CMIP6", "activity_id": "CMIP"}, "mip_era"),
+        ({"project_id": "CMIP5"}, "project_id"),
+        ({"mip_era": "CMIP6", "activity_id": "input4MIPs"}, ""),  # observed boundary conditions
+        ({"activity_id": "obs4MIPs"}, ""),
+        ({"processing_level": "L4"}, ""),
+        ({}, ""),
+    ],
+)
+def test_output_of_a_model_is_known_by_the_project_it_was_made_for(
+    attributes: dict[str, str], said: str
+) -> None:
+    assert simulated_by(attributes) == said

@@ -11,10 +11,17 @@ SPREADS = re.compile(  # methods that leave none along any dimension
     r"\b(standard_deviation|variance|range|root_mean_square|sum|sum_of_squares)\b"
 )
 
+OVER_YEARS = re.compile(r"\bover\s+years\b")  # CF section 7.4: means of one season of many years
+
+
+def is_climatology(methods: str) -> bool:
+    """Whether cell_methods say means over years, as of a climatology; comments do not count."""
+    return bool(OVER_YEARS.search(_without_comments(methods)))
+
 
 def is_statistic(methods: str) -> bool:
     """Whether cell_methods leave neither means nor instants; comments in brackets do not count."""
-    text = re.sub(r"\([^)]*\)", " ", methods.lower())
+    text = _without_comments(methods)
     if SPREADS.search(text):
         return True
     return any(
@@ -22,3 +29,7 @@ def is_statistic(methods: str) -> bool:
         for dims, method in METHOD.findall(text)
         for dim in re.split(r"[\s:]+", dims.strip(" :"))
     )
+
+
+def _without_comments(methods: str) -> str:
+    return re.sub(r"\([^)]*\)", " ", methods.lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from deepda.base.errors import OutputError, UsageError
 
 if TYPE_CHECKING:  # help must be ready before anything heavy is imported
+    import numpy as np
     from numpy.typing import NDArray
 
+RUST_ERROR = re.compile(r"\(os error (\d+)\)")  # what the file system said, in words of safetensors
 BLOCK = 1 << 20  # bytes read at a time
 T = TypeVar("T")
 
@@ -65,9 +68,31 @@ def write_whole(path: Path, write: Callable[[Path], T]) -> T:
         made = write(hidden)
         publish(hidden, path)
         return made
+    except Exception as error:
+        if isinstance(error, OSError) or (found := RUST_ERROR.search(str(error))) is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
     finally:
         with suppress(OSError):
             hidden.unlink(missing_ok=True)
+
+
+def mapped_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A new array of zeros in a file, as large as the array from the beginning.
+
+    A file with holes in it would end the process by a signal where the disk is full.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    import numpy as np
+
+    array: NDArray[np.float32] = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def write_json(path: Path, tree: Any, *, indent: int = 1, sort_keys: bool = False) -> None:
@@ -154,7 +179,7 @@ def output_folder(path: Path) -> Iterator[Path]:
     Folders that were there before stay. An interruption leaves everything, to be resumed.
 
     Raises:
-        UsageError: it cannot be made or written.
+        UsageError: see `require_writable`.
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
@@ -177,8 +202,13 @@ def require_writable(folder: Path) -> Path:
     """The folder, made where missing, before hours of work go into it.
 
     Raises:
-        UsageError: it cannot be made or written.
+        UsageError: it cannot be made or written, or begins with a ~ that no shell has replaced.
     """
+    if str(folder).startswith("~") and not folder.exists():
+        raise UsageError(
+            f"{folder} begins with ~, which stands for a home only where a shell reads it (not in "
+            "quotes, nor behind =), expected a folder; write it in full"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".deepda-write-test"

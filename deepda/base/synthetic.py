@@ -10,12 +10,23 @@ from collections.abc import Mapping
 from typing import Any
 
 ATTRIBUTE, VALUE = "processing_level", "synthetic"
+PROJECTS = ("mip_era", "project_id")  # CMIP5, CMIP6, ... in the output of models
+OBSERVED = "input4MIPs"  # activity_id of what models are driven by
 COLUMN = "synthetic"
+
+
+def simulated_by(attributes: Mapping[str, Any]) -> str:
+    """The global attribute by which a file says that its ocean is simulated; "" where none does."""
+    if str(attributes.get(ATTRIBUTE, "")) == VALUE:
+        return ATTRIBUTE
+    if str(attributes.get("activity_id", "")) == OBSERVED:
+        return ""
+    return next((name for name in PROJECTS if str(attributes.get(name, "")).startswith("CMIP")), "")
 
 
 def is_synthetic(attributes: Mapping[str, Any]) -> bool:
     """Whether the global attributes of a file say that its ocean is simulated."""
-    return str(attributes.get(ATTRIBUTE, "")) == VALUE
+    return simulated_by(attributes) != ""
 
 
 def refusal_of_rows(marked: int, number: int, name: object) -> str:
@@ -26,14 +37,14 @@ def refusal_of_rows(marked: int, number: int, name: object) -> str:
     )
 
 
-def refusal(name: object, expected: str) -> str:
+def refusal(name: object, said: str, expected: str) -> str:
     """The sentence for a file that says so where the real ocean is expected.
 
     Args:
-        name: of the file.
+        said: the attribute by which it does.
         expected: for example "observations".
     """
     return (
-        f"{name} is of a simulated ocean by its attribute {ATTRIBUTE}, expected {expected} of the real "
+        f"{name} is of a simulated ocean by its attribute {said}, expected {expected} of the real "
         "one; give other files"
     )

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.base.synthetic import is_synthetic, refusal
+from deepda.base.synthetic import refusal, simulated_by
 from deepda.base.units import UnitError, convert
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.control.axes import ControlError, bounds_of
@@ -68,8 +68,8 @@ def read_field(file: Path) -> MonthlyField:
     """
     try:
         with xr.open_dataset(file, decode_times=False, engine="netcdf4") as dataset:
-            if is_synthetic(dataset.attrs):
-                raise ClimatologyError(refusal(file, "a climatology"))
+            if said := simulated_by(dataset.attrs):
+                raise ClimatologyError(refusal(file, said, "a climatology"))
             return _field(dataset, file)
     except ClimatologyError:
         raise

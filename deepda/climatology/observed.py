@@ -21,16 +21,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from deepda.climatology.files import CIRCLE, Months
 from deepda.climatology.seasonal import ClimatologyError
 from deepda.geometry.grid import OUTSIDE, Grid, sum_around
 from deepda.geometry.interval_means import curve_weights, interval_means, seasons_from_months
+from deepda.geometry.sphere import EARTH_RADIUS, chord_of, unit_vectors
 from deepda.geometry.windows import part_of_year
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 MIDDLE = np.timedelta64(1, "D")  # a stamp so near to the middle of a window is that of its mean
+REACH = 1.5e6  # m, within which a cell of the ocean takes the values of its neighbours, or their spacing
+SHARE = 0.02  # of the area of a layer may lie farther from any value
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +101,20 @@ class ObservedClimatology:
         """Take climatologies as they stand in files to the grid.
 
         Raises:
-            ClimatologyError: no level in the lowest layer of the grid or below; nothing at the top.
+            ClimatologyError: no level in the lowest layer of the grid or below, nothing at the top, or
+                values of a part of the ocean alone.
         """
         if months.depth[-1] < grid.depth_edges[-2]:
             raise ClimatologyError(
                 f"the climatology ends at {months.depth[-1]:g} m, the lowest layer of the grid begins "
                 f"at {grid.depth_edges[-2]:g} m; take a deeper one, or a grid with fewer layers"
             )
+        if surface is None and months.depth[0] > grid.depth_edges[1]:
+            raise ClimatologyError(
+                f"the climatology begins at {months.depth[0]:g} m, the uppermost layer ends at "
+                f"{grid.depth_edges[1]:g} m; take one with the surface, or add a climatology of it"
+            )
+        _require_whole_ocean(months, grid)
         in_depth = interval_means(months.depth, grid.depth_edges)
         layers = np.einsum("Zz,mzyx->mZyx", in_depth, grown(months.value))
         water = Field(layers, months.lat, months.lon)
@@ -163,6 +174,35 @@ def grown(value: NDArray[np.floating]) -> Array:
                 field[:] = month[level - 1]
             _grow(field)
     return levels.reshape(out.shape)
+
+
+def _require_whole_ocean(months: Months, grid: Grid) -> None:
+    """Refuse a climatology that leaves more than SHARE of a layer without a value within REACH.
+
+    A level without any value counts as the one above.
+
+    Raises:
+        ClimatologyError: with the layer and the share.
+    """
+    known = np.asarray(np.isfinite(months.value).any(axis=0))
+    levels = np.flatnonzero(known.any(axis=(1, 2)))
+    if not levels.size:
+        return  # `grown` refuses it
+    spacing = max(np.median(np.diff(axis)) for axis in (months.lat, months.lon))
+    reach = max(REACH, EARTH_RADIUS * np.deg2rad(spacing))
+    vectors = unit_vectors(*np.meshgrid(months.lat, months.lon, indexing="ij"))
+    wanted = unit_vectors(*np.meshgrid(grid.lat, grid.lon, indexing="ij"))
+    for depth, ocean in zip(grid.depth, grid.ocean, strict=True):
+        if not ocean.any():
+            continue
+        level = levels[np.abs(months.depth[levels] - depth).argmin()]
+        near = cKDTree(vectors[known[level]]).query(wanted[ocean])[0]
+        share = np.average(near > chord_of(reach), weights=grid.area[ocean])
+        if share > SHARE:
+            raise ClimatologyError(
+                f"the climatology has no value within {reach / 1000:,.0f} km of {share:.0%} of the "
+                f"ocean at {depth:.0f} m, expected one of the whole ocean; take another one"
+            )
 
 
 def _filled(surface: Months, water: Field) -> Array:

@@ -31,6 +31,11 @@ def _declare(parser: ArgumentParser) -> None:
 def _explain(arguments: Namespace) -> None:
     if arguments.windows < 0:
         raise UsageError(f"--windows is {arguments.windows}, expected 0 or more; try --windows 4")
+    if Path(arguments.output).resolve() == Path(arguments.run).resolve():
+        raise UsageError(
+            f"--output is {arguments.output}, the run that is explained, expected another folder, for "
+            f"nothing is written into a run; try --output {Path(arguments.output) / 'explain'}"
+        )
     import deepda.explain
 
     place = deepda.explain.Place(arguments.lat, arguments.lon, arguments.depth)

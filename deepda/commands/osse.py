@@ -106,6 +106,7 @@ def _declare_sweep(parser: ArgumentParser) -> None:
 
 
 def _sweep(arguments: Namespace) -> int | None:
+    from deepda.settings.requirements import require_at_least, require_seed
     from deepda.settings.schema import ConfigError
 
     require_workers(arguments)
@@ -116,9 +117,8 @@ def _sweep(arguments: Namespace) -> int | None:
     minutes = (1.0 if minutes is None else minutes) if timed else None
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes is {minutes:g}, expected a number above 0; try --minutes 1")
-    for flag, value, least in (("trials", arguments.trials, 1), ("seed", arguments.seed, 0)):
-        if value < least:
-            raise ConfigError(f"--{flag} is {value}, expected {least} or more; give another --{flag}")
+    require_at_least("--trials", arguments.trials, 1)
+    require_seed("--seed", arguments.seed)
     import osse.sweep.run
 
     return osse.sweep.run.sweep(
@@ -169,14 +169,15 @@ def _declare_known_answer(parser: ArgumentParser) -> None:
 
 def _known_answer(arguments: Namespace) -> None:
     from deepda.base.errors import UsageError
+    from deepda.settings.requirements import require_seed
 
     if not 0 < arguments.minutes < float("inf"):
         raise UsageError(
             f"--minutes is {arguments.minutes:g}, expected a number above 0; try --minutes 10"
         )
     seeds = arguments.seeds or [arguments.seed]
-    if min(seeds) < 0:
-        raise UsageError(f"--seed is {min(seeds)}, expected 0 or more; try --seed 1")
+    for seed in seeds:
+        require_seed("--seed", seed)
     if arguments.seeds and (len(set(seeds)) < len(seeds) or len(seeds) < 2):
         raise UsageError(
             f"--seeds {' '.join(map(str, seeds))} found, expected several different ones; "

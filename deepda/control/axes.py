@@ -49,11 +49,13 @@ class ControlError(DeepDAError, ValueError):
 def horizontal_names(dataset: xr.Dataset, field: xr.DataArray) -> tuple[str, str]:
     """Names of latitude and longitude of a field; two-dimensional ones are preferred.
 
+    Those that the field declares (attribute `coordinates`) come before all others.
+
     Raises:
-        ControlError: there are none, they are nominal axes of a curvilinear grid or indices, or both
-            run along one dimension (unstructured meshes).
+        ControlError: there are none, the declared ones are not there, they are nominal axes of a
+            curvilinear grid or indices, or both run along one dimension (unstructured meshes).
     """
-    found = []
+    found, declared = [], declared_coordinates(field)
     for key, known in (("latitude", LATITUDES), ("longitude", LONGITUDES)):
         listed = [str(name) for name in dataset.cf.coordinates.get(key, [])]
         names = [
@@ -63,12 +65,15 @@ def horizontal_names(dataset: xr.Dataset, field: xr.DataArray) -> tuple[str, str
             and 1 <= dataset[name].ndim <= 2
             and set(dataset[name].dims) <= set(field.dims)
         ]
+        own = [name for name in names if name in declared]
+        if not own:
+            _require_declared(dataset, field, key, known)
         if not names:
             raise ControlError(
                 f"{field.name} has no {key}, expected a coordinate of that standard "
                 "name on its horizontal dimensions; add it to the file"
             )
-        found.append(max(names, key=lambda name: dataset[name].ndim))  # the first of the widest
+        found.append(max(own or names, key=lambda name: dataset[name].ndim))  # the first of the widest
     lat, lon = dataset[found[0]], dataset[found[1]]
     if lat.ndim != lon.ndim or (lat.ndim == 1 and lat.dims == lon.dims):
         raise ControlError(
@@ -78,6 +83,11 @@ def horizontal_names(dataset: xr.Dataset, field: xr.DataArray) -> tuple[str, str
         )
     _require_geographic(lat, lon)
     return found[0], found[1]
+
+
+def declared_coordinates(field: xr.DataArray) -> list[str]:
+    """The names in the attribute `coordinates` of a field, whether they are there or not."""
+    return str(field.encoding.get("coordinates") or field.attrs.get("coordinates", "")).split()
 
 
 def horizontal_cells(dataset: xr.Dataset, lat_name: str, lon_name: str) -> Regular | Curvilinear:
@@ -103,6 +113,8 @@ def horizontal_cells(dataset: xr.Dataset, lat_name: str, lon_name: str) -> Regul
             f"{lat_name} reaches {np.nanmax(np.abs(lat)):g}, expected degrees north "
             "within [-90, 90]; check which variable holds the latitude"
         )
+    for name in (lat_name, lon_name):
+        require_bounds(dataset, name)
     bounds = [_bounds_in_degrees(dataset, name) for name in (lat_name, lon_name)]
     if lat.ndim == 1:
         return _regular(lat, lon, bounds[0], bounds[1], (lat_name, lon_name))
@@ -127,6 +139,37 @@ def bounds_of(dataset: xr.Dataset, name: str) -> Floats | None:
 def bounds_name(axis: xr.DataArray) -> str:
     """Name of the bounds that a coordinate declares; "None" where it has none."""
     return str(axis.attrs.get("bounds", axis.encoding.get("bounds")))
+
+
+def require_bounds(dataset: xr.Dataset, name: str) -> None:
+    """Refuse a coordinate that declares bounds which the file does not hold.
+
+    Raises:
+        ControlError: with both names.
+    """
+    bounds = bounds_name(dataset[name])
+    if bounds not in ("", "None") and bounds not in dataset.variables:
+        raise ControlError(
+            f"{name} declares the bounds {bounds}, which are not there, expected them in the same file; "
+            "add them, or remove the attribute bounds"
+        )
+
+
+def _require_declared(
+    dataset: xr.Dataset, field: xr.DataArray, key: str, known: tuple[str, ...]
+) -> None:
+    """Refuse a field that declares a latitude or longitude (`key`) which the file does not hold."""
+    lost = [
+        name
+        for name in declared_coordinates(field)
+        if name not in dataset.variables and (name in known or key[:3] in name.lower())
+    ]
+    if lost:
+        raise ControlError(
+            f"{field.name} declares the {key} {lost[0]} (attribute coordinates), which is not there, "
+            "expected it in the same file; add it from the model's grid file, or name in the attribute "
+            "the coordinates at the points of the field"
+        )
 
 
 def _require_geographic(lat: xr.DataArray, lon: xr.DataArray) -> None:

@@ -17,6 +17,7 @@ from deepda.geometry.mesh import Floats, overlap
 from deepda.geometry.windows import LEAP_PENTAD, MONTHS, PENTADS, WindowError
 
 LONGEST = 1.1  # windows: a longer step has no information on its windows
+LONGEST_MONTH = LONGEST * PENTADS / MONTHS  # pentads: what is longer is longer than a month, too
 COVERED = 0.999  # of a window, by steps
 EDGE = 1e-4  # of a window: a stamp so near lies on its edge
 OFF_MIDDLE = 0.1  # of a window: stamps so far from the middle of windows, all alike, are ambiguous
@@ -75,9 +76,10 @@ def step_positions(
     steps = _around_stamps(time, per_year) if bounds is None else position(bounds, per_year)
     longest = np.diff(steps, axis=1).max()
     if longest > LONGEST:
+        finer = "or train with per_year=12" if per_year > MONTHS and longest < LONGEST_MONTH else ""
         raise ControlError(
-            f"a step of the input lasts {longest:.1f} of the {per_year} windows a year, "
-            "expected at most one; give output of a higher frequency, or train with per_year=12"
+            f"a step of the input lasts {longest:.1f} of the {per_year} windows a year, expected at "
+            f"most one; give output of a higher frequency{', ' * bool(finer)}{finer}"
         )
     if np.any(steps[1:, 0] < steps[:-1, 1] - 1e-3):
         first = int(np.argmax(steps[1:, 0] < steps[:-1, 1] - 1e-3))

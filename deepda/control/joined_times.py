@@ -76,6 +76,11 @@ def settled(
             "known, expected bounds in all of them; add time bounds (for means of calendar months that "
             "begin there `cdo settbounds,month`; docs/control.md has the other cases)"
         )
+    if left:
+        said.append(
+            f"steps without bounds, the first at {found[0].time[0]}, are neither days nor months: each "
+            "is taken to reach halfway to its neighbours"
+        )
     return found, tuple(said)
 
 

@@ -125,15 +125,39 @@ def _can_be_fill(value: float) -> bool:
 
 
 def within_valid_range(field: xr.DataArray) -> xr.DataArray:
-    """The field without values beyond its valid_min, valid_max or valid_range (CF 2.5.1)."""
-    low, high = field.attrs.get("valid_range", (None, None))
-    low, high = field.attrs.get("valid_min", low), field.attrs.get("valid_max", high)
+    """The field without values beyond its valid_min, valid_max or valid_range (CF 2.5.1).
+
+    Raises:
+        ControlError: limits that are no numbers, or the lower above the upper.
+    """
+    low, high = _valid_limits(field)
     kept = field
     for bound, below in ((low, True), (high, False)):
         if bound is not None:
             limit = _unpacked(bound, field)
             kept = kept.where(field >= limit if below else field <= limit)
     return kept.assign_attrs(field.attrs)
+
+
+def _valid_limits(field: xr.DataArray) -> tuple[NDArray | None, NDArray | None]:
+    """The lowest and the highest valid value as they stand in the file."""
+    found: dict[str, NDArray] = {}
+    for key, size in (("valid_range", 2), ("valid_min", 1), ("valid_max", 1)):
+        if key not in field.attrs:
+            continue
+        values = np.atleast_1d(field.attrs[key])
+        numbers = values.dtype.kind in "iuf" and not np.isnan(values).any()
+        if not numbers or values.shape != (size,) or values[0] > values[-1]:
+            raise ControlError(
+                f"{field.name} has {key} {field.attrs[key]!s}, expected "
+                f"{'two numbers, the lower first' if size == 2 else 'one number'}; correct the attribute"
+            )
+        found[key] = values
+    low, high = found.get("valid_range", (None, None))
+    low, high = (
+        found[key][0] if key in found else one for key, one in (("valid_min", low), ("valid_max", high))
+    )
+    return low, high
 
 
 def _unpacked(bound: object, field: xr.DataArray) -> float:

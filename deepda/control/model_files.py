@@ -20,23 +20,21 @@ from deepda.control.laws import require_corners_round_centres
 from deepda.control.layers import find_layers
 from deepda.control.masks import agreed, find_masks, lost_fill, within_valid_range
 from deepda.control.opening import find_files, open_file
+from deepda.control.salinity import ABSOLUTE, as_potential, find_salinity
+from deepda.control.soundness import require_sound
 from deepda.control.temperature import (
-    ABSOLUTE,
     POTENTIAL,
     Temperature,
-    as_potential,
-    find_salinity,
     find_temperature,
     in_celsius,
     kind_is_surface,
-    require_salinity,
+    require_single_years,
     snapshots_of,
 )
 from deepda.control.times import find_times
 from deepda.geometry.grid import GridError
-from deepda.geometry.mesh import Curvilinear, Regular, places
+from deepda.geometry.mesh import Curvilinear, Regular
 
-COLDEST, WARMEST = -5.0, 50.0  # degC, beyond any sea water
 FILL = 1e10  # no temperature in any unit: 1e20, 9.97e36, -9.999e19 that a file does not declare
 CHUNK_BYTES = 24_000_000  # of one variable read at a time
 
@@ -52,7 +50,8 @@ class Native:
         time: (time) cftime, the middle of each step as far as the files say.
         time_bounds: (time, 2) cftime beginning and end, None where the files have none.
         water: (depth, y, x) ocean cells of the first step.
-        files: what was read.
+        files: what was read, in the order of time.
+        steps: how many steps each of them has.
         assumptions: what the files do not say and was assumed, in words.
         snapshots: the variable and how it is declared to hold values at an instant; empty for means.
     """
@@ -64,6 +63,7 @@ class Native:
     time_bounds: NDArray[np.object_] | None
     water: NDArray[np.bool_]
     files: tuple[Path, ...]
+    steps: tuple[int, ...]
     assumptions: tuple[str, ...]
     snapshots: str = ""
 
@@ -115,45 +115,9 @@ def open_native(
         thetao=thetao,
         time=time,
         time_bounds=np.concatenate(bounds) if bounds else None,
-        files=tuple(files),
+        files=tuple(path for piece in pieces for path in piece.files),
+        steps=tuple(piece.time.size for piece in pieces),
         assumptions=(*own, *said),
-    )
-
-
-def require_sound(native: Native, values: NDArray[np.float32], first: int) -> None:
-    """Refuse values (time, depth, y, x) of the steps from `first` on that cannot be sea water.
-
-    Raises:
-        ControlError: water of the first step is missing at another or the reverse, or temperatures
-            lie outside COLDEST..WARMEST degC.
-    """
-    changed = np.isfinite(values) != native.water
-    if changed.any():
-        raise ControlError(
-            f"{changed.sum()} values are missing where the first step has water, or "
-            f"the reverse, the first is {_where(native, changed, first)}, expected one mask "
-            "for all steps; fill or leave out the damaged steps"
-        )
-    wrong = (values < COLDEST) | (values > WARMEST)
-    if wrong.any():
-        worst = float(values[np.nonzero(wrong)][0])
-        raise ControlError(
-            f"{wrong.sum()} values are no sea water, the first is {worst:.6g} degC "
-            f"{_where(native, wrong, first)}, expected {COLDEST:g} to {WARMEST:g}; check "
-            "the units attribute (kelvin labelled degC?) and the fill value"
-        )
-
-
-def _where(native: Native, marked: NDArray[np.bool_], first: int) -> str:
-    step, layer, row, column = (int(index[0]) for index in np.nonzero(marked))
-    if isinstance(native.cells, Regular):
-        lat = native.cells.lat_bounds[row].mean()
-        lon = native.cells.lon_bounds[column].mean()
-    else:
-        lat, lon = (float(place) for place in places(native.cells.centres[row, column]))
-    return (
-        f"at {native.time[first + step]}, {native.layers[layer].mean():.0f} m, latitude {lat:.2f}, "
-        f"longitude {lon:.2f}"
     )
 
 
@@ -174,6 +138,8 @@ def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] |
     dataset = open_file(path)
     chosen = find_temperature(dataset, variable, str(path))
     field = dataset[chosen.name]
+    _require_values(field, path)
+    require_single_years(field, str(path))
     try:
         lat, lon = horizontal_names(dataset, field)
         cells = horizontal_cells(dataset, lat, lon)
@@ -186,12 +152,12 @@ def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] |
         )
     )
     others = [str(dim) for dim in field.dims if dim not in plane]
-    along, time, bounds = find_times(dataset, others, str(path))
-    rest = [dim for dim in others if dim != along]
+    times = find_times(dataset, others, str(path))
+    along, rest = times.along, [dim for dim in others if dim != times.along]
     if surface is not None and kind_is_surface(field) and all(dataset.sizes[one] == 1 for one in rest):
-        depth, layers = (rest[0] if rest else None), surface[None]
+        depth, layers, halfway = (rest[0] if rest else None), surface[None], ""
     else:
-        depth, layers = find_layers(dataset, rest, str(path))
+        depth, layers, halfway = find_layers(dataset, rest, str(path))
     to_standard = dict(zip((along, depth, *plane), ("time", "depth", "y", "x"), strict=True))
     values = _values(dataset, chosen, path, to_standard, (cells, layers))
     start, end = (values.isel(time=[step]).to_numpy()[0] for step in (0, -1))
@@ -203,9 +169,20 @@ def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] |
             "check its mask and its fill value"
         )
     mask = xr.DataArray(water | (np.isnan(start) & ~filled), dims=("depth", "y", "x"))
-    said = tuple(filter(None, (chosen.assumption, *said, *more)))
+    said = tuple(filter(None, (chosen.assumption, times.assumption, halfway, *said, *more)))
     values = values.where(mask)
-    native = Native(values, cells, layers, time, bounds, water, (path,), said, snapshots_of(field))
+    native = Native(
+        values,
+        cells,
+        layers,
+        times.middle,
+        times.bounds,
+        water,
+        files=(path,),
+        steps=(times.middle.size,),
+        assumptions=said,
+        snapshots=snapshots_of(field),
+    )
     require_sound(native, np.where(water, start, np.float32(np.nan))[None], 0)
     if isinstance(cells, Curvilinear):
         try:
@@ -213,6 +190,15 @@ def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] |
         except ControlError as error:
             raise ControlError(f"{path}: {error}") from error
     return native
+
+
+def _require_values(field: xr.DataArray, path: Path) -> None:
+    empty = [str(dim) for dim, size in field.sizes.items() if not size]
+    if empty:
+        raise ControlError(
+            f"{path} holds no value of {field.name}, its dimension {empty[0]} has length 0, expected "
+            "one step and one level at least; fetch the file again or leave it out"
+        )
 
 
 def _values(
@@ -226,21 +212,23 @@ def _values(
     along = next((old for old, new in to_standard.items() if new == "time"), None)
 
     def read(part: xr.DataArray) -> xr.DataArray:
-        part = within_valid_range(_in_chunks(part, along))
+        try:
+            part = within_valid_range(_in_chunks(part, along))
+        except ControlError as error:
+            raise ControlError(f"{path}: {error}") from error
         return _in_order(part.where(np.abs(part) < FILL).assign_attrs(part.attrs), to_standard)
 
     field = dataset[chosen.name]
     values = in_celsius(read(field), str(path)).astype(np.float32)
     if chosen.kind == POTENTIAL:
         return values
-    salinity = find_salinity(dataset, field)
+    salinity = find_salinity(dataset, field, str(path))
     if salinity is None:
         raise ControlError(
             f"{path} holds {chosen.kind} temperature ({chosen.name}) without salinity, expected "
             "potential temperature, or salinity on the same cells to convert it; add it to the file"
         )
     salt = read(salinity)
-    require_salinity(salt.isel(time=0).to_numpy(), values.isel(time=0).to_numpy(), str(path))
     absolute = salinity.attrs.get("standard_name") == ABSOLUTE
     cells, layers = place
     lat, lon = (
@@ -248,7 +236,8 @@ def _values(
         if isinstance(cells, Curvilinear)
         else np.meshgrid(cells.lat, cells.lon, indexing="ij")
     )
-    return as_potential(chosen.kind, values, salt, absolute, (layers.mean(axis=1), lat, lon))
+    where = (layers.mean(axis=1), lat, lon)
+    return as_potential(chosen.kind, values, salt, absolute, where, str(path))
 
 
 def _in_chunks(field: xr.DataArray, along: str | None) -> xr.DataArray:

@@ -25,8 +25,10 @@ from deepda.base.workers import HERE, Workers, without_loss
 from deepda.control.axes import ControlError
 from deepda.control.binning import step_positions, whole_years, window_weights
 from deepda.control.laws import require_sound_cells
-from deepda.control.model_files import Native, open_native, require_sound
+from deepda.control.model_files import Native, open_native
+from deepda.control.opening import find_files
 from deepda.control.prepared import THETAO, PreparedWriter, open_prepared
+from deepda.control.soundness import require_sound
 from deepda.geometry.grid import Grid, GridError
 from deepda.geometry.mesh import Floats, overlap
 from deepda.geometry.regrid import Remap, remap
@@ -158,10 +160,11 @@ def prepare_control(
         per_year: 73 pentads or 12 months.
 
     Raises:
-        ControlError: files that cannot be used or hold no whole year, or a place that
-            cannot be written.
+        ControlError: files that cannot be used or hold no whole year, or of which one is the output;
+            or a place that cannot be written.
         WorkersError: a worker died.
     """
+    _require_no_input(Path(output), paths)
     native, remapping = _open(paths, edges, variable)
     steps = step_positions(native.time, native.time_bounds, per_year)
     years = whole_years(steps, per_year)
@@ -179,6 +182,16 @@ def prepare_control(
         for block, windows in made:
             writer.write(block.first, windows)
     return Path(output)
+
+
+def _require_no_input(output: Path, paths: Paths) -> None:
+    """Refuse to write over a file that is read, under whatever name."""
+    same = [path for path in find_files(paths) if output.exists() and output.samefile(path)]
+    if same:
+        raise ControlError(
+            f"the output {output} is the input {same[0]}, expected another file, so that the model's "
+            "output stays; choose another --output"
+        )
 
 
 def _open(

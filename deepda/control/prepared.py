@@ -19,7 +19,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.files import hidden_name, publish, refusing_writes
+from deepda.base.synthetic import ATTRIBUTE, VALUE
 from deepda.control.axes import ControlError
+from deepda.control.opening import guarded, require_file_or_folder
 from deepda.geometry.grid import Grid, GridError
 from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, season_of_noleap_day
 
@@ -87,7 +89,7 @@ class PreparedWriter:
     ) -> None:
         self.path = Path(path)
         self.grid, self.years, self.per_year = grid, years, per_year
-        self.attributes = {"Conventions": "CF-1.11", **attributes}
+        self.attributes = {"Conventions": "CF-1.11", ATTRIBUTE: VALUE, **attributes}
         self.packing = packing
         self._partial = hidden_name(self.path)
 
@@ -184,9 +186,13 @@ def open_prepared(path: str | Path) -> tuple[Grid, xr.DataArray]:
             f"{path} does not exist, expected a prepared control file; make it with "
             "`deepda control prepare`"
         )
+    require_file_or_folder(path)
     try:
         dataset = xr.open_dataset(path, decode_times=xr.coders.CFDatetimeCoder(use_cftime=True))
+        dataset = guarded(dataset, path)
         grid = Grid.from_dataset(dataset)
+    except ControlError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, GridError):
             raise ControlError(f"{path}: {error}") from error

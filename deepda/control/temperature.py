@@ -1,8 +1,7 @@
-"""Which variable of a file is its temperature, of which kind, and how it becomes potential.
+"""Which variable of a file is its temperature, and of which kind.
 
-`standard_name` comes before the long name, that before the name of the variable. Conservative and
-in-situ temperature become potential temperature with the salinity of the same file (TEOS-10, McDougall
-and Barker 2011, by gsw); without it they are refused.
+`standard_name` comes before the long name, that before the name of the variable. Where the first two
+name different kinds the variable is no temperature that can be used.
 """
 
 from __future__ import annotations
@@ -10,14 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import gsw
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from deepda.base.cell_methods import is_statistic
+from deepda.base.cell_methods import is_climatology, is_statistic
 from deepda.base.units import UnitError, convert
-from deepda.control.axes import ControlError, Floats, bounds_name
+from deepda.control.axes import ControlError, bounds_name
 
 POTENTIAL, CONSERVATIVE, IN_SITU = "potential", "conservative", "in-situ"
 KINDS = {
@@ -34,16 +31,15 @@ NAMED_KINDS = {
     "t_an": IN_SITU,
     "t_mn": IN_SITU,
 }
-SALINITY_NAMES = ("so", "vosaline", "SALT", "soce", "salinity", "salt")
-ABSOLUTE = "sea_water_absolute_salinity"
-SALINITIES = ("sea_water_practical_salinity", "sea_water_salinity", ABSOLUTE)
 OF_TIME = re.compile(r"\btime\w*:(?:\s+\w+:)*\s+(\w+)")  # the methods that cell_methods names for time
 CHOOSE = (
     "choose one with --variable NAME of `deepda control prepare`, whose file the other commands take, "
     "or of `deepda evaluate`"
 )
-PSS_PER_SA = 35.16504 / 35  # g/kg, reference composition (where the atlas of gsw has no anomaly)
-SALTIEST = 50.0
+NO_TEMPERATURE = re.compile(  # words of a name for what is left of a temperature, or of its errors
+    r"anomal\w*|\bbias(es)?\b(?![\s-]*(correct|adjust))|\btrends?\b|\berrors?\b(?![\s-]*correct)"
+    r"|\bdifferences?\b|\btendenc\w*|\bincrements?\b"
+)
 
 
 @dataclass(frozen=True)
@@ -97,11 +93,17 @@ def kind_of(field: xr.DataArray) -> tuple[str | None, bool]:
     standard = str(field.attrs.get("standard_name", "")).split()
     if standard:
         return (KINDS.get(standard[0]) if len(standard) == 1 else None), True
+    said = _kind_in_words(field)
+    return (said, True) if said else (NAMED_KINDS.get(str(field.name)), False)
+
+
+def _kind_in_words(field: xr.DataArray) -> str | None:
+    """The kind of temperature that the long name of a variable says, if it says one."""
     words = str(field.attrs.get("long_name", "")).lower().replace("-", " ")
     for word, kind in (("conservative", CONSERVATIVE), ("potential", POTENTIAL), ("in situ", IN_SITU)):
         if f"{word} temperature" in words or (word == "in situ" and word in words):
-            return kind, True
-    return NAMED_KINDS.get(str(field.name)), False
+            return kind
+    return None
 
 
 def kind_is_surface(field: xr.DataArray) -> bool:
@@ -127,86 +129,36 @@ def in_celsius(field: xr.DataArray, path: str) -> xr.DataArray:
     return values if (zero, one) == (0, 1) else values.astype(np.float64) * (one - zero) + zero
 
 
-def find_salinity(dataset: xr.Dataset, like: xr.DataArray) -> xr.DataArray | None:
-    """Salinity on the dimensions of a temperature, if a file has it."""
-    for key, field in dataset.data_vars.items():
-        standard = str(field.attrs.get("standard_name", ""))
-        fits = standard in SALINITIES or (not standard and str(key) in SALINITY_NAMES)
-        if fits and set(field.dims) == set(like.dims):
-            return field
-    return None
-
-
-def as_potential(
-    kind: str,
-    temperature: xr.DataArray,
-    salinity: xr.DataArray,
-    absolute: bool,
-    place: tuple[Floats, Floats, Floats],
-) -> xr.DataArray:
-    """Potential temperature, degC, of values (time, depth, y, x), lazily.
-
-    Args:
-        kind: CONSERVATIVE or IN_SITU.
-        temperature: degC.
-        salinity: g/kg if `absolute`, else PSS-78.
-        place: middle of the layers (depth) in m, latitude and longitude (y, x) in degrees.
-    """
-
-    def convert_block(values: NDArray, salt: NDArray) -> NDArray[np.float32]:
-        return potential(kind, values, salt, absolute, place).astype(np.float32)
-
-    return xr.apply_ufunc(
-        convert_block, temperature, salinity, dask="parallelized", output_dtypes=[np.float32]
-    )
-
-
-def potential(
-    kind: str,
-    temperature: NDArray,
-    salinity: NDArray,
-    absolute: bool,
-    place: tuple[Floats, Floats, Floats],
-) -> Floats:
-    """Potential temperature (..., depth, y, x) degC; arguments as `as_potential`."""
-    depth, lat, lon = place
-    lat, lon = (np.where(np.isfinite(x), x, 0.0) for x in (lat, lon))
-    pressure = gsw.p_from_z(-depth[:, None, None], lat)
-    salt = salinity
-    if not absolute:
-        exact = gsw.SA_from_SP(salinity, pressure, lon, lat)
-        salt = np.where(np.isfinite(exact), exact, salinity * PSS_PER_SA)
-    if kind == CONSERVATIVE:
-        return np.asarray(gsw.pt_from_CT(salt, temperature))
-    return np.asarray(gsw.pt0_from_t(salt, temperature, pressure))
-
-
-def require_salinity(salinity: NDArray, temperature: NDArray, path: str) -> None:
-    """Refuse salinity of a step that is missing where there is temperature, or no salinity of the sea.
-
-    Raises:
-        ControlError: with the number of values.
-    """
-    wet = np.isfinite(temperature)
-    here = salinity[wet]
-    wrong = ~(np.isfinite(here) & (here >= 0) & (here <= SALTIEST))
-    if wrong.any() or (here.size and np.median(here) < 1):
-        raise ControlError(
-            f"{path} has {wrong.sum()} values of water without salinity of 0 to {SALTIEST:g} (median "
-            f"{np.nanmedian(here):.3g}), expected g/kg or PSS-78 wherever there is temperature; correct "
-            "the salinity, or convert the temperature to potential temperature"
-        )
-
-
 def no_mean_temperature(field: xr.DataArray) -> str:
     """How a variable declares that it holds no means of sea water temperature; empty if it does not."""
-    standard, methods = (str(field.attrs.get(key, "")) for key in ("standard_name", "cell_methods"))
+    standard, long_name, methods = (
+        str(field.attrs.get(key, "")) for key in ("standard_name", "long_name", "cell_methods")
+    )
     if is_statistic(methods):
         return f"cell_methods {methods!r}"
-    for words in (standard, str(field.attrs.get("long_name", ""))):
-        if "anomal" in words.lower():
+    for words in (standard, long_name):
+        if NO_TEMPERATURE.search(words.lower().replace("_", " ")):
             return f"{words!r}, no temperature itself"
-    return f"standard_name {standard}" if standard and kind_of(field)[0] is None else ""
+    kind, said = kind_of(field)[0], _kind_in_words(field)
+    if standard and kind is None:
+        return f"standard_name {standard}"
+    if standard and said not in (None, kind) and not kind_is_surface(field):
+        return f"standard_name {standard} against long_name {long_name!r}"
+    return ""
+
+
+def require_single_years(field: xr.DataArray, path: str) -> None:
+    """Refuse means over many years of one season.
+
+    Raises:
+        ControlError: with the cell_methods that say so.
+    """
+    methods = str(field.attrs.get("cell_methods", ""))
+    if is_climatology(methods):
+        raise ControlError(
+            f"{path} declares {field.name} by cell_methods {methods!r}, a climatology, expected means "
+            "of the steps of single years; give the model's own output"
+        )
 
 
 def snapshots_of(field: xr.DataArray) -> str:
@@ -225,7 +177,7 @@ def _none_found(dataset: xr.Dataset, variable: str | None, path: str) -> str:
     if passed and variable is None:
         return (
             f"{path} holds no potential temperature but {' and '.join(passed)}, expected mean sea water "
-            "potential temperature; give the model's means"
+            "potential temperature; give the model's means, or correct the attributes"
         )
     bounds = {bounds_name(dataset[name]) for name in dataset.variables}
     held = [str(key) for key in dataset.data_vars if str(key) not in bounds][:8]
@@ -245,7 +197,7 @@ def _chosen(field: xr.DataArray, path: str) -> Temperature:
     if why := no_mean_temperature(field):
         raise ControlError(
             f"{path} declares {field.name} by {why}, expected mean sea water potential temperature; "
-            "choose another variable, or give the model's means"
+            "choose another variable, give the model's means, or correct the attributes"
         )
     kind, declared = kind_of(field)
     return _temperature(str(field.name), kind or POTENTIAL, declared)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NamedTuple
 
 import cftime
 import numpy as np
@@ -16,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.calendars import MODEL, REAL
-from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of
+from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of, require_bounds
 
 Dates = NDArray[np.object_]
 
@@ -26,18 +27,53 @@ OUTSIDE = 0.01  # of a step: a stamp may lie so far beyond its bounds, by roundi
 SPREAD = 0.06  # of a month: stamps amid months of 28 to 31 days differ by so much
 
 
-def find_times(
-    dataset: xr.Dataset, dims: Iterable[str], name: str
-) -> tuple[str | None, Dates, Dates | None]:
-    """The time dimension out of `dims`, the middle of each step, and its bounds (time, 2).
+class Times(NamedTuple):
+    """The times of a file.
 
-    The middle is that of the bounds where the file has them: POP stamps the end of a step.
+    Attributes:
+        along: their dimension; None where the file has a single time without one.
+        middle: (time) cftime, that of the bounds where the file has them: POP stamps the end of a step.
+        bounds: (time, 2) cftime, None where the file has none.
+        assumption: what is not declared and was assumed, in words; empty if nothing.
+    """
+
+    along: str | None
+    middle: Dates
+    bounds: Dates | None
+    assumption: str
+
+
+def find_times(dataset: xr.Dataset, dims: Iterable[str], name: str) -> Times:
+    """The times of a file whose field has these dimensions beside its plane.
 
     Raises:
-        ControlError: no time, a calendar or unit that is not known, a time missing, bounds without
-            length or that do not hold their stamp.
+        ControlError: no time, times of a climatology, a calendar or unit that is not known, a time
+            missing, bounds that are not there, without length or that do not hold their stamp.
     """
-    dims = list(dims)
+    axis = _time_axis(dataset, list(dims), name)
+    try:
+        require_bounds(dataset, str(axis.name))
+    except ControlError as error:
+        raise ControlError(f"{name}: {error}") from error
+    bounds = bounds_of(dataset, str(axis.name))
+    along = str(axis.dims[0]) if axis.ndim else None
+    stamps = dates(np.atleast_1d(axis.values).astype(float), axis.attrs, name)
+    if bounds is None:
+        return Times(along, stamps, None, _calendar_assumed(axis.attrs))
+    bounds = np.atleast_2d(bounds)
+    own = dataset[bounds_name(axis)].attrs
+    attributes = {**axis.attrs, **{key: own[key] for key in ("units", "calendar") if key in own}}
+    if not np.all(bounds[:, 1] > bounds[:, 0]):
+        raise ControlError(
+            f"{name} has time bounds without length, expected beginning before end; mend or remove them"
+        )
+    steps = dates(bounds, attributes, name)
+    _require_stamps_within(stamps, steps, name)
+    middle = dates(bounds.mean(axis=1), attributes, name)
+    return Times(along, middle, steps, _calendar_assumed(attributes))
+
+
+def _time_axis(dataset: xr.Dataset, dims: list[str], name: str) -> xr.DataArray:
     axes = [
         str(key)
         for key, axis in dataset.variables.items()
@@ -53,21 +89,22 @@ def find_times(
             f"{name} has no time, expected a coordinate in units like 'days since "
             "0001-01-01'; add it to the file"
         )
-    axis, bounds = dataset[axes[0]], bounds_of(dataset, axes[0])
-    along = str(axis.dims[0]) if axis.ndim else None
-    stamps = dates(np.atleast_1d(axis.values).astype(float), axis.attrs, name)
-    if bounds is None:
-        return along, stamps, None
-    bounds = np.atleast_2d(bounds)
-    own = dataset[bounds_name(axis)].attrs
-    attributes = {**axis.attrs, **{key: own[key] for key in ("units", "calendar") if key in own}}
-    if not np.all(bounds[:, 1] > bounds[:, 0]):
+    axis = dataset[axes[0]]
+    if not axis.size:
         raise ControlError(
-            f"{name} has time bounds without length, expected beginning before end; mend or remove them"
+            f"{name} has no step, its time {axis.name} has length 0, expected one at least; fetch the "
+            "file again or leave it out"
         )
-    steps = dates(bounds, attributes, name)
-    _require_stamps_within(stamps, steps, name)
-    return along, dates(bounds.mean(axis=1), attributes, name), steps
+    if "climatology" in axis.attrs:
+        raise ControlError(
+            f"{name} declares the time {axis.name} by the attribute climatology, as means over many "
+            "years, expected the steps of single years; give the model's own output"
+        )
+    return axis
+
+
+def _calendar_assumed(attributes: dict[str, str]) -> str:
+    return "" if "calendar" in attributes else "no calendar is declared: the standard one is taken"
 
 
 def dates(numbers: Floats, attributes: dict[str, str], name: str) -> Dates:

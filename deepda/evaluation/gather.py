@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from deepda.base.files import mapped_array
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import harmonic_basis
 from deepda.evaluation.calendars import Axis
@@ -109,9 +110,7 @@ class _Maker:
         self.weights = frame.basins.transpose("depth", "lat", "lon", "region").values
         self.volume = self.weights.sum((1, 2))
         self.means = np.full((len(axis), len(frame.basins["region"]), grid.shape[0]), np.nan)
-        self.levels = np.lib.format.open_memmap(
-            path, "w+", np.float32, (len(frame.levels), len(axis), *grid.shape[1:])
-        )
+        self.levels = mapped_array(path, (len(frame.levels), len(axis), *grid.shape[1:]))
         self.bottoms = heat_bottoms(grid)
         self.annual = np.zeros((1 + len(self.bottoms), len(axis.years), *grid.shape[1:]))
         self.isotherm = np.full((len(axis), grid.shape[2]), np.nan)

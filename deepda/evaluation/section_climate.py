@@ -40,11 +40,10 @@ SEES = {
 
 def modes_section(found: Findings) -> Section:
     """Indices and EOFs of monthly surface anomalies."""
-    grid = found.frame.grid
     surface = {
         name: found.monthly(one.levels.isel(depth=0, drop=True)) for name, one in found.records.items()
     }
-    named = {name: indices(field, grid) for name, field in surface.items()}
+    named = {name: _indices(found, name, field) for name, field in surface.items()}
     blocks: list[Picture | Table] = []
     for index in SERIES:
         lines = {name: values[index] for name, values in named.items() if index in values}
@@ -89,6 +88,15 @@ def _index_table(found: Findings, named: dict[str, dict[str, xr.DataArray]]) -> 
         "Monthly indices: their size in K (PDO: standardised) and how well they agree, means removed.",
         corner="index",
     )
+
+
+def _indices(found: Findings, name: str, surface: xr.DataArray) -> dict[str, xr.DataArray]:
+    """`indices` of a product, whose name and file stand in what they refuse."""
+    try:
+        return indices(surface, found.frame.grid)
+    except EvaluationError as error:
+        files = next(one.files for one in found.products if one.name == name)
+        raise EvaluationError(f"the {name} ({files[0]}): {error}") from error
 
 
 def _weights(grid: Grid, region: str) -> xr.DataArray:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from deepda.base.errors import EvaluationError
 from deepda.base.synthetic import is_synthetic
 from deepda.control.axes import ControlError
-from deepda.control.model_files import Native, require_sound
+from deepda.control.model_files import Native
+from deepda.control.opening import open_file
+from deepda.control.soundness import require_sound
 from deepda.control.times import find_times
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
@@ -101,8 +103,8 @@ class _Head(NamedTuple):
 
 
 def _head(path: Path) -> _Head:
-    with xr.open_dataset(path, decode_times=False) as dataset:
-        _, time, bounds = find_times(dataset, ["time"], str(path))
+    with open_file(path) as dataset:
+        _, time, bounds, _ = find_times(dataset, ["time"], str(path))
         if bounds is None:
             raise EvaluationError(f"{path} has no time_bnds, expected a file as DeepDA writes it")
         fields = ("thetao", *(name for name in ("thetao_members", "thetao_stddev") if name in dataset))
@@ -111,8 +113,11 @@ def _head(path: Path) -> _Head:
 
 
 def _read(path: Path, field: str, part: slice) -> NDArray[np.float32]:
-    with xr.open_dataset(path, decode_times=False) as dataset:
-        return np.asarray(dataset[field].isel(time=part).values)
+    try:
+        with open_file(path) as dataset:
+            return np.asarray(dataset[field].isel(time=part).values)
+    except ControlError as error:
+        raise EvaluationError(str(error)) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +159,8 @@ class OwnCells:
         return cls(native, Grid(edges[1], edges[2], edges[0], ocean), (depth, lat, lon))
 
     def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
-        values = self.native.thetao[first:last].to_numpy()
         try:
+            values = self.native.thetao[first:last].to_numpy()
             require_sound(self.native, values, first)
         except ControlError as error:
             raise EvaluationError(str(error)) from error

@@ -10,6 +10,7 @@ a source cell is a sum of closed-form integrals over its edges (Green's theorem)
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, kron
 
+from deepda.base.text import counted
 from deepda.geometry.grid import GridError, centres
 from deepda.geometry.mesh import (
     Curvilinear,
@@ -35,6 +37,8 @@ XESMF = importlib.util.find_spec("xesmf") is not None
 SLIVER = 1e-9  # part of a target cell: overlaps below are rounding of edges meant to be equal
 BEND = 0.25  # degrees of longitude: longer edges follow the great circle in PIECES pieces
 PIECES = 8
+MOST_CELLS = 2**31 - 1  # of a grid: they are numbered by 32 bits
+LONGEST_RUN = 1_000_000  # cells from one start and step
 BATCH = 4_000_000  # polygon edges times target cells worked on at once, bounds the memory
 
 
@@ -120,7 +124,8 @@ def grid_edges(spec: Mapping[str, Any]) -> dict[str, Floats]:
     Each is a list of edges or a mapping with `start`, `stop` and `step`, stop included.
 
     Raises:
-        GridError: edges are missing, or `step` does not lead from start to stop.
+        GridError: edges are missing, `step` does not lead from start to stop, or there are more cells
+            than can be numbered.
     """
     edges = {}
     for name in ("lat_edges", "lon_edges", "depth_edges"):
@@ -128,6 +133,16 @@ def grid_edges(spec: Mapping[str, Any]) -> dict[str, Floats]:
             raise GridError(f"the grid has no {name}, expected a list or start, stop and step; add them")
         given = spec[name]
         edges[name] = _run(name, given) if isinstance(given, Mapping) else np.asarray(given, dtype=float)
+        if edges[name].size < 2:
+            raise GridError(
+                f"{name} holds {counted(edges[name].size, 'value')}, expected two edges or more; "
+                "give one more than there are cells"
+            )
+    cells = math.prod(values.size - 1 for values in edges.values())
+    if cells > MOST_CELLS:
+        raise GridError(
+            f"the grid has {counted(cells, 'cell')}, expected at most {MOST_CELLS:,}; take wider ones"
+        )
     return edges
 
 
@@ -135,8 +150,13 @@ def _run(name: str, given: Mapping[str, float]) -> Floats:
     missing = {"start", "stop", "step"} - set(given)
     if missing:
         raise GridError(f"{name} has no {', '.join(sorted(missing))}, expected start, stop and step")
-    cells = (given["stop"] - given["start"]) / given["step"]
-    if cells < 1 or abs(cells - round(cells)) > 1e-6:
+    cells = (given["stop"] - given["start"]) / (given["step"] or np.nan)
+    if cells > LONGEST_RUN:
+        raise GridError(
+            f"{name} from {given['start']:g} to {given['stop']:g} in steps of {given['step']:g} makes "
+            f"{cells:,.0f} cells, expected at most {LONGEST_RUN:,}; change the step"
+        )
+    if not cells >= 1 or abs(cells - round(cells)) > 1e-6:
         raise GridError(
             f"{name} from {given['start']:g} to {given['stop']:g} is not a whole number of "
             f"steps of {given['step']:g}; change the step, or list the edges"

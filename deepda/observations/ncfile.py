@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepda.base.classic import DamagedFileError, require_whole
-from deepda.base.synthetic import is_synthetic, refusal
+from deepda.base.synthetic import refusal, simulated_by
 from deepda.base.units import UnitError, convert
 from deepda.observations.calendars import decode_times
 from deepda.observations.flags import Declared, declared, qualities
@@ -52,9 +52,9 @@ class NetcdfFile:
             raise ObservationError(
                 f"{path} cannot be opened as NetCDF ({error}); fetch it again"
             ) from error
-        if is_synthetic(self._data.__dict__):
+        if said := simulated_by(self._data.__dict__):
             self._data.close()
-            raise ObservationError(refusal(path, "observations"))
+            raise ObservationError(refusal(path, said, "observations"))
         self.bytes = path.stat().st_size
         self.names = frozenset(self._data.variables)
 

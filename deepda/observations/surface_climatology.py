@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.base.synthetic import is_synthetic, refusal
+from deepda.base.synthetic import refusal, simulated_by
 from deepda.base.units import UnitError, convert
 from deepda.geometry.windows import MONTHS
 from deepda.observations.reading import ZERO_CELSIUS, ObservationError
@@ -35,8 +35,8 @@ def read_surface_climatology(path: Path) -> xr.DataArray:
         return read_t30_climatology(path)
     try:
         with xr.open_dataset(path, decode_times=False, engine="netcdf4") as dataset:
-            if is_synthetic(dataset.attrs):
-                raise ObservationError(refusal(path, "a climatology"))
+            if said := simulated_by(dataset.attrs):
+                raise ObservationError(refusal(path, said, "a climatology"))
             return _monthly(dataset, path)
     except (OSError, ValueError) as error:
         if isinstance(error, ObservationError):

@@ -94,16 +94,10 @@ def require_table(table: pd.DataFrame) -> None:
     """Refuse a table that cannot be assimilated; an empty one can.
 
     Raises:
-        TableError: required columns are missing or are not numbers (times), or values are missing
-            or not valid (COLUMNS): kelvin, swapped positions, depth positive up, errors of zero.
+        TableError: required columns are missing, there twice or not numbers (times), or values are
+            missing or not valid (COLUMNS): kelvin, swapped positions, depth positive up, errors of zero.
     """
-    missing = [name for name in REQUIRED if name not in table.columns]
-    if missing:
-        raise TableError(
-            f"the table has no column {', '.join(missing)}, expected {', '.join(REQUIRED)}; "
-            "rename or add them, or read the file by `deepda observations ingest`, which takes other "
-            f"names (it has {', '.join(map(str, table.columns)) or 'none'})"
-        )
+    require_columns(table)
     _require_times(table["time"])
     for name, column in COLUMNS.items():
         if column.valid is not None and name in table.columns:
@@ -115,6 +109,53 @@ def require_table(table: pd.DataFrame) -> None:
             "shared_error not below error",
             "a part of the error must be smaller than the whole",
         )
+
+
+def require_columns(table: pd.DataFrame) -> None:
+    """Refuse a table that lacks a required column, or has two of one name.
+
+    Raises:
+        TableError: there are such.
+    """
+    names = table.columns
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise TableError(
+            f"the table has no column {', '.join(missing)}, expected {', '.join(REQUIRED)}; "
+            "rename or add them, or read the file by `deepda observations ingest`, which takes other "
+            f"names (it has {', '.join(map(str, names)) or 'none'})"
+        )
+    if not names.is_unique:
+        twice = names[names.duplicated()][0]
+        raise TableError(
+            f"the table has {(names == twice).sum()} columns {twice}, expected each name once; "
+            "rename or drop the others"
+        )
+
+
+def require_numbers(values: pd.Series, name: str, units: str) -> None:
+    """Refuse a column of texts, truth values, complex numbers or objects in place of numbers.
+
+    Raises:
+        TableError: it is one.
+    """
+    of = pd.api.types
+    if not of.is_numeric_dtype(values) or of.is_bool_dtype(values) or of.is_complex_dtype(values):
+        of_units = "" if units == "1" else f" in {units}"
+        raise TableError(f"{name} is {values.dtype}, expected numbers{of_units}; convert it")
+
+
+def require_platform_types(values: pd.Series, optional: bool = False) -> None:
+    """Refuse a type of platform that is none of PLATFORMS.
+
+    Args:
+        optional: a row may be without.
+
+    Raises:
+        TableError: there is one.
+    """
+    known = values.isin(PLATFORMS) | values.isna() if optional else values.isin(PLATFORMS)
+    _refuse(~known.to_numpy(), values, "an unknown platform_type", f"use one of {', '.join(PLATFORMS)}")
 
 
 def in_window(table: pd.DataFrame, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
@@ -205,8 +246,7 @@ def _require_times(time: pd.Series) -> None:
 
 
 def _require_valid(values: pd.Series, name: str, column: Column) -> None:
-    if not pd.api.types.is_numeric_dtype(values):
-        raise TableError(f"{name} is {values.dtype}, expected numbers in {column.units}; convert it")
+    require_numbers(values, name, column.units)
     bad = column.refuses(values.to_numpy(dtype=float, na_value=np.nan))
     _refuse(bad, values, f"{name} not in {column.interval()}", column.advice)
 
@@ -220,8 +260,7 @@ def _as_column(values: pd.Series, name: str, column: Column) -> pd.Series:
         zoned = isinstance(values.dtype, pd.DatetimeTZDtype)
         return (values.dt.tz_convert(None) if zoned else values).astype("datetime64[s]")
     if name == "platform_type":
-        unknown = ~values.isin(PLATFORMS).to_numpy()
-        _refuse(unknown, values, "an unknown platform_type", f"use one of {', '.join(PLATFORMS)}")
+        require_platform_types(values)
         return values.astype(PLATFORM_TYPE)
     if name == "platform_id":
         return values if values.dtype == "category" else values.astype(str).astype("category")

@@ -83,7 +83,8 @@ def _heads(table: pd.DataFrame, casts: Casts) -> _Heads:
 
 def _rank(table: pd.DataFrame, casts: Casts, first: pd.DataFrame) -> NDArray[np.intp]:
     """(cast) 0 for the best; ties go by names and values, never by the order of rows."""
-    mode = first["data_mode"].map(MODES).fillna(1).to_numpy() if "data_mode" in first else 0
+    modes = first.get("data_mode", pd.Series("A", first.index)).astype(object)
+    mode = modes.map(MODES).fillna(1).to_numpy()
     flags = casts.total(codes(table, "qc").astype(float)) / casts.size if "qc" in table else 0
     salty = casts.total(table["salinity"].notna().to_numpy(float)) if "salinity" in table else 0
     names = [pd.factorize(first[name].astype(str), sort=True)[0] if name in first else 0

@@ -10,8 +10,11 @@ analysis.dataset.to_netcdf("2003-01-08.nc")             # a file as those of a r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from numbers import Number
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +27,6 @@ from deepda.assimilation.cycle import (
     Analyser,
     Nothing,
     Result,
-    StateEstimate,
     cycle,
     filtered,
     run_cycle,
@@ -32,7 +34,7 @@ from deepda.assimilation.cycle import (
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.info import provenance, versions
-from deepda.base.synthetic import COLUMN, is_synthetic, refusal_of_rows
+from deepda.base.synthetic import COLUMN, refusal_of_rows
 from deepda.climatology.files import months_named
 from deepda.climatology.observed import ObservedClimatology
 from deepda.climatology.seasonal import Climatology
@@ -40,37 +42,20 @@ from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import WindowError, Windows, season_of, windows, years_of
 from deepda.networks.device import AUTO
 from deepda.observations.marks import marked
-from deepda.observations.table import REQUIRED, TableError, compact, require_table
+from deepda.observations.plain import plain_table
+from deepda.observations.table import TableError, require_table
 from deepda.output.cf import SYNTHETIC
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
 from deepda.quality import Context, screen
 from deepda.quality.errors import Representativeness, with_errors
+from deepda.runs.analysis import Analysis, require_before
 from deepda.runs.errors import REPRESENTATIVENESS, Errors, representativeness
 from deepda.runs.finished import FinishedRun
 from deepda.runs.shipped import SHIPPED, folder_of
 
 OUTSIDE_WINDOW, WITHOUT_TIME = "outside_window", "without_time"
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """The analysis of one window, and what the next window needs of it.
-
-    Attributes:
-        dataset: thetao (degC), thetao_background, thetao_stddev (K) and
-            thetao_observation_influence (0..1), each (depth, lat, lon), with the time of the window and
-            the attributes of the files of a reanalysis.
-        estimate: the same in units of the climatological standard deviation.
-        table: the rows that were given, in their order, with `used`, `reason` ("" where used),
-            `background` and `analysis` (degC) and `spread` (K) at each of them.
-        rows: number of rows `used`, and by reason why not; they sum to the rows that were given.
-    """
-
-    dataset: xr.Dataset
-    estimate: StateEstimate
-    table: pd.DataFrame
-    rows: dict[str, int]
+DATE = re.compile(r"(?!0000)\d{4}(?!\d)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,25 +73,20 @@ class Run:
     usual: Climatology
     representativeness: Representativeness | None
 
-    def window(self, time: str | np.datetime64) -> Windows:
+    def window(self, time: str | np.datetime64 | date) -> Windows:
         """The assimilation window that holds a time (UTC), as `Windows` of length one.
 
         Raises:
-            WindowError: not a time.
+            WindowError: not a date, or not of the years 1 to 9999.
         """
-        try:
-            moment = np.datetime64(str(time), "s")
-        except ValueError as error:
-            raise WindowError(f"{time!r} is no time, expected one such as 2003-01-03") from error
-        if np.isnat(moment):
-            raise WindowError(f"{time!r} is no time, expected one such as 2003-01-03")
+        moment = _moment(time)
         year, per_year = int(years_of(moment)), self.space.climatology.per_year
         return windows(year, year, per_year).first(season_of(moment, per_year) + 1).last(1)
 
     def analyse(
         self,
         table: pd.DataFrame,
-        time: str | np.datetime64,
+        time: str | np.datetime64 | date,
         before: Analysis | None = None,
         quality_control: bool = True,
     ) -> Analysis:
@@ -116,20 +96,23 @@ class Run:
             table: observation table (time, lat, lon, depth m, temperature degC potential, error K);
                 rows of other windows and rows without time are left out. Times without zone are UTC.
             time: any moment of the window.
-            before: the analysis of the window before; None starts from climatology.
+            before: what this returned for the window directly before; None starts from climatology.
             quality_control: reject rows as a reanalysis does, by the checks of `deepda.quality` and by
                 the check against the background; without it every row on the grid is used.
 
         Raises:
-            TableError: columns are missing, times are text, or values of the window are impossible; or
-                rows of a simulated ocean (column `synthetic`) for a run of the real one.
-            WindowError: `time` is not a time.
+            TableError: columns are missing or hold something else than they must, or values of the
+                window are impossible; or rows of a simulated ocean (column `synthetic`) for a run of the
+                real one.
+            WindowError: `time` is not a date.
+            BeforeError: `before` is of another window, of another grid, or no analysis.
             DivergenceError: the analysis left physical limits; names the rows furthest from the
                 background.
         """
         span = self.window(time)
-        synthetic = self._synthetic(table, before)
-        rows = _with_utc(table)
+        require_before(before, span, self.space)
+        rows = plain_table(table)
+        simulated = self._marked(rows) or (before is not None and before.marked)
         reason = _reasons_of_time(rows["time"], span)
         inside = (reason == "").to_numpy()
         numbered = rows.assign(row=np.arange(len(rows)))[inside].reset_index(drop=True)
@@ -147,7 +130,9 @@ class Run:
         numbers = {"used": int(feedback["used"].sum())} | {
             str(k): int(n) for k, n in counts.items() if n
         }
-        return Analysis(self._dataset(kept.result, span, synthetic), estimate, feedback, numbers)
+        observed = numbers["used"] > 0 or (before is not None and before.observed)
+        dataset = self._dataset(kept.result, span, simulated or self._is_model(observed))
+        return Analysis(dataset, estimate, feedback, numbers, span, self.space, observed, simulated)
 
     def _window(
         self, rows: pd.DataFrame, span: Windows, quality_control: bool
@@ -164,12 +149,16 @@ class Run:
         seen = self.space.observations(found, season)
         return CheckedObservations.of(seen, rows, start, end, self.space)
 
-    def _synthetic(self, table: pd.DataFrame, before: Analysis | None) -> bool:
-        """Whether rows, or those of an earlier window, are marked as those of a simulated ocean."""
-        number = int(marked(table[COLUMN]).sum()) if COLUMN in table else 0
+    def _marked(self, rows: pd.DataFrame) -> bool:
+        """Whether rows are marked as those of a simulated ocean."""
+        number = int(marked(rows[COLUMN]).sum()) if COLUMN in rows else 0
         if number and self.representativeness is not None:
-            raise TableError(refusal_of_rows(number, len(table), "the table"))
-        return number > 0 or (before is not None and is_synthetic(before.dataset.attrs))
+            raise TableError(refusal_of_rows(number, len(rows), "the table"))
+        return number > 0
+
+    def _is_model(self, observed: bool) -> bool:
+        """Whether nothing but the control simulation is in an analysis: no row, and no observed mean."""
+        return not observed and self.representativeness is None
 
     def _dataset(self, result: Result, span: Windows, synthetic: bool) -> xr.Dataset:
         season, background = int(span.season[0]), result.step.background
@@ -196,17 +185,20 @@ class _Kept:
 
 
 def load_run(
-    folder: str | Path = SHIPPED, device: str = AUTO, climatology: Sequence[str | Path] = ()
+    folder: str | Path = SHIPPED,
+    device: str = AUTO,
+    climatology: str | Path | Sequence[str | Path] | None = None,
 ) -> Run:
     """A trained run: one made by `deepda osse run`, or the one that comes with DeepDA.
 
     Args:
         folder: of the run; without it the shipped one, see docs/model-card.md.
         device: that it analyses on: auto (a GPU where there is one), cpu or cuda.
-        climatology: files or a folder of an observed monthly climatology: the observations are those of
-            the real ocean. Anomalies are taken from it, so that the bias of the model stays out, and
-            errors are those of `deepda reanalysis` of real observations (docs/feedback.md): of the
-            `error` of a row the instrument's part is kept. None: the ocean and the errors of the model.
+        climatology: a file, files or a folder of an observed monthly climatology: the observations are
+            those of the real ocean. Anomalies are taken from it, so that the bias of the model stays
+            out, and errors are those of `deepda reanalysis` of real observations (docs/feedback.md): of
+            the `error` of a row the instrument's part is kept. None: the ocean and the errors of the
+            model; an analysis without any row is then one of a simulated ocean, and says so.
 
     Raises:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
@@ -214,7 +206,8 @@ def load_run(
     """
     run = FinishedRun(folder_of(str(folder)), device)
     if climatology:
-        return _of_real_ocean(run, [str(name) for name in climatology])
+        names = [climatology] if isinstance(climatology, str | Path) else climatology
+        return _of_real_ocean(run, [str(name) for name in names])
     return Run(run.analyser, run.space, _usual(run.space), None)
 
 
@@ -233,28 +226,14 @@ def _usual(space: StateSpace) -> Climatology:
     return Climatology(space.climatology.mean, np.where(space.grid.ocean, space.scale, np.nan))
 
 
-def _with_utc(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with times as datetime64[s] in UTC; one without rows may have columns of any type.
-
-    Raises:
-        TableError: no table, columns are missing, or times are not datetime64.
-    """
-    if not isinstance(table, pd.DataFrame):
-        raise TableError(
-            f"a {type(table).__name__} was given, expected a pandas DataFrame, a row a value"
-        )
-    if not set(REQUIRED) <= set(table.columns):
-        require_table(table)
-    if len(table) == 0:
-        return compact(table)
-    time = table["time"]
-    if not pd.api.types.is_datetime64_any_dtype(time):
-        raise TableError(
-            f"time is {time.dtype}, expected datetime64; use pandas.to_datetime(..., utc=True)"
-        )
-    if time.dt.tz is not None:
-        time = time.dt.tz_convert("UTC").dt.tz_localize(None)
-    return table.assign(time=time.astype("datetime64[s]"))
+def _moment(time: object) -> np.datetime64:
+    """A date of four digits of year, or a moment; the words and numbers that numpy takes are none."""
+    try:
+        if not isinstance(time, Number) and DATE.match(str(time)):
+            return np.datetime64(str(time), "s")
+    except ValueError:
+        pass
+    raise WindowError(f"{time!r} is no date, expected one such as 2003-01-03; write year, month, day")
 
 
 def _reasons_of_time(time: pd.Series, span: Windows) -> pd.Series:

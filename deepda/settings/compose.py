@@ -101,6 +101,7 @@ def compose_settings(overrides: Sequence[str]) -> DictConfig:
     choices = [override for override in parsed if override.key_or_group in groups]
     for override in choices:
         _require_choice(override.key_or_group, f"{override.value()!s}", groups[override.key_or_group])
+    _require_one_choice(choices)
     settings = _compose([str(override.input_line) for override in choices])
     known = {*_keys(settings), *groups}
     for override in parsed:
@@ -138,7 +139,7 @@ def _saved_settings(run: Path) -> DictConfig:
     path = run / CONFIG_FILE
     try:
         settings = OmegaConf.load(path)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigError(
             f"no {CONFIG_FILE} in {run}, expected the folder of a trained run; "
             "run `deepda osse run` first, or name another folder"
@@ -259,6 +260,18 @@ def _require_choice(group: str, choice: str, choices: Sequence[str]) -> None:
             f"{group}={choice} does not exist{_nearest(choice, choices)}; "
             f"choose one of {', '.join(choices)}"
         )
+
+
+def _require_one_choice(choices: Sequence[Override]) -> None:
+    """Refuse different choices of one group."""
+    made: dict[str, object] = {}
+    for override in choices:
+        group, choice = override.key_or_group, override.value()
+        if made.setdefault(group, choice) != choice:
+            raise ConfigError(
+                f"{group}={made[group]} and {group}={choice} given, expected one choice of {group}; "
+                "leave one out, or change the flag that chooses it"
+            )
 
 
 def _require_setting(key: str, known: set[str]) -> None:

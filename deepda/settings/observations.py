@@ -12,8 +12,10 @@ from deepda.settings.requirements import (
     require_one_of,
     require_order,
     require_period,
+    require_years,
 )
 
+DRAWN_YEARS = (1981, 2025)  # for which the observing system of the twin is drawn
 SYNTHETIC = ("satellite", "argo", "xbt", "ctd", "mooring")  # platform types of the twin
 
 
@@ -70,6 +72,9 @@ class HistoricalObservations(DrawnErrorsConfig, ObservationsConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_order("observations.first_year", self.first_year, "last_year", self.last_year)
+        require_years(
+            "observations.first_year to last_year", self.first_year, self.last_year, DRAWN_YEARS
+        )
         require_above_zero("observations.size", self.size)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from deepda.base.errors import DeepDAError
 
+LARGEST_SEED = 2**53 - 1  # JSON, NetCDF and torch take it, also with what other draws add
 DEVICES = ("auto", "cpu", "cuda")  # auto is a GPU where there is one
 
 
@@ -45,6 +46,26 @@ def require_one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
     if value not in choices:
         raise ConfigError(
             f"{name} is {value}, expected {' or '.join(map(str, choices))}; choose one of them"
+        )
+
+
+def require_each_once(name: str, values: Sequence[str]) -> None:
+    if len(set(values)) < len(values):
+        raise ConfigError(
+            f"{name} is {list(values)}, expected each name once; leave out those given twice"
+        )
+
+
+def require_seed(name: str, value: int) -> None:
+    require_at_least(name, value, 0)
+    if value > LARGEST_SEED:
+        raise ConfigError(f"{name} is {value}, expected at most {LARGEST_SEED}; write a smaller {name}=")
+
+
+def require_years(name: str, first: int, last: int, among: tuple[int, int]) -> None:
+    if not among[0] <= first <= last <= among[1]:
+        raise ConfigError(
+            f"{name} are {first} to {last}, expected years among {among[0]} to {among[1]}; choose others"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepda.settings.observations import DRAWN_YEARS
 from deepda.settings.observations import HistoricalObservations as HistoricalObservations
 from deepda.settings.observations import IngestedObservations as IngestedObservations
 from deepda.settings.observations import ObservationsConfig as ObservationsConfig
@@ -18,11 +19,15 @@ from deepda.settings.requirements import (
     require_above_zero,
     require_at_least,
     require_dropout,
+    require_each_once,
     require_edges,
     require_one_of,
     require_order,
+    require_seed,
+    require_years,
 )
 
+DATED_YEARS = (1678, 2261)  # whose days numpy counts in ns, as files are read
 ASSUMED, ESTIMATED = "assumed", "estimated"  # sizes of errors
 
 
@@ -67,7 +72,7 @@ class EmbeddedControl(ControlConfig):
 
     def __post_init__(self) -> None:
         require_at_least("control.years", self.years, 3)
-        require_at_least("control.seed", self.seed, 0)
+        require_seed("control.seed", self.seed)
         if not abs(self.warming) <= 10:
             found = f"control.warming is {self.warming:g}"
             raise ConfigError(f"{found}, expected -10 to 10 K per decade; write less")
@@ -163,7 +168,7 @@ class TrainingConfig:
         for name in ("updates", "stretches", "backprop", "validate_every", "patience"):
             require_at_least(f"training.{name}", getattr(self, name), 1)
         require_at_least("training.adversarial_weight", self.adversarial_weight, 0)
-        require_at_least("training.seed", self.seed, 0)
+        require_seed("training.seed", self.seed)
 
 
 BASELINES = ("oi", "forecast_oi", "multi_scale_oi", "own_error_oi")  # that are tuned
@@ -184,6 +189,7 @@ class OsseConfig:
     def __post_init__(self) -> None:
         for name in self.baselines:
             require_one_of("osse.baselines", name, BASELINES)
+        require_each_once("osse.baselines", self.baselines)
         if "oi" not in self.baselines:
             raise ConfigError(
                 f"osse.baselines is {self.baselines}, expected oi among them, which the others start "
@@ -221,11 +227,7 @@ class ReanalysisConfig:
         asked = self.baselines or []
         for name in asked:
             require_one_of("reanalysis.baselines", name, BASELINES)
-        if len(set(asked)) < len(asked):
-            raise ConfigError(
-                f"reanalysis.baselines is {self.baselines}, expected each name once; leave out "
-                "those given twice"
-            )
+        require_each_once("reanalysis.baselines", asked)
         require_one_of("reanalysis.error_sizes", self.error_sizes, (ASSUMED, ESTIMATED))
         require_order("reanalysis.start", self.start, "end", self.end)
         require_at_least("reanalysis.members", self.members, 0)
@@ -259,7 +261,7 @@ class Config:
     def __post_init__(self) -> None:
         if not self.output:
             raise ConfigError("output is empty, expected a folder; name one with --output DIR")
-        require_at_least("seed", self.seed, 0)
+        require_seed("seed", self.seed)
         require_one_of("device", self.device, DEVICES)
         require_one_of("per_year", self.per_year, (73, 12))
         scored = self.osse.test_years * self.per_year
@@ -268,6 +270,14 @@ class Config:
                 f"osse.spinup is {self.osse.spinup} windows but osse.test_years has only {scored}; "
                 "shorten the one or lengthen the other"
             )
+        first, played = self.osse.label_year, max(self.osse.test_years, self.osse.validation_years)
+        drawn = isinstance(self.observations, HistoricalObservations)
+        require_years(
+            "the years from osse.label_year on that are played",
+            first,
+            first + played - 1,
+            DRAWN_YEARS if drawn else DATED_YEARS,
+        )
         if isinstance(self.control, EmbeddedControl):
             self._require_enough_years(self.control.years)
 

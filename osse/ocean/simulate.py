@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from deepda.base.errors import OutputError
-from deepda.base.synthetic import ATTRIBUTE, VALUE
 from deepda.control.prepared import Packing, PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS
@@ -200,7 +199,6 @@ def _attributes(years: int, seed: int, warming: float) -> dict[str, str | int | 
     return {
         "Conventions": "CF-1.11",
         "title": "Embedded stochastic ocean of DeepDA: control simulation of potential temperature",
-        ATTRIBUTE: VALUE,
         "source": "DeepDA osse.ocean.simulate: climate plus stochastic linear anomalies",
         "references": REFERENCES,
         "comment": LIMITS,

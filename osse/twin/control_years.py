@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.assimilation.state import StateSpace, scale_of
-from deepda.base.files import publish
+from deepda.base.files import mapped_array, publish
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.control.described import years_of
@@ -192,7 +192,7 @@ def fit_space(
     part = control.train
     shape = (part.stop - part.start, *control.grid.shape)
     cache.parent.mkdir(parents=True, exist_ok=True)
-    fields = np.lib.format.open_memmap(cache, mode="w+", dtype=np.float32, shape=shape)
+    fields = mapped_array(cache, shape)
     years = control.years(part)
     for year in progress.track(years, "Reading the training years", total=len(years)):
         fields[year.start - part.start : year.stop - part.start] = control.thetao[year].values
