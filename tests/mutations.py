@@ -13,7 +13,7 @@ from test_ingest import csv, sst
 from test_readers_exchange import bottle, ctd, line, pack
 from test_readers_profiles import WRITERS
 
-from deepda.base.classic import MAGIC, read_header
+from deepda.base.classic import CLASSIC, read_header
 from deepda.observations.formats import read_observations
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult
 
@@ -75,7 +75,7 @@ def flipped(content: bytes, bits: list[tuple[int, int]]) -> bytes:
 def header_bytes(path: Path) -> int:
     """Bytes of the header of a classic NetCDF file, 0 for others."""
     with path.open("rb") as stream:
-        classic = stream.read(4) in MAGIC
+        classic = stream.read(4) in CLASSIC
     return read_header(path).length if classic else 0
 
 

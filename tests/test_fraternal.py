@@ -131,7 +131,8 @@ def test_months_are_no_truth_for_a_run_of_pentads(tmp_path: Path, per_year: int)
     grid, span = toy_grid(np.random.default_rng(0)), windows(2001, 2003, 12)
     with AnalysisWriter(tmp_path / "months.nc", grid, span, variables=("thetao",)) as out:
         for step in range(len(span)):
-            out.write(step, np.where(grid.ocean, np.float32(10), np.float32(np.nan)))
+            even = np.broadcast_to(10 + grid.lat[:, None] / 90, grid.shape).astype(np.float32)
+            out.write(step, np.where(grid.ocean, even, np.float32(np.nan)))
     edges = [
         f"grid.{name}={[float(edge) for edge in getattr(grid, name)]}"
         for name in ("lat_edges", "lon_edges", "depth_edges")

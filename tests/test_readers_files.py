@@ -162,8 +162,14 @@ def test_ice_is_no_sea_surface_temperature(real: Path) -> None:
         ("geocat/sstdata_netcdf.nc", "'Month', expected '<unit> since <date>'"),
         ("ferret_bench/coads_climatology.cdf", "expected"),
         ("speedy_sst/sea_surface_temperature.nc", "units '1' around 287"),
-        ("mini_esgf/tos_Omon_BCC-CSM2-HR_hist-1950_r1i1p1f1_gn_198001.nc", "model output"),
-        ("mini_esgf/tos_Omon_CNRM-CM6-1_ssp245_r1i1p1f2_gn_201501.nc", "model output"),
+        (
+            "mini_esgf/tos_Omon_BCC-CSM2-HR_hist-1950_r1i1p1f1_gn_198001.nc",
+            "simulated ocean by its attribute mip_era",
+        ),
+        (
+            "mini_esgf/tos_Omon_CNRM-CM6-1_ssp245_r1i1p1f2_gn_201501.nc",
+            "simulated ocean by its attribute mip_era",
+        ),
         ("geocat/tos_ocean_bipolar_grid.nc", "two-dimensional"),
         ("parcels_woa/woa18_decav_t01_04.nc", "is a climatology"),
         ("fesom2/woa18_netcdf_5deg.nc", "no known format"),

@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 MIDDLE = np.timedelta64(1, "D")  # a stamp so near to the middle of a window is that of its mean
 REACH = 1.5e6  # m, within which a cell of the ocean takes the values of its neighbours, or their spacing
-SHARE = 0.02  # of the area of a layer may lie farther from any value
+SHARE = 0.05  # of the area of a layer may lie farther from any value: polar seas
 
 
 @dataclass(frozen=True, eq=False)
