@@ -65,8 +65,7 @@ def analyse_blocks(
         WorkersError: no scheduler answers.
     """
     ends = blocks[0], blocks[-1]
-    latest_first = reversed(blocks)  # the one with most observations shall not run alone at the end
-    jobs = [Job(open_reanalysis, years, years == ends[0], years == ends[1]) for years in latest_first]
+    jobs = [Job(open_reanalysis, years, years == ends[0], years == ends[1]) for years in blocks]
     lost = []
     with open_workers(workers, scheduler) as work:
         for job, done in progress.track(work(analyse_block, jobs), "Analysing blocks", len(jobs)):
@@ -75,7 +74,7 @@ def analyse_blocks(
             progress.note(f"{described(job.years)} {'finished' if done else 'not finished'}")
     if lost:
         raise ReanalysisError(
-            f"{', '.join(sorted(lost))} not finished: a worker died, perhaps of too little memory; give "
+            f"{', '.join(lost)} not finished: a worker died, perhaps of too little memory; give "
             "the same command again with fewer --workers; it goes on after the last finished years"
         )
 

@@ -93,7 +93,7 @@ def test_a_killed_reanalysis_in_blocks_ends_with_the_same_bytes(
 
     with pytest.raises(InterruptedError):
         in_blocks(trained, tmp_path, ocean=breaking)
-    assert list(checksums(tmp_path)) == ["twin_thetao_1999.nc"]  # the latest block is the first
+    assert len(checksums(tmp_path)) == 3
     in_blocks(trained, tmp_path)
     assert checksums(tmp_path) == checksums(whole)
 

@@ -114,7 +114,7 @@ def horizontal_cells(dataset: xr.Dataset, lat_name: str, lon_name: str) -> Regul
             "within [-90, 90]; check which variable holds the latitude"
         )
     for name in (lat_name, lon_name):
-        require_bounds(dataset, name)
+        require_declared_bounds(dataset, name)
     bounds = [_bounds_in_degrees(dataset, name) for name in (lat_name, lon_name)]
     if lat.ndim == 1:
         return _regular(lat, lon, bounds[0], bounds[1], (lat_name, lon_name))
@@ -141,7 +141,7 @@ def bounds_name(axis: xr.DataArray) -> str:
     return str(axis.attrs.get("bounds", axis.encoding.get("bounds")))
 
 
-def require_bounds(dataset: xr.Dataset, name: str) -> None:
+def require_declared_bounds(dataset: xr.Dataset, name: str) -> None:
     """Refuse a coordinate that declares bounds which the file does not hold.
 
     Raises:

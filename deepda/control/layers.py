@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from deepda.base.units import UnitError, convert
-from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of, require_bounds
+from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of, require_declared_bounds
 from deepda.geometry.mesh import midway_bounds
 
 VERTICAL = ("lev", "olevel", "depth", "deptht", "z_t", "level", "z_l", "st_ocean", "z", "zt", "nav_lev")
@@ -176,7 +176,7 @@ def _declared_bounds(dataset: xr.Dataset, axis: str) -> Floats | None:
     Raises:
         ControlError: bounds that are not there, or in units that are no length.
     """
-    require_bounds(dataset, axis)
+    require_declared_bounds(dataset, axis)
     bounds, other = _bounds_as_they_stand(dataset, axis)
     if bounds is None:
         return None

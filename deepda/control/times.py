@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.calendars import MODEL, REAL
-from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of, require_bounds
+from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of, require_declared_bounds
 
 Dates = NDArray[np.object_]
 
@@ -52,7 +52,7 @@ def find_times(dataset: xr.Dataset, dims: Iterable[str], name: str) -> Times:
     """
     axis = _time_axis(dataset, list(dims), name)
     try:
-        require_bounds(dataset, str(axis.name))
+        require_declared_bounds(dataset, str(axis.name))
     except ControlError as error:
         raise ControlError(f"{name}: {error}") from error
     bounds = bounds_of(dataset, str(axis.name))
