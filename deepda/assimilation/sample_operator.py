@@ -10,6 +10,7 @@ with the cells.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
@@ -21,7 +22,7 @@ from deepda.assimilation.localisation import Localisation
 from deepda.assimilation.samples import Samples
 from deepda.assimilation.sparse import by_rows
 
-AT_ONCE = 2**16  # cells of a block; their samples are made floating together
+AT_ONCE = 2**16  # cells of a block, whose codes are made floating together
 
 
 class SampleOperator:
@@ -78,7 +79,7 @@ class Rows:
 
     Attributes:
         scale: (m) of the samples.
-        blocks: of the cells, in their order.
+        blocks: of the cells, in their order; a single one where samples are floating.
         vertical: (L, L) correlation of the layers.
     """
 
@@ -95,20 +96,32 @@ class Rows:
             localisation: of these cells.
         """
         cells = torch.arange(len(scale), device=scale.device)
-        parts = zip(codes.split(AT_ONCE), cells.split(AT_ONCE), strict=True)
+        size = max(len(codes), 1) if codes.is_floating_point() else AT_ONCE
+        parts = zip(codes.split(size), cells.split(size), strict=True)
         blocks = [Block.of(part, localisation.part(some)) for part, some in parts]
         return cls(scale, blocks, localisation.vertical)
 
     def to_nodes(self, values: Tensor) -> Tensor:
         """(B, node x layer, sample) sums of values (B, m) around the nodes, their layers correlated."""
-        parts = zip(self.blocks, (values * self.scale).split(AT_ONCE, dim=1), strict=True)
-        sums = reduce(torch.add, (block.to_nodes(part) for block, part in parts))
+        sizes = [len(block.samples) for block in self.blocks]
+        parts = iter((values * self.scale).split(sizes, dim=1))
+        found = (block.to_nodes(samples, next(parts)) for block, samples in self._floating())
+        sums = reduce(Tensor.add_, found)
         layered = sums.view(-1, len(self.vertical), sums.shape[-1])
         return (self.vertical @ layered).view(sums.shape)
 
     def from_nodes(self, at_nodes: Tensor) -> Tensor:
         """(B, m) what the nodes hold for these cells."""
-        return torch.cat([block.from_nodes(at_nodes) for block in self.blocks], dim=1) * self.scale
+        found = [block.from_nodes(samples, at_nodes) for block, samples in self._floating()]
+        return torch.cat(found, dim=1) * self.scale
+
+    def _floating(self) -> Iterator[tuple[Block, Tensor]]:
+        """Each block and its samples as floating numbers, in the same memory as those before."""
+        first, kind = self.blocks[0].samples, self.scale.dtype
+        memory = None if first.is_floating_point() else torch.empty_like(first, dtype=kind)
+        for block in self.blocks:
+            samples = block.samples
+            yield block, samples if memory is None else memory[: len(samples)].copy_(samples)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +133,8 @@ class Block:
         pattern: (m, node x layer) sparse, zero: where each cell counts.
         number: (m) of nodes of each cell.
         weight: (entry of the pattern) of its cell at its node.
-        begin, cell, order: (node x layer + 1), (entry), (entry) the pattern by nodes: where the entries
-            of each begin, and their cells and places in `weight`.
+        begin, cell, at_node: (node x layer + 1), (entry), (entry) the pattern by nodes: where the
+            entries of each begin, their cells and their weights.
     """
 
     samples: Tensor
@@ -130,7 +143,7 @@ class Block:
     weight: Tensor
     begin: Tensor
     cell: Tensor
-    order: Tensor
+    at_node: Tensor
 
     @classmethod
     def of(cls, samples: Tensor, localisation: Localisation) -> Block:
@@ -139,16 +152,16 @@ class Block:
         size = len(column), localisation.nodes * layers
         weight = localisation.weight[column]
         meets = weight > 0
+        weight = weight[meets]
         place = (localisation.node[column] * layers + localisation.layer[:, None])[meets]
         number, order = meets.sum(1), place.argsort(stable=True)
         pattern = by_rows(_begin(number), place, weight.new_zeros(len(place)), size)
         cell = torch.nonzero(meets)[:, 0][order]
         begin = _begin(torch.bincount(place, minlength=size[1]))
-        return cls(samples, pattern, number, weight[meets], begin, cell, order)
+        return cls(samples, pattern, number, weight, begin, cell, weight[order])
 
-    def to_nodes(self, field: Tensor) -> Tensor:
-        """(B, node x layer, sample) of values (B, m)."""
-        samples, weight = self.samples.to(field.dtype), self.weight[self.order]
+    def to_nodes(self, samples: Tensor, field: Tensor) -> Tensor:
+        """(B, node x layer, sample) of values (B, m), with its samples as floating numbers (m, K)."""
         return torch.stack(
             [
                 embedding_bag(  # sums rows of the samples, twice as fast as a sparse product
@@ -156,16 +169,16 @@ class Block:
                     samples,
                     self.begin,
                     mode="sum",
-                    per_sample_weights=weight * values[self.cell],
+                    per_sample_weights=self.at_node * values[self.cell],
                     include_last_offset=True,
                 )
                 for values in field
             ]
         )
 
-    def from_nodes(self, at_nodes: Tensor) -> Tensor:
+    def from_nodes(self, samples: Tensor, at_nodes: Tensor) -> Tensor:
         """(B, m) the transpose of `to_nodes`."""
-        samples, found = self.samples.to(at_nodes.dtype), []
+        found = []
         for sums in at_nodes:
             products = torch.sparse.sampled_addmm(self.pattern, samples, sums.T, beta=0.0).values()
             found.append(torch.segment_reduce(self.weight * products, "sum", lengths=self.number))

@@ -71,8 +71,10 @@ class Samples:
 
     def variance(self) -> Tensor:
         """(n) sample variance of each cell."""
-        squares = [part.to(self.scale).square().sum(1) for part in self.codes.split(AT_ONCE)]
-        return torch.cat(squares) * self.scale.square()
+        squares = torch.empty_like(self.scale)  # made first, so that no part leaves a hole in memory
+        for part, square in zip(self.codes.split(AT_ONCE), squares.split(AT_ONCE), strict=True):
+            square.copy_(part.to(self.scale).square().sum(1))
+        return squares * self.scale.square()
 
     def apply(self, convert: Callable[[Tensor], Tensor]) -> Samples:
         """The same with each tensor converted, for example moved to another device."""
