@@ -18,8 +18,7 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
-from deepda.base.errors import OutputError
-from deepda.base.files import write_whole
+from deepda.base.files import refusing_writes, write_whole
 from deepda.figures.style import DARK, DPI, LIGHT, WIDTH, at_width, png
 from deepda.reports.narrow import columns_of, stacked
 from deepda.reports.table import Table, as_csv, laid_out
@@ -104,15 +103,10 @@ def write_report(
             footer=footer,
         )
     )
-    try:
+    with refusing_writes(target):
         write_whole(target, lambda hidden: hidden.write_text(page, encoding="utf-8"))
         if beside is not None:
             _write_beside(Path(beside), sections, pictures)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the report {target} ({error.strerror or error}); "
-            "make room, mend the permissions, or choose another --output"
-        ) from error
     return target
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from deepda.base.errors import OutputError
+from deepda.base.files import refusing_writes
 from deepda.control.prepared import Packing, PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS
@@ -103,12 +103,8 @@ def write_control(
     model_years = simulate(
         grid, years, seed, per_year=per_year, warming=warming, first_year=first_year, progress=progress
     )
-    try:
+    with refusing_writes(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}), expected a folder; choose another place"
-        ) from error
     labels = first_year, first_year + years - 1
     with PreparedWriter(
         path, grid, labels, per_year, _attributes(years, seed, warming), PACKING
