@@ -66,7 +66,7 @@ def _twins(measured: Mapping[str, Any]) -> list[list[str]]:
         [
             "experiment",
             "analysis (K)",
-            "best of three baselines (K)",
+            "best of four baselines (K)",
             "gain (95 % interval)",
             "spread / error",
         ]

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from deepda.assimilation.cycle import Analyser, DivergenceError
 from deepda.assimilation.localisation import Reach
 from deepda.base.progress import Progress
-from deepda.base.text import METHOD_NAMES, capital
+from deepda.base.text import METHOD_NAMES
+from deepda.output.roles import of_baseline
 from deepda.runs.folder import RunFolder
 from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.restart import digest, keep_identity, require_free, require_own
@@ -92,8 +93,6 @@ def _cycle(
 ) -> None:
     folder = RunFolder(reanalysis.folder / name, progress)
     folder.path.mkdir(exist_ok=True)
-    whose = reanalysis.attributes["title"]
-    title = {"title": f"{capital(METHOD_NAMES[name])}, a baseline of: {whose}"}
     require_free(folder)
     mine = require_own(folder, identity | {"method": name})
     keep_identity(folder, mine)
@@ -103,7 +102,7 @@ def _cycle(
         members=None,
         folder=folder.path,
         restarts=folder.path,
-        attributes=dict(reanalysis.attributes) | title,
+        attributes=of_baseline(reanalysis.attributes, name),
         identity=digest(mine),
         lag=None,
     )

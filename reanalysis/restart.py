@@ -24,7 +24,7 @@ from deepda.settings.compose import CONFIG_FILE, present_values
 from deepda.settings.schema import Config
 
 IDENTITY = "reanalysis.json"
-PROVENANCE = "provenance"  # attributes of the files; those of the command that began the reanalysis
+PROVENANCE = "provenance"  # attributes of the files: when, by which commands, who answers for them
 STATED = {"institution": "institution", "licence": "license"}  # setting to attribute
 KEPT = 2  # restart files: should the last one be lost, only a year is made anew
 FIELDS = ("mean", "spread", "memory")
@@ -78,8 +78,21 @@ def require_own(folder: RunFolder, identity: Mapping[str, Any]) -> dict[str, Any
     found = read_json(folder.path / IDENTITY)
     held = None if found is None else present_values(found)
     wanted = json.loads(json.dumps(identity))  # as it would be read back
-    folder.require_same(held or {}, wanted)
+    folder.require_same(held or {}, {key: of for key, of in wanted.items() if key != PROVENANCE})
     return (held or {}) | wanted
+
+
+def provenance_after(held: Mapping[str, str] | None, now: dict[str, str]) -> dict[str, str]:
+    """Attributes of the files that a command writes, after those of the commands that it goes on from.
+
+    Args:
+        held: those; None where there are none.
+        now: of this command alone, whose date counts; who answers for the files stays as it was.
+    """
+    if held is None or held["history"].endswith(now["history"]):
+        return dict(held or now)
+    date, history = now["date_created"], f"{held['history']}\n{now['history']}"
+    return {**held, "date_created": date, "history": history}
 
 
 def kept_provenance(identity: Mapping[str, Any], config: Config) -> str:
@@ -101,7 +114,7 @@ def keep_identity(folder: RunFolder, identity: Mapping[str, Any]) -> None:
 
 
 def digest(identity: Mapping[str, Any]) -> str:
-    """SHA-256 of an identity; when and by which command it was begun does not count."""
+    """SHA-256 of an identity; when and by which commands it was made does not count."""
     kept = {key: value for key, value in identity.items() if key != PROVENANCE}
     return digest_of([json.dumps(kept, sort_keys=True)])
 

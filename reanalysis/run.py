@@ -38,6 +38,7 @@ from reanalysis.restart import (
     identity_of,
     keep_identity,
     kept_provenance,
+    provenance_after,
     require_free,
     require_own,
     year_file,
@@ -59,7 +60,7 @@ def run(
     """Analyse the years of the settings into `output`; returns the scores, empty without a truth.
 
     An interrupted reanalysis of the same settings goes on after its last finished year, and ends with
-    the same bytes as an uninterrupted one.
+    the same bytes as an uninterrupted one, but for the dates of the commands that wrote them.
 
     Args:
         config: `reanalysis` says which years, and which trained run.
@@ -95,11 +96,12 @@ def run(
             ocean = open_ocean(config, trained.space, output, folder.progress)
         require_years(years, ocean.years)
         identity = require_own(folder, identity | {"observations": dict(ocean.about)})
-        identity.setdefault(PROVENANCE, provenance(config.institution, config.licence))
         if is_finished(folder, config, years):  # real observations may be others than they were
             return folder.scores() or {}
         shadows = (trained.folder, trained.space, chosen.members, chosen.start, config.seed)
         members_of(*shadows)  # refuses before anything is written
+        now = provenance(config.institution, config.licence)
+        identity[PROVENANCE] = provenance_after(identity.get(PROVENANCE), now)
         keep_identity(folder, identity)
         folder.keep_settings(config)
         folder.progress.note(described(config.device, device))
@@ -190,6 +192,7 @@ def _judged(
     if not years:
         folder.progress.note("no year is whole yet: no scores, no report")
         return {}
+    uncounted = months_uncounted(config)
     space, ocean, path = reanalysis.space, reanalysis.ocean, reanalysis.folder
     against_truth = truth_is_known(ocean, years[0], space.climatology.per_year)
     if not (against_truth or ocean.fallible):
@@ -207,7 +210,7 @@ def _judged(
             else scores_against_references(record, known, path, baselines)
         )
         sections = _members_judged(reanalysis, years, scores if against_truth else None, folder.progress)
-    about = what_was_run(config, period(years))
+    about = what_was_run(config, "; ".join(filter(None, [period(years), uncounted])))
     with clock.stage("report"), folder.progress.stage(WRITING):
         page = (
             write(record, scores, space, ocean, about, path, sections)
@@ -223,7 +226,18 @@ def _judged(
         errors = [f"of {names.get(name, name)} {of['all']:.3f} K" for name, of in scores["rmse"].items()]
         folder.progress.note(f"error {', '.join(errors)}")
     folder.progress.note(f"report: {page}")
+    if uncounted:
+        folder.progress.note(uncounted)
     return scores
+
+
+def months_uncounted(config: Config) -> str:
+    """A sentence on the months of a year that is not whole, which are in files alone; else empty."""
+    end, months = config.reanalysis.end, config.reanalysis.months
+    if months == MONTHS:
+        return ""
+    which = f"{end}-01" if months == 1 else f"{end}-01 to {end}-{months:02d}"
+    return f"{which} in no score and no figure: years count once they are whole"
 
 
 def _members_judged(

@@ -250,6 +250,9 @@ def test_every_file_is_there_and_says_the_same(finished: Path) -> None:
     assert row["correlation"] == scores["correlation"]["oi"]["global"]["by_depth"][1]
     maps = xr.open_dataset(finished / "blind_zone.nc")
     assert maps["rmse"].sel(analyser="analysis").dims == ("depth", "lat", "lon")
+    assert maps.attrs["processing_level"] == "synthetic" and "Blind zone" in maps.attrs["title"]
+    assert maps.attrs["time_coverage_start"][:10] == scores["scored_from"]
+    assert maps["lat"].attrs["units"] == "degrees_north" and "depth_bnds" in maps
     source = (finished / "report.html").read_text()
     assert source.count("data:image/png") >= 10
     page = str(html.document_fromstring(source).text_content())
@@ -269,6 +272,9 @@ def test_an_impossible_depth_is_refused(
     assert "expected a depth of 0 or more" in capsys.readouterr().err
 
 
-def test_a_depth_without_blind_zone_is_refused(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(BlindZoneError, match="is seen still, expected a blind zone"):
+def test_a_depth_without_blind_zone_is_refused_before_the_truth_is_observed(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(osse.experiments.blind_zone, "opened", None)
+    with pytest.raises(BlindZoneError, match=r"the grid of .* ends at .*, expected a depth above"):
         osse.experiments.blind_zone.run(run, tmp_path, below=1e4)

@@ -111,7 +111,7 @@ def test_help_fits_eighty_columns(
 def test_every_example_in_the_help_is_understood(drivers: dict[str, Recorder], tmp_path: Path) -> None:
     for folder in ("runs/osse", "runs/first"):
         trained_run(tmp_path / folder)
-    regular_file(tmp_path / "thetao_1.nc", np.zeros(73), days(73, 5, "noleap"))
+    regular_file(tmp_path / "thetao_1.nc", np.zeros(7 * 73), days(7 * 73, 5, "noleap"))
     for name in ("other_model_1.nc", "floats.csv", "gdac", "en4/en4_1.nc"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

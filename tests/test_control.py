@@ -513,7 +513,7 @@ def test_bad_input_is_refused_in_one_sentence_and_leaves_nothing(tmp_path: Path,
     output = tmp_path / "out" / "control.nc"
     output.parent.mkdir()
     with pytest.raises(ControlError, match=message) as error:
-        prepare_control(path, TARGET, output)
+        prepare_control(path, TARGET, output, per_year=73)
     assert "\n" not in str(error.value) and not list(output.parent.iterdir())
 
 

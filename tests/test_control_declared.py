@@ -11,8 +11,9 @@ import xarray as xr
 from deepda.base.cell_methods import is_climatology
 from deepda.control.axes import ControlError
 from deepda.control.binning import step_positions
-from deepda.control.layers import find_layers
+from deepda.control.layers import find_layers, metres_down
 from deepda.control.model_files import open_native
+from deepda.control.temperature import find_temperature, kind_of, no_mean_temperature
 from deepda.control.times import find_times
 from tests.test_control import LAYERS, centres, cesm_file, cmip_file, days, regular_file
 from tests.test_control_inputs import Change, changed, opened, plain, same, with_salinity
@@ -390,3 +391,31 @@ def test_a_valid_range_that_is_none_is_refused(tmp_path: Path, attributes: dict[
 
 def test_toys_declare_layers_that_begin_at_the_surface() -> None:
     assert find_layers(column(list(centres(LAYERS))), ["lev"], "a.nc")[1].min() == 0
+
+
+def named_by_the_model(d: xr.Dataset) -> xr.Dataset:
+    """As converters of MITgcm's diagnostics declare it: the name of the model for a standard name."""
+    d = d.rename(thetao="THETA")
+    d["THETA"].attrs |= {"standard_name": "THETA", "long_name": "Potential Temperature"}
+    return d
+
+
+def test_a_standard_name_that_is_the_models_own_name_counts_as_none(tmp_path: Path) -> None:
+    with xr.open_dataset(changed(tmp_path, named_by_the_model, plain), decode_times=False) as file:
+        found = find_temperature(file, None, "file")
+    assert (found.name, found.kind, found.assumption) == ("THETA", "potential", "")
+    same(opened(tmp_path, named_by_the_model, plain), opened(tmp_path, lambda d: d, plain))
+
+
+def test_a_name_of_cf_stays_one_where_the_variable_has_it_too() -> None:
+    standard = "sea_water_potential_temperature_at_sea_floor"
+    words = {"standard_name": standard, "long_name": "potential temperature", "units": "degC"}
+    field = xr.DataArray(np.zeros((2, 2)), name=standard, attrs=words)
+    assert kind_of(field) == (None, True)
+    assert "against" not in no_mean_temperature(field) and standard in no_mean_temperature(field)
+
+
+def test_negative_levels_that_are_declared_positive_down_are_refused() -> None:
+    words = {"standard_name": "depth", "units": "m", "positive": "down"}
+    with pytest.raises(ControlError, match=r"Z runs from -5 to -300 m with positive=down, expected"):
+        metres_down(np.array([-5.0, -50, -300]), words, "Z")

@@ -26,8 +26,10 @@ from deepda.climatology.seasonal import Climatology
 from deepda.control.prepared import PreparedWriter
 from deepda.geometry.grid import Grid
 from deepda.networks.build import ControlStatistics, build_generator
+from deepda.observations.table import write_table
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.finished import ROWS
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import dump, load_config
 from deepda.verification import rmse
@@ -239,6 +241,12 @@ def test_every_file_is_there_and_says_the_same(denied: Path) -> None:
     assert row["rmse_K"].item() == scores["rmse"]["oi"]["argo"]["all"]
     maps = xr.open_dataset(denied / "denial.nc")
     assert maps["rmse"].dims == ("analyser", "without", "depth", "lat", "lon")
+    assert maps.attrs["processing_level"] == "synthetic" and "Data denial" in maps.attrs["title"]
+    assert maps.attrs["time_coverage_start"][:10] == scores["scored_from"]
+    assert maps.attrs["time_coverage_end"][:10] == scores["scored_to"]
+    assert maps.attrs["run"] == scores["run"] and {"Conventions", "history"} <= set(maps.attrs)
+    assert maps["depth"].attrs["positive"] == "down" and {"lat_bnds", "areacello"} <= {*maps.variables}
+    assert all("long_name" in maps[name].attrs for name in ("rmse", "spread", "analyser", "without"))
     page = (denied / "report.html").read_text()
     assert page.count("data:image/png") >= 10 and 'src="http' not in page
     assert "kind of run" in page and f"{scores['scored_windows']} windows" in page
@@ -267,6 +275,19 @@ def test_unknown_platforms_are_refused_before_anything_is_read(tmp_path: Path) -
 def test_platforms_that_the_run_has_not_are_refused(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(DenialError, match=r"--without drifter given, but this run has .*argo"):
         osse.experiments.data_denial.run(finished, tmp_path, "drifter")
+
+
+def test_they_are_refused_before_the_truth_is_observed(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the observations that the run kept."""
+    run = shutil.copytree(finished, tmp_path / "run")
+    row = {"lat": 0.0, "lon": 0.0, "depth": 0.0, "temperature": 9.0, "error": 1.0, "platform_id": "a"}
+    kept = [row | {"time": pd.Timestamp(2005, 1, 1), "platform_type": kind} for kind in ("argo", "xbt")]
+    write_table(pd.DataFrame(kept), run / ROWS)
+    monkeypatch.setattr(osse.experiments.data_denial, "opened", None)
+    with pytest.raises(DenialError, match=r"--without ship given, but this run has .*argo, xbt only"):
+        osse.experiments.data_denial.run(run, tmp_path / "out", "ship")
 
 
 def test_defaults_are_each_once_and_joined_words_stay_together() -> None:

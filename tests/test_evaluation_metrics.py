@@ -262,6 +262,8 @@ def test_contingency_scores_by_hand_and_by_their_law() -> None:
     assert found.frequency_bias == pytest.approx(3 / 4)
     law = 1 / (1 / found.detection + 1 / (1 - found.false_alarm_ratio) - 1)  # Schaefer 1990, eq. 3
     assert found.success == pytest.approx(law) == pytest.approx(1 / 6)
+    assert (found.detected_share, found.true_share) == (pytest.approx(0.3), pytest.approx(0.4))
+    assert found.success_by_chance == pytest.approx(0.12 / (0.3 + 0.4 - 0.12))
     perfect = contingency(true, true, weights)
     assert (perfect.detection, perfect.false_alarm_ratio, perfect.success) == (1, 0, 1)
 

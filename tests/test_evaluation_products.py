@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -195,10 +196,23 @@ def test_pentads_of_one_calendar_stay_pentads() -> None:
     assert len(axis.notes) == 1 and "2000–2004" in axis.notes[0]
 
 
-def test_pentads_of_two_calendars_become_months_and_that_is_said() -> None:
-    axis = common_axis(pentads(2000, 2004, "standard"), pentads(2000, 2004, "noleap"))
+def test_pentads_of_two_calendars_meet_by_year_and_window_where_both_have_all() -> None:
+    standard, noleap = pentads(2000, 2004, "standard"), pentads(2000, 2004, "noleap")
+    axis = common_axis(standard, noleap)
+    assert axis.per_year == 73
+    assert "noleap and standard" in axis.notes[0] and "by year and window" in axis.notes[0]
+    for line in (standard, noleap):
+        np.testing.assert_allclose(line.weights(axis).toarray(), np.eye(5 * 73), atol=1e-9)
+
+
+def test_other_steps_of_two_calendars_become_months_and_that_is_said() -> None:
+    edges = [cftime.datetime(2000, 1, 1, calendar="360_day")]
+    edges += [edges[0] + datetime.timedelta(days=5 * step) for step in range(1, 5 * 72 + 1)]
+    bounds = np.array([edges[:-1], edges[1:]]).T
+    fives = Timeline(np.array([begin + (end - begin) / 2 for begin, end in bounds]), bounds)
+    axis = common_axis(pentads(2000, 2004, "standard"), fives)
     assert axis.per_year == 12
-    assert "noleap and standard" in axis.notes[0] and "months" in axis.notes[0]
+    assert "360_day and standard" in axis.notes[0] and "months" in axis.notes[0]
 
 
 def test_pentads_and_months_meet_in_months_whose_means_are_exact() -> None:
@@ -238,6 +252,20 @@ def test_a_gap_among_the_years_is_refused() -> None:
     assert line.bounds is not None
     with pytest.raises(EvaluationError, match="year 2002 is missing"):
         common_axis(Timeline(line.time[kept], line.bounds[kept]))
+
+
+# Folders
+
+
+@pytest.mark.parametrize("other", ["control.nc", "history.nc"])
+def test_the_folder_of_a_run_without_an_analysis_is_refused(other: str, tmp_path: Path) -> None:
+    """Its control simulation, or the truth that observations are drawn from, is no analysis."""
+    write(product(), tmp_path / other)
+    assert open_product([tmp_path], "analysis").files == (tmp_path / other,)
+    (tmp_path / "config.yaml").write_text("command: osse\n")
+    sentence = r"neither analysis\.nc nor thetao_YYYY\.nc found.*config\.yaml.*same command again"
+    with pytest.raises(EvaluationError, match=sentence):
+        open_product([tmp_path], "analysis")
 
 
 # Grids

@@ -23,8 +23,10 @@ from deepda.evaluation.charts import over_time
 from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.records import Comparison, Frame, Record, correlation
+from deepda.evaluation.section_heatwaves import around_share
 from deepda.feedback import FeedbackWriter, state_of
 from deepda.feedback.window import WITHHELD
+from deepda.figures.kinds import KINDS
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows
 from deepda.output.cf import SYNTHETIC, Attribute
@@ -259,6 +261,22 @@ def test_anomalies_that_are_too_small_or_biased_fail_by_the_thresholds_of_the_tr
     assert warm["probability of detection"] > 0.99 and warm["false-alarm ratio"] > 0.5
 
 
+def test_fields_that_have_nothing_in_common_score_what_the_page_calls_chance(tmp_path: Path) -> None:
+    """Of two years the larger of two values is always above its own percentile: one window in two."""
+    grid, span = ocean("flat"), windows(2000, 2001, 12)
+    for name, seed in (("analysis", 1), ("truth", 2)):
+        noise = np.random.default_rng(seed).normal(0, 5.0, (len(span), *grid.shape))
+        write(tmp_path / f"{name}.nc", grid, span, noise.astype("f4"))
+    said = evaluate([tmp_path], tmp_path / "out", [tmp_path / "truth.nc"]).read_text("utf-8")
+    found = _scores(tmp_path / "out/figures/heatwaves.csv")["surface, global"]
+    assert found["detection by chance"] == pytest.approx(0.5, abs=0.01)
+    assert found["success index by chance"] == pytest.approx(1 / 3, abs=0.01)
+    assert found["probability of detection"] == pytest.approx(0.5, abs=0.05)
+    assert found["critical success index"] == pytest.approx(1 / 3, abs=0.04)
+    assert "detection would be 0.50 and the success index 0.33" in said
+    assert "50 % is the share over all of them" in said and "about 10 %" not in said
+
+
 def test_the_page_says_which_windows_are_spinup_and_does_not_count_them(
     report: Path, tmp_path: Path
 ) -> None:
@@ -310,6 +328,12 @@ def _scores(table: Path) -> dict[str, dict[str, float]]:
     with table.open() as file:
         rows = {row.pop("level and basin"): row for row in csv.DictReader(file)}
     return {name: {key: float(value) for key, value in row.items()} for name, row in rows.items()}
+
+
+def test_the_colours_of_heatwaves_are_centred_on_their_share() -> None:
+    kind, limits = around_share(50.0)
+    assert limits == (0.0, 100.0) and kind.label == KINDS["heatwaves"].label
+    assert around_share(10.0)[1] == (0.0, 20.0)
 
 
 def test_published_ranges_are_those_of_the_source() -> None:

@@ -103,6 +103,30 @@ def test_the_analysis_file_holds_background_and_spread(finished: Path) -> None:
     assert {"time_bnds", "lat_bnds", "lon_bnds", "depth_bnds"} <= {*analysis.variables}
 
 
+@pytest.mark.parametrize(
+    ("name", "role", "title"),
+    [
+        ("truth", "truth", "the truth, a simulated ocean"),
+        ("analysis", "analysis", "analysis of a simulated ocean"),
+        ("baselines/climatology", "baseline", "Climatology, a baseline of: Twin experiment"),
+        ("baselines/oi", "baseline", "Optimal interpolation, a baseline of: Twin experiment"),
+    ],
+)
+def test_every_field_is_called_what_it_is(finished: Path, name: str, role: str, title: str) -> None:
+    with xr.open_dataset(finished / f"{name}.nc") as file:
+        assert file["thetao"].attrs["role"] == role and title in file.attrs["title"]
+        assert ("checkpoint" in file.attrs) == (role == "analysis")
+        assert file.attrs["processing_level"] == "synthetic"
+
+
+def test_increments_are_those_of_a_simulated_ocean_and_say_where_they_lie(finished: Path) -> None:
+    with xr.open_dataset(finished / "increments.nc") as file:
+        assert file.attrs["processing_level"] == "synthetic" and "history" in file.attrs
+        assert "increments of single observations" in file.attrs["title"]
+        assert file["observed_depth"].attrs["units"] == file["depth"].attrs["units"] == "m"
+        assert {"lat_bnds", "depth_bnds", "areacello"} <= {*file.variables}
+
+
 def test_scores_are_those_of_the_files(finished: Path) -> None:
     scores = json.loads((finished / "scores.json").read_text())
     truth = xr.open_dataset(finished / "truth.nc")
@@ -157,6 +181,7 @@ def test_the_report_and_its_figures_are_there(finished: Path) -> None:
     beside = {path.stem for path in (finished / "figures").iterdir()}
     assert {"rmse_map_level_1", "rmse_time_depth"} <= beside
     assert {"uncertainty_by_depth", "uncertainty_by_region"} <= beside
+    assert "better than with the best forecast" not in page
     assert "window of 2002-" in page and "last window" not in page
 
 

@@ -450,6 +450,19 @@ def test_targets_are_those_of_verification() -> None:
     assert float(target("point", grid, place).of(tensor)) == pytest.approx(kelvin[(0, *at)])
 
 
+def test_heat_content_is_named_by_the_depth_that_the_water_reaches() -> None:
+    grid = deep_grid()
+    assert "0–700 m" in target("heat", grid, Place()).title
+    shallow = grid.ocean & (grid.depth_edges[1:] < 600)[:, None, None]
+    floor = grid.depth_edges[1:][shallow.any((1, 2))].max()
+    assert floor < 600
+    assert f"0–{floor:.0f} m" in target("heat", grid.with_ocean(shallow), Place()).title
+
+
+def test_a_window_is_named_by_its_middle_as_in_the_report_of_the_run(runs) -> None:
+    assert runs(LINEAR).stamp(2) == "2001-03-16"
+
+
 def test_targets_without_water_are_refused() -> None:
     grid = deep_grid()
     level, row, column = np.argwhere(~grid.ocean)[0]

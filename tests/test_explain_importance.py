@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from conftest import undrawn
 from test_explain import INNOVATION, LINEAR, STEP, UNET, runs, write_run
 
@@ -182,7 +184,25 @@ def test_the_page_holds_every_part(tmp_path: Path) -> None:
     assert "http" not in text.replace("http-equiv", "")
     written = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
     assert {"importance_numbers.csv", "nino34_saliency.png", "sanity.png", "account.csv"} <= written
-    assert (tmp_path / "out" / "explain.nc").exists()
+    require_described(tmp_path / "out" / "explain.nc", folder)
+
+
+def require_described(path: Path, folder: Path) -> None:
+    """The attributions of a window as the analyses are written, with the place of the target."""
+    with xr.open_dataset(path) as file:
+        about = file.attrs
+        assert about["processing_level"] == "synthetic" and about["run"] == str(folder)
+        assert about["window"] == "2002-02-15" and {"Conventions", "history"} <= set(about)
+        assert about["time_coverage_start"][:10] == "2002-02-01"
+        assert file["lag"].values.tolist() == list(range(13)) and file["lag"].attrs["units"] == "1"
+        where = file["nino34_target"]
+        assert float(where.sum()) == pytest.approx(1, rel=1e-5) and where.attrs["place_lat"] == 0
+        assert "Niño 3.4" in where.attrs["long_name"]
+        named = [field for name, field in file.data_vars.items() if str(name).startswith("nino34")]
+        assert all({"long_name", "units", "cell_measures"} <= set(field.attrs) for field in named)
+        assert file["depth"].attrs["positive"] == "down" and "areacello" in file
+    with netCDF4.Dataset(path) as raw:
+        assert "_FillValue" not in raw["lat"].ncattrs() + raw["depth_bnds"].ncattrs()
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

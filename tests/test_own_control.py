@@ -210,3 +210,62 @@ def test_too_few_years_are_refused_before_anything_is_prepared(
     assert main(["osse", "run", "--control", "a.nc", "--output", "mine"]) == 2
     assert "the control simulation has 1 years" in capsys.readouterr().err
     assert not Path("mine").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["per_year=12"]])
+def test_months_are_prepared_as_months_unless_other_windows_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    regular_file(tmp_path / "a.nc", np.zeros(24), months(1, 2))
+    prepare = ["control", "prepare", "a.nc", "--grid", "embedded_8deg", "--output", "p.nc"]
+    assert main([*prepare, *words]) == 0
+    assert open_prepared("p.nc")[1].sizes["time"] == 24
+    assert ("12 windows a year (months)" in capsys.readouterr().err) is (not words)
+    assert main([*prepare, "per_year=73"]) == 2
+    assert "expected at most one" in capsys.readouterr().err
+
+
+def areas(path: Path) -> Path:
+    """What models write beside their output: areas of cells, which have no time."""
+    xr.Dataset({"areacello": (("lat", "lon"), np.ones((3, 4)), {"units": "m2"})}).to_netcdf(path)
+    return path
+
+
+def test_files_without_time_beside_the_output_are_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    areas(tmp_path / "areacello_fx.nc")
+    regular_file(tmp_path / "thetao.nc", np.sin(np.arange(240.0)), months(1, 20))
+    assert main(["config", "check", "--control", "*.nc", "osse.test_years=2"]) == 0
+    assert "areacello_fx.nc left out: no field with time" in capsys.readouterr().out
+    prepare = ["control", "prepare", "*.nc", "--grid", "embedded_8deg", "--output", "out/p.nc"]
+    assert main(prepare) == 0
+    assert "areacello_fx.nc left out: no field with time" in Path("out/p.log").read_text()
+    with xr.open_dataset("out/p.nc", decode_times=False) as made:
+        assert json.loads(made.attrs["source_files"]) == ["thetao.nc"]
+    with pytest.raises(ControlError, match="holds no potential temperature but areacello"):
+        control_settings(["areacello_fx.nc"], None)
+
+
+def test_the_check_says_which_years_train_and_how_many_are_advised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    regular_file(tmp_path / "a.nc", np.sin(np.arange(168.0)), months(1, 14))
+    assert main(["config", "check", "--control", "a.nc"]) == 0
+    said = capsys.readouterr().out
+    assert "years: 8 train, 3 validate, 3 test; 30 or more are advised for training" in said
+    assert main(["config", "check", "control.years=40"]) == 0
+    said = capsys.readouterr().out
+    assert "years: 34 train, 3 validate, 3 test" in said and "advised" not in said
+
+
+def test_pentads_of_unknown_beginning_do_not_become_months(tmp_path: Path) -> None:
+    times = days(146, 5, "noleap")
+    stamps = xr.Variable("time", times["time"].values + 2.5, {**times["time"].attrs})
+    stamps.attrs.pop("bounds", None)
+    path = regular_file(tmp_path / "a.nc", np.zeros(146), {"time": stamps})
+    with pytest.raises(ControlError, match="has no bounds and does not lie amid its step"):
+        chosen([path])

@@ -135,6 +135,26 @@ def test_what_is_no_whole_product_is_refused(tmp_path: Path, grid: Grid) -> None
         open_reanalysis(tmp_path)
 
 
+def test_the_attributes_of_a_product_are_those_of_the_whole(tmp_path: Path, grid: Grid) -> None:
+    product(
+        tmp_path, grid, range(2007, 2008), attributes={"spinup_windows": 12, **made_in("2026-01-01")}
+    )
+    later = {"date_created": "2026-02-01", "history": "2026-01-01: one\n2026-02-01: two"}
+    write_year(tmp_path / "thetao_2008.nc", grid, 2008, attributes={**later, "observations": "others"})
+    with open_reanalysis(tmp_path) as opened:
+        said = opened.attrs
+    assert said["time_coverage_start"] == "2007-01-01T00:00:00Z"
+    assert said["time_coverage_end"] == "2009-01-01T00:00:00Z"
+    assert said["time_coverage_duration"] == "P731D" and said["time_coverage_resolution"] == "P1M"
+    assert said["history"].splitlines() == ["2026-01-01: one", "2026-02-01: two"]
+    assert said["date_created"] == "2026-02-01" and said["spinup_windows"] == 12
+    assert said["geospatial_lat_units"] == "degrees_north"
+
+
+def made_in(date: str) -> dict[str, str]:
+    return {"date_created": date, "history": f"{date}: one", "observations": "these"}
+
+
 def test_plots_are_not_titled_by_the_figure_of_the_earth(tmp_path: Path, grid: Grid) -> None:
     with xr.open_dataset(write_year(tmp_path / "a.nc", grid)) as file:
         assert "crs" not in file["thetao"].coords and "crs" in file

@@ -282,8 +282,8 @@ def test_unknown_qualities_to_keep_are_refused() -> None:
     ("name", "content", "words"),
     [
         ("empty.nc", b"", "zero bytes"),
-        ("text.nc", b"time,lat\n", "begins with"),
-        ("zip.nc", b"PK\x03\x04rest", "begins with"),
+        ("text.nc", b"time,lat\n", "is a text"),
+        ("zip.nc", b"PK\x03\x04rest", "packed by zip"),
         ("short.nc", b"CDF\x01", "header does not end"),
         ("short.grd", b"\x00\x00\x48\x00abc", "Fortran records"),
     ],

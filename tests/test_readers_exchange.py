@@ -174,7 +174,7 @@ def test_a_damaged_zip_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_zip_file_of_something_else_is_of_no_known_format(tmp_path: Path) -> None:
-    with pytest.raises(ObservationError, match="expected NetCDF"):
+    with pytest.raises(ObservationError, match=r"is packed by zip, .* unpack it"):
         read_observations(pack(tmp_path / "photos.zip", readme="none"))
 
 

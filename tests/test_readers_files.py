@@ -159,7 +159,7 @@ def test_ice_is_no_sea_surface_temperature(real: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("geocat/sstdata_netcdf.nc", "'Month', expected '<unit> since <date>'"),
+        ("geocat/sstdata_netcdf.nc", "is a climatology .says the title"),
         ("ferret_bench/coads_climatology.cdf", "expected"),
         ("speedy_sst/sea_surface_temperature.nc", "units '1' around 287"),
         (
@@ -174,7 +174,7 @@ def test_ice_is_no_sea_surface_temperature(real: Path) -> None:
         ("parcels_woa/woa18_decav_t01_04.nc", "is a climatology"),
         ("fesom2/woa18_netcdf_5deg.nc", "no known format"),
         ("mitgcm/lev_t.bin", "expected NetCDF, Parquet"),
-        ("wodpy/classic.dat", "expected NetCDF, Parquet"),
+        ("wodpy/classic.dat", "is a text, expected a table with a header"),
     ],
 )
 def test_what_is_no_dated_observation_is_refused(name: str, words: str, real: Path) -> None:

@@ -98,7 +98,6 @@ def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
         ("2010-01-01,1,2,3,4,bad,argo", "temperature_flagged_bad"),
         ("2010-01-01,1,2,3,4,4,argo", "temperature_flagged_bad"),
         ("2010-01-01,1,2,3,4,3,argo", "temperature_flagged_suspect"),
-        ("2010-01-01,1,2,3,4,1,submarine", "platform_type_unknown"),
     ],
 )
 def test_a_bad_row_is_rejected_with_its_reason_beside_a_good_one(

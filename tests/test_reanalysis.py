@@ -28,7 +28,7 @@ from deepda.assimilation.cycle import Analyser, Observations, StateEstimate
 from deepda.assimilation.localisation import Reach
 from deepda.assimilation.observed_ocean import PeriodError
 from deepda.assimilation.state import StateSpace, scale_of
-from deepda.base.errors import UsageError
+from deepda.base.errors import CheckpointError, UsageError
 from deepda.base.progress import Progress
 from deepda.climatology.seasonal import Climatology
 from deepda.control.prepared import PreparedWriter
@@ -37,6 +37,7 @@ from deepda.geometry.windows import windows
 from deepda.networks.build import ControlStatistics, build_generator
 from deepda.output.netcdf import AnalysisWriter
 from deepda.runs.checkpoint import save_checkpoint
+from deepda.runs.finished import FinishedRun
 from deepda.runs.shadows import MembersError
 from deepda.settings.compose import dump, load_config
 from deepda.settings.schema import Config, ConfigError
@@ -256,6 +257,52 @@ def test_another_institution_refuses_nothing_and_the_files_keep_theirs(
             assert file.attrs["institution"] == "A" and "license" not in file.attrs
     assert "institution=B asked for, the files keep A of the command" in log.read_text()
     assert "licence=CC0-1.0 asked for, the files keep null" in log.read_text()
+
+
+@undrawn()
+def test_a_file_has_the_command_that_wrote_it_after_those_it_goes_on_from(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+    for seconds, end in ((10, 1998), (20, 1999)):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(seconds))
+        monkeypatch.setattr("sys.argv", ["deepda", "reanalysis", "--end", str(end)])
+        words = ["reanalysis.start=1998", f"reanalysis.end={end}"]
+        reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+        with xr.open_dataset(tmp_path / f"twin_thetao_{end}.nc") as file:
+            said.append([file.attrs[name] for name in ("date_created", "history", "id")])
+    first, second = "1970-01-01T00:00:10Z", "1970-01-01T00:00:20Z"
+    began = f"{first}: deepda reanalysis --end 1998"
+    assert said[0][:2] == [first, began]
+    assert said[1][:2] == [second, f"{began}\n{second}: deepda reanalysis --end 1999"]
+    assert said[0][2] == said[1][2]
+
+
+@undrawn()
+def test_months_of_a_year_that_is_not_whole_are_said_to_be_in_no_number(
+    trained: Path, tmp_path: Path
+) -> None:
+    words = ["reanalysis.start=1998", "reanalysis.end=1999", "reanalysis.months=3"]
+    reanalyse(trained, tmp_path, ToyOcean(toy_space(), known=True), *words)
+    said = "1999-01 to 1999-03 in no score and no figure: years count once they are whole"
+    assert said in (tmp_path / "log.txt").read_text().splitlines()[-1]
+    assert said in (tmp_path / "report.html").read_text()
+
+
+def test_the_folder_of_a_reanalysis_is_no_trained_run_and_names_its_own(
+    trained: Path, finished: Path
+) -> None:
+    with pytest.raises(CheckpointError, match=r"is the folder of a reanalysis, expected .* run") as one:
+        FinishedRun(finished).space  # noqa: B018
+    assert str(one.value).endswith(f"name the one that it was made with, {trained}")
+    with pytest.raises(CheckpointError, match="is the folder of a reanalysis"):
+        FinishedRun(finished).require("truth.nc")
+
+
+def test_a_run_that_was_interrupted_is_gone_on_with_by_the_same_command(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(dump(load_config("osse", [])))
+    with pytest.raises(CheckpointError, match="if it was interrupted, run the same command again"):
+        FinishedRun(tmp_path).space  # noqa: B018
 
 
 def test_a_folder_of_other_weights_is_refused(trained: Path, finished: Path, tmp_path: Path) -> None:

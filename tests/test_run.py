@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import date, datetime
@@ -20,8 +21,11 @@ from toys import even_grid, persistence, space_on, toy_grid
 from deepda import load_run
 from deepda.assimilation.cycle import DivergenceError
 from deepda.base.errors import CheckpointError
+from deepda.base.files import checksum
+from deepda.base.synthetic import is_synthetic
 from deepda.climatology.displacement import displacement_spread
 from deepda.climatology.seasonal import ClimatologyError
+from deepda.evaluation.product import open_product
 from deepda.geometry.grid import GridError
 from deepda.geometry.windows import WindowError
 from deepda.networks.build import ControlStatistics, build_generator
@@ -81,11 +85,11 @@ def test_a_warm_observation_warms_the_analysis_there(folder: Path) -> None:
     run = load_run(folder)
     wet = tuple(np.argwhere(run.space.grid.ocean)[10])
     analysis = run.analyse(table_at(run, "2003-06-10", 1.5), "2003-06-15")
-    change = (analysis.dataset.thetao - analysis.dataset.thetao_background).values
+    change = (analysis.dataset.thetao - analysis.dataset.thetao_background).values[0]
     assert 0.5 < change[wet] < 2.0
     assert analysis.rows == {"used": 1, "on_land": 1, "outside_window": 1}
     assert np.isnan(change[~run.space.grid.ocean]).all()
-    assert analysis.dataset.time.values == np.datetime64("2003-06-16")
+    assert analysis.dataset.time.values.tolist() == [np.datetime64("2003-06-16", "ns").astype(int)]
 
 
 def warm_above(folder: Path) -> Path:
@@ -105,11 +109,11 @@ def test_anomalies_are_taken_from_an_observed_climatology_where_one_is_given(
     wet = tuple(np.argwhere(run.space.grid.ocean)[10])
     table = table_at(run, "2003-06-10", 0.3)
     analysis = run.analyse(table, "2003-06-15").dataset
-    layers = analysis.thetao_background.mean(("lat", "lon")).dropna("depth").values
+    layers = analysis.thetao_background[0].mean(("lat", "lon")).dropna("depth").values
     assert 20 >= layers[0] > layers[-1] >= 8
-    assert 0.1 < float(analysis.thetao.values[wet] - analysis.thetao_background.values[wet]) < 0.3
+    assert 0.1 < float((analysis.thetao - analysis.thetao_background).values[0][wet]) < 0.3
     before = plain.analyse(table, "2003-06-15").dataset.thetao_background
-    np.testing.assert_allclose(before, plain.space.climatology.mean[5], atol=1e-3)
+    np.testing.assert_allclose(before[0], plain.space.climatology.mean[5], atol=1e-3)
     with pytest.raises(ClimatologyError, match=r"no observed climatology: nothing is called .*woa18"):
         load_run(folder, climatology=[tmp_path / "nothing.nc"])
     for path in (tmp_path / "woa.nc", str(tmp_path / "woa.nc")):  # one need not be in a list
@@ -130,7 +134,7 @@ def test_errors_are_those_of_the_real_ocean_where_the_climatology_is_an_observed
     np.testing.assert_allclose(run.representativeness.place[ocean], half[ocean], rtol=1e-6)
     rows, wet = table_at(run, "2003-06-10", 0.3).iloc[:1], tuple(np.argwhere(ocean)[10])
     analysis = run.analyse(rows, "2003-06-15").dataset
-    gain = float((analysis.thetao - analysis.thetao_background).values[wet]) / 0.3
+    gain = float((analysis.thetao - analysis.thetao_background).values[0][wet]) / 0.3
     assert 0.35 < gain < 0.6  # near one for the error of 0.1 K alone
     np.testing.assert_array_equal(run.usual.stddev, plain.usual.stddev)  # of quality control
 
@@ -147,18 +151,22 @@ def test_an_analysis_of_a_simulated_ocean_says_so_and_is_none_of_the_real_one(
     assert "simulated ocean" in first.dataset.attrs["title"]
     after = run.analyse(table.iloc[:0], "2003-07-15", before=first)
     assert after.dataset.attrs["processing_level"] == "synthetic"
-    assert run.analyse(table, "2003-06-15").dataset.attrs["processing_level"] == "4"
+    assert "synthetic observations" in after.dataset.attrs["summary"]
     with pytest.raises(TableError, match=r"1 of .* simulated ocean.*expected .* real one"):
         real.analyse(twin, "2003-06-15")
 
 
 @pytest.mark.slow
-def test_marks_of_a_simulated_ocean_are_understood_as_the_readers_do(folder: Path) -> None:
-    run = load_run(folder)
-    table = table_at(run, "2003-06-10", 1.5)
-    for mark, level in (("False", "4"), ("no", "4"), (None, "4"), ("yes", "synthetic")):
-        marked = table.assign(synthetic=mark)
-        assert run.analyse(marked, "2003-06-15").dataset.attrs["processing_level"] == level
+def test_marks_of_a_simulated_ocean_are_understood_as_the_readers_do(
+    folder: Path, tmp_path: Path
+) -> None:
+    run = load_run(folder, climatology=[warm_above(tmp_path)])
+    table = table_at(run, "2003-06-10", 0.3)
+    for mark in ("False", "no", None):
+        made = run.analyse(table.assign(synthetic=mark), "2003-06-15").dataset
+        assert made.attrs["processing_level"] == "4"
+    with pytest.raises(TableError, match="simulated ocean"):
+        run.analyse(table.assign(synthetic="yes"), "2003-06-15")
 
 
 @pytest.mark.slow
@@ -169,7 +177,7 @@ def test_the_next_window_starts_from_the_analysis_before(folder: Path) -> None:
     nothing = table_at(run, "2003-06-10", 1.5).iloc[:0]
     after = run.analyse(nothing, "2003-07-15", before=first)
     season = int(run.window("2003-07-15").season[0])
-    anomaly = float(after.dataset.thetao.values[wet]) - run.space.climatology.mean[(season, *wet)]
+    anomaly = float(after.dataset.thetao.values[0][wet]) - run.space.climatology.mean[(season, *wet)]
     kept = float(first.estimate.mean[0][wet]) * 0.99 * run.space.scale[wet]
     assert anomaly == pytest.approx(kept, abs=1e-3)  # rounded as in files
 
@@ -379,24 +387,58 @@ def test_an_analysis_of_another_grid_or_scale_is_none_to_go_on_from(
 
 
 @pytest.mark.slow
-def test_the_climatology_of_a_simulated_ocean_is_none_of_the_real_one(
+def test_what_stands_on_the_climatology_of_a_simulated_ocean_is_marked_whatever_was_assimilated(
     folder: Path, tmp_path: Path
 ) -> None:
     run, real = load_run(folder), load_run(folder, climatology=[warm_above(tmp_path)])
     table, none = table_at(run, "2003-07-10", 1.5), table_at(run, "2003-06-10", 1.5).iloc[:0]
 
-    def said(analysis: Analysis) -> tuple[str, bool]:
+    def said(analysis: Analysis) -> str:
         attributes = analysis.dataset.attrs
-        return attributes["processing_level"], "simulated ocean" in attributes["title"]
+        assert attributes["processing_level"] == "synthetic" and is_synthetic(attributes)
+        assert "simulated ocean" in attributes["title"]
+        return f"{attributes['title']}; {attributes['summary']}"
 
-    simulated, of_rows = ("synthetic", True), ("4", False)
     june = run.analyse(none, "2003-06-15")
-    assert said(june) == simulated
-    assert said(run.analyse(table.iloc[1:], "2003-06-15")) == simulated  # no row was used
+    assert "no observation" in said(june)
+    assert "no observation" in said(run.analyse(table.iloc[1:], "2003-06-15"))  # no row was used
     july = run.analyse(table, "2003-07-15", june)
-    assert july.rows["used"] and said(july) == of_rows
-    assert said(run.analyse(none, "2003-08-15", july)) == of_rows
-    assert said(real.analyse(none, "2003-06-15")) == of_rows
+    assert "1 observation of the real ocean was assimilated, 1 in this window" in said(july)
+    august = said(run.analyse(none, "2003-08-15", july))
+    assert "1 observation of the real ocean was assimilated, 0 in this window" in august
+    observed = real.analyse(none, "2003-06-15").dataset.attrs
+    assert observed["processing_level"] == "4" and not is_synthetic(observed)
+
+
+@pytest.mark.slow
+def test_a_file_says_what_it_was_made_from(folder: Path, tmp_path: Path) -> None:
+    run, real = load_run(folder), load_run(folder, climatology=[warm_above(tmp_path)])
+    attributes = run.analyse(table_at(run, "2003-06-10", 1.5), "2003-06-15").dataset.attrs
+    assert attributes["weights_sha256"] == checksum(folder / "checkpoint" / "weights.safetensors")
+    assert json.loads(attributes["config"])["generator.hidden"] == 4
+    assert json.loads(attributes["observations"]) == {"used": 1, "on_land": 1, "outside_window": 1}
+    assert attributes["climatology"] == "of the control simulation of the trained run"
+    named = real.analyse(table_at(run, "2003-06-10", 1.5), "2003-06-15").dataset.attrs
+    assert named["climatology"] == f"observed: {tmp_path / 'woa.nc'}"
+    assert len(named["climatology_sha256"]) == 64 and "climatology_sha256" not in attributes
+
+
+@pytest.mark.slow
+def test_files_of_windows_are_joined_and_judged_as_those_of_a_reanalysis(
+    folder: Path, tmp_path: Path
+) -> None:
+    run, made = load_run(folder), None
+    for month in range(1, 13):
+        day = f"2003-{month:02d}-15"
+        made = run.analyse(table_at(run, day, 0.5), day, made)
+        made.dataset.to_netcdf(tmp_path / f"window_{month:02d}.nc")
+    assert made.dataset["thetao"].dims == ("time", "depth", "lat", "lon")
+    files = sorted(tmp_path.glob("window_*.nc"))
+    with xr.open_mfdataset(files) as year:
+        assert year.sizes["time"] == 12
+        assert year["time_bnds"].dims == ("time", "bnds")
+        assert (year["time_bnds"][1:, 0].values == year["time_bnds"][:-1, 1].values).all()
+    assert open_product(files, "joined").timeline.time.size == 12
 
 
 @pytest.mark.slow

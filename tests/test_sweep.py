@@ -6,10 +6,13 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Self
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -20,7 +23,8 @@ from deepda.base.progress import Progress
 from deepda.base.workers import HERE, Workers
 from deepda.cli import main
 from deepda.settings.schema import Config, ConfigError
-from deepda.training.trainer import LEARNING, STATE, Watch
+from deepda.training.setup import TrainingSetup
+from deepda.training.trainer import LEARNING, STATE, Recipe, Watch
 from osse.known_answer.run import Size
 from osse.sweep.results import Outcome, Result, importance, table
 from osse.sweep.run import (
@@ -367,17 +371,74 @@ def test_each_trial_leaves_its_learning_curve_and_its_settings_and_no_weights(
         assert not (kept / STATE).exists()
 
 
-def test_minutes_become_updates_which_a_resumed_trial_keeps(tmp_path: Path) -> None:
-    train = trainer(setups(), 0.02, Progress())
+def test_minutes_become_updates_which_a_resumed_trial_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        TrainingSetup, "affordable", lambda setup, recipe, seconds, fewest: int(seconds / 2)
+    )
+    train = trainer(setups(), 0.1, Progress())
     config = compose(["training.stretches=2", "generator.solver_iterations=2"])
     seen: list[float] = []
     train(config, tmp_path, lambda entries: seen.append(entries[-1]["update"]))
-    assert 1 <= len(seen) <= 5
-    assert f"updates: {seen[-1]:.0f}" in (tmp_path / "config.yaml").read_text()
+    assert seen == [1, 2, 3]
+    assert "updates: 3" in (tmp_path / "config.yaml").read_text()
     (tmp_path / STATE).unlink()
     again: list[float] = []
     trainer(setups(), 60.0, Progress())(config, tmp_path, lambda e: again.append(e[-1]["update"]))
     assert again == seen
+
+
+class Ticking(TrainingSetup):
+    """A training on a clock of its own: what comes first is slow, as a cold start is."""
+
+    now, validated, trained = 0.0, 0, 0
+
+    @classmethod
+    def new(cls, monkeypatch: pytest.MonkeyPatch) -> Self:
+        cls.now, cls.validated, cls.trained = 0.0, 0, 0
+        monkeypatch.setattr("deepda.training.setup.time.perf_counter", lambda: cls.now)
+        return cls(lambda: SimpleNamespace(analyser=None), None, cls, None)  # type: ignore[arg-type]
+
+    @classmethod
+    def errors(cls, analyser: object) -> None:
+        cls.validated += 1
+        cls.now += 30.0 if cls.validated == 1 else 1.0
+
+    def train(self, recipe: Recipe, progress: Progress, folder: Path, watch: Watch) -> None:
+        cls = type(self)
+        for update in range(1, recipe.updates + 1):
+            cls.trained += 1
+            cls.now += 9.0 if cls.trained < 3 else 0.1
+            if update % recipe.validate_every == 0:
+                watch([])
+
+
+def test_updates_are_counted_at_the_pace_of_a_warm_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe.of(compose([]).training)
+    assert Ticking.new(monkeypatch).affordable(recipe, 60.0, 20) == 540  # 6 validations of 1 s
+
+
+def test_minutes_that_hold_no_training_are_refused_with_those_that_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe, setup = Recipe.of(compose([]).training), Ticking.new(monkeypatch)
+    with pytest.raises(ConfigError, match=r"0\.1 minutes .* expected at least 0\.2") as refusal:
+        setup.affordable(recipe, 6.0, 20)
+    assert "6 validations of 1.0 s" in str(refusal.value) and "\n" not in str(refusal.value)
+    assert setup.affordable(recipe, 12.0, 20) == 60
+
+
+def test_a_winner_among_trials_that_failed_is_said_to_be_one_of_few(tmp_path: Path) -> None:
+    def train(config: Config, folder: Path, watch: Watch) -> float:
+        if config.training.backprop == 2:
+            raise ConfigError("0.1 minutes of training given")
+        return pretend(bowl)(config, folder, watch)
+
+    wanted = search(f"{BACKPROP}=1,2")
+    text = table(go(wanted, 2, tmp_path, train), wanted.space)
+    assert re.search(r"trial \d failed: 0\.1 minutes of training given", text)
+    assert "best of 1 trial that finished (1 failed): training.backprop=1" in text
 
 
 def test_the_whole_command_refuses_before_it_works(tmp_path: Path) -> None:

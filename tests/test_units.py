@@ -60,3 +60,20 @@ def test_other_quantities_are_scaled(units: str, target: str, factor: float) -> 
 def test_a_unit_of_something_else_is_refused(units: str, target: str) -> None:
     with pytest.raises(UnitError, match="expected one that converts to"):
         convert([1.0], units, target)
+
+
+@pytest.mark.parametrize("units", ["fm", "fms", "fth", "ftm", "fath", "Fathoms", "FM"])
+def test_every_spelling_of_fathoms_is_that(units: str) -> None:
+    np.testing.assert_allclose(convert([3.0], units, "m"), [3 * 1.8288], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("units", "target"),
+    [
+        *[(word, "m") for word in ("nm", "NM", "pm", "am", "um", "Gm", "Tm", "femtometer")],
+        *[("fbar", "dbar"), ("nPa", "dbar"), ("GPa", "dbar"), ("nK", "degC")],
+    ],
+)
+def test_a_size_that_nobody_means_of_the_ocean_is_refused(units: str, target: str) -> None:
+    with pytest.raises(UnitError, match="expected one that converts to"):
+        convert([1.0], units, target)

@@ -30,7 +30,11 @@ _SCALED = re.compile(r"([+]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|10\^-?\d+)[\s*]*(.
 _SCALE_NAMES = re.compile(
     r"[\s,;(\[]*\bits[-_ ]?90\b[\s,;)\]]*", re.IGNORECASE
 )  # of temperature: today's
-_SPELLINGS = {"db": "dbar", "dbars": "dbar", "m": "m", "fathoms": "fathom"}
+_SPELLINGS = {"db": "dbar", "dbars": "dbar", "m": "m"} | dict.fromkeys(
+    ("fathoms", "fm", "fms", "fth", "ftm", "fath"), "fathom"
+)
+# Between these parts of the unit that is wanted lie all units of the ocean: no nanometres, no parsecs.
+_SMALLEST, _LARGEST = 1e-5, 1e5
 
 # What most files write, known without the registry, which takes seconds to load.
 _SAME = {
@@ -90,10 +94,12 @@ def _parsed(units: str, target: str) -> Any:
     wanted = registry.Unit(_plain(target, target))
     try:
         unit = registry.Unit(_plain(units, target))
-        registry.Quantity(0.0, unit).to(wanted)  # differences of temperature are no temperatures
+        # differences of temperature are no temperatures, and cannot be converted
+        zero, one = (registry.Quantity(number, unit).to(wanted).magnitude for number in (0.0, 1.0))
     except Exception:  # pint raises errors of many families for what it cannot parse
         unit = None
-    if unit is None or not units.strip() or not _alike(unit, wanted):
+    sized = unit is not None and (target == "1" or _SMALLEST < one - zero < _LARGEST)
+    if not sized or not units.strip() or not _alike(unit, wanted):
         raise UnitError(
             f"the unit is {units!r}, expected one that converts to {target}; "
             "correct the units in the file or convert the values"

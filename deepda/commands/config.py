@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepda.commands.console import Command
 from deepda.commands.own_control import chosen_control, declare_control
 
+if TYPE_CHECKING:
+    from deepda.settings.schema import Config
+
 # Nothing else may be imported here at the top: `deepda --help` answers within a second.
 
+ADVISED = 30  # years to train on
 GROUPS = ("control", "generator", "grid", "observations", "osse", "training")
 
 
@@ -30,7 +35,27 @@ def _check(arguments: Namespace) -> None:
     from osse.twin.run import require_usable
 
     require_usable(config, RunFolder(Path(config.output), Progress()))
-    print("\n".join([*notes, "these settings can be used"]))
+    print("\n".join([*notes, _years_shared(config), "these settings can be used"]))
+
+
+def _years_shared(config: Config) -> str:
+    """How many years of the control simulation serve what."""
+    from deepda.control.described import years_of
+    from deepda.control.shares import shares_of
+    from deepda.settings.files import matching_files
+    from deepda.settings.schema import EmbeddedControl, FilesControl
+
+    control = config.control
+    if isinstance(control, FilesControl):
+        first, last = years_of(matching_files(control.paths), config.per_year)
+        available = last - first + 1
+    else:
+        assert isinstance(control, EmbeddedControl)
+        available = control.years
+    shares = shares_of(available, config.osse)
+    train, validate, test = map(len, (shares.train, shares.validation, shares.test))
+    few = f"; {ADVISED} or more are advised for training" if train < ADVISED else ""
+    return f"years: {train} train, {validate} validate, {test} test{few}"
 
 
 CONFIG_SHOW = Command(

@@ -38,7 +38,9 @@ def _prepare(arguments: Namespace) -> None:
     require_workers(arguments)
     paths, settings = split_settings(arguments.paths)
     arguments.overrides += settings
-    config = load_config("control", flag_settings(arguments, grid="grid"))
+    overrides = flag_settings(arguments, grid="grid")
+    config = load_config("control", overrides)
+    given = any(word.startswith("per_year=") for word in overrides)
     files = matching_files(paths)
     output = Path(arguments.output)
     from deepda.base.workers import open_workers
@@ -56,7 +58,7 @@ def _prepare(arguments: Namespace) -> None:
             files,
             edges,
             output,
-            per_year=config.per_year,
+            per_year=config.per_year if given else None,
             progress=progress,
             variable=arguments.variable,
             work=work,

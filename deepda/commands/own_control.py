@@ -43,6 +43,7 @@ def control_settings(paths: Sequence[str] | None, grid: str | None) -> tuple[lis
         if grid == NATIVE:
             raise UsageError("--grid native found without --control; name the files, or another grid")
         return ([] if grid is None else [f"grid={grid}"]), []
+    from deepda.control.binning import windows_a_year
     from deepda.control.described import describe_control
     from deepda.settings.compose import quoted
     from deepda.settings.files import matching_files
@@ -55,10 +56,10 @@ def control_settings(paths: Sequence[str] | None, grid: str | None) -> tuple[lis
         f"per_year={files.per_year}",
         *(_own_grid(files) if chosen == NATIVE else [f"grid={chosen}"]),
     ]
-    windows = "pentads" if files.per_year > 12 else "months"
     return overrides, [
         f"control simulation: {files.described()}",
-        f"chosen: {files.per_year} windows a year ({windows}), grid {chosen} ({why})",
+        *filter(None, [files.native.not_read()]),
+        f"chosen: {windows_a_year(files.per_year)}, grid {chosen} ({why})",
     ]
 
 

@@ -64,6 +64,22 @@ def _leap_pentads() -> tuple[Floats, Floats]:
     return (edge * 5 + (edge > LEAP_PENTAD)).astype(np.float64), edge.astype(np.float64)
 
 
+def windows_a_year(per_year: int) -> str:
+    """In words: "12 windows a year (months)"."""
+    return f"{per_year} windows a year ({'pentads' if per_year == PENTADS else 'months'})"
+
+
+def fitting_windows(time: NDArray[np.object_], bounds: NDArray[np.object_] | None) -> tuple[int, Floats]:
+    """Windows a year, 73 where most steps are no longer than a pentad, else 12, and `step_positions`.
+
+    Raises:
+        ControlError: see `step_positions`.
+    """
+    lengths = np.diff(position(time if bounds is None else bounds, PENTADS), axis=-1)
+    per_year = MONTHS if lengths.size and np.median(lengths) > LONGEST else PENTADS
+    return per_year, step_positions(time, bounds, per_year)
+
+
 def step_positions(
     time: NDArray[np.object_], bounds: NDArray[np.object_] | None, per_year: int
 ) -> Floats:

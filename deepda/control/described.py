@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from deepda.control.axes import ControlError
-from deepda.control.binning import step_positions, whole_years
+from deepda.control.binning import fitting_windows, step_positions, whole_years
 from deepda.control.model_files import Native, open_native
 from deepda.geometry.mesh import Floats, Regular
-from deepda.geometry.windows import MONTHS, PENTADS
+from deepda.geometry.windows import PENTADS
 
 DEEPEST = 1000.0  # m: layers that begin below are left out of a model's own grid
 ROUNDING = 1e-4  # degrees or m between the bounds of neighbouring cells
@@ -24,7 +24,7 @@ class ControlFiles:
 
     Attributes:
         native: the simulation on its own cells, opened lazily.
-        per_year: 73 where its steps are no longer than a pentad, else 12.
+        per_year: 73 where most steps are no longer than a pentad, else 12.
         years: first and last whole year.
     """
 
@@ -76,10 +76,7 @@ def describe_control(paths: Iterable[str | Path]) -> ControlFiles:
         ControlError: files that cannot be used, no whole year, or steps longer than a month.
     """
     native = open_native(paths)
-    try:
-        per_year, steps = PENTADS, step_positions(native.time, native.time_bounds, PENTADS)
-    except ControlError:
-        per_year, steps = MONTHS, step_positions(native.time, native.time_bounds, MONTHS)
+    per_year, steps = fitting_windows(native.time, native.time_bounds)
     return ControlFiles(native, per_year, whole_years(steps, per_year))
 
 

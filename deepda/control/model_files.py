@@ -31,7 +31,7 @@ from deepda.control.temperature import (
     require_single_years,
     snapshots_of,
 )
-from deepda.control.times import find_times
+from deepda.control.times import find_times, is_without_time
 from deepda.geometry.grid import GridError
 from deepda.geometry.mesh import Curvilinear, Regular
 
@@ -54,6 +54,7 @@ class Native:
         steps: how many steps each of them has.
         assumptions: what the files do not say and was assumed, in words.
         snapshots: the variable and how it is declared to hold values at an instant; empty for means.
+        left_out: names of files beside them that have no time, as those of areas and masks.
     """
 
     thetao: xr.DataArray
@@ -66,6 +67,11 @@ class Native:
     steps: tuple[int, ...]
     assumptions: tuple[str, ...]
     snapshots: str = ""
+    left_out: tuple[str, ...] = ()
+
+    def not_read(self) -> str:
+        """A sentence on the files that were left out; empty if none was."""
+        return f"{', '.join(self.left_out)} left out: no field with time" if self.left_out else ""
 
 
 def open_native(
@@ -88,8 +94,14 @@ def open_native(
             calendar, times that overlap, snapshots days apart, grids that differ or are not usable, land
             everywhere.
     """
-    files = find_files(paths)
-    pieces = [_open_piece(path, variable, surface) for path in files]
+    opened = {path: open_file(path) for path in find_files(paths)}
+    fixed = [path for path, dataset in opened.items() if is_without_time(dataset)]
+    left_out = fixed if len(fixed) < len(opened) else []
+    pieces = [
+        _open_piece(path, dataset, variable, surface)
+        for path, dataset in opened.items()
+        if path not in left_out
+    ]
     calendars = sorted({piece.time[0].calendar for piece in pieces})
     if len(calendars) > 1:
         raise ControlError(
@@ -118,6 +130,7 @@ def open_native(
         files=tuple(path for piece in pieces for path in piece.files),
         steps=tuple(piece.time.size for piece in pieces),
         assumptions=(*own, *said),
+        left_out=tuple(path.name for path in left_out),
     )
 
 
@@ -134,8 +147,9 @@ def _with_steps(pieces: list[Native], stamps: str | None) -> tuple[list[Native],
     return sorted(pieces, key=lambda piece: piece.time[0]), (*snapshots, *said)
 
 
-def _open_piece(path: Path, variable: str | None, surface: NDArray[np.float64] | None) -> Native:
-    dataset = open_file(path)
+def _open_piece(
+    path: Path, dataset: xr.Dataset, variable: str | None, surface: NDArray[np.float64] | None
+) -> Native:
     chosen = find_temperature(dataset, variable, str(path))
     field = dataset[chosen.name]
     _require_values(field, path)

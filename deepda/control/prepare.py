@@ -23,7 +23,13 @@ from deepda.base.files import checksum
 from deepda.base.progress import Progress
 from deepda.base.workers import HERE, Workers, without_loss
 from deepda.control.axes import ControlError
-from deepda.control.binning import step_positions, whole_years, window_weights
+from deepda.control.binning import (
+    fitting_windows,
+    step_positions,
+    whole_years,
+    window_weights,
+    windows_a_year,
+)
 from deepda.control.laws import require_sound_cells
 from deepda.control.model_files import Native, open_native
 from deepda.control.opening import find_files
@@ -32,7 +38,6 @@ from deepda.control.soundness import require_sound
 from deepda.geometry.grid import Grid, GridError
 from deepda.geometry.mesh import Floats, overlap
 from deepda.geometry.regrid import Remap, remap
-from deepda.geometry.windows import PENTADS
 
 __all__ = ["ControlError", "open_control", "open_prepared", "prepare_control"]
 
@@ -143,7 +148,7 @@ def prepare_control(
     paths: Paths,
     edges: Grid | Mapping[str, Floats],
     output: str | Path,
-    per_year: int = PENTADS,
+    per_year: int | None = None,
     progress: Progress | None = None,
     variable: str | None = None,
     work: Workers = HERE,
@@ -157,7 +162,7 @@ def prepare_control(
     Args:
         edges: a Grid or edges, as `open_control`.
         output: NetCDF file; only a complete one comes under this name.
-        per_year: 73 pentads or 12 months.
+        per_year: 73 pentads or 12 months; None is pentads where the steps are no longer, else months.
 
     Raises:
         ControlError: files that cannot be used or hold no whole year, or of which one is the output;
@@ -166,15 +171,20 @@ def prepare_control(
     """
     _require_no_input(Path(output), paths)
     native, remapping = _open(paths, edges, variable)
-    steps = step_positions(native.time, native.time_bounds, per_year)
+    if per_year is None:
+        per_year, steps = fitting_windows(native.time, native.time_bounds)
+        chosen = f"chosen: {windows_a_year(per_year)}, by the steps of the files"
+    else:
+        chosen, steps = "", step_positions(native.time, native.time_bounds, per_year)
     years = whole_years(steps, per_year)
     weights = window_weights(steps, per_year, years)
     attributes = _provenance(native, remapping)
     ends = _block_ends(weights, native)
     blocks = [Block(native, remapping, first, weights[first:last]) for first, last in pairwise(ends)]
     if progress:
-        for words in native.assumptions:
-            progress.note(f"assumed: {words}")
+        assumed = (f"assumed: {words}" for words in native.assumptions)
+        for words in filter(None, (chosen, native.not_read(), *assumed)):
+            progress.note(words)
     with PreparedWriter(output, remapping.grid, years, per_year, attributes) as writer:
         made = without_loss(work(Block.windows, blocks))
         if progress:

@@ -36,6 +36,7 @@ CHOOSE = (
     "choose one with --variable NAME of `deepda control prepare`, whose file the other commands take, "
     "or of `deepda evaluate`"
 )
+CF_NAME = re.compile(r"[a-z]+(_[a-z0-9]+)+")  # how a standard name of a temperature is spelt
 NO_TEMPERATURE = re.compile(  # words of a name for what is left of a temperature, or of its errors
     r"anomal\w*|\bbias(es)?\b(?![\s-]*(correct|adjust))|\btrends?\b|\berrors?\b(?![\s-]*correct)"
     r"|\bdifferences?\b|\btendenc\w*|\bincrements?\b"
@@ -90,11 +91,17 @@ def find_temperature(dataset: xr.Dataset, variable: str | None, path: str) -> Te
 
 def kind_of(field: xr.DataArray) -> tuple[str | None, bool]:
     """The kind of temperature of a variable, None if none or unknown; whether it is declared."""
-    standard = str(field.attrs.get("standard_name", "")).split()
+    standard = standard_name(field).split()
     if standard:
         return (KINDS.get(standard[0]) if len(standard) == 1 else None), True
     said = _kind_in_words(field)
     return (said, True) if said else (NAMED_KINDS.get(str(field.name)), False)
+
+
+def standard_name(field: xr.DataArray) -> str:
+    """The standard name that a variable declares; its own name in place of one counts as none."""
+    said = str(field.attrs.get("standard_name", ""))
+    return "" if said == field.name and not CF_NAME.fullmatch(said) else said
 
 
 def _kind_in_words(field: xr.DataArray) -> str | None:
@@ -131,9 +138,8 @@ def in_celsius(field: xr.DataArray, path: str) -> xr.DataArray:
 
 def no_mean_temperature(field: xr.DataArray) -> str:
     """How a variable declares that it holds no means of sea water temperature; empty if it does not."""
-    standard, long_name, methods = (
-        str(field.attrs.get(key, "")) for key in ("standard_name", "long_name", "cell_methods")
-    )
+    standard = standard_name(field)
+    long_name, methods = (str(field.attrs.get(key, "")) for key in ("long_name", "cell_methods"))
     if is_statistic(methods):
         return f"cell_methods {methods!r}"
     for words in (standard, long_name):

@@ -73,6 +73,11 @@ def find_times(dataset: xr.Dataset, dims: Iterable[str], name: str) -> Times:
     return Times(along, middle, steps, _calendar_assumed(attributes))
 
 
+def is_without_time(dataset: xr.Dataset) -> bool:
+    """Whether a file has no times at all, as those of areas and masks."""
+    return not any(" since " in str(one.attrs.get("units", "")) for one in dataset.variables.values())
+
+
 def _time_axis(dataset: xr.Dataset, dims: list[str], name: str) -> xr.DataArray:
     axes = [
         str(key)

@@ -21,6 +21,7 @@ from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS, Windows, win
 from deepda.output.cf import SPINUP_WINDOWS
 
 FEWEST_WHOLE_YEARS = 2  # of one year alone no anomaly from the seasonal cycle is left
+WHOLE = 1e-3  # of a window: edges so near are the same
 STANDARD = ("standard", "gregorian", "proleptic_gregorian")
 SAY_STAMPS = "or say where in their day or month the stamps stand, --stamps start or end"
 BLOCK_BYTES = 48_000_000  # of one field worked on at once
@@ -65,6 +66,16 @@ class Timeline:
             return step_positions(self.time, self.bounds, per_year)
         except ControlError as error:
             raise EvaluationError(f"{error}; {SAY_STAMPS}") from error
+
+    @cached_property
+    def one_a_pentad(self) -> bool:
+        """Whether each step is a pentad of its own calendar, the 12th of a leap year with six days."""
+        try:
+            steps = self.steps(PENTADS)
+        except EvaluationError:
+            return False
+        whole = np.round(steps[:, :1]) + np.array([0.0, 1.0])
+        return bool(np.allclose(steps, whole, rtol=0, atol=WHOLE))
 
     def years(self, per_year: int) -> list[int]:
         """Years that the steps cover whole."""
@@ -125,8 +136,8 @@ class Axis:
 def common_axis(analysis: Timeline, *others: Timeline) -> Axis:
     """The whole years of the analysis, or those that all have.
 
-    Windows are those of the coarsest product; pentads of two calendars do not hold the same days, and
-    all become months.
+    Windows are those of the coarsest product. Steps that are pentads of two calendars are matched by
+    year and window; other steps of two calendars become months.
 
     Raises:
         EvaluationError: no common years, too few, a gap among them, or nothing but spin-up.
@@ -165,9 +176,15 @@ def _shared_windows(lines: Sequence[Timeline]) -> tuple[int, list[str]]:
     """Windows a year that all can be brought to, and what is to be said about it."""
     calendars = sorted({line.calendar for line in lines})
     coarsest = min(line.per_year for line in lines)
+    differ = f"Calendars differ ({' and '.join(calendars)})"
+    if coarsest == PENTADS and len(calendars) > 1 and all(line.one_a_pentad for line in lines):
+        return PENTADS, [
+            f"{differ}, but all products have the same {PENTADS} windows in each year: they were "
+            "compared by year and window."
+        ]
     if coarsest == PENTADS and len(calendars) > 1:
         return MONTHS, [
-            f"Calendars differ ({' and '.join(calendars)}): all products were averaged to "
+            f"{differ}: all products were averaged to "
             "calendar months, each step by its share, before anything was computed."
         ]
     if any(line.per_year > coarsest for line in lines):

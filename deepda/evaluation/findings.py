@@ -13,6 +13,7 @@ from deepda.evaluation.calendars import month_weights
 from deepda.evaluation.product import Product
 from deepda.evaluation.records import Comparison, Frame, Record
 from deepda.feedback.departures import Departures
+from deepda.figures.kinds import Kind
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import Limits, limits_of
 from deepda.geometry.windows import MONTHS, windows
@@ -88,7 +89,7 @@ class Findings:
         name: str,
         level: int,
         fields: Mapping[str, ArrayLike],
-        kind: str,
+        kind: str | Kind,
         caption: str,
         beside: Panel | None = None,
         limits: Limits | None = None,

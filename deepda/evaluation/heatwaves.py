@@ -10,6 +10,7 @@ given.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +61,13 @@ class Contingency:
 
     Attributes:
         hits, misses, false_alarms: sums of weights.
+        whole: sum of all weights, with those of correct rejections.
     """
 
     hits: float
     misses: float
     false_alarms: float
+    whole: float
 
     @property
     def detection(self) -> float:
@@ -86,6 +89,22 @@ class Contingency:
         """Events detected per event, 0..; 1 is right."""
         return _ratio(self.hits + self.false_alarms, self.hits + self.misses)
 
+    @property
+    def detected_share(self) -> float:
+        """Share of events detected, 0..1: the detection of a product that draws as many at random."""
+        return _ratio(self.hits + self.false_alarms, self.whole)
+
+    @property
+    def true_share(self) -> float:
+        """Share of events, 0..1."""
+        return _ratio(self.hits + self.misses, self.whole)
+
+    @property
+    def success_by_chance(self) -> float:
+        """Critical success index of a product that draws as many events at random, 0..1."""
+        both = self.detected_share * self.true_share
+        return _ratio(both, self.detected_share + self.true_share - both)
+
 
 def contingency(detected: xr.DataArray, true: xr.DataArray, weights: xr.DataArray) -> Contingency:
     """The outcomes of events (..., bool) on both sides, weighted; zero weight does not count."""
@@ -98,6 +117,7 @@ def contingency(detected: xr.DataArray, true: xr.DataArray, weights: xr.DataArra
         total(detected & true),
         total(~detected & true),
         total(detected & ~true),
+        float(weights.sum()) * math.prod(true.sizes[dim] for dim in over),
     )
 
 

@@ -28,6 +28,7 @@ from deepda.evaluation.calendars import SAY_STAMPS, Axis, Timeline
 from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, Turned, Uppermost, is_own
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
+from deepda.settings.compose import CONFIG_FILE
 
 __all__ = ["EvaluationError", "Product", "open_product", "same_cells"]
 
@@ -183,12 +184,22 @@ def _cells_of(grid: Grid) -> str:
 
 
 def _files(paths: Sequence[str | Path]) -> list[Path]:
-    """Of a folder written by DeepDA the analyses alone: other files of temperature stand beside them."""
+    """Of a folder written by DeepDA the analyses alone: other files of temperature stand beside them.
+
+    Raises:
+        EvaluationError: the folder of a run that has none yet.
+    """
     chosen: list[str | Path] = []
     for path in map(Path, paths):
         years = sorted(path.glob("*thetao_????.nc")) if path.is_dir() else []
         if not years and (path / "analysis.nc").is_file():
             years = [path / "analysis.nc"]
+        if not years and (path / CONFIG_FILE).is_file():
+            raise EvaluationError(
+                f"neither analysis.nc nor thetao_YYYY.nc found in {path}, whose {CONFIG_FILE} makes it "
+                "the folder of a run, expected a finished one; run the same command again, which goes "
+                "on where it stopped"
+            )
         chosen += years or [path]
     return find_files(chosen)
 

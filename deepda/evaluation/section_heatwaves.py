@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cmocean
 import numpy as np
 import xarray as xr
 
@@ -13,7 +14,9 @@ from deepda.evaluation.charts import over_time, performance_diagram
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.heatwaves import Contingency, contingency, heatwave_threshold, in_heatwave
 from deepda.evaluation.records import Record
+from deepda.figures.kinds import KINDS, Kind
 from deepda.figures.maps import Panel
+from deepda.figures.mesh import Limits
 from deepda.geometry.windows import PENTADS
 from deepda.reports.report import Picture, Section
 from deepda.reports.table import Table, Value
@@ -24,8 +27,7 @@ ADVISED = 30  # years of a baseline (Hobday et al. 2016)
 ROWS = 20  # of latitude worked on at once
 BY_THEMSELVES = (
     "Heatwave windows against those of the reference, each with thresholds of its own, weighted by "
-    "volume. Drawn at random as often as they are, one window in ten, detection would be 0.10 and the "
-    "success index 0.05. A product whose anomalies are all too small loses nothing here."
+    "volume. A product whose anomalies are all too small loses nothing here."
 )
 BY_REFERENCE = (
     "The same with the thresholds of the reference, in °C, for all: anomalies that are too small miss "
@@ -79,7 +81,22 @@ def _judged(found: Findings, events: dict[int, dict[str, xr.DataArray]]) -> list
             )
         )
         tables |= {name: one for name, one in tables_of_products.items() if name != "analysis"}
-    return [*blocks, _table(tables), _table(shared, "heatwaves_by_reference", BY_REFERENCE)]
+    chance = _by_chance(tables["surface"]["global"])
+    return [
+        *blocks,
+        _table(tables, "heatwaves", f"{BY_THEMSELVES} {chance}"),
+        _table(shared, "heatwaves_by_reference", BY_REFERENCE),
+    ]
+
+
+def _by_chance(one: Contingency) -> str:
+    """What the scores would be without any skill, by how often there are heatwaves on both sides."""
+    return (
+        f"Drawn at random as often as they are at the surface, in {100 * one.detected_share:.0f} % of "
+        f"the windows (of the reference {100 * one.true_share:.0f} %), detection would be "
+        f"{one.detected_share:.2f} and the success index {one.success_by_chance:.2f}; the last columns "
+        "have both for each row."
+    )
 
 
 def _by_reference(found: Findings) -> dict[str, dict[str, Contingency]]:
@@ -102,7 +119,8 @@ def _text(found: Findings) -> str:
         else "above the 90th percentile of its calendar month; one month is an event"
     )
     short = (
-        f" {found.years} years are a short baseline, {ADVISED} are advised."
+        f" {found.years} years are a short baseline, {ADVISED} are advised: the largest of a few values "
+        "always lies above their own percentile, so that more than one window in ten is a heatwave."
         if found.years < ADVISED
         else ""
     )
@@ -145,10 +163,12 @@ def _in_band(found: Findings, place: int, rows: slice, one: Record, normal: Reco
 
 def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Picture:
     late = slice(len(found.frame.axis) // 2, None)
+    kind, limits = around_share(float(np.mean(list(_shares(found, level, events).values()))))
     shares = {name: found.on_sea(100 * events[name][late].mean("time"), level) for name in found.records}
     caption = (
         f"Share of windows in a heatwave at {found.at(level)} in the second half of the years: "
-        "10 % is the share over all of them, so that red is warming."
+        f"{_said(_shares(found, level, events))} is the share over all of them, the middle of the "
+        "colours, so that red is warming."
     )
     success = None
     if found.compared:
@@ -157,7 +177,29 @@ def _share_maps(found: Findings, level: int, events: dict[str, xr.DataArray]) ->
         index = found.on_sea(hits / either.where(either > 0), level)
         success = Panel(index, "success", "Success index", (0.0, 1.0))
         caption += " Success index: the part of all heatwave windows of either that both have."
-    return found.maps(found.picture("heatwaves", level), level, shares, "heatwaves", caption, success)
+    name = found.picture("heatwaves", level)
+    return found.maps(name, level, shares, kind, caption, success, limits)
+
+
+def around_share(share: float) -> tuple[Kind, Limits]:
+    """Colours of shares (%) around one of them."""
+    return Kind(cmocean.cm.balance, KINDS["heatwaves"].label), (0.0, 2 * share or 1.0)
+
+
+def _shares(found: Findings, level: int, events: dict[str, xr.DataArray]) -> dict[str, float]:
+    """Name to the share (%) of all windows at a level that are in a heatwave, weighted by volume."""
+    weights = found.frame.basins.sel(region="global", drop=True).isel(depth=level, drop=True)
+    return {
+        name: 100 * float(weighted_mean(events[name].mean("time"), weights)) for name in found.records
+    }
+
+
+def _said(shares: dict[str, float]) -> str:
+    """The shares as "33 %", or "33 % (reference), 31 % (analysis)" where they differ."""
+    words = {name: f"{share:.0f} %" for name, share in shares.items()}
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{word} ({name})" for name, word in words.items())
 
 
 def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Picture:
@@ -169,8 +211,8 @@ def _series(found: Findings, level: int, events: dict[str, xr.DataArray]) -> Pic
     return Picture(
         found.picture("heatwave_area", level),
         over_time(lines, "ocean in a heatwave (%)", title=found.where(level).capitalize()),
-        "Share of the ocean's area in a heatwave by month: about 10 % on average over all "
-        "years, more where the years are few.",
+        f"Share of the ocean's area in a heatwave by month, on average over all years "
+        f"{_said(_shares(found, level, events))}.",
     )
 
 
@@ -185,15 +227,15 @@ def _outcomes(
             yield region, contingency(detected, true, weights)
 
 
-def _table(
-    tables: dict[str, dict[str, Contingency]], name: str = "heatwaves", caption: str = BY_THEMSELVES
-) -> Table:
+def _table(tables: dict[str, dict[str, Contingency]], name: str, caption: str) -> Table:
     rows: dict[str, dict[str, Value]] = {
         f"{where}, {region}": {
             "probability of detection": one.detection,
             "false-alarm ratio": one.false_alarm_ratio,
             "critical success index": one.success,
             "frequency bias": one.frequency_bias,
+            "detection by chance": one.detected_share,
+            "success index by chance": one.success_by_chance,
         }
         for where, regions in tables.items()
         for region, one in regions.items()

@@ -75,8 +75,8 @@ class ExplainedRun(FinishedRun):
         return superobs(self.tables[step], self.space.grid, season, self.space.climatology), season
 
     def stamp(self, step: int) -> str:
-        """The first day of a window."""
-        return str(self.span.start[step])[:10]
+        """The day in the middle of a window, as the report of the run names it."""
+        return str(self.span.middle[step])[:10]
 
     def background_errors(self, first: int) -> Iterator[NDArray[np.float32]]:
         """(window, Y, X) background less truth of each layer, K, from a window on; zero on land."""

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-import xarray as xr
 
-from deepda.base.files import write_whole
 from deepda.base.progress import Progress
 from deepda.explain.cases import Case, ExplainedRun, cycle_to, open_finished
+from deepda.explain.fields import write_studies
 from deepda.explain.importance import losses
 from deepda.explain.section_network import (
     correction_picture,
@@ -88,9 +86,7 @@ def _explained(
     asked = progress.track(targets, "Explaining the targets")
     studies = [study(finished, [cases[at] for at in own], one, spinup) for one in asked]
     sections = _sections(finished, studies, [cases[at] for at in spread], progress)
-    fields = _fields(studies, finished)
-    packed = {name: {"zlib": True, "complevel": 4} for name in fields.data_vars}
-    write_whole(output.path / FIELDS, lambda path: fields.to_netcdf(path, encoding=packed))
+    write_studies(output.path / FIELDS, studies, finished)
     with progress.stage(WRITING):
         return write_report(
             output.path / PAGE,
@@ -166,32 +162,3 @@ def _facts(studies: list[Study]) -> dict[str, str]:
                 f"{100 * float(one.linear.removed.sum()):.0f} %"
             )
     return facts
-
-
-def _fields(studies: list[Study], finished: ExplainedRun) -> xr.Dataset:
-    """Every field of every target, for own figures."""
-    grid, dims = finished.space.grid, ("depth", "lat", "lon")
-    made = grid.coords()
-    for one in studies:
-        unit, name = one.target.unit, one.target.name
-        tensors = {
-            "saliency_observations": (one.saliency.observations, f"{unit} K-1"),
-            "saliency_background": (one.saliency.background, f"{unit} K-1"),
-            "integrated_innovations": (one.integrated, unit),
-            "integrated_background": (one.from_background, unit),
-        }
-        if one.linear is not None:
-            tensors["correlation"] = (one.linear.correlation, "1")
-            tensors["variance_removed"] = (one.linear.removed, "1")
-        tensors["correlation_found"] = (torch.from_numpy(one.found), "1")
-        for what, (tensor, units) in tensors.items():
-            values = np.where(grid.ocean, tensor.numpy().astype(np.float32), np.nan)
-            made[f"{name}_{what}"] = (dims, values.astype(np.float32), {"units": units})
-        lagged = np.stack([field.numpy() for field in one.lagged]).astype(np.float32)
-        made[f"{name}_saliency_lagged"] = (("lag", *dims), lagged, {"units": f"{unit} K-1"})
-    return made.assign_attrs(
-        title="Attributions of a DeepDA analysis",
-        source=str(finished.folder),
-        window=finished.stamp(studies[0].case.step),
-        comment="lag counts windows back from the one that is explained",
-    )

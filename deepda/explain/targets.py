@@ -108,7 +108,8 @@ def _heat(grid: Grid, place: Place) -> Target:
         )
     volume = grid.thickness_above(BOTTOM)[:, None, None] * grid.area * grid.ocean
     weights = RHO * SPECIFIC_HEAT * volume / ZETTAJOULE
-    return Target("heat", f"global heat content, 0–{BOTTOM:.0f} m", "ZJ", weights, place, 0)
+    reached = min(BOTTOM, float(grid.depth_edges[1:][grid.ocean.any((1, 2))].max()))
+    return Target("heat", f"global heat content, 0–{reached:.0f} m", "ZJ", weights, place, 0)
 
 
 def _east(lon: float) -> str:

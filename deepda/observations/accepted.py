@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from deepda.observations.flag_columns import FORMS
+from deepda.observations.flags import BLANK
 from deepda.observations.formats import READERS
 from deepda.observations.platforms import PLATFORM_WORDS
 from deepda.observations.qualities import QUALITIES, WHP_FLAGS
@@ -50,7 +52,9 @@ def accepted() -> list[str]:
         lines += _entry(kind.kind, kind.names, says)
     lines += ["", "times", *TIMES.splitlines(), "", "casts", *CASTS.splitlines()]
     lines += ["", "errors", *ERRORS.splitlines(), "", "flags", *_flags()]
-    words = (f"{platform}: {', '.join(_words(PLATFORM_WORDS, platform))}" for platform in PLATFORMS)
+    words = (
+        f"{platform}: {', '.join(map(str, _words(PLATFORM_WORDS, platform)))}" for platform in PLATFORMS
+    )
     return [*lines, "", "platform types", *(line for text in words for line in _wrapped(text))]
 
 
@@ -58,14 +62,15 @@ def _flags() -> Iterator[str]:
     endings = ", ".join(f"<name>{ending}" for ending in FLAG_ENDINGS)
     others = ", ".join(name for names in FLAG_NAMES.values() for name in names)
     yield from _wrapped(f"of each quantity in columns {endings}; also {others}")
-    schemes = {
+    schemes: dict[str, Mapping] = {
         "digits (Argo)": FLAG_DIGITS,
         "*_flag_w (WHP)": WHP_FLAGS,
+        **{form.format("*"): scheme for form, scheme in FORMS.items()},
         "words": FLAG_WORDS,
     }
     for name, scheme in schemes.items():
         text = "; ".join(
-            f"{quality}: {', '.join(_words(scheme, code))}"
+            f"{quality}: {', '.join(map(str, _words(scheme, code)))}"
             for code, quality in enumerate(QUALITIES)
             if code in scheme.values()
         )
@@ -73,8 +78,8 @@ def _flags() -> Iterator[str]:
     yield from _wrapped("blank is unknown; rows with any other flag are rejected")
 
 
-def _words(scheme: dict, value: object) -> list[str]:
-    return [word for word, meaning in scheme.items() if meaning == value]
+def _words(scheme: Mapping, value: object) -> list[object]:
+    return [word for word, meaning in scheme.items() if meaning == value and word != BLANK]
 
 
 def _entry(name: str, words: Iterable[str], meaning: str = "") -> list[str]:

@@ -17,10 +17,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.observations.calendars import EPOCH, days_since
+from deepda.observations.coordinates import degrees
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, trusted
-from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, rows_of
+from deepda.observations.temperatures import finish_kind, kind_of
 
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
 # Real time, adjusted in real time, delayed mode: reference table 19 of the manual.
@@ -74,8 +76,9 @@ def read_argo(path: Path, options: ReadOptions) -> ReadResult:
                   if name in file and f"{name}_QC" not in file]  # fmt: skip
         if absent:
             raise file.error(f"it has no flags {', '.join(absent)}, expected those of every value")
+        kind, assumed = kind_of(file, "TEMP", "in_situ")
         rows = _rows(file)
-    return finish(rows, path, "argo", options)
+    return finish_kind(kind, rows, path, "argo", options, assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
@@ -97,8 +100,8 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     return rows_of(
         present,
         time=juld_times(file, casts),
-        lat=file.numbers("LATITUDE", (casts,)),
-        lon=file.numbers("LONGITUDE", (casts,)),
+        lat=degrees(file, "LATITUDE", (casts,)),
+        lon=degrees(file, "LONGITUDE", (casts,)),
         pressure=pressure.value,
         temperature=temperature.value,
         salinity=salinity,

@@ -5,6 +5,7 @@ Names of the GDAC: Argo user's manual 3.41 (doi 10.13155/29825); of seal tags: M
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ SINGLE = re.compile(r"^(?P<kind>[BMS]?)(?P<mode>[RD])(?P<float>\d{5,7})_(?P<cycl
 MULTI = re.compile(r"^(?P<float>\d{5,7})_(?P<kind>[A-Za-z]+)\.nc$")
 SEAL = re.compile(r"^(?P<tag>.+)_(?P<resolution>[a-z]{2})(?P<version>\d)_prof\.nc$")
 INDEX = "ar_index_global_prof.txt"  # stands at the root of a GDAC tree
+NUMBERED = (b"PLATFORM_NUMBER", b"platform_number")  # stands in clear in the headers of its NetCDF files
 LONGEST_LINE = 4096  # bytes of a line of the index
 
 
@@ -60,6 +62,17 @@ def choose_files(paths: Iterable[Path]) -> list[ArgoFile]:
 
 def _named(path: Path) -> re.Match[str] | None:
     return SINGLE.match(path.name) or MULTI.match(path.name)
+
+
+def is_of_argo(path: Path) -> bool:
+    """Whether a file is called like those of Argo and of seals, and holds what they all hold."""
+    if not (_named(path) or SEAL.match(path.name)):
+        return False
+    try:
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return any(data.find(name) >= 0 for name in NUMBERED)
+    except (OSError, ValueError):
+        return False
 
 
 def _choose_resolution(paths: list[Path]) -> list[ArgoFile]:

@@ -14,17 +14,24 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.observations.argo import ADJUSTED, MODES, ArgoNetcdf, best
+from deepda.observations.coordinates import degrees, times
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, trusted
-from deepda.observations.reading import ReadOptions, ReadResult, finish
+from deepda.observations.reading import ReadOptions, ReadResult
+from deepda.observations.temperatures import finish_kind, kind_of
 
 NAMES = ("pres", "temp", "platform_number")
+CYCLES = ("cycle_number", "data_mode", "direction")  # that only floats have
+SAYING = ("title", "source", "summary", "platform_type")  # global attributes
 
 
 def is_argo_table(file: NetcdfFile) -> bool:
-    """Whether the file is a table of Argo levels."""
-    return all(name in file for name in NAMES) and len(file.shape("temp")) == 1
+    """Whether the file is a table of Argo levels, which have cycles, or says so."""
+    if not all(name in file for name in NAMES) or len(file.shape("temp")) != 1:
+        return False
+    said = " ".join(file.attribute(word) for word in SAYING).lower()
+    return any(name in file for name in CYCLES) or "argo" in said or "profiling float" in said
 
 
 def read_argo_table(path: Path, options: ReadOptions) -> ReadResult:
@@ -34,8 +41,9 @@ def read_argo_table(path: Path, options: ReadOptions) -> ReadResult:
         ObservationError: columns are missing, or damaged.
     """
     with ArgoNetcdf(path) as file:
+        kind, assumed = kind_of(file, "TEMP", "in_situ")
         rows = _rows(file)
-    return finish(rows[rows.pop("present")], path, "argo_table", options)
+    return finish_kind(kind, rows[rows.pop("present")], path, "argo_table", options, assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
@@ -47,15 +55,15 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     if "PSAL" in file:
         found = best(file, "PSAL", (size,), adjusted)
         salinity = trusted(found.value, found.quality)
-    platform, time = file.texts("PLATFORM_NUMBER", size), file.times("TIME", (size,))
+    platform, time = file.texts("PLATFORM_NUMBER", size), times(file, "TIME", (size,))
     cycle = file.numbers("CYCLE_NUMBER", (size,)) if "CYCLE_NUMBER" in file else time.astype(float)
     casts = pd.MultiIndex.from_arrays([platform, cycle, _characters(file, "DIRECTION", size), time])
     return pd.DataFrame(
         {
             "present": np.isfinite(pressure.value) | np.isfinite(temperature.value),
             "time": time,
-            "lat": file.numbers("LATITUDE", (size,)),
-            "lon": file.numbers("LONGITUDE", (size,)),
+            "lat": degrees(file, "LATITUDE", (size,)),
+            "lon": degrees(file, "LONGITUDE", (size,)),
             "pressure": pressure.value,
             "temperature": temperature.value,
             "salinity": salinity,

@@ -58,8 +58,8 @@ def decode_times(
         raise error(f"times in the calendar {calendar!r}, expected one of {', '.join(REAL + MODEL)}")
     year, month, day = (int(found[k]) for k in (2, 3, 4))
     if year < 1:
-        raise error(f"times since {units.partition('since')[2]!r}, expected a date after the year 1: "
-                    "a climatology")  # fmt: skip
+        raise error(f"times since {units.partition('since')[2]!r}, expected a date from the year 1 on; "
+                    "correct it, or leave the file out if it is a climatology")  # fmt: skip
     unit = found[1].lower()
     if unit not in STEPS and unit != "month":
         raise error(f"times in {unit!r}, expected days, hours, minutes, seconds or months")
@@ -69,6 +69,8 @@ def decode_times(
         raise error(
             f"times since {units.partition('since')[2]!r}, expected a date that exists"
         ) from None
+    if int(found[5] or 0) > 23:
+        raise error(f"times since {units.partition('since')[2]!r}, expected a time of day")
     clock = _clock(found)
     if unit == "month":
         return _months_since(values, _real(start)) + clock

@@ -14,27 +14,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.base.synthetic import COLUMN as SYNTHETIC
-from deepda.observations.assumptions import errors_assumed, salinity_assumed
+from deepda.base.synthetic import NAMES as SYNTHETIC
+from deepda.observations.adjusted import adjusted_of
+from deepda.observations.assumptions import errors_assumed
 from deepda.observations.cfroles import Roles, find_roles
+from deepda.observations.coordinates import degrees, times
+from deepda.observations.declared_flags import flags_on
 from deepda.observations.flags import ARGO
 from deepda.observations.marks import require_real
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, SUSPECT, UNKNOWN, worst
-from deepda.observations.reading import ReadOptions, ReadResult, finish
+from deepda.observations.reading import ReadOptions, ReadResult
 from deepda.observations.samples import Samples, samples_of
-from deepda.observations.seawater import (
-    PRACTICAL,
-    potential_of_conservative,
-    practical_of_unit,
-    pressure_of,
-)
+from deepda.observations.seawater import PRACTICAL, practical_of_unit
+from deepda.observations.simulations import require_samples
 from deepda.observations.table import PLATFORMS
+from deepda.observations.temperatures import finish_kind, scale_of
+from deepda.observations.vertical import depth_and_pressure, nominal_replaced
 
-UPWARDS = ("height", "altitude", "height_above_mean_sea_level")  # standard names that count up
-FLAG_NAMES = ("{}_QC", "{}_qc", "{}_quality_flag", "{}_flag", "{}_FLAG", "{}_quality", "QC_{}", "qc_{}",
-              "qartod_{}_primary_flag", "{}_qc_agg")  # fmt: skip
-WHOLE_FLAGS = ("qc", "quality", "flag", "QC")  # of the only measured variable
 KIND_ATTRIBUTES = ("source", "platform_type", "platform", "data_type", "instrument", "title")
 KIND_WORDS = (  # in source, platform, data type and title -> our platform types, the first that fits
     (r"\bargo\b|profiling float", "argo"), (r"\bxbt\b|bathythermograph", "xbt"),
@@ -55,37 +52,32 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
         if roles is None:
             raise file.error("it has no temperature with time, latitude and longitude",
                              "give each a standard_name")  # fmt: skip
-        _require_samples(file, roles)
-        if SYNTHETIC in file:
-            require_real(file.numbers(SYNTHETIC).ravel(), path)
-        samples = samples_of(file, roles.names["temperature"])
+        name, lat, lon, time = (roles.names[role] for role in ("temperature", "lat", "lon", "time"))
+        require_samples(file, name, lat, lon, time)
+        for mark in (word for word in SYNTHETIC if word in file):
+            require_real(_marks(file, mark), path)
+        samples = samples_of(file, name)
         rows = sample_rows(file, roles, samples, options)
-    assumed = list(roles.assumed)
-    if roles.kind == "conservative":
-        assumed += salinity_assumed(rows["salinity"])
+        assumed = [*roles.assumed, *_units_assumed(file, roles, options)]
     if "error" in roles.names:
         assumed += errors_assumed(rows["error"])
-    potential = roles.kind != "in_situ"
-    return finish(rows, path, "cf", options, potential=potential, assumed=tuple(assumed))
+    return finish_kind(roles.kind, rows, path, "cf", options, tuple(assumed))
 
 
-def _require_samples(file: NetcdfFile, roles: Roles) -> None:
-    """Refuse a field on axes of latitude and longitude: a model or an analysis, no observations."""
-    name = roles.names["temperature"]
-    axes = [file.dims(roles.names[role]) for role in ("lat", "lon")]
-    long = [len(dims) == 1 and file.size(dims[0]) > 1 and dims[0] in file.dims(name) for dims in axes]
-    if all(long) and axes[0] != axes[1]:
-        raise file.error(
-            f"{name} lies on axes of latitude and longitude with depth, expected samples at places",
-            "it is model output or an analysis: give it to `deepda control prepare`",
-        )
+def _marks(file: NetcdfFile, name: str) -> NDArray:
+    """Marks of simulated rows, as numbers or as texts."""
+    if file.stored_type(name).kind in "iuf":
+        return file.numbers(name).ravel()
+    rows = file.shape(name)[:-1] if file.stored_type(name) == "S1" else file.shape(name)
+    return file.texts(name, int(np.prod(rows)))
 
 
-def downwards(file: NetcdfFile, name: str) -> float:
-    """1 for a vertical coordinate that counts down, -1 for one that counts up."""
-    positive = file.attribute("positive", name).lower()
-    up = file.attribute("standard_name", name).lower() in UPWARDS
-    return -1.0 if positive == "up" or (up and positive != "down") else 1.0
+def _units_assumed(file: NetcdfFile, roles: Roles, options: ReadOptions) -> list[str]:
+    usual = {"temperature": "degC", "depth": "m", "pressure": "dbar"}
+    given = {"temperature" if role == roles.kind else role for role in options.units}
+    return [f"{roles.names[role]} has no units: {unit} taken" for role, unit in usual.items()
+            if role in roles.names and role not in given
+            and not file.attribute("units", roles.names[role])]  # fmt: skip
 
 
 def sample_rows(
@@ -106,24 +98,25 @@ def sample_rows(
     temperature, invalid, quality, error = _best_temperature(file, roles, samples, units, scheme)
     depth, pressure, depth_quality = _vertical(file, roles, samples, units)
     lat, lon = (
-        _spread(file, samples, names[word], "degrees", units.get(word, "")) for word in ("lat", "lon")
+        samples.spread(names[word], degrees(file, names[word], units=units.get(word, "")))
+        for word in ("lat", "lon")
     )
-    time = samples.spread(names["time"], file.times(names["time"]))
+    depth, contradicts = nominal_replaced(file, names, depth, pressure, lat)
+    methods = file.attribute("cell_methods", names["temperature"])
+    time = samples.spread(names["time"], times(file, names["time"], methods=methods))
     salinity = _salinity(file, roles, samples)
-    if roles.kind == "conservative":
-        deep = np.where(np.isfinite(pressure), pressure, pressure_of(depth, lat))
-        temperature = potential_of_conservative(temperature, salinity, deep, lat, lon)
     size = int(np.prod(samples.shape))
     platform = _platforms(file, roles, samples)
     fields = {
         "time": time, "lat": lat, "lon": lon, "depth": depth, "pressure": pressure,
         "temperature": temperature, "salinity": salinity, "invalid": invalid,
         "quality_temperature": quality, "quality_depth": depth_quality,
-        "quality_time": _flags(file, samples, names["time"], GOOD),
-        "quality_position": worst(*(_flags(file, samples, name, GOOD)
+        "quality_time": flags_on(file, samples, names["time"], GOOD),
+        "quality_position": worst(*(flags_on(file, samples, name, GOOD)
                                     for name in ("POSITION", "position", names["lat"], names["lon"]))),
-        "instrument_error": error, "error": _whole_error(file, roles, samples),
+        "instrument_error": error, "error": _error(file, roles.names.get("error", ""), samples),
         "platform_id": platform, "platform_type": _kinds(file, roles, samples),
+        "reason": np.where(contradicts, "depth_contradicts_pressure", ""),
     }  # fmt: skip
     rows = pd.DataFrame({name: np.ravel(field) for name, field in fields.items()})
     rows = rows.assign(profile=_casts(file, roles, samples, rows), source_index=np.arange(size))
@@ -136,120 +129,74 @@ def _best_temperature(
     """Values, whether outside the valid range, qualities and errors: adjusted where the mode says so."""
     name = roles.names["temperature"]
     given = units.get("temperature", "") or units.get(roles.kind, "")
-    values, invalid = file.measured(name, "degC", units=given)
+    values, invalid = _celsius(file, samples, name, given)
     whole = roles.names.get("qc", "")
-    quality = _flags(file, samples, name, UNKNOWN, whole, scheme)
-    error = np.full(samples.shape, np.nan)
-    adjusted, mode = _adjusted(file, samples, name)
+    quality = flags_on(file, samples, name, UNKNOWN, whole, scheme)
+    error = _error(file, roles.names.get("instrument_error", ""), samples)
+    adjusted, mode = adjusted_of(file, samples, name)
     if adjusted:
-        better, out = file.measured(adjusted, "degC")
+        better, out = _celsius(file, samples, adjusted, given)
         values, invalid = np.where(mode, better, values), np.where(mode, out, invalid)
-        quality = np.where(mode, _flags(file, samples, adjusted, UNKNOWN), quality).astype(np.int8)
-        if f"{adjusted}_ERROR" in file or f"{adjusted}_error" in file:
-            word = "_ERROR" if f"{adjusted}_ERROR" in file else "_error"
-            error = np.where(mode, samples.spread(adjusted + word, file.numbers(adjusted + word)), error)
+        quality = np.where(mode, flags_on(file, samples, adjusted, UNKNOWN), quality).astype(np.int8)
+        named = (adjusted + word for word in ("_ERROR", "_error"))
+        its_error = next((other for other in named if other in file), "")
+        error = np.where(mode, _error(file, its_error, samples), error) if its_error else error
     return values, invalid, quality, error
 
 
-def _adjusted(file: NetcdfFile, samples: Samples, name: str) -> tuple[str, NDArray[np.bool_]]:
-    """Name of the adjusted variable, "" without, and where its mode (A or D) makes it the better one."""
-    adjusted = next((name + word for word in ("_ADJUSTED", "_adjusted") if name + word in file), "")
-    mode = next((word for word in (f"{name}_DM", "DATA_MODE", "data_mode") if word in file), "")
-    if not adjusted or not mode or file.dims(adjusted) != file.dims(name):
-        return "", np.zeros(samples.shape, np.bool_)
-    return adjusted, np.isin(samples.texts(mode), ("A", "D"))
+def _celsius(
+    file: NetcdfFile, samples: Samples, name: str, units: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """degC (ITS-90) of a temperature, and where it is outside the valid range."""
+    scale = scale_of(units or file.attribute("units", name))
+    values, invalid = file.measured(name, "degC", units="degC" if scale else units)
+    return np.asarray(scale(values) if scale else values, float), invalid
 
 
 def _vertical(
     file: NetcdfFile, roles: Roles, samples: Samples, units: Mapping[str, str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
-    """Depth in m and pressure in dbar, NaN where a file has none, and their quality.
+    """Depth in m, pressure in dbar and their quality; the surface without either is at 0 m.
 
     Raises:
         ObservationError: neither, for a temperature that is not of the surface.
     """
-    depth = np.full(samples.shape, 0.0 if roles.kind == "surface" else np.nan)
-    pressure, quality = np.full(samples.shape, np.nan), np.full(samples.shape, GOOD, np.int8)
-    names = roles.names
-    if not {"depth", "pressure"} & names.keys() and roles.kind != "surface":
-        raise file.error("it has neither depth nor pressure, expected one of them",
-                         "add it, or name it in columns")  # fmt: skip
-    if "depth" in names:
-        name = names["depth"]
-        depth = _spread(file, samples, name, "m", units.get("depth", "")) * downwards(file, name)
-        quality = _flags(file, samples, name, GOOD)
-    if "pressure" in names:
-        name = names["pressure"]
-        pressure = _spread(file, samples, name, "dbar", units.get("pressure", ""))
-        flags = _flags(file, samples, name, GOOD)
-        adjusted, mode = _adjusted(file, samples, name)
-        if adjusted:
-            pressure = np.where(mode, _spread(file, samples, adjusted, "dbar"), pressure)
-            flags = np.where(mode, _flags(file, samples, adjusted, GOOD), flags)
-        quality = np.where(np.isfinite(depth), quality, flags).astype(np.int8)
+    depth, pressure, quality = depth_and_pressure(file, roles.names, samples, units)
+    if not {"depth", "pressure"} & roles.names.keys():
+        if roles.kind != "surface":
+            raise file.error("it has neither depth nor pressure, expected one of them",
+                             "add it, or name it in columns")  # fmt: skip
+        depth = np.zeros(samples.shape)
     return depth, pressure, quality
 
 
-def _spread(
-    file: NetcdfFile, samples: Samples, name: str, unit: str, units: str = ""
-) -> NDArray[np.float64]:
-    return samples.spread(name, file.quantity(name, unit, units=units))
-
-
 def _salinity(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.float64]:
-    """Practical salinity, NaN where it is doubtful or there is none."""
+    """Practical salinity, NaN where it is doubtful or there is none: adjusted where its mode says so."""
     name = roles.names.get("salinity") or roles.names.get("absolute_salinity", "")
     if not name or not samples.fits(name):
         return np.full(samples.shape, np.nan)
-    values, invalid = file.measured(name, "1", units="1")
     usual = PRACTICAL if name == roles.names.get("absolute_salinity") else 1.0
+    values = _practical(file, samples, name, usual)
+    adjusted, mode = adjusted_of(file, samples, name)
+    return np.where(mode, _practical(file, samples, adjusted, usual), values) if adjusted else values
+
+
+def _practical(file: NetcdfFile, samples: Samples, name: str, usual: float) -> NDArray[np.float64]:
+    values, invalid = file.measured(name, "1", units="1")
     each = practical_of_unit(file.attribute("units", name))
     values = np.where(invalid, np.nan, values * (usual if each is None else each))
-    doubtful = _flags(file, samples, name, GOOD) >= SUSPECT
+    doubtful = flags_on(file, samples, name, GOOD) >= SUSPECT
     return np.where(doubtful, np.nan, samples.spread(name, values))
 
 
-def _whole_error(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.float64]:
-    name = roles.names.get("error", "")
+def _error(file: NetcdfFile, name: str, samples: Samples) -> NDArray[np.float64]:
+    """K of a variable of errors, NaN where there is none."""
     if not name or not samples.fits(name):
         return np.full(samples.shape, np.nan)
     values = file.numbers(name)
     units = file.attribute("units", name)
     degree = file.in_unit(np.array([0.0, 1.0]), name, "degC") if units else np.array([0.0, 1.0])
     return samples.spread(name, values * float(degree[1] - degree[0]))
-
-
-def _flags(
-    file: NetcdfFile,
-    samples: Samples,
-    name: str,
-    absent: int,
-    whole: str = "",
-    scheme: Mapping[int, int] = ARGO,
-) -> NDArray[np.int8]:
-    """Worst quality by the flags of a variable; by a scheme where they declare no meanings."""
-    ancillary = file.attribute("ancillary_variables", name).split() if name in file else []
-    flagging = [other for other in ancillary if other in file and _is_flag(file, other)]
-    named = [form.format(name) for form in FLAG_NAMES]
-    if absent == UNKNOWN:
-        named += [word for word in (whole, *WHOLE_FLAGS) if word]
-    hit = [next((other for other in named if other in file), "")] if not flagging else []
-    found = list[NDArray[np.int8]]()
-    for other in [*flagging, *hit]:
-        if other and samples.fits(other):
-            shape = tuple(map(file.size, samples.own_dims(other)))
-            own = file.declared_flags(other)
-            given = (
-                file.flags(other, shape, scheme)
-                if own is None
-                else own.qualities(file.stored(other).reshape(shape))
-            )
-            found.append(samples.spread(other, given))
-    return worst(*found) if found else np.full(samples.shape, absent, np.int8)
-
-
-def _is_flag(file: NetcdfFile, name: str) -> bool:
-    return "flag" in file.attribute("standard_name", name) or bool(file.attribute("flag_meanings", name))
 
 
 def _platforms(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.str_]:

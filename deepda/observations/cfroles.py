@@ -10,12 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deepda.observations.assumptions import kind_assumed
+from deepda.observations.coordinates import is_sea_floor
 from deepda.observations.gridded import EAST, NORTH
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.other_quantities import other_quantity, refused
 from deepda.observations.surface import NAMES as SURFACES
 from deepda.observations.surface import STANDARD as SURFACE_STANDARD
-from deepda.observations.surface import is_anomaly
+from deepda.observations.temperatures import (
+    description,
+    is_departure,
+    not_read,
+    require_surface_reference,
+    said_kind,
+    two_kinds,
+)
 from deepda.observations.vocabulary import TEMPERATURES
 
 STANDARD = {  # standard name -> role
@@ -60,6 +68,12 @@ NAMES = {  # role -> names, in lower case, the usual one first
     "direction": ("direction",),
     "platform_type": ("platform_type", "instrument", "platform_kind"),
 }  # fmt: skip
+AIR_PRESSURE = re.compile(
+    r"(?<!minus )(?<!for )(?<!to )\b(air|atmospheric|barometric|sea level|sea surface) pressure"
+)
+NO_ERROR = re.compile(r"\b(codes?|flags?|confidence)\b")
+OF_OTHERS = re.compile(r"\b(salinity|conductivity|pressure|depth|position|time|latitude|longitude)\b")
+ERROR_NAMES = ("{}_error", "{}_ERROR", "{}_uncertainty", "err_{}")  # of a measured variable
 KINDS = ("in_situ", "potential", "conservative", "surface")  # of temperature
 ROLE_IDS = ("timeseries_id", "trajectory_id")  # cf_role of a platform
 PLAIN = tuple(name for kind in TEMPERATURES.values() if kind.plain for name in kind.names)
@@ -105,12 +119,18 @@ def find_roles(
     kind, main, assumed = _temperature(file, candidates, given, kind_given)
     if not main:
         return None
+    assumed = (*assumed, *not_read(main, _others(file, candidates, main)))
     names = {"temperature": main}
     for role in ("time", "lat", "lon", "depth", "pressure", "salinity", "absolute_salinity", "error",
                  "platform_id", "profile", "cycle", "direction", "platform_type", "qc"):  # fmt: skip
         hit = given.get(role) or _best(file, role, candidates.get(role, []), main)
         if hit:
             names[role] = hit
+    if "error" not in names:
+        named = (form.format(main) for form in ERROR_NAMES)
+        hit = next((name for name in named if name in file and file.attribute("units", name)
+                    and _is_error(file, name)), "")  # fmt: skip
+        names |= {"instrument_error": hit} if hit else {}
     others = [name for name in candidates.get("platform_id", []) if name != names.get("platform_id")]
     if others:
         names["station"] = _best(file, "platform_id", others, main)
@@ -147,27 +167,44 @@ def role_of(file: NetcdfFile, name: str) -> str:
     if file.attribute("cf_role", name) == "profile_id":
         return "profile"
     if standard in STANDARD:
-        return STANDARD[standard]
+        role = STANDARD[standard]
+        return "" if role == "depth" and is_sea_floor(file, name) else role
     units = file.attribute("units", name)
     if NORTH.fullmatch(units) or EAST.fullmatch(units):
         return "lat" if NORTH.fullmatch(units) else "lon"
     if standard and "_" in standard and standard != lower:
         return ""  # it is something else, whatever its name
-    return _by_words(file.attribute("long_name", name).lower(), lower)
+    long_name = description(file, name)
+    role = _by_words(long_name, lower)
+    another = (
+        (role == "depth" and is_sea_floor(file, name))
+        or (role == "pressure" and AIR_PRESSURE.search(re.sub(r"[\s_-]+", " ", long_name)))
+        or (role == "error" and not _is_error(file, name))
+    )
+    return "" if another else role
+
+
+def _is_error(file: NetcdfFile, name: str) -> bool:
+    """Whether what is called an error may be that of the temperature, by its description."""
+    long_name = file.attribute("long_name", name).lower()
+    if NO_ERROR.search(long_name) or file.attribute("flag_meanings", name):
+        return False
+    return "temp" in long_name or not OF_OTHERS.search(long_name)
+
+
+def _others(file: NetcdfFile, candidates: Mapping[str, list[str]], main: str) -> list[str]:
+    """Temperatures of the sea beside the one that is read."""
+    named = [name for kind in KINDS for name in candidates.get(kind, [])
+             if name != main and not name.startswith(f"{main}_")]  # fmt: skip
+    return [name for name in named if file.stored_type(name).kind in "iuf"
+            and not other_quantity(file, name) and not is_departure(file, name)]  # fmt: skip
 
 
 def _by_words(long_name: str, name: str) -> str:
     role = next((role for role, names in NAMES.items() if name in names), "")
     if role not in KINDS or role == "surface":
         return role
-    return _kind_said(long_name) or role
-
-
-def _kind_said(long_name: str) -> str:
-    """Kind of temperature that a long name says, "" where it leaves it open."""
-    kinds = {"potential": "potential", "conservative": "conservative",
-             r"in.?situ|sea.?water.temperature": "in_situ"}  # fmt: skip
-    return next((kind for words, kind in kinds.items() if re.search(words, long_name)), "")
+    return said_kind(long_name) or role
 
 
 def _temperature(
@@ -186,21 +223,24 @@ def _temperature(
     order = ("in_situ", "potential", "conservative", "surface")
     named = [(kind, name) for kind in order for name in candidates.get(kind, [])
              if file.stored_type(name).kind in "iuf" and not other_quantity(file, name)]  # fmt: skip
-    sound = [pair for pair in named if not is_anomaly(file, pair[1])]
+    sound = [pair for pair in named if not is_departure(file, pair[1])]
     if named and not sound:
         raise file.error(f"{named[0][1]} holds anomalies, expected temperatures",
                          "add their climatology and give temperatures")  # fmt: skip
     if not sound:
         return "", "", ()
     kind, main = min(sound, key=lambda pair: (_rank(pair[0], pair[1]), order.index(pair[0])))
+    assumed = two_kinds(file, main)
+    if kind == "potential":
+        require_surface_reference(file, main)
     standard = file.attribute("standard_name", main)
     by_name = _by_words("", main.lower())
     if standard.lower() in STANDARD and by_name in KINDS and by_name != kind:
         words = kind.replace("_", " ")
-        return kind, main, (f"{main} is {words} temperature by its standard_name {standard}",)
-    long_name = file.attribute("long_name", main).lower()
-    if standard.lower() in STANDARD or main.lower() not in PLAIN or _kind_said(long_name):
-        return kind, main, ()
+        by_standard = f"{main} is {words} temperature by its standard_name {standard}"
+        return kind, main, assumed or (by_standard,)
+    if standard.lower() in STANDARD or main.lower() not in PLAIN or said_kind(description(file, main)):
+        return kind, main, assumed
     return (kind_given, main, ()) if kind_given else (kind, main, (kind_assumed(main, kind),))
 
 

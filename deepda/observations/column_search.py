@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.units import UnitError, convert
+from deepda.observations.flag_columns import flag_names, is_flag_of_temperature
 from deepda.observations.reading import ObservationError
 from deepda.observations.vocabulary import (
     ADJUSTED,
     ANOMALY,
     ARGO_TABLE,
-    FLAG_ENDINGS,
     FLAG_NAMES,
-    FLAG_STARTS,
     MISSING,
     NUMBERS,
     QUANTITIES,
@@ -23,6 +23,8 @@ from deepda.observations.vocabulary import (
     Kind,
     bare,
 )
+
+MINUTES = re.compile(r"(lat(itude)?|long?(itude)?)_?(m|mins?|minutes?|secs?|seconds?)")  # of a degree
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class _Finder:
         flags = self._flags(kind)
         used = {*of.values(), *(column for columns in flags.values() for column in columns)}
         unused = tuple(dict.fromkeys(name for name in self.names if name and name not in used))
+        if not {"temperature", f"temperature{ADJUSTED}"} & flags.keys():
+            self._refuse_unknown_flags(unused)
         return Columns(of, units, kind, flags, unused, argo)
 
     def _add(
@@ -100,9 +104,9 @@ class _Finder:
         if not hits:
             return False
         of[ours], units[ours] = hits[0]
-        others = [column for column, _ in hits[1:] if column != hits[0][0]]
+        others = [hit for hit in hits[1:] if hit[0] != hits[0][0]]
         if ours in NUMBERS and others:
-            of[f"{ours}_again"] = others[0]
+            of[f"{ours}_again"], units[f"{ours}_again"] = others[0]
         return True
 
     def _hits(self, alias: str, target: str) -> list[tuple[str, str]]:
@@ -118,7 +122,7 @@ class _Finder:
         return [
             (column, unit or name[len(alias) + 1 :])
             for name in endings
-            if _measures(name[len(alias) + 1 :], target)
+            if measures(name[len(alias) + 1 :], target)
             for column, unit in self.bare[name]
         ]
 
@@ -177,11 +181,18 @@ class _Finder:
         return {element: columns for element, columns in flags.items() if columns}
 
     def _flagging(self, names: Iterable[str], more: Sequence[str]) -> tuple[str, ...]:
-        wanted = [f"{name}{ending}" for name in names for ending in FLAG_ENDINGS]
-        wanted += [f"{start}{name}" for name in names for start in FLAG_STARTS]
+        wanted = [flag for name in names for flag in flag_names(name)]
         return tuple(
             dict.fromkeys(self._hits(name, "")[0][0] for name in (*wanted, *more) if name in self.bare)
         )
+
+    def _refuse_unknown_flags(self, unused: Iterable[str]) -> None:
+        for column in filter(is_flag_of_temperature, unused):
+            raise ObservationError(
+                f"{self.source}: column {column} is a flag of the temperature by a scheme that is not "
+                "known, expected one that `deepda observations formats` lists; name it in "
+                "columns={'qc': ...} if its digits are Argo's, or write it in words"
+            )
 
     def _require_given(self) -> None:
         known = {*QUANTITIES, *TEMPERATURES, "qc"}
@@ -208,13 +219,13 @@ class _Finder:
                 f"{self.source} has no column {', '.join(absent)} (it has {shown or 'none'}); name them "
                 "in columns={...}, or rename them as `deepda observations formats` lists"
             )
-        if any(name.endswith(("_min", "_minutes")) and name[:3] in ("lat", "lon") for name in self.bare):
+        if any(MINUTES.fullmatch(name) for name in self.bare):
             raise ObservationError(
                 f"{self.source} has positions in degrees and minutes, expected degrees; join them"
             )
 
 
-def _measures(unit: str, target: str, word: bool = True) -> bool:
+def measures(unit: str, target: str, word: bool = True) -> bool:
     """Whether a text (the end of a name if `word`) is a unit of what `target` measures."""
     if word and not unit.isalpha():
         return False
@@ -231,19 +242,25 @@ def units_line(cells: Mapping[str, str], columns: Columns) -> dict[str, str] | N
     A line of units holds no number and no time, and the units of one quantity at least.
     """
     numbers = {
-        ours: cells.get(columns.of[ours], "") for ours in (*NUMBERS, "value") if ours in columns.of
+        ours: _unbracketed(cells.get(columns.of[ours], ""))
+        for ours in (*NUMBERS, "value")
+        if ours in columns.of
     }
     if any(_is_number(cell) for cell in numbers.values()):
         return None
     written = {ours: cell for ours, cell in numbers.items() if cell.lower() not in MISSING}
-    if not any(_measures(cell, target_of(ours), word=False) for ours, cell in written.items()):
+    if not any(measures(cell, target_of(ours), word=False) for ours, cell in written.items()):
         return None
     times = {
-        columns.of[ours]: cells.get(columns.of[ours], "")
+        columns.of[ours]: _unbracketed(cells.get(columns.of[ours], ""))
         for ours in ("time", "date")
         if ours in columns.of
     }
     return {columns.of[ours]: cell for ours, cell in written.items()} | times
+
+
+def _unbracketed(cell: str) -> str:
+    return re.sub(r"^[\[(](.*)[\])]$", r"\1", cell)
 
 
 def target_of(ours: str) -> str:

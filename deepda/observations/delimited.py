@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast
 
+from deepda.observations.flag_columns import with_their_quantities
 from deepda.observations.reading import ObservationError
 from deepda.observations.rows_of_tables import TableRows
 from deepda.observations.text_rows import COMMENT, CONTROL, Layout, RowCollector, split, utf8_or_latin
@@ -57,15 +59,38 @@ def read_text(
         rest = iter(head[position + 1 :])
         top = next((line for line in chain(rest, lines) if not line.isspace()), "")
         layout = Layout(delimiter, len(names), _ends_with_delimiter(top, delimiter, len(names)))
-        below = layout.cells(top) or []
-        units = None
-        if len(below) == len(names):
-            units = units_of({names[k]: below[k].strip() for k in wanted})
-        start = "".join([top if units is None else "", *rest])
+
+        def units_in(line: str) -> Mapping[str, str] | None:
+            cells = layout.cells(line.lstrip(f"{COMMENT} ")) or []
+            named = {names[k]: cells[k].strip() for k in wanted} if len(cells) == len(names) else None
+            return None if named is None else units_of(named)
+
+        units, below = units_in(top), [top]
+        if units is None and _is_of_words(layout.cells(top), len(names)):  # what the columns are
+            below.append(next((line for line in chain(rest, lines) if not line.isspace()), ""))
+            units = units_in(below[1])
+        start = "".join([*(below if units is None else ()), *rest])
+        above = tuple(_said(head, position))
+        if units is None and above:
+            units = next(filter(None, map(units_in, reversed(above))), None)
         end = None if most is None else first + most
         rows = RowCollector(layout, {names[k]: k for k in wanted}, first, end)
         following = rows.read(_blocks(stream, path, start))
-        return TableRows(rows.frame(), names, units or {}, first, following, rows.malformed)
+        return TableRows(
+            rows.frame(), names, units or {}, first, following, rows.malformed, above, delimiter
+        )
+
+
+def _said(head: Sequence[str], header: int) -> Iterator[str]:
+    """The lines above the header, and the comments below it."""
+    for position, line in enumerate(head):
+        if position < header or (position > header and line.lstrip().startswith(COMMENT)):
+            yield line.strip()
+
+
+def _is_of_words(cells: Sequence[str] | None, count: int) -> bool:
+    """Whether a line has all its cells and no digit in them."""
+    return cells is not None and len(cells) == count and not any(re.search(r"\d", c) for c in cells)
 
 
 def _opened(path: Path) -> IO[str]:
@@ -125,21 +150,28 @@ def _ends_with_delimiter(line: str, delimiter: str, count: int) -> bool:
 def _header(
     path: Path, head: Sequence[str], choose: Chooser
 ) -> tuple[int, tuple[str, ...], str, tuple[int, ...]]:
-    """Position, names, delimiter and columns wanted; a header may stand in a comment."""
-    refusal: ObservationError | None = None
+    """Position, names, delimiter and columns wanted; a header may stand in a comment.
+
+    Where no line is a header, the one with most cells was meant as one: what is said of it is raised.
+    """
+    refusals = list[tuple[int, ObservationError]]()
     for commented in (False, True):
         for position, line in enumerate(head):
             if line.isspace() or line.lstrip().startswith(COMMENT) != commented:
+                continue
+            if refusals and CONTROL.search(line.rstrip("\r\n")):
                 continue
             for delimiter, names in _candidates(path, line):
                 try:
                     wanted = choose(names)
                 except ObservationError as error:
-                    refusal = refusal or error
+                    refusals.append((len(names), error))
                 else:
                     places = tuple(k for k, name in enumerate(names) if name in wanted)
                     return position, names, delimiter, places
-    raise refusal or ObservationError(
+    if refusals:
+        raise max(refusals, key=lambda refusal: refusal[0])[1]
+    raise ObservationError(
         f"{path} holds no value, expected a header of names and a line a row; fetch it again"
     )
 
@@ -159,4 +191,7 @@ def _candidates(path: Path, line: str) -> list[tuple[str, tuple[str, ...]]]:
             f"{path} has {len(cells[0][1]):,} columns, expected at most {MOST_COLUMNS:,}; write one "
             "observation a line"
         )
-    return [(delimiter, tuple(cell.strip() for cell in names)) for delimiter, names in cells]
+    return [
+        (delimiter, with_their_quantities([cell.strip() for cell in names]))
+        for delimiter, names in cells
+    ]

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from deepda.observations.argo import juld_times
+from deepda.observations.coordinates import degrees, vertical
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import wmo_platforms
@@ -36,15 +37,15 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     temperature, invalid = file.measured("POTM_CORRECTED", "degC")
     shape = temperature.shape
     casts = shape[0]
-    depth = file.quantity("DEPH_CORRECTED", "m", shape)
+    depth = vertical(file, "DEPH_CORRECTED", "m", shape)
     salinity: ArrayLike = np.nan
     if "PSAL_CORRECTED" in file:
         salinity = trusted(file.numbers("PSAL_CORRECTED", shape), _quality(file, "PSAL", shape))
     return rows_of(
         np.isfinite(depth) | np.isfinite(temperature),
         time=juld_times(file, casts),
-        lat=file.quantity("LATITUDE", "degrees", (casts,)),
-        lon=file.quantity("LONGITUDE", "degrees", (casts,)),
+        lat=degrees(file, "LATITUDE", (casts,)),
+        lon=degrees(file, "LONGITUDE", (casts,)),
         depth=depth,
         temperature=temperature,
         invalid=invalid,

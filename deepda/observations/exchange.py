@@ -11,19 +11,19 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import gsw
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from deepda.base.units import UnitError, convert
 from deepda.observations.calendars import digits
 from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN, WHP_FLAGS
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish
+from deepda.observations.temperatures import scale_of
 
 BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?(?:BOTTLE|CTD),\d")
 ZIP = b"PK\x03\x04"
@@ -33,12 +33,9 @@ FILL = -998.0  # -999 with any number of decimals stands for "no value"
 PLACES = ("DATE", "TIME", "LATITUDE", "LONGITUDE")
 CAST = ("EXPOCODE", "STNNBR", "CASTNO")
 SHIP = re.compile(r"^\d{2}[A-Z0-9]{2}")  # of an EXPOCODE: country and ship
+CLOCK = re.compile(r"^(\d{1,2}):(\d{2})$")
 NOON = 1200.0  # HHMM, where a file has a date and no time
 SAMPLE_FLAGS = {"2": GOOD, "6": GOOD}  # of salinity in bottles: 6 is the mean of replicates
-SCALES: dict[str, Callable[[ArrayLike], NDArray[np.float64]]] = {
-    "ITS-90": np.asarray,
-    "IPTS-68": gsw.t90_from_t68,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,11 +223,15 @@ def _rows(file: Exchange, source: str) -> tuple[pd.DataFrame, bool]:
 
 
 def _times(file: Exchange) -> tuple[NDArray[np.datetime64], NDArray[np.int8]]:
-    """Times, and their quality: a date without time is at noon, give or take half a day."""
-    clock = file.numbers("TIME")
-    given = np.isfinite(clock)
-    time = digits(file.numbers("DATE"), np.where(given, clock, NOON) * 100)
-    return time, np.where(given, GOOD, PROBABLY_GOOD).astype(np.int8)
+    """Times, and their quality: a date without time is at noon, give or take half a day.
+
+    A time that is neither HHMM nor HH:MM is none, which rejects its row.
+    """
+    clock = pd.Series(file.text("TIME")).str.replace(CLOCK, r"\1\2", regex=True)
+    hhmm = pd.to_numeric(clock, errors="coerce").to_numpy(float)
+    absent = (clock == "").to_numpy() | (hhmm <= FILL)
+    time = digits(file.numbers("DATE"), np.where(absent, NOON, hhmm) * 100)
+    return time, np.where(absent, PROBABLY_GOOD, GOOD).astype(np.int8)
 
 
 def _pressure(file: Exchange, source: str) -> NDArray[np.float64]:
@@ -243,12 +244,13 @@ def _pressure(file: Exchange, source: str) -> NDArray[np.float64]:
 def _celsius(file: Exchange, name: str, source: str) -> NDArray[np.float64]:
     """Temperature on the scale of 1990; degrees of no scale are taken for it (within 0.01 K)."""
     unit, values = file.unit(name), file.numbers(name)
-    if unit.upper() in SCALES:
-        return np.asarray(SCALES[unit.upper()](values), dtype=float)
+    scale = scale_of(unit)
+    if scale is not None:
+        return np.asarray(scale(values), dtype=float)
     try:
         return convert(values, unit, "degC")
     except UnitError as error:
-        raise ObservationError(f"{source}: {name}: {error}, or one of {', '.join(SCALES)}") from error
+        raise ObservationError(f"{source}: {name}: {error}, or ITS-90 or IPTS-68") from error
 
 
 def _salinity(file: Exchange) -> NDArray[np.float64]:

@@ -53,6 +53,9 @@ READERS: dict[str, Reader] = {
     "cf": read_cf,
     "own": read_own,
 }
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz",
+          b"\x28\xb5\x2f\xfd": "zstandard"}  # fmt: skip
+PRINTED = bytes(range(32, 127)) + b"\t\r\n"
 DAMAGE = (OSError, RuntimeError, ValueError, LookupError, OverflowError, MemoryError, EOFError,
           zlib.error)  # fmt: skip
 
@@ -130,12 +133,24 @@ def format_of(path: Path) -> str:
         return found
     if is_exchange(path, start):
         return "exchange"
+    packed = next((name for mark, name in PACKED.items() if start.startswith(mark)), "")
+    if packed and not (packed == "gzip" and lower.endswith(TEXT)):
+        raise UnknownFormatError(
+            f"{path} is packed by {packed}, expected a file as it is (.csv and .tsv may be in gzip); "
+            "unpack it"
+        )
     if start.startswith(b"PAR1") or lower.endswith(TEXT):
         return "own"
     if lower.endswith(".grd"):
         return "t30"
+    if start.strip(PRINTED) == b"":
+        raise UnknownFormatError(
+            f"{path} is a text, expected a table with a header in .csv or .tsv; rename it if it is one, "
+            "else convert it"
+        )
     raise UnknownFormatError(
-        f"{path} begins with {start!r}, expected NetCDF, Parquet, .csv, .grd or WHP Exchange; convert it"
+        f"{path} begins with {start.hex(' ')}, expected NetCDF, Parquet, .csv, .grd or WHP Exchange; "
+        "convert it"
     )
 
 
@@ -158,6 +173,10 @@ def _of_netcdf(file: NetcdfFile) -> str:
     if "POTM_CORRECTED" in file:
         return "en4"
     if is_argo(file):
+        if file.size("N_MEASUREMENT") and not file.size("N_LEVELS"):
+            raise UnknownFormatError(
+                f"{file.path} is a trajectory of an Argo float, expected its profiles; leave it out"
+            )
         return "argo"
     if is_argo_table(file):
         return "argo_table"

@@ -14,13 +14,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepda.observations.levels import depth_of_field
 from deepda.observations.ncfile import NetcdfFile
 
 Values = TypeVar("Values", bound=np.generic)
 NORTH = re.compile(r"degrees?_?n(orth)?", re.IGNORECASE)
 EAST = re.compile(r"degrees?_?e(ast)?", re.IGNORECASE)
 LATS, LONS = ("lat", "latitude", "nav_lat", "y"), ("lon", "longitude", "nav_lon", "x")
-DEEPEST = 20.0  # m: a single level below it is no surface
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Axes:
         rows, columns: names of the dimensions that they lie on.
         time: name of the dimension of time, "" where the field has none.
         swath: latitude and longitude are two-dimensional, (rows, columns).
+        depth: m, of the field.
     """
 
     lat: str
@@ -40,13 +41,15 @@ class Axes:
     columns: str
     time: str
     swath: bool
+    depth: float = 0.0
 
 
 def find_axes(file: NetcdfFile, name: str) -> Axes | None:
     """Axes of a variable; None where it lies on no latitude and longitude.
 
     Raises:
-        ObservationError: a dimension stands twice, or another dimension has several values.
+        ObservationError: a dimension stands twice, another dimension has several values, or the
+            field lies at depth.
     """
     dims = file.dims(name)
     lat, lon = coordinates(file, dims)
@@ -69,8 +72,8 @@ def find_axes(file: NetcdfFile, name: str) -> Axes | None:
             f"{name} has the dimension {long[0]} of {file.size(long[0])} beside time, latitude and "
             "longitude, expected a field of the surface", "select one of them"
         )  # fmt: skip
-    _require_surface(file, [dim for dim in others if dim != time])
-    return Axes(lat, lon, rows, columns, time, swath)
+    depth = depth_of_field(file, name, [dim for dim in others if dim != time])
+    return Axes(lat, lon, rows, columns, time, swath, depth)
 
 
 def coordinates(file: NetcdfFile, dims: tuple[str, ...]) -> tuple[str, str]:
@@ -140,12 +143,3 @@ def _is_time(file: NetcdfFile, dim: str) -> bool:
             or dim.lower() in ("time", "t")
         )
     return dim.lower() in ("time", "t", "time_counter", "record", "date")
-
-
-def _require_surface(file: NetcdfFile, dims: Iterable[str]) -> None:
-    for dim in dims:
-        if dim in file and file.attribute("standard_name", dim).lower() == "depth":
-            depth = file.quantity(dim, "m").ravel()
-            if depth.size == 1 and abs(depth[0]) > DEEPEST:
-                raise file.error(f"it lies at a depth of {depth[0]:g} m, expected the sea surface",
-                                 "give it as a table with its depth")  # fmt: skip

@@ -12,12 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from deepda.observations.coordinates import degrees, times, vertical
+from deepda.observations.declared_flags import flags_of
 from deepda.observations.fall_rate import corrected, needed_by_age, needed_by_codes, sentence
 from deepda.observations.flags import GTSPP
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import GTSPP_TYPES, named
 from deepda.observations.qualities import GOOD, trusted
-from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.reading import ReadOptions, ReadResult, rows_of
+from deepda.observations.temperatures import finish_kind, kind_of
 
 NAMES = {  # ours -> version 3.7, version 4.0
     "depth": ("depth", "z"),
@@ -40,39 +43,40 @@ def read_gtspp(path: Path, options: ReadOptions) -> ReadResult:
     with NetcdfFile(path) as file:
         if "temperature" not in file:
             raise file.error("it holds no temperature", "leave it out")
+        kind, said = kind_of(file, "temperature", "in_situ")
         rows = _rows(file)
         codes = _surface_codes(file)
     needed = _fall_rate_needed(rows, codes)
     depth = corrected(rows["depth"].to_numpy(float), np.full(len(rows), needed), options.fall_rate)
-    assumed = sentence(int(needed), options.fall_rate)
-    return finish(rows.assign(depth=depth), path, "gtspp", options, assumed=assumed)
+    assumed = (*said, *sentence(int(needed), options.fall_rate))
+    return finish_kind(kind, rows.assign(depth=depth), path, "gtspp", options, assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
-    depth = file.quantity(_name(file, "depth"), "m").ravel()[None, :]
+    depth = vertical(file, _name(file, "depth"), "m").ravel()[None, :]
     shape = depth.shape
     salinity: ArrayLike = np.nan
     if "salinity" in file:
-        quality = file.flags(_name(file, "salinity_flag"), shape, GTSPP)
+        quality = flags_of(file, _name(file, "salinity_flag"), shape, GTSPP)
         salinity = trusted(_level(file, file.numbers("salinity"), shape), quality)
     measured = file.measured("temperature", "degC")
     temperature, invalid = (_level(file, values, shape) for values in measured)
     kind = np.array([text[:2].upper() for text in file.texts(_name(file, "type"), 1)])
     return rows_of(
         np.isfinite(depth) | np.isfinite(temperature),
-        time=_one(file, file.times("time"), "time"),
-        lat=_one(file, file.quantity("latitude", "degrees"), "latitude"),
-        lon=_one(file, file.quantity("longitude", "degrees"), "longitude"),
+        time=_one(file, times(file, "time"), "time"),
+        lat=_one(file, degrees(file, "latitude"), "latitude"),
+        lon=_one(file, degrees(file, "longitude"), "longitude"),
         depth=depth,
         temperature=temperature,
         invalid=invalid,
         salinity=salinity,
         platform_type=named(kind, GTSPP_TYPES),
         platform_id=file.texts(_name(file, "cruise"), 1),
-        quality_time=file.flags(_name(file, "time_flag"), (1,), GTSPP, absent=GOOD),
-        quality_position=file.flags(_name(file, "position_flag"), (1,), GTSPP, absent=GOOD),
-        quality_depth=file.flags(_name(file, "depth_flag"), shape, GTSPP, absent=GOOD),
-        quality_temperature=file.flags(_name(file, "temperature_flag"), shape, GTSPP),
+        quality_time=flags_of(file, _name(file, "time_flag"), (1,), GTSPP, absent=GOOD),
+        quality_position=flags_of(file, _name(file, "position_flag"), (1,), GTSPP, absent=GOOD),
+        quality_depth=flags_of(file, _name(file, "depth_flag"), shape, GTSPP, absent=GOOD),
+        quality_temperature=flags_of(file, _name(file, "temperature_flag"), shape, GTSPP),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.base.synthetic import refusal_of_rows
+from deepda.base.synthetic import COLUMN, refusal_of_rows
 from deepda.observations.cells import Cells
 from deepda.observations.reading import ObservationError
 from deepda.observations.vocabulary import MISSING
@@ -44,4 +44,5 @@ def require_real(values: ArrayLike | pd.Series, source: Path) -> None:
     """
     rows = marked(values)
     if rows.any():
-        raise ObservationError(refusal_of_rows(int(rows.sum()), rows.size, source))
+        column = str(getattr(values, "name", None) or COLUMN)
+        raise ObservationError(refusal_of_rows(int(rows.sum()), rows.size, source, column))

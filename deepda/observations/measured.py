@@ -14,6 +14,9 @@ from deepda.base.units import UnitError, convert
 from deepda.observations.argo import MODES
 from deepda.observations.cells import Cells
 from deepda.observations.column_search import Columns, target_of
+from deepda.observations.contradictions import refuse_air, refuse_deep_surface
+from deepda.observations.flag_columns import has_scheme
+from deepda.observations.hemispheres import signed
 from deepda.observations.numbers_of_tables import Numbers, read_numbers
 from deepda.observations.qualities import SUSPECT
 from deepda.observations.reading import ObservationError, ReadOptions
@@ -24,9 +27,11 @@ from deepda.observations.vocabulary import ADJUSTED, ANOMALY, NUMBERS, TEMPERATU
 
 NAMES = {"value": "temperature", "lat": "latitude", "lon": "longitude"}  # of a quantity, in reasons
 FLAGGED = {"value": "temperature", "pressure": "depth", "depth": "depth", "salinity": "salinity"}
-PRACTICAL = ("1", "psu", "pss", "pss-78", "pss78", "practical salinity units", "pss-78 units", "none")
+PRACTICAL = ("1", "psu", "pss", "pss-78", "pss78", "practical salinity units", "pss-78 units", "none",
+             "ppt", "permil", "per mil", "per mille", "o/oo", "\N{PER MILLE SIGN}")  # fmt: skip
 SALINITIES = (0.0, 45.0)  # PSS-78
 SAME, RELATIVE = 1e-4, 1e-5  # by which two columns of one quantity may differ
+ROUNDED = 1e-2  # by which they may in two units: 10 m are 33 ft
 APART = (10.0, 0.05)  # m and share of the depth by which depth and pressure of one row may differ
 
 
@@ -95,7 +100,8 @@ class _Reading:
 
     def __post_init__(self) -> None:
         self.adjusted = self._adjusted_rows()
-        if self.columns.flags and not self.columns.argo:
+        flags = [column for named in self.columns.flags.values() for column in named]
+        if not self.columns.argo and not all(map(has_scheme, flags)):
             self.assumed.append("flags in digits are Argo's (1 good, 2 probably good, 3 suspect, 4 bad)")
         if self.comma:
             self.assumed.append("numbers have a decimal comma")
@@ -116,6 +122,9 @@ class _Reading:
         elif ours != "salinity":
             self.reasons.mark({f"{name}_not_a_number": numbers.unreadable})
         self.of[ours] = self._in_our_unit(ours, numbers.values)
+        if f"{ours}_hemisphere" in of:
+            hemispheres = self.frame[of[f"{ours}_hemisphere"]]
+            self.of[ours] = signed(ours, name, self.of[ours], hemispheres, self.reasons)
         if f"{ours}_again" in of:
             self._require_same(ours, of[f"{ours}_again"])
         if ours in FLAGGED:
@@ -140,7 +149,12 @@ class _Reading:
 
     def check_depths(self) -> None:
         """Reject rows whose depth and pressure are of different levels, such as the sea floor's."""
+        refuse_deep_surface(self.of, self.columns, self.source)
+        if "pressure" in self.of:
+            refuse_air(self.of, self._dbars_of_unit(), self.columns, self.source)
         if "depth" in self.of and "pressure" in self.of:
+            none = (self.of["pressure"] < -APART[0]) & np.isfinite(self.of["depth"])  # as -999 is
+            self.of["pressure"] = np.where(none, np.nan, self.of["pressure"])
             by_pressure = depth_of(self.of["pressure"], self.of["lat"])
             least, share = APART
             apart = np.abs(self.of["depth"] - by_pressure) > least + share * np.abs(by_pressure)
@@ -202,9 +216,7 @@ class _Reading:
     def _in_our_unit(self, ours: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values in the unit that we use; an unknown unit is refused, and so are two that differ."""
         column, target = self.columns.of[ours], target_of(ours)
-        words = TEMPERATURES if ours == "value" else (ours, NAMES.get(ours, ours))
-        given = next((self.options.units[word] for word in words if word in self.options.units), "")
-        units = [given] if given else [self.columns.units.get(ours, ""), self.beside.get(column, "")]
+        units = self._units(ours)
         read = [self._converted(ours, values, unit, target) for unit in units if unit.strip()]
         if not read:
             if ours in ("value", "depth", "pressure"):
@@ -216,6 +228,18 @@ class _Reading:
                 "correct the header"
             )
         return read[0]
+
+    def _dbars_of_unit(self) -> float | None:
+        """The size in dbar of the unit in which the table gives pressure, None where it gives none."""
+        unit = next(filter(str.strip, self._units("pressure")), "")
+        return float(convert(1.0, unit, "dbar")) if unit else None
+
+    def _units(self, ours: str) -> list[str]:
+        """The units of a quantity: the user's, else those in the name and beside it, "" where none."""
+        words = TEMPERATURES if ours == "value" else (ours, NAMES.get(ours, ours))
+        given = next((self.options.units[word] for word in words if word in self.options.units), "")
+        beside = self.beside.get(self.columns.of[ours], "")
+        return [given] if given else [self.columns.units.get(ours, ""), beside]
 
     def _converted(
         self, ours: str, values: NDArray[np.float64], unit: str, target: str
@@ -241,8 +265,13 @@ class _Reading:
 
     def _require_same(self, ours: str, other: str) -> None:
         """Two columns of one quantity must agree."""
-        apart = _apart(ours, self.of[ours], self._numbers(other).values)
-        if (apart > SAME + RELATIVE * np.abs(self.of[ours])).any():
+        values, relative = self._numbers(other).values, RELATIVE
+        units = (self.columns.units.get(f"{ours}_again", ""), self.beside.get(other, ""))
+        if unit := next(filter(str.strip, units), ""):
+            given, values = values, self._converted(ours, values, unit, target_of(ours))
+            relative = RELATIVE if (given == values)[np.isfinite(given)].all() else ROUNDED
+        apart = _apart(ours, self.of[ours], values)
+        if (apart > SAME + relative * np.abs(self.of[ours])).any():
             raise ObservationError(
                 f"{self.source}: {self.columns.of[ours]} and {other} differ, expected one column of "
                 f"{NAMES.get(ours, ours)}; name it in columns={{...}} or remove the other"

@@ -1,8 +1,9 @@
 """MITprof: profiles on the levels of a model, as ECCO prepares them (Forget et al. 2015).
 
-doi 10.5194/gmd-8-3071-2015. prof_T is potential temperature; prof_Tweight is one over the square of
-the whole error (instrument and representativeness), zero where a value is not to be used; prof_Tflag
-above zero names a failed check. -9999 is missing, whether it is declared or not.
+doi 10.5194/gmd-8-3071-2015. prof_T is potential temperature where it declares no other kind;
+prof_Tweight is one over the square of the whole error (instrument and representativeness), zero where a
+value is not to be used; prof_Tflag above zero names a failed check. -9999 is missing, whether it is
+declared or not.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.observations.calendars import digits
+from deepda.observations.coordinates import degrees, vertical
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import BAD, GOOD, SUSPECT, UNKNOWN, trusted
-from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.reading import ReadOptions, ReadResult, rows_of
+from deepda.observations.temperatures import finish_kind, kind_of
 
 MISSING = -9999.0
+SPELLINGS = {"me": "m"}  # of the units of a depth, as the MITprof toolbox cuts them short
 
 
 def read_mitprof(path: Path, options: ReadOptions) -> ReadResult:
@@ -32,15 +36,18 @@ def read_mitprof(path: Path, options: ReadOptions) -> ReadResult:
             raise file.error(
                 "found a MITprof file without prof_T, expected profiles of temperature", "leave it out"
             )
+        kind, assumed = kind_of(file, "prof_T", "potential")
         rows = _rows(file)
-    return finish(rows, path, "mitprof", options, potential=True)
+    return finish_kind(kind, rows, path, "mitprof", options, assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
-    temperature = _clean(file.matrix("prof_T"))
-    shape = temperature.shape
+    given = _clean(file.matrix("prof_T"))
+    shape = given.shape
     casts = shape[0]
-    depth = _clean(file.numbers("prof_depth" if "prof_depth" in file else "depth", shape[1:]))
+    temperature = file.in_unit(given, "prof_T", "degC", _units(file, "prof_T"))
+    level = "prof_depth" if "prof_depth" in file else "depth"
+    depth = _clean(vertical(file, level, "m", shape[1:], _units(file, level)))
     salinity: ArrayLike = np.nan
     if "prof_S" in file:
         salinity = trusted(_clean(file.numbers("prof_S", shape)), _quality(file, "S", shape))
@@ -53,16 +60,23 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
         np.isfinite(temperature),  # levels are the grid's: those without value were not measured
         time=digits(*(np.nan_to_num(file.numbers(f"prof_{part}", (casts,)), nan=-1.0)
                       for part in ("YYYYMMDD", "HHMMSS"))),
-        lat=_clean(file.numbers("prof_lat", (casts,))),
-        lon=_clean(file.numbers("prof_lon", (casts,))),
+        lat=_clean(degrees(file, "prof_lat", (casts,), _units(file, "prof_lat"))),
+        lon=_clean(degrees(file, "prof_lon", (casts,), _units(file, "prof_lon"))),
         depth=np.broadcast_to(depth, shape),
         temperature=temperature,
+        invalid=file.measured("prof_T", "degC", units=_units(file, "prof_T"))[1],
         salinity=salinity,
         error=error,
         platform_type=np.array([_platform(name) for name in names]),
         platform_id=names,
         quality_temperature=_quality(file, "T", shape),
     )  # fmt: skip
+
+
+def _units(file: NetcdfFile, name: str) -> str:
+    """Units of a variable as others write them: "(degree N)" stands in brackets."""
+    units = file.attribute("units", name).strip("()")
+    return SPELLINGS.get(units, units)
 
 
 def _clean(values: NDArray[np.float64]) -> NDArray[np.float64]:

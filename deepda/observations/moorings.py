@@ -15,6 +15,7 @@ from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import BAD, GOOD, PROBABLY_GOOD, SUSPECT, UNKNOWN
 from deepda.observations.reading import ReadOptions, ReadResult, finish
 from deepda.observations.samples import samples_of
+from deepda.observations.temperatures import not_read
 
 QUALITY = {0: BAD, 1: GOOD, 2: GOOD, 3: PROBABLY_GOOD, 4: SUSPECT, 5: BAD, -1: UNKNOWN}
 TEMPERATURES = ("T_20", "T_25")
@@ -36,4 +37,6 @@ def read_mooring(path: Path, options: ReadOptions) -> ReadResult:
         if roles is None:
             raise file.error(f"{name} has no time, latitude and longitude", "leave it out")
         rows = sample_rows(file, roles, samples_of(file, name), options, QUALITY)
-    return finish(rows.assign(platform_type="mooring"), path, "mooring", options)
+        others = [other for other in TEMPERATURES if other in file and other != name]
+    rows = rows.assign(platform_type="mooring")
+    return finish(rows, path, "mooring", options, assumed=(*roles.assumed, *not_read(name, others)))

@@ -20,7 +20,7 @@ from deepda.base.classic import DamagedFileError, require_whole
 from deepda.base.synthetic import refusal, simulated_by
 from deepda.base.units import UnitError, convert
 from deepda.observations.calendars import decode_times
-from deepda.observations.flags import Declared, declared, qualities
+from deepda.observations.flags import WOCE, Declared, declared, described, of_scheme, qualities
 from deepda.observations.packing import outside, unpacked
 from deepda.observations.qualities import UNKNOWN
 from deepda.observations.reading import ObservationError
@@ -28,6 +28,7 @@ from deepda.observations.timestamps import written_times
 
 COMPRESSION = 1100  # deflate packs at most about 1:1032
 SMALL = 64 * 2**20  # bytes that are always read
+FLAG_WORDS = ("flag_values", "flag_masks", "flag_meanings")
 
 
 Part = tuple[slice, ...] | EllipsisType  # of the dimensions of a variable
@@ -201,8 +202,31 @@ class NetcdfFile:
         return qualities(raw.reshape(shape), scheme)
 
     def declared_flags(self, name: str) -> Declared | None:
-        """What the flags of a variable mean by its attributes (CF flag_meanings), None without."""
-        return declared(self.attributes(name)) if self.attribute("flag_meanings", name) else None
+        """What the flags of a variable mean: by flag_meanings (CF), by its enumeration, by a list in its
+        comment or long name, or as those of WOCE; None where it says nothing.
+
+        Raises:
+            ObservationError: values, masks and meanings that do not fit.
+        """
+        if self.attribute("flag_meanings", name):
+            return self._by_meanings(name)
+        words = getattr(self._variable(name).datatype, "enum_dict", None)
+        if words:
+            return Declared(tuple(map(str.lower, words)), tuple(map(int, words.values())), None)
+        texts = [self.attribute(word, name) for word in ("comment", "long_name", "conventions")]
+        listed = next(filter(None, map(described, texts)), None)
+        woce = any("woce" in text.lower() for text in (*texts, self.attribute("units", name)))
+        return of_scheme(WOCE) if listed is None and woce else listed
+
+    def _by_meanings(self, name: str) -> Declared:
+        found = declared(self.attributes(name))
+        if found is None:
+            said = {
+                word: self.attribute(word, name) for word in FLAG_WORDS if self.attribute(word, name)
+            }
+            raise self.error(f"{name} declares flags that cannot be read ({said}), expected as many "
+                             "values or masks as meanings", "correct its attributes")  # fmt: skip
+        return found
 
     def stored(self, name: str, part: Part = ...) -> NDArray:
         """Values, or a part of them, as they are stored: flags, characters."""

@@ -16,6 +16,7 @@ from deepda.observations.cells import NUMBER, trimmed
 from deepda.observations.reading import ObservationError
 from deepda.observations.vocabulary import MISSING
 
+THOUSANDS = r"[+-]?[1-9]\d{0,2},\d{3}"
 COMMA = r"[+-]?\d*,\d+(?:[eE][+-]?\d{1,3})?"
 
 
@@ -72,9 +73,17 @@ def _parsed(texts: pd.Series, comma: bool) -> NDArray[np.float64]:
     return np.where(np.isinf(numbers), np.nan, numbers)
 
 
-def has_decimal_comma(columns: Iterable[pd.Series]) -> bool:
-    """Whether some numbers of a table are written with a decimal comma, and none with a point."""
-    comma = False
+def has_decimal_comma(columns: Iterable[pd.Series], delimiter: str, source: Path) -> bool:
+    """Whether some numbers of a table are written with a decimal comma, and none with a point.
+
+    Args:
+        delimiter: of the cells: where it is a comma, one within a cell may be of thousands.
+        source: what to call the table.
+
+    Raises:
+        ObservationError: all numbers with a comma may be thousands.
+    """
+    comma, thousands = False, ""
     for values in columns:
         if (
             isinstance(values.dtype, pd.CategoricalDtype)
@@ -84,8 +93,16 @@ def has_decimal_comma(columns: Iterable[pd.Series]) -> bool:
             texts = as_texts(values)
             if texts.str.fullmatch(r"[+-]?\d*\.\d*").any():
                 return False
-            comma |= bool(texts.str.fullmatch(COMMA).any())
-    return comma
+            with_comma = texts[texts.str.fullmatch(COMMA)]
+            grouped = with_comma[with_comma.str.fullmatch(THOUSANDS)]
+            comma |= len(with_comma) > len(grouped)
+            thousands = thousands or next(iter(grouped), "")
+    if thousands and not comma and delimiter == ",":
+        raise ObservationError(
+            f"{source} has numbers such as {thousands!r}, of which the comma may be of thousands or "
+            "decimal, expected numbers as 1000 or 1.25; write them so"
+        )
+    return comma or thousands != ""
 
 
 def as_texts(values: pd.Series) -> pd.Series:

@@ -1,8 +1,9 @@
 """Variables that look like the temperature of the sea and hold something else.
 
-A standard deviation, a maximum, a trend or the temperature of the air has the name and the unit of a
-temperature; only its attributes say so (CF Conventions 1.11, section 7.3 and appendix E; `statistic` and
-`var_desc` of NOAA). Anomalies are no such thing: with their climatology they become temperatures.
+A standard deviation, a maximum, a trend or the temperature of the air or of the instrument has the name
+and the unit of a temperature; only its attributes say so (CF Conventions 1.11, section 7.3 and appendix
+E; `statistic` and `var_desc` of NOAA). Anomalies are no such thing: with their climatology they become
+temperatures.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from deepda.observations.reading import ObservationError
 WORDS = re.compile(
     r"\bstandard (deviation|error)|\bst ?d ?devs?\b|\bstd\b(?! (depth|level))|\bvariance"
     r"|root mean square|\brms\b|skewness|percentile|^number of|\btrend|tendency"
-    r"|temperature gradient|gradient of|temperature difference"
+    r"|\b(temperature|sst) gradient\b|gradient of|temperature difference"
+    r"|\bland (surface )?(skin )?temp(erature)?\b|\blst\b"
     r"|\b(diurnal|daily|annual|seasonal|monthly) (\w+ ){0,3}range\b|\brange of|temperature range$"
     r"|\b(maximum|minimum|max|min) (\w+ ){0,3}(temperature|sst)\b"
     r"|\b(temperature|sst) (maximum|minimum|max|min)$|\b(daily|monthly|annual) (max|min)(imum)?\b"
     r"|\b(air|soil|brightness|dew ?point|wet ?bulb|cloud top) temp(erature)?\b"
-    r"|temperature of (the )?air\b"
+    r"|temperature of (the )?(air|instrument|electronics|battery|housing|logger)\b"
+    r"|\b(internal|housing|casing|board|battery|electronics?) temp(erature)?\b"
 )
 STATISTIC = re.compile(r"\b(max|min)(imum)?\b|\brange\b|number|count|\bsum\b|median|\bmode\b")
 ELSEWHERE = re.compile(r"\b(land|ice|snow|canopy)\b")  # in a standard name

@@ -15,14 +15,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.synthetic import COLUMN as SYNTHETIC
+from deepda.observations.above_header import refuse_above, units_above
 from deepda.observations.assumptions import errors_assumed, kind_assumed, salinity_assumed
 from deepda.observations.casts_of_tables import cast_numbers, whole_casts
 from deepda.observations.cells import Cells
 from deepda.observations.column_search import Columns, find_columns, units_line
 from deepda.observations.delimited import read_text
+from deepda.observations.flag_columns import in_words
 from deepda.observations.marks import require_real
 from deepda.observations.measured import Measured, read_measured
 from deepda.observations.numbers_of_tables import has_decimal_comma
+from deepda.observations.odv import filled_down
 from deepda.observations.platforms import PLATFORM_WORDS
 from deepda.observations.reading import (
     ObservationError,
@@ -88,27 +91,32 @@ def _read(rows: TableRows, options: ReadOptions, source: Path) -> ReadResult:
     columns = find_columns(rows.names, options.columns, source)
     if rows.frame.empty:
         raise no_value(source, "own")
-    frame, reasons = rows.frame.reset_index(drop=True), Reasons(len(rows.frame))
+    refuse_above(rows.above, columns, source)
+    filled = filled_down(rows, columns)
+    flags = (column for named in columns.flags.values() for column in named)
+    frame, reasons = in_words(filled, flags), Reasons(len(rows.frame))
     if SYNTHETIC in columns.of:
         require_real(frame[columns.of[SYNTHETIC]], source)
     for row, why in rows.malformed.items():
         reasons.mark({why: np.arange(len(frame)) == row})
     units = _time_units(rows, columns, options)
-    comma = _decimal_comma(frame, columns, units)
+    comma = _decimal_comma(rows, columns, units, source)
     times = read_times(
         frame, columns.of, units, source, reasons,
         whole=rows.first == 0 and rows.following is None, comma=comma,
     )  # fmt: skip
-    measured = read_measured(frame, columns, rows.units, options, source, reasons, comma)
+    beside = {**rows.units, **units_above(rows.above, columns, rows.units, options.units, source)}
+    measured = read_measured(frame, columns, beside, options, source, reasons, comma)
     kind, assumed = _kind(columns, options)
     names = _cast_names(frame, columns)
     cast = cast_numbers(
         [name.codes for name in names.values()], "profile" in names, times.values,
         measured.of["lat"], measured.of["lon"],
     )  # fmt: skip
+    types, strange = _platform_types(frame, columns)
     table = _table(measured, kind, options, len(frame)).assign(
         time=times.values,
-        platform_type=_platform_types(frame, columns, reasons),
+        platform_type=types.categorical(),
         profile=(rows.first + cast).astype(np.int32),
         source_index=rows.first + np.arange(len(frame)),
     )
@@ -116,7 +124,7 @@ def _read(rows: TableRows, options: ReadOptions, source: Path) -> ReadResult:
     if "platform_id" in names:
         table["platform_id"] = names["platform_id"].categorical()
     end = len(frame) if rows.following is None else whole_casts(cast)
-    notes = [*assumed, *times.assumed, *measured.assumed, *_taken(columns), *_unused(columns)]
+    notes = [*assumed, *times.assumed, *measured.assumed, *strange, *_taken(columns), *_unused(columns)]
     if kind == "conservative":
         notes += salinity_assumed(table["salinity"])
     if "error" in columns.of:
@@ -141,10 +149,11 @@ def _time_units(rows: TableRows, columns: Columns, options: ReadOptions) -> list
     return [unit for unit in units if unit.strip()]
 
 
-def _decimal_comma(frame: pd.DataFrame, columns: Columns, time_units: Sequence[str]) -> bool:
+def _decimal_comma(rows: TableRows, columns: Columns, time_units: Sequence[str], source: Path) -> bool:
     """Whether the numbers of the table, times that are numbers among them, have a decimal comma."""
     numbers = [*NUMBERS, "value", *PARTS, *(["time", "date"] if are_counted(time_units) else [])]
-    return has_decimal_comma(frame[columns.of[ours]] for ours in numbers if ours in columns.of)
+    used = (rows.frame[columns.of[ours]] for ours in numbers if ours in columns.of)
+    return has_decimal_comma(used, rows.delimiter, source)
 
 
 def _kind(columns: Columns, options: ReadOptions) -> tuple[str, list[str]]:
@@ -185,16 +194,17 @@ def _of_conservative(
     return out
 
 
-def _platform_types(frame: pd.DataFrame, columns: Columns, reasons: Reasons) -> pd.Categorical:
-    """(row) platform types; rows of a type that is not ours are rejected."""
+def _platform_types(frame: pd.DataFrame, columns: Columns) -> tuple[Cells, list[str]]:
+    """(row) platform types, "other" of words that are none of ours; and what is said of these."""
     if "platform_type" not in columns.of:
-        return Cells(
-            np.zeros(len(frame), np.int64), pd.Series(["argo" if columns.argo else "other"], dtype="str")
-        ).categorical()
-    cells = Cells.of(frame[columns.of["platform_type"]])
+        only = pd.Series(["argo" if columns.argo else "other"], dtype="str")
+        return Cells(np.zeros(len(frame), np.int64), only), []
+    column = columns.of["platform_type"]
+    cells = Cells.of(frame[column])
     kind = cells.texts.str.lower().map({"": "other"} | PLATFORM_WORDS)
-    reasons.mark({"platform_type_unknown": cells.at(kind.isna().to_numpy(bool))})
-    return Cells(cells.codes, kind.fillna("other").astype("str")).categorical()
+    strange = ", ".join(cells.texts[kind.isna()].head(SHOWN))
+    said = [f"{column} {strange}: a platform of type other taken"] if strange else []
+    return Cells(cells.codes, kind.fillna("other").astype("str")), said
 
 
 def _cast_names(frame: pd.DataFrame, columns: Columns) -> dict[str, Cells]:

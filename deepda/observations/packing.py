@@ -45,6 +45,9 @@ def unpacked(
     for fill in _fills(raw, attributes):
         if raw.dtype.kind != "f" and fill != np.rint(fill):  # given in the unit of the values
             missing |= np.isclose(values, fill, rtol=0, atol=abs(scale) / 2)
+        elif raw.dtype.kind == "f" and isinstance(fill, np.float32):  # a double is written in short
+            with np.errstate(over="ignore"):
+                missing |= raw.astype(np.float32, copy=False) == fill
         else:
             missing |= stored == (float(np.float32(fill)) if raw.dtype.itemsize == 4 and
                                   raw.dtype.kind == "f" else fill)  # fmt: skip
@@ -102,21 +105,23 @@ def _limit(attributes: Attributes, name: str, end: int) -> np.generic | None:
     return found[0] if found.size == 1 and found.dtype.kind in "iuf" and np.isfinite(found[0]) else None
 
 
-def _fills(raw: NDArray, attributes: Attributes) -> list[float]:
+def _fills(raw: NDArray, attributes: Attributes) -> list[float | np.float32]:
     """Fill values, texts of numbers included; without a declaration the default of the type.
 
     Attributes are signed where NetCDF-3 has no other type, and stand for the bits of unsigned data.
     """
-    fills = list[float]()
+    fills = list[float | np.float32]()
     for name in ("_FillValue", "missing_value"):
-        for part in np.ravel(np.asarray(attributes.get(name, []))).tolist():
+        found = np.ravel(np.asarray(attributes.get(name, [])))
+        for part in found.tolist():
             try:
-                fills.append(float(part))
+                fills.append(np.float32(part) if found.dtype == np.float32 else float(part))
             except ValueError:
                 continue  # a text that is no number fills nothing
     if "_FillValue" not in attributes and raw.dtype.str[1:] in DEFAULT_FILLS:
         fills.append(float(DEFAULT_FILLS[raw.dtype.str[1:]]))
-    return [_unfolded(fill, raw.dtype) for fill in fills if np.isfinite(fill)]
+    return [fill if isinstance(fill, np.float32) else _unfolded(fill, raw.dtype)
+            for fill in fills if np.isfinite(fill)]  # fmt: skip
 
 
 def _number(

@@ -32,7 +32,7 @@ PLATFORM_WORDS = {
     **{word: "mooring" for word in ("moored_buoy", "tao", "mrb")},
     **{word: "drifter" for word in ("drifting_buoy", "drb", "surface drifter")},
     **{word: "ctd" for word in ("bottle", "osd", "gld", "ctd/bottle")},
-    **{"vessel": "ship", "bathythermograph": "xbt"},
+    **{"vessel": "ship", "bathythermograph": "xbt", "axbt": "xbt"},
 }  # fmt: skip
 # GTSPP, data type of the message or file it came with.
 GTSPP_TYPES = {

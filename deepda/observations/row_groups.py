@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +55,8 @@ def read_row_groups(
         raise ObservationError(f"{path} cannot be read as Parquet ({what}); write it again") from error
     end = first + len(table)
     following = end if end < total else None
-    return TableRows(_frame(table), names, _units(table.schema), first, following)
+    above = _said(file.schema_arrow.metadata or {})
+    return TableRows(_frame(table), names, _units(table.schema), first, following, above=above)
 
 
 def _require_plain(path: Path, schema: pa.Schema, wanted: Sequence[str]) -> None:
@@ -110,6 +111,16 @@ def _frame(table: pa.Table) -> pd.DataFrame:
         if pa.types.is_decimal(field.type):
             table = table.set_column(place, field.name, table.column(place).cast(pa.float64()))
     return table.to_pandas(ignore_metadata=True)
+
+
+def _said(metadata: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """What the metadata say of the table, but for those of the libraries that wrote it."""
+    said = {key.decode("utf-8", "replace"): value for key, value in metadata.items()}
+    return tuple(
+        f"{key}: {value.decode('utf-8', 'replace')}"
+        for key, value in said.items()
+        if key not in ("pandas", "ARROW:schema")
+    )
 
 
 def _units(schema: pa.Schema) -> dict[str, str]:

@@ -19,6 +19,8 @@ class TableRows:
         first: number of the first row in the table.
         following: number of the row after the last one here, None at the end of the table.
         malformed: row of `frame` -> why its line is none, of those that are none.
+        above: lines that stand above the header, and comments; of Parquet "key: value" of its metadata.
+        delimiter: of the cells of a text table, "" of others.
     """
 
     frame: pd.DataFrame
@@ -27,3 +29,5 @@ class TableRows:
     first: int
     following: int | None
     malformed: Mapping[int, str] = field(default_factory=dict)
+    above: tuple[str, ...] = ()
+    delimiter: str = ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.errors import UsageError
-from deepda.observations.argo_files import INDEX, ArgoFile, choose_files, missing_files
+from deepda.observations.argo_files import INDEX, ArgoFile, choose_files, is_of_argo, missing_files
 from deepda.observations.versions import superseded_versions
 
 LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic-profile_index.txt",
@@ -60,9 +60,9 @@ def find_sources(
 
     Of floats and seal tags, files whose casts are in another file are "superseded" (`choose_files`
     of `deepda.observations.argo`). Below an index of the Argo GDAC, casts without a file are sources
-    with the status "missing"; elsewhere names that may be anybody's are read. Of several versions of
-    a product and day only the best is read (`deepda.observations.versions`). Nothing in `output` is
-    a source, which may lie below a path.
+    with the status "missing"; elsewhere files that are only called like those of Argo are read. Of
+    versions of a product and day only the best is read (`deepda.observations.versions`). Nothing in
+    `output` is a source, which may lie below a path.
 
     Args:
         refused: files that could not be read and so supersede nothing.
@@ -121,14 +121,17 @@ def _leads_inside(path: str, output: Path | None) -> bool:
 
 
 def _known(files: Iterable[Path], refused: Collection[str]) -> Mapping[str, ArgoFile]:
-    """What names say of the files, where they say enough."""
+    """What names say of the files, where they say enough; those below an index of Argo are Argo's."""
     able = [file for file in files if str(file) not in refused and _has_bytes(file)]
     roots = [file.parent for file in able if file.name == INDEX]
     worse = superseded_versions(able)
+
+    def listed(file: Path) -> bool:
+        return any(file.is_relative_to(root) for root in roots)
+
+    of_argo = [file for file in able if listed(file) or is_of_argo(file)]
     return {
-        str(file.path): file
-        for file in choose_files(able)
-        if _is_sure(file) or any(file.path.is_relative_to(root) for root in roots)
+        str(file.path): file for file in choose_files(of_argo) if _is_sure(file) or listed(file.path)
     } | {str(path): ArgoFile(path, "superseded", reason) for path, reason in worse.items()}
 
 

@@ -19,11 +19,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.observations.calendars import decode_times, seconds_since
+from deepda.observations.coordinates import degrees
 from deepda.observations.errors import ANALYSED
 from deepda.observations.gridded import Axes, on_axes
 from deepda.observations.intervals import coverage_middle, middle_times, of_passes
 from deepda.observations.landvalues import constant_on_land
+from deepda.observations.modelled import require_observations
 from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.normals import reference_years
 from deepda.observations.packing import outside
 from deepda.observations.qualities import GOOD, SUSPECT
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, one_name
@@ -35,9 +38,8 @@ from deepda.observations.surface import (
     errors_of_cells,
     find_surface,
     ice_fraction,
-    marked_cells,
-    quality_of_cells,
 )
+from deepda.observations.surface_flags import marked_cells, quality_of_cells
 
 TIMES = ("time", "TIME", "Time", "date", "DATE")
 REASONS = ("", "sea_ice", "repeated_longitude", "no_climatology_here", "constant_on_land",
@@ -46,7 +48,6 @@ ICE_MARGIN = 0.01  # K above the stand-in value
 COLDEST = -5.0  # degC: below it no stand-in for ice, but no temperature
 FULL_ICE = -1000.0  # of HadISST, cells wholly under ice
 HALF = 0.5  # concentration above which SST is made from ice (Reynolds et al. 2007, section 2c)
-MODEL_MARKS = ("experiment_id", "source_id", "variant_label")  # global attributes of CMIP files
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,9 @@ class Field:
         following: number of the first step after these, None at the end of the file.
         quality: as value or less, 0..4 (QUALITIES).
         icy, dry: as value or less, cells that masks of the file call ice, or land and cloud.
+        invalid: as value or less, outside the range that the file calls valid.
+        depth: m, of the field.
+        years: periods that an anomaly departs from, "1961-1990", as far as the file says.
     """
 
     time: NDArray[np.datetime64]
@@ -78,6 +82,9 @@ class Field:
     quality: NDArray[np.int8] = dataclasses.field(default_factory=lambda: np.array(GOOD, np.int8))
     icy: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.array(False))
     dry: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.array(False))
+    invalid: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.array(False))
+    depth: float = 0.0
+    years: frozenset[str] = frozenset()
 
 
 def read_sst(path: Path, options: ReadOptions) -> ReadResult:
@@ -110,7 +117,7 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
             "time": field.time[here] if field.time.ndim == 3 else field.time[step],
             "lat": field.lat[row, column] if swath else field.lat[row],
             "lon": field.lon[row, column] if swath else field.lon[column],
-            "depth": 0.0,
+            "depth": field.depth,
             "temperature": value[here],
             "platform_type": "satellite",
             "platform_id": one_name(field.product, step.size),
@@ -118,6 +125,7 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
             "profile": (field.first + step).astype(np.int32),
             "source_index": field.first * field.value[0].size + np.flatnonzero(here),
             "reason": _reasons(field, value, here, quality),
+            "invalid": _at(field.invalid, here),
         }
     )
     if field.error is not None:
@@ -131,17 +139,16 @@ def _reasons(
 ) -> pd.Series:
     """(row) why a cell with a value is no observation of its own, "" if it is."""
     rows = value[here]
-    dry = _at(field.dry, here)
-    icy = (
-        ((rows <= FREEZING + ICE_MARGIN) & (rows > COLDEST)) | (rows == FULL_ICE) | _at(field.icy, here)
-    )
+    dry, invalid = _at(field.dry, here), _at(field.invalid, here)
+    cold = (rows <= FREEZING + ICE_MARGIN) & (rows > COLDEST) & ~invalid
+    icy = cold | (rows == FULL_ICE) | _at(field.icy, here)
     if field.ice is not None:
         icy |= _at(field.ice, here) > HALF
     code = np.where(np.broadcast_to(_again(field), value.shape)[here], 2, icy)
     code = np.where(np.isnan(rows), 3, code)  # an anomaly where its climatology is land
     if not field.anomaly and field.lat.ndim == 1:
         used = here.copy()
-        used[here] = ~icy & ~dry & (quality < SUSPECT)
+        used[here] = ~icy & ~dry & ~invalid & (quality < SUSPECT)
         land = constant_on_land(value, used)
         code = code if land is None else np.where(land[here], 4, code)
     code = np.where(dry & (code == 0), 5, code)
@@ -168,16 +175,35 @@ def _absolute(field: Field, path: Path, climatology: xr.DataArray | None) -> NDA
             f"{path} holds anomalies of {field.product}, expected temperatures; pass the climatology "
             "they belong to (month, lat, lon) in degC"
         )
-    base = climatology.transpose("month", "lat", "lon")
-    row = nearest(base["lat"].to_numpy().astype(float), field.lat)
-    column = nearest(base["lon"].to_numpy().astype(float), field.lon, turn=360.0)
     if field.time.ndim != 1 or field.lat.ndim != 1:
         raise ObservationError(
             f"{path} holds anomalies of single pixels, expected anomalies on a grid; give temperatures"
         )
+    _require_same_years(field, path, climatology)
+    base = climatology.transpose("month", "lat", "lon")
+    lat, lon = (base[word].to_numpy().astype(float) for word in ("lat", "lon"))
+    row, column = nearest(lat, field.lat), nearest(lon, field.lon, turn=360.0)
+    beside = np.abs((lon[column] - field.lon + 180.0) % 360.0 - 180.0)
+    far = (np.abs(lat[row] - field.lat) > _reach(lat))[:, None] | (beside > _reach(lon))
     month = field.time.astype("datetime64[M]").astype(np.int64) % 12
     values = base.to_numpy()
-    return np.stack([field.value[k] + values[m][np.ix_(row, column)] for k, m in enumerate(month)])
+    normal = np.where(far, np.nan, values[:, row[:, None], column])
+    return field.value + normal[month]
+
+
+def _require_same_years(field: Field, path: Path, climatology: xr.DataArray) -> None:
+    years = frozenset(climatology.attrs.get("years", ()))
+    if field.years and years and not field.years & years:
+        theirs, its = (", ".join(sorted(part)) for part in (field.years, years))
+        raise ObservationError(
+            f"{path} departs from {theirs}, the climatology is of {its}, expected the same years; pass "
+            "the climatology that the anomalies belong to"
+        )
+
+
+def _reach(centres: NDArray[np.float64]) -> float:
+    """Half the widest distance of neighbours: how far a cell reaches from its centre."""
+    return float(np.diff(np.sort(centres)).max(initial=0.0)) / 2 + 1e-3
 
 
 def _field(file: NetcdfFile, options: ReadOptions) -> tuple[Field, tuple[str, ...]]:
@@ -188,49 +214,49 @@ def _field(file: NetcdfFile, options: ReadOptions) -> tuple[Field, tuple[str, ..
             f"it has none of the variables {', '.join(NAMES)} on latitude and longitude, by name or "
             "standard_name", "give the table in another form"
         )  # fmt: skip
-    _require_observations(file, surface)
+    require_observations(file, surface.axes)
     axes = surface.axes
     time, assumed = _times(file, surface)
     part = _part((time.size, file.size(axes.rows), file.size(axes.columns)), options)
     stored = on_axes(file, surface.name, axes, part, file.numbers)
     invalid = outside(stored, file.stored_type(surface.name), file.attributes(surface.name))
-    usable = stored if invalid is None else np.where(invalid, np.nan, stored)
-    value, unit = celsius(file, surface, usable)
-    ice, dry = marked_cells(file, surface, part)
+    invalid = np.array(False) if invalid is None else invalid
+    value, unit = celsius(file, surface, stored, invalid)
+    icy, dry = marked_cells(file, surface, part)
+    ice, ice_unit = ice_fraction(file, surface, part)
     error = errors_of_cells(file, surface, part)
     if error is None and not (axes.swath or of_passes(file)):
         error = np.array(ANALYSED)
     field = Field(
         time=_pixel_times(file, axes, part, time[part]),
-        lat=file.quantity(axes.lat, "degrees"),
-        lon=file.quantity(axes.lon, "degrees"),
+        lat=degrees(file, axes.lat),
+        lon=degrees(file, axes.lon),
         value=value,
         error=error,
-        ice=ice_fraction(file, surface, part),
+        ice=ice,
         anomaly=surface.anomaly,
         product=file.attribute("title") or file.path.stem,
         first=part.start,
         following=part.stop if part.stop < time.size else None,
         quality=quality_of_cells(file, surface, part),
-        icy=ice,
+        icy=icy,
         dry=dry,
+        invalid=invalid,
+        depth=axes.depth,
+        years=reference_years(file, surface.name) if surface.anomaly else frozenset(),
     )
-    return field, tuple(word for word in (assumed, unit) if word)
+    return field, tuple(word for word in (assumed, unit, ice_unit, _not_read(surface)) if word)
 
 
-def _require_observations(file: NetcdfFile, surface: Surface) -> None:
-    marks = [word for word in MODEL_MARKS if file.attribute(word)]
-    if marks:
-        raise file.error(
-            f"it is model output ({', '.join(marks)}), expected observations", "leave it out"
-        )
-    level = file.attribute("processing_level").upper()
-    if surface.axes.swath and not (level.startswith("L2") or "sst_dtime" in file):
-        raise file.error(
-            f"{surface.axes.lat} is two-dimensional, expected a grid of latitude and longitude, or a "
-            "swath of GHRSST",
-            "observations come on one; remap model output by `deepda control prepare`",
-        )
+def _not_read(surface: Surface) -> str:
+    others = ", ".join(surface.others)
+    verb = "holds" if len(surface.others) == 1 else "hold"
+    ending = "is not read" if len(surface.others) == 1 else "are not read"
+    return (
+        f"{surface.name} is taken; {others} {verb} surface temperatures too and {ending}"
+        if others
+        else ""
+    )
 
 
 def _part(shape: tuple[int, int, int], options: ReadOptions) -> slice:

@@ -5,19 +5,20 @@ Standard names come before names (CF standard name table; GHRSST Data Specificat
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepda.base.cell_methods import is_climatology
 from deepda.base.units import UnitError, convert
 from deepda.observations.faults import KELVIN
-from deepda.observations.flags import DRY, GHRSST, ICE, MODIS, qualities
 from deepda.observations.gridded import Axes, find_axes, on_axes
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.other_quantities import other_quantity
-from deepda.observations.qualities import GOOD, UNKNOWN, worst
+from deepda.observations.packing import outside
 from deepda.observations.reading import ZERO_CELSIUS
 
 NAMES = ("analysed_sst", "sst", "SST", "tos", "surface_temperature", "sea_surface_temperature",
@@ -27,13 +28,16 @@ STANDARD = re.compile(
     r"|sea_water_(potential_)?temperature"
 )
 ANOMALY = re.compile(r"anom|departure|(?<!standard )(?<!standard_)deviation", re.IGNORECASE)
-NORMAL = re.compile(r"climatolog|long.term mean", re.IGNORECASE)
+LEADING = re.compile(r"(\W*\w+\W+){0,5}(anomal|departure)", re.IGNORECASE)  # how a text begins
+REFERENCES = ("reference_period", "base_period")  # attributes of a variable: what it departs from
+NORMAL = re.compile(r"climatolog|long.term mean|(^|_)(clim|ltm)(_|$)", re.IGNORECASE)
+LONG_TERM = re.compile(r"long.term mean", re.IGNORECASE)
+NORMAL_YEARS = "climatology_period"  # attribute
+OWN_ERRORS = ("{}_uncertainty", "{}_error", "{}_total_uncertainty", "{}_standard_error")
 ERRORS = ("analysis_error", "analysis_uncertainty", "err", "sses_standard_deviation",
           "uncertainty", "total_uncertainty")  # of OSTIA, ESA CCI, OISST, GHRSST: K # fmt: skip
 FRACTION = re.compile(r"fraction\s*(\([^%]*\))?", re.IGNORECASE)  # units of MUR: 1
 ICES = ("sea_ice_fraction", "ice", "icec", "siconc")
-QUALITY_NAMES = {"quality_level": GHRSST, "qual_sst": MODIS, "qual_sst4": MODIS}
-MASKS = ("l2p_flags", "mask")  # GHRSST: by their flag_meanings alone
 
 
 @dataclass(frozen=True)
@@ -42,18 +46,21 @@ class Surface:
 
     Attributes:
         anomaly: its values are departures from a climatology.
+        others: names of other temperatures of the surface in the file.
     """
 
     name: str
     axes: Axes
     anomaly: bool
+    others: tuple[str, ...] = ()
 
 
 def find_surface(file: NetcdfFile) -> Surface | None:
     """The surface temperature of a file, temperatures before anomalies; None without one.
 
     Raises:
-        ObservationError: it lies on axes that cannot be distinguished, or is a climatology.
+        ObservationError: it lies on axes that cannot be distinguished or at depth, is a climatology,
+            or is called a temperature in a file of anomalies.
     """
     named = [name for name in NAMES if name in file and _may_be(file, name)]
     others = [name for name in sorted(file.names - {*NAMES})
@@ -64,18 +71,48 @@ def find_surface(file: NetcdfFile) -> Surface | None:
         if axes is not None:
             found.append(Surface(name, axes, is_anomaly(file, name)))
     best = min(found, key=lambda surface: surface.anomaly, default=None)
-    if best is not None and not best.anomaly:
-        _refuse_climatology(file, best)
-    return best
+    if best is None or best.anomaly:
+        return best
+    alone = not any(surface.anomaly for surface in found)
+    _refuse_climatology(file, best, alone)
+    if alone:
+        _refuse_contradiction(file, best)
+    rest = (surface.name for surface in found if surface is not best and not surface.anomaly)
+    return dataclasses.replace(best, others=tuple(rest))
 
 
-def _refuse_climatology(file: NetcdfFile, surface: Surface) -> None:
-    time = surface.axes.time
-    dated = not (time in file and file.attribute("climatology", time))
-    if not dated or NORMAL.search(file.attribute("long_name", surface.name)):
-        what = "its time has climatology bounds" if not dated else "says its long_name"
-        raise file.error(f"{surface.name} is a climatology ({what}), expected dated fields",
+def _refuse_climatology(file: NetcdfFile, surface: Surface, alone: bool) -> None:
+    """Refuse a climatology; attributes of the file count where it has no anomalies beside it."""
+    name, time = surface.name, surface.axes.time
+    owners = (name, None) if alone else (name,)
+    said = [
+        ("its time has climatology bounds", time in file and bool(file.attribute("climatology", time))),
+        ("says its long_name", NORMAL.search(file.attribute("long_name", name))),
+        ("says its name", NORMAL.search(name)),
+        ("says its cell_methods", is_climatology(file.attribute("cell_methods", name))),
+        ("says the title", alone and NORMAL.search(file.attribute("title"))),
+        ("says a comment", any(LONG_TERM.search(file.attribute("comment", owner)) for owner in owners)),
+        (f"says {NORMAL_YEARS}", any(file.attribute(NORMAL_YEARS, owner) for owner in owners)),
+    ]
+    what = next((words for words, found in said if found), "")
+    if what:
+        raise file.error(f"{name} is a climatology ({what}), expected dated fields",
                          "leave it out, or pass it by --climatology")  # fmt: skip
+
+
+def _refuse_contradiction(file: NetcdfFile, surface: Surface) -> None:
+    """Refuse a temperature by its name in a file that says anomalies and has no others."""
+    name = surface.name
+    texts = {"title": file.attribute("title"), "summary": file.attribute("summary"),
+             "comment": file.attribute("comment", name)}  # fmt: skip
+    said = [f"the {word} {text!r}" for word, text in texts.items()
+            if (ANOMALY.search if word == "title" else LEADING.match)(text)]  # fmt: skip
+    said += [f"{word} {file.attribute(word, name)!r}, as anomalies have"
+             for word in REFERENCES if file.attribute(word, name)]  # fmt: skip
+    if said:
+        by = "standard_name" if _standard(file, name) else "name"
+        raise file.error(f"{name} is a temperature by its {by}, an anomaly by {said[0]}, expected one "
+                         "of them", "correct the attribute that is wrong")  # fmt: skip
 
 
 def is_anomaly(file: NetcdfFile, name: str) -> bool:
@@ -89,11 +126,11 @@ def is_anomaly(file: NetcdfFile, name: str) -> bool:
 
 
 def celsius(
-    file: NetcdfFile, surface: Surface, values: NDArray[np.float64]
+    file: NetcdfFile, surface: Surface, values: NDArray[np.float64], invalid: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], str]:
     """degC (anomalies: K) by the units, and what was assumed, "" for nothing.
 
-    Without units the values decide: an ocean is either kelvin or degC.
+    Without units the valid values decide: an ocean is either kelvin or degC.
 
     Raises:
         ObservationError: units of no temperature, or none and values of neither.
@@ -101,7 +138,8 @@ def celsius(
     units = file.attribute("units", surface.name)
     if surface.anomaly:
         return values * _degree(file, surface.name, units), ""
-    middle = float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0
+    valid = values[np.isfinite(values) & ~invalid]
+    middle = float(np.median(valid)) if valid.size else 0.0
     if units:
         try:
             return convert(values, units, "degC"), ""
@@ -118,61 +156,37 @@ def celsius(
     )
 
 
-def quality_of_cells(file: NetcdfFile, surface: Surface, part: slice) -> NDArray[np.int8]:
-    """(time, row, column) or less: worst quality by quality levels and flags about the temperature.
-
-    Ancillary variables that say `flag_meanings` count, and the quality levels of GHRSST and MODIS.
-    """
-    ancillary = file.attribute("ancillary_variables", surface.name).split()
-    names = [*QUALITY_NAMES, *ancillary, f"{surface.name}_qc", f"{surface.name}_flag", "quality_flag"]
-    found = list[NDArray[np.int8]]()
-    for name in dict.fromkeys(names):
-        if name not in file or name in MASKS:
-            continue
-        scheme, own = QUALITY_NAMES.get(name), file.declared_flags(name)
-        if scheme is None and own is None:
-            continue
-        raw = on_axes(file, name, surface.axes, part, file.stored)
-        if scheme is None and own is not None:
-            found.append(own.qualities(raw))
-        elif scheme is not None:
-            found.append(_levels(raw, scheme))
-    return worst(*found) if found else np.array(GOOD, np.int8)
-
-
-def marked_cells(
+def ice_fraction(
     file: NetcdfFile, surface: Surface, part: slice
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where masks say that a cell is ice, and that it is land, a lake, a river or cloudy."""
-    ice, dry = np.array(False), np.array(False)
-    for name in MASKS:
-        own = file.declared_flags(name) if name in file else None
-        if own is not None:
-            raw = on_axes(file, name, surface.axes, part, file.stored)
-            ice, dry = ice | own.marked(raw, ICE), dry | own.marked(raw, DRY)
-    return ice, dry
+) -> tuple[NDArray[np.float64] | None, str]:
+    """Concentration 0..1 of sea ice by its units, and what was assumed, "" for nothing.
 
-
-def ice_fraction(file: NetcdfFile, surface: Surface, part: slice) -> NDArray[np.float64] | None:
-    """Concentration 0..1 of sea ice by its units; without units a value above 1.5 makes it percent."""
+    Without units a value above 1.5 makes it percent; "%" that is at most 1 (OISST) is a fraction.
+    """
     named = [name for name in ICES if name in file]
     named += [name for name in sorted(file.names) if _standard(file, name) == "sea_ice_area_fraction"]
     name = next((name for name in named if len(file.shape(name)) >= 2), None)
     if name is None:
-        return None
+        return None, ""
     ice = on_axes(file, name, surface.axes, part, file.numbers)
     units = file.attribute("units", name)
-    if units:
-        return file.in_unit(ice, name, "1", "1" if FRACTION.fullmatch(units) else units)
-    return ice / 100 if np.nanmax(ice, initial=0.0) > 1.5 else ice
+    if not units:
+        return ice / 100 if np.nanmax(ice, initial=0.0) > 1.5 else ice, ""
+    fraction = file.in_unit(ice, name, "1", "1" if FRACTION.fullmatch(units) else units)
+    one_percent = file.in_unit(np.ones(1), name, "1", "1" if FRACTION.fullmatch(units) else units)
+    beyond = outside(np.array([1.5]), file.stored_type(name), file.attributes(name))
+    if one_percent[0] < 1.0 and beyond is not None and beyond[0]:
+        return ice, f"{name} is in {units} and at most 1 by its valid range: taken as a fraction"
+    return fraction, ""
 
 
 def errors_of_cells(file: NetcdfFile, surface: Surface, part: slice) -> NDArray[np.float64] | None:
     """(time, row, column) K, standard deviation of the error that the file gives; None without."""
     modified = [name for name in sorted(file.names)
                 if re.search(r"temperature standard_error$", _standard(file, name))]  # fmt: skip
+    own = [form.format(surface.name) for form in OWN_ERRORS]
     name = next(
-        (name for name in [*modified, *ERRORS] if name in file and len(file.shape(name)) > 1), None
+        (name for name in [*modified, *own, *ERRORS] if name in file and len(file.shape(name)) > 1), None
     )
     if name is None:
         return None
@@ -191,12 +205,6 @@ def _degree(file: NetcdfFile, name: str, units: str) -> float:
             f"{name} is in units {units!r}, expected kelvin or degC", "set its units"
         ) from None
     return float(one - zero)
-
-
-def _levels(raw: NDArray, scheme: dict[int, int]) -> NDArray[np.int8]:
-    """Qualities of levels; a level that the scheme does not have is unknown."""
-    known = np.isin(raw, list(scheme))
-    return np.where(known, qualities(np.where(known, raw, 0).astype(np.int16), scheme), UNKNOWN)
 
 
 def _standard(file: NetcdfFile, name: str) -> str:

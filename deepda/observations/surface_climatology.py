@@ -12,9 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.base.synthetic import refusal, simulated_by
-from deepda.base.units import UnitError, convert
 from deepda.geometry.windows import MONTHS
+from deepda.observations.calendars import SINCE
+from deepda.observations.ncfile import NetcdfFile
+from deepda.observations.normals import reference_years
+from deepda.observations.packing import outside
 from deepda.observations.reading import ZERO_CELSIUS, ObservationError
 from deepda.observations.t30 import read_t30_climatology
 
@@ -25,6 +27,8 @@ LATS, LONS = ("lat", "latitude", "Y"), ("lon", "longitude", "X")
 def read_surface_climatology(path: Path) -> xr.DataArray:
     """degC (month, lat, lon) of a NetCDF file with twelve months of SST, or of a T30 file (.grd).
 
+    Attribute `years` holds the periods that the file names, "1961-1990".
+
     Raises:
         ObservationError: no such file, not twelve months of SST on latitude and longitude, or a file
             that says that its ocean is simulated.
@@ -33,53 +37,68 @@ def read_surface_climatology(path: Path) -> xr.DataArray:
         raise ObservationError(f"{path} is not there, expected a climatology of SST; check the path")
     if path.suffix == ".grd":
         return read_t30_climatology(path)
-    try:
-        with xr.open_dataset(path, decode_times=False, engine="netcdf4") as dataset:
-            if said := simulated_by(dataset.attrs):
-                raise ObservationError(refusal(path, said, "a climatology"))
-            return _monthly(dataset, path)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ObservationError):
-            raise
-        raise ObservationError(f"{path} cannot be read ({error}); fetch it again") from error
+    with NetcdfFile(path) as file:
+        return _monthly(file)
 
 
-def _monthly(dataset: xr.Dataset, path: Path) -> xr.DataArray:
-    found = [next((n for n in names if n in dataset), None) for names in (NAMES, LATS, LONS)]
-    if None in found:
-        raise ObservationError(
-            f"{path} has none of the variables {', '.join(NAMES)} with latitude and longitude; give a "
-            "climatology of SST"
-        )
-    name, lat_name, lon_name = map(str, found)
-    field, lat, lon = (dataset[word] for word in (name, lat_name, lon_name))
-    months = [dim for dim in field.dims if dim not in (*lat.dims, *lon.dims) and field.sizes[dim] != 1]
-    if lat.ndim != 1 or lon.ndim != 1 or len(months) != 1 or field.sizes[months[0]] != MONTHS:
-        raise ObservationError(
-            f"{path}: {name} has dimensions {dict(field.sizes)}, expected {MONTHS} months of the year, "
-            "latitude and longitude; give a climatology of SST"
-        )
-    order = (months[0], *lat.dims, *lon.dims)
-    value = (
-        field.squeeze([dim for dim in field.dims if dim not in order], drop=True)
-        .transpose(*order)
-        .to_numpy()
-        .astype(float)
-    )
-    units = str(field.attrs.get("units", "")).strip()
-    if units:
-        value = _celsius(value, units, path)
-    elif np.nanmedian(value) > 200:
-        value = value - ZERO_CELSIUS
+def _monthly(file: NetcdfFile) -> xr.DataArray:
+    found = [next((n for n in names if n in file), "") for names in (NAMES, LATS, LONS)]
+    if "" in found:
+        raise file.error(f"it has none of the variables {', '.join(NAMES)} with latitude and longitude",
+                         "give a climatology of SST")  # fmt: skip
+    name, *places = found
+    dims, axes = file.dims(name), [dim for place in places for dim in file.dims(place)]
+    months = [dim for dim in dims if dim not in axes and file.size(dim) != 1]
+    if len(axes) != 2 or len(months) != 1 or file.size(months[0]) != MONTHS or not {*axes} <= {*dims}:
+        sizes = dict(zip(dims, file.shape(name), strict=True))
+        raise file.error(f"{name} has dimensions {sizes}, expected {MONTHS} months of the year, "
+                         "latitude and longitude", "give a climatology of SST")  # fmt: skip
+    rest = [dim for dim in dims if dim not in (*months, *axes)]
+    order = [dims.index(dim) for dim in (*rest, *months, *axes)]
+    value = _celsius(file, name).transpose(order)[(0,) * len(rest)]
+    lat, lon = (file.quantity(place, "degrees") for place in places)
     return xr.DataArray(
-        value,
-        coords={"month": np.arange(1, MONTHS + 1), "lat": lat.to_numpy(), "lon": lon.to_numpy()},
+        value[_order(file, months[0])],
+        coords={"month": np.arange(1, MONTHS + 1), "lat": lat, "lon": lon},
         dims=("month", "lat", "lon"),
+        attrs={"years": sorted(reference_years(file, name))},
     )
 
 
-def _celsius(values: NDArray[np.float64], units: str, path: Path) -> NDArray[np.float64]:
-    try:
-        return convert(values, units, "degC")
-    except UnitError as error:
-        raise ObservationError(f"{path}: {error}") from error
+def _celsius(file: NetcdfFile, name: str) -> NDArray[np.float64]:
+    """degC, NaN where missing or outside the valid range; without units the values decide."""
+    values = file.numbers(name)
+    invalid = outside(values, file.stored_type(name), file.attributes(name))
+    values = values if invalid is None else np.where(invalid, np.nan, values)
+    if file.attribute("units", name):
+        return file.in_unit(values, name, "degC")
+    return values - ZERO_CELSIUS if np.nanmedian(values) > 200 else values
+
+
+def _order(file: NetcdfFile, dim: str) -> NDArray[np.intp]:
+    """(month) step of each month of the year: by dates, by numbers 1 to 12, else the steps in order.
+
+    Raises:
+        ObservationError: dates or numbers that are not each month of the year once.
+    """
+    steps = np.arange(MONTHS)
+    if dim not in file or file.shape(dim) != (MONTHS,):
+        return steps
+    months = _months(file, dim)
+    if months is None:
+        return steps
+    order = np.argsort(months, kind="stable")
+    if (months[order] != steps).any():
+        said = ", ".join(str(month + 1) for month in months)
+        raise file.error(f"{dim} is of the months {said}, expected each month of the year once",
+                         "give a climatology of twelve months")  # fmt: skip
+    return order
+
+
+def _months(file: NetcdfFile, dim: str) -> NDArray[np.int64] | None:
+    """(step) month of the year from 0, None where the steps are neither dated nor numbered."""
+    since = SINCE.fullmatch(file.attribute("units", dim))
+    if since and int(since[2]) > 0:
+        return file.times(dim).astype("datetime64[M]").astype(np.int64) % MONTHS
+    numbers = np.rint(file.numbers(dim)) - 1
+    return numbers.astype(np.int64) if {*numbers} == {*range(MONTHS)} else None

@@ -2,8 +2,9 @@
 
 Lines of a block that are all whole rows are split at once by Arrow; a block where one may not be is
 split line by line, by the same rules. A number that a stray end of line cuts in two leaves a line of a
-single cell with a digit: the row before it may have lost the end of its last number and, where rows
-begin with a number, the row after it the beginning of its first one; they are rejected with it.
+single cell with a digit and no word: the row before it may have lost the end of its last number and,
+where rows begin with a number, the row after it the beginning of its first one; they are rejected with
+it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from deepda.observations.cells import NUMBER, trimmed
 
 COMMENT = "#"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+WORD = re.compile(r"[^\W\d_]{2}")  # letters of a title or a footer, which no part of a number has
 CONTROL_BYTES = bytes(code for code in range(128) if CONTROL.match(chr(code)))
 NEWLINE, QUOTE = ord("\n"), ord('"')
 MALFORMED, COMMENTED, CUT = "line_malformed", "line_commented_out", "line_cut_short"
@@ -230,7 +232,7 @@ class RowCollector:
                 first = first or cells[0].strip()
             else:
                 malformed[len(rows)] = COMMENTED if commented else MALFORMED
-            if len(cells) == 1 and re.search(r"\d", cells[0]):
+            if len(cells) == 1 and re.search(r"\d", cells[0]) and not WORD.search(cells[0]):
                 doubtful += [len(rows) - 1, len(rows) + 1]
             rows.append(blank if len(rows) in malformed else cells)
         if first and not re.fullmatch(NUMBER, first):  # what is left of such a cell is none

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deepda.observations.calendars import NAT, composed, decode_times
 from deepda.observations.cells import Cells
+from deepda.observations.clocks import require_hours, require_one_day, require_utc
 from deepda.observations.numbers_of_tables import as_texts, read_numbers
 from deepda.observations.reading import ObservationError
 from deepda.observations.reasons import Reasons
@@ -82,6 +83,9 @@ def read_times(
             orders of day and month, a zone without a number.
     """
     calendar = all(ours in of for ours in ("year", "month", "day"))
+    require_utc(frame, of, source)
+    if not are_counted(units):
+        require_one_day(_days(frame, of, _one_order(units, source), source, comma), source)
     if calendar and not {"time", "date"} & of.keys():
         return _of_parts(frame, of, source, reasons, comma)
     values = frame[of["time" if "time" in of else "date"]]
@@ -140,6 +144,22 @@ def _declared(units: str, source: Path) -> str:
     if re.fullmatch(r"[hms:.]+", word):
         return ""
     raise _refusal(source, f"times in {units!r}, expected UTC or '<unit> since <date>'")
+
+
+def _days(
+    frame: pd.DataFrame, of: Mapping[str, str], order: str, source: Path, comma: bool
+) -> dict[str, NDArray[np.datetime64]]:
+    """By column, (row) the day that is written there, NaT where there is none."""
+    days = dict[str, NDArray[np.datetime64]]()
+    for column in (of[ours] for ours in ("time", "date") if ours in of):
+        cells = Cells.of(_texts(frame[column]))
+        written = cells.texts.str.replace(r"(?:T|\s+)(?:\d{1,2}:.*|\d{4,6}Z?)$", "", regex=True)
+        days[column] = cells.at(_parsed(written, order)[0]).astype("datetime64[D]")
+    if days and all(ours in of for ours in ("year", "month", "day")):
+        part = {ours: of[ours] for ours in ("year", "month", "day")}
+        read = _of_parts(frame, part, source, Reasons(len(frame)), comma)
+        days[of["year"]] = read.values.astype("datetime64[D]")
+    return days
 
 
 def _texts(values: pd.Series) -> pd.Series:
@@ -280,6 +300,8 @@ def _of_parts(
     clock = {"hour": "H", "minute": "M", "second": "S"}
     read = {name: read_numbers(frame[of[name]], comma, source) for name in PARTS if name in of}
     part = {name: numbers.values for name, numbers in read.items()}
+    if "hour" in of:
+        require_hours(frame[of["hour"]], part["hour"], source)
     times = composed(
         part["year"], part["month"], part["day"],
         **{clock[name]: values for name, values in part.items() if name in clock},

@@ -1,8 +1,8 @@
 """Versions of one product and day: only the best is read, the others are superseded.
 
-Recognised by the names of the files: `..._preliminary.nc` beside the same name without it, `NRT` beside
-`REP`, `MY` or `RAN`, and the numbers of versions (`v4` and `v5`, `fv01.0` and `fv02.0`, `v02r00` and
-`v02r01`) of names that hold a date. OISST, OSTIA and ERSST are named so.
+Recognised by the names of files of one folder that hold a date: `..._preliminary.nc` beside the same
+name without it, `NRT` beside `REP`, `MY` or `RAN`, and the numbers of versions (`v4` and `v5`, `fv01.0`
+and `fv02.0`, `v02r00` and `v02r01`). OISST, OSTIA and ERSST are named so.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def superseded_versions(files: Iterable[Path]) -> dict[Path, str]:
 
     A better version is a file that begins like NetCDF: an empty or foreign one supersedes nothing.
     """
-    same = defaultdict[str, list[Path]](list)
+    same = defaultdict[tuple[Path, str], list[Path]](list)
     for path in files:
-        if path.suffix == ".nc":
-            same[product_and_day(path)].append(path)
+        if path.suffix == ".nc" and DATE.search(path.stem):
+            same[path.parent, product_and_day(path)].append(path)
     worse = dict[Path, str]()
     for paths in same.values():
         ranks = {path: _rank(path) for path in paths if len(paths) > 1}
@@ -47,18 +47,15 @@ def superseded_versions(files: Iterable[Path]) -> dict[Path, str]:
 
 
 def product_and_day(path: Path) -> str:
-    """The name without the words of its stage and, where it holds a date, the number of its version."""
-    stem = STAGE.sub("", path.stem)
-    if DATE.search(stem):
-        stem = VERSION.sub("", stem)
+    """The name without the words of its stage and the number of its version."""
+    stem = VERSION.sub("", STAGE.sub("", path.stem))
     return re.sub(r"[-_.]+", "_", stem).strip("_").lower()
 
 
 def _rank(path: Path) -> Rank:
     stages = [dict(STAGES)[word.lower()] for word in STAGE.findall(path.stem)]
-    dated = DATE.search(path.stem)
-    versions = VERSION.findall(path.stem) if dated else []
-    return min(stages, default=1), tuple(int(part or 0) for found in versions for part in found)
+    numbers = (int(part or 0) for found in VERSION.findall(path.stem) for part in found)
+    return min(stages, default=1), tuple(numbers)
 
 
 def _is_netcdf(path: Path) -> bool:

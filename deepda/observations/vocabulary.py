@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deepda.base.synthetic import COLUMN as SYNTHETIC
+from deepda.base.synthetic import NAMES as SYNTHETIC
 from deepda.observations.flags import ARGO, BLANK, quality_of
 
 
@@ -60,11 +60,16 @@ TEMPERATURES = {  # in the order in which they are preferred
     "temp": Kind(("temp", "water_temperature", "water_temp"), "in_situ", plain=True),
     "surface": Kind(("sst", "sea_surface_temperature"), "potential"),
 }  # fmt: skip
+HEMISPHERES = ("hem", "hemi", "hemisphere", "dir")
 QUANTITIES = {
     "time": Quantity(
         ("time", "datetime", "date_time", "timestamp", "obs_time", "time_utc", "datetime_utc", "juld",
          "yyyy_mm_ddthh_mm_ss_sss", "yyyy_mm_ddthh_mm"),
         meaning="ISO 8601, UTC without a zone; numbers need '<unit> since <date>'",
+    ),
+    "zone": Quantity(
+        ("timezone", "time_zone", "tz", "utc_offset", "gmt_offset", "timezone_offset", "tz_offset"),
+        meaning="UTC, 0 or blank; others are refused unless the times name their zones",
     ),
     "date": Quantity(("date", "obs_date", "date_utc"), meaning="alone, or with the clock in `time`"),
     "year": Quantity(("year", "yyyy"), meaning="with month and day, in place of a time"),
@@ -75,6 +80,15 @@ QUANTITIES = {
     "second": Quantity(("second", "sec"), meaning="where there is one"),
     "lat": Quantity(("lat", "latitude", "nav_lat"), "degrees_north", "-90..90"),
     "lon": Quantity(("lon", "longitude", "long", "nav_lon"), "degrees_east", "-180..180 or 0..360"),
+    "lat_hemisphere": Quantity(
+        (*(f"{lat}_{end}" for lat in ("lat", "latitude") for end in (*HEMISPHERES, "ns")), "ns", "n_s",
+         "hemisphere"),
+        meaning="N or S, the sign of a latitude without one",
+    ),
+    "lon_hemisphere": Quantity(
+        (*(f"{lon}_{end}" for lon in ("lon", "longitude") for end in (*HEMISPHERES, "ew")), "ew", "e_w"),
+        meaning="E or W, the sign of a longitude without one",
+    ),
     "depth": Quantity(("depth", "z", "deph", "level_depth"), "m", "positive down"),
     "pressure": Quantity(
         ("pressure", "pres", "sea_water_pressure", "ctdprs"), "dbar", "where depth is missing"
@@ -98,7 +112,7 @@ QUANTITIES = {
     "direction": Quantity(("direction",), meaning="A or D, of an Argo cast"),
     "station": Quantity(("station", "station_id", "stnnbr"), meaning="part of the cast"),
     "data_mode": Quantity(("data_mode",), meaning="R: values; A, D: the columns *_adjusted"),
-    "synthetic": Quantity((SYNTHETIC,), meaning="false, 0, no or blank; all else: simulated, refused"),
+    "synthetic": Quantity(SYNTHETIC, meaning="false, 0, no or blank; all else: simulated, refused"),
 }  # fmt: skip
 NUMBERS = ("lat", "lon", "depth", "pressure", "salinity", "error")
 TARGETS = {"lat": "degrees", "lon": "degrees", "depth": "m", "pressure": "dbar"}

@@ -18,14 +18,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepda.observations.cf import downwards
+from deepda.observations.coordinates import degrees, times, vertical
+from deepda.observations.declared_flags import flags_of
 from deepda.observations.fall_rate import corrected, needed_by_age, needed_by_text, sentence
 from deepda.observations.flags import WOD, originator_scheme, qualities
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import WOD_PROBES, named
 from deepda.observations.qualities import GOOD, UNKNOWN, trusted, worst
-from deepda.observations.reading import ReadOptions, ReadResult, finish
+from deepda.observations.reading import ReadOptions, ReadResult
 from deepda.observations.samples import row_sizes
+from deepda.observations.temperatures import finish_kind, kind_of
 
 # Country code 99 stands for "unknown", cruise 0 for "no cruise number" (WOD user's manual): casts
 # of one such identifier are not casts of one ship.
@@ -43,34 +45,36 @@ def read_wod(path: Path, options: ReadOptions) -> ReadResult:
     with NetcdfFile(path) as file:
         if "Temperature" not in file or "z" not in file:
             raise file.error("it holds no Temperature on z", "leave it out")
+        kind, said = kind_of(file, "Temperature", "in_situ")
         ragged = file.shape("wod_unique_cast") != ()
         rows = _rows(file, ragged)
         needed = _fall_rate_needed(file, rows)
     in_row = needed[rows["profile"].to_numpy()]
     depth = corrected(rows["depth"].to_numpy(float), in_row, options.fall_rate)
-    assumed = sentence(int(needed.sum()), options.fall_rate)
-    return finish(rows.assign(depth=depth), path, "wod", options, assumed=assumed)
+    assumed = (*said, *sentence(int(needed.sum()), options.fall_rate))
+    return finish_kind(kind, rows.assign(depth=depth), path, "wod", options, assumed)
 
 
 def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
     casts = file.shape("wod_unique_cast")[0] if ragged else 1
     levels = file.shape("z")[0] if file.shape("z") else 0
     cast, _, place = _layout(file, "z", casts, levels, ragged)
-    temperature, quality = _on_levels(file, "Temperature", casts, place, ragged)
-    salinity, salinity_quality = _on_levels(file, "Salinity", casts, place, ragged)
-    depth = file.quantity("z", "m", (levels,)) * downwards(file, "z")
+    temperature, invalid, quality = _on_levels(file, "Temperature", casts, place, ragged)
+    salinity, out, salinity_quality = _on_levels(file, "Salinity", casts, place, ragged)
+    depth = vertical(file, "z", "m", (levels,))
     dataset = file.texts("dataset", casts)
     probe = np.array([name.lower() for name in dataset])
     platform = _platform_names(file, casts)
     present = np.isfinite(depth) | np.isfinite(temperature)
     rows = pd.DataFrame(
         {
-            "time": _per_cast(file.times("time"), casts, file)[cast],
-            "lat": _per_cast(file.quantity("lat", "degrees"), casts, file)[cast],
-            "lon": _per_cast(file.quantity("lon", "degrees"), casts, file)[cast],
+            "time": _per_cast(times(file, "time"), casts, file)[cast],
+            "lat": _per_cast(degrees(file, "lat"), casts, file)[cast],
+            "lon": _per_cast(degrees(file, "lon"), casts, file)[cast],
             "depth": depth,
             "temperature": temperature,
-            "salinity": trusted(salinity, salinity_quality),
+            "invalid": invalid,
+            "salinity": np.where(out, np.nan, trusted(salinity, salinity_quality)),
             "platform_type": named(probe, WOD_PROBES)[cast],
             "platform_id": platform[cast],
             "quality_depth": _flags(file, "z", cast, casts),
@@ -96,32 +100,36 @@ def _layout(
 
 def _on_levels(
     file: NetcdfFile, name: str, casts: int, first: NDArray[np.intp], ragged: bool
-) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Values and qualities of a variable on the levels of z: the n-th value of a cast on its n-th z.
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int8]]:
+    """A variable on the levels of z, the n-th value of a cast on its n-th z.
+
+    Values, whether they are outside the range that the file calls valid, and their qualities.
 
     A variable with fewer values than a cast has levels lacks the last ones; with more it is refused.
     """
     levels = file.shape("z")[0] if file.shape("z") else 0
     value, quality = np.full(levels, np.nan), np.full(levels, UNKNOWN, np.int8)
+    invalid = np.zeros(levels, np.bool_)
     if name not in file:
-        return value, quality
+        return value, invalid, quality
     size = file.shape(name)[0] if file.shape(name) else 0
     cast, level, _ = _layout(file, name, casts, size, ragged)
     counts = np.bincount(_layout(file, "z", casts, levels, ragged)[0], minlength=casts)
     if (level >= counts[cast]).any():
         raise file.error(f"{name} has more values than a cast has depths")
     at = first[cast] + level
+    unit = {"units": "1"} if name == "Salinity" else {}
     given = file.numbers(name, (size,))
-    given = np.where(given > MISSING, given, np.nan)
-    value[at] = file.in_unit(given, name, "degC") if name == "Temperature" else given
+    read, out = file.measured(name, "1" if name == "Salinity" else "degC", (size,), **unit)
+    value[at], invalid[at] = np.where(given > MISSING, read, np.nan), out & (given > MISSING)
     quality[at] = worst(_flags(file, name, cast, casts), _profile_flag(file, name, casts)[cast])
-    return value, quality
+    return value, invalid, quality
 
 
 def _flags(file: NetcdfFile, name: str, cast: NDArray[np.intp], casts: int) -> NDArray[np.int8]:
     """(value) the worse of WOD's flag and the originator's; `cast` is (value) its cast."""
     flag = next((f"{name}_{kind}" for kind in ("WODflag", "IQUODflag") if f"{name}_{kind}" in file), "")
-    own = file.flags(flag, cast.shape, WOD)
+    own = flags_of(file, flag, cast.shape, WOD)
     original = f"{name}_origflag"
     if original not in file:
         return own
@@ -141,7 +149,7 @@ def _originators(codes: NDArray[np.float64], sets: NDArray[np.str_]) -> NDArray[
 
 def _profile_flag(file: NetcdfFile, name: str, casts: int) -> NDArray[np.int8]:
     """(casts) unknown where a test on the whole profile failed, else good."""
-    quality = file.flags(f"{name}_WODprofileflag", (casts,), WOD, absent=GOOD)
+    quality = flags_of(file, f"{name}_WODprofileflag", (casts,), WOD, absent=GOOD)
     return np.minimum(quality, UNKNOWN)
 
 

@@ -13,15 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepda.base.synthetic import ATTRIBUTE, VALUE
 from deepda.geometry.grid import Grid
-from deepda.geometry.sphere import EARTH_RADIUS
 from deepda.geometry.windows import PENTADS, Windows
+from deepda.output.cells import covered_space, described_cells
 from deepda.output.chunks import tile, windows_at_once
 
 FILL = np.float32(1e20)  # the fill value of the CMIP archives
 REFERENCES = "Ham, Joo, Kim and Lee 2024, Nature Machine Intelligence, doi:10.1038/s42256-024-00867-x"
 EPOCH = np.datetime64("1950-01-01", "s")
+TIME_UNITS = "days since 1950-01-01 00:00:00"
 WINDOW_OF_YEAR = "window_of_year"  # name of the index of a window in its year, from 1
 SPINUP_WINDOWS = "spinup_windows"  # attribute: so many windows at the beginning of the file are spin-up
+ROLE = "role"  # attribute: what temperatures are, where they are no analysis
 CONVENTIONS = "CF-1.11, ACDD-1.3"
 STANDARD_NAMES = "CF Standard Name Table v93"
 
@@ -113,7 +115,8 @@ class Header:
         grid, windows: the coordinates.
         variables: names out of VARIABLES.
         members: size of `realization` of `thetao_members`, 0 for none.
-        attributes: global attributes; they win over the derived ones, mappings become JSON.
+        attributes: global attributes; they win over the derived ones, mappings become JSON. ROLE among
+            them is that of `thetao`.
     """
 
     grid: Grid
@@ -177,8 +180,12 @@ class Header:
             f"rounded to multiples of 2^{np.log2(variable.quantum):.0f} {variable.attributes['units']}"
         )
         known = [other for other in _ANCILLARY if other in self.variables and name == "thetao"]
+        role = (
+            {"role": str(self.attributes[ROLE])} if name == "thetao" and ROLE in self.attributes else {}
+        )
         return {
             **variable.attributes,
+            **role,
             "comment": "; ".join(filter(None, [variable.attributes.get("comment"), rounding])),
             **({"ancillary_variables": " ".join(known)} if known else {}),
             "cell_methods": "area: mean where sea depth: mean time: mean",
@@ -190,27 +197,35 @@ class Header:
 
     def _global_attributes(self) -> dict[str, Any]:
         derived: dict[str, Attribute] = {
-            "Conventions": CONVENTIONS,
-            "title": "Global ocean potential temperature analysis by DeepDA",
-            "summary": "Gap-free potential temperature of the ocean on a regular grid, every few days",
-            "keywords": "EARTH SCIENCE > OCEANS > OCEAN TEMPERATURE > POTENTIAL TEMPERATURE",
-            "keywords_vocabulary": "GCMD Science Keywords",
-            "standard_name_vocabulary": STANDARD_NAMES,
-            "source": "DeepDA, a network trained on a control simulation, cycled with observations",
-            "history": "written by DeepDA",
-            "references": REFERENCES,
-            "cdm_data_type": "Grid",
-            "processing_level": "4",
-            **_covered_space(self.grid),
-            **_covered_time(self.windows),
-            "grid_checksum": self.grid.checksum,
+            **covered_time(self.windows.start[0], self.windows.end[-1]),
+            "time_coverage_resolution": "P5D" if self.windows.per_year == PENTADS else "P1M",
             # xarray's convention: they stay single when years are opened together
             "coordinates": "time_bnds lat_bnds lon_bnds depth_bnds areacello ocean",
         }
-        return {
-            name: json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
-            for name, value in (derived | dict(self.attributes)).items()
-        }
+        return global_attributes(self.grid, derived | dict(self.attributes))
+
+
+def global_attributes(grid: Grid, more: Mapping[str, Attribute]) -> dict[str, Any]:
+    """Those of any file of fields on a grid; what is given wins, mappings become JSON."""
+    derived: dict[str, Attribute] = {
+        "Conventions": CONVENTIONS,
+        "title": "Global ocean potential temperature analysis by DeepDA",
+        "summary": "Gap-free potential temperature of the ocean on a regular grid, every few days",
+        "keywords": "EARTH SCIENCE > OCEANS > OCEAN TEMPERATURE > POTENTIAL TEMPERATURE",
+        "keywords_vocabulary": "GCMD Science Keywords",
+        "standard_name_vocabulary": STANDARD_NAMES,
+        "source": "DeepDA, a network trained on a control simulation, cycled with observations",
+        "history": "written by DeepDA",
+        "references": REFERENCES,
+        "cdm_data_type": "Grid",
+        "processing_level": "4",
+        **covered_space(grid),
+        "grid_checksum": grid.checksum,
+    }
+    return {
+        name: json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
+        for name, value in (derived | dict(more)).items()
+    }
 
 
 def _put(
@@ -229,7 +244,7 @@ def _put_time(file: netCDF4.Dataset, windows: Windows) -> None:
     attributes = {
         "standard_name": "time",
         "long_name": "middle of the assimilation window",
-        "units": "days since 1950-01-01 00:00:00",
+        "units": TIME_UNITS,
         "units_metadata": "leap_seconds: none",
         "calendar": "standard",
         "axis": "T",
@@ -237,8 +252,8 @@ def _put_time(file: netCDF4.Dataset, windows: Windows) -> None:
         "comment": "windows are half-open: their start belongs to them, their end to the next",
         "coverage_content_type": "coordinate",
     }
-    bounds = np.stack([_days(windows.start), _days(windows.end)], axis=1)
-    _put(file, "time", ("time",), _days(windows.middle), attributes)
+    bounds = np.stack([days_since_epoch(windows.start), days_since_epoch(windows.end)], axis=1)
+    _put(file, "time", ("time",), days_since_epoch(windows.middle), attributes)
     _put(file, "time_bnds", ("time", "bnds"), bounds, {})
     index = windows.season.astype(np.int32) + 1
     _put(file, WINDOW_OF_YEAR, ("time",), index, window_of_year(windows.per_year))
@@ -251,52 +266,20 @@ def window_of_year(per_year: int) -> dict[str, str]:
 
 
 def _put_grid(file: netCDF4.Dataset, grid: Grid) -> None:
-    coords = grid.coords()
-    for name, variable in coords.variables.items():
-        content = "coordinate" if name in coords.coords else "referenceInformation"
-        described = {"coverage_content_type": content} if "units" in variable.attrs else {}
-        attributes = {"long_name": str(name), **variable.attrs, **described} if described else {}
-        _put(file, str(name), tuple(map(str, variable.dims)), variable.values, attributes)
-    sphere = {"grid_mapping_name": "latitude_longitude", "earth_radius": EARTH_RADIUS}
-    _put(file, "crs", (), np.int32(0), sphere)
+    for name, variable in described_cells(grid).variables.items():
+        _put(file, str(name), tuple(map(str, variable.dims)), variable.values, variable.attrs)
 
 
-def _days(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
+def days_since_epoch(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Times as they stand in files."""
     return (times.astype("datetime64[s]") - EPOCH) / np.timedelta64(86400, "s")
 
 
-def _covered_space(grid: Grid) -> dict[str, Attribute]:
-    """ACDD extent: of the cells, not of their centres."""
-    (south, north), (west, east), (top, bottom) = (
-        (float(edges[0]), float(edges[-1]))
-        for edges in (grid.lat_edges, grid.lon_edges, grid.depth_edges)
-    )
-    ring = [(south, west), (north, west), (north, east), (south, east), (south, west)]
+def covered_time(start: np.datetime64, end: np.datetime64) -> dict[str, Attribute]:
+    """ACDD extent in time, of which the end is no part."""
+    days = int((end - start) / np.timedelta64(1, "D"))
     return {
-        "geospatial_bounds": f"POLYGON (({', '.join(f'{lat:g} {lon:g}' for lat, lon in ring)}))",
-        "geospatial_bounds_crs": "EPSG:4326",
-        "geospatial_bounds_vertical_crs": "EPSG:5831",
-        "geospatial_lat_min": south,
-        "geospatial_lat_max": north,
-        "geospatial_lat_units": "degrees_north",
-        "geospatial_lat_resolution": f"{np.diff(grid.lat_edges).mean():.4g} degrees",
-        "geospatial_lon_min": west,
-        "geospatial_lon_max": east,
-        "geospatial_lon_units": "degrees_east",
-        "geospatial_lon_resolution": f"{np.diff(grid.lon_edges).mean():.4g} degrees",
-        "geospatial_vertical_min": top,
-        "geospatial_vertical_max": bottom,
-        "geospatial_vertical_units": "m",
-        "geospatial_vertical_resolution": f"{grid.thickness.min():.4g} to {grid.thickness.max():.4g} m",
-        "geospatial_vertical_positive": "down",
-    }
-
-
-def _covered_time(windows: Windows) -> dict[str, Attribute]:
-    days = int((windows.end[-1] - windows.start[0]) / np.timedelta64(1, "D"))
-    return {
-        "time_coverage_start": f"{windows.start[0]}Z",
-        "time_coverage_end": f"{windows.end[-1]}Z",
+        "time_coverage_start": f"{start}Z",
+        "time_coverage_end": f"{end}Z",
         "time_coverage_duration": f"P{days}D",
-        "time_coverage_resolution": "P5D" if windows.per_year == PENTADS else "P1M",
     }

@@ -33,21 +33,18 @@ def dataset_of(
         attributes: global ones.
 
     Returns:
-        The fields (depth, lat, lon), rounded as in files, with the scalar coordinate `time`, whose
-        window stands in `time_coverage_start` and `time_coverage_end`.
+        The fields (time, depth, lat, lon) of the one window, rounded as in files, with its `time_bnds`.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "window.nc"
         with AnalysisWriter(path, grid, window, variables=tuple(fields), attributes=attributes) as out:
             out.write(0, **{ARGUMENTS[name]: field for name, field in fields.items()})
-        dataset = xr.load_dataset(path).isel(time=0).drop_vars("time_bnds")
-    for held in (dataset["time"].attrs, dataset["time"].encoding):
-        held.pop("bounds", None)
+        dataset = xr.load_dataset(path)
     for variable in dataset.variables.values():
         for name in STORAGE:
             variable.encoding.pop(name, None)
         variable.encoding.setdefault("_FillValue", None)  # or xarray would invent one for coordinates
     for name in fields:  # the other coordinates are listed once, for the file
-        dataset[name].encoding["coordinates"] = f"time {WINDOW_OF_YEAR}"
+        dataset[name].encoding["coordinates"] = WINDOW_OF_YEAR
     dataset.encoding = {}
     return dataset

@@ -24,15 +24,15 @@ class Analysis:
 
     Attributes:
         dataset: thetao (degC), thetao_background, thetao_stddev (K) and
-            thetao_observation_influence (0..1), each (depth, lat, lon), with the time of the window and
-            the attributes of the files of a reanalysis.
+            thetao_observation_influence (0..1), each (time, depth, lat, lon) with the one window, with
+            its bounds and the attributes of the files of a reanalysis.
         estimate: the same in units of the climatological standard deviation.
         table: the rows that were given, in their order, with `used`, `reason` ("" where used),
             `background` and `analysis` (degC) and `spread` (K) at each of them.
         rows: number of rows `used`, and by reason why not; they sum to the rows that were given.
         span: the window.
         space: grid, climatology and unit of `estimate`.
-        observed: whether a row was used in this window, or in one that it was gone on from.
+        observations: number of rows used in this window and in those that it was gone on from.
         marked: whether rows were marked as those of a simulated ocean, here or there.
     """
 
@@ -42,7 +42,7 @@ class Analysis:
     rows: dict[str, int]
     span: Windows
     space: StateSpace
-    observed: bool
+    observations: int
     marked: bool
 
 

@@ -22,12 +22,14 @@ from deepda.geometry.windows import Windows, season_of, windows, years_of
 from deepda.networks.device import AUTO, choose_device
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.observations.table import in_window, read_table
+from deepda.runs.checkpoint import SPACE
 from deepda.runs.open import load_analyser
 from deepda.settings.compose import saved_config
 from deepda.settings.schema import Config
 
 ROWS, TRUTH, ANALYSIS = "observations.parquet", "truth.nc", "analysis.nc"
 CHECKPOINT = "checkpoint"
+REANALYSIS = "reanalysis"  # in the settings of a folder: which command it belongs to
 OPENING = "Opening the trained run"  # for the log
 
 
@@ -60,6 +62,7 @@ class FinishedRun:
 
     @cached_property
     def _trained(self) -> tuple[TrainableAnalyser, StateSpace]:
+        self.require(f"{CHECKPOINT}/{SPACE}")
         return load_analyser(self.checkpoint, self.config.generator, choose_device(self.device))
 
     @property
@@ -85,14 +88,20 @@ class FinishedRun:
         """Refuse a run that lacks files.
 
         Raises:
-            CheckpointError: one of `names` is not in its folder.
+            CheckpointError: one of `names` is not in its folder. ConfigError: no settings either.
         """
-        for name in names:
-            if not (self.folder / name).exists():
-                raise CheckpointError(
-                    f"no {self.folder / name}, expected the folder of a finished run; finish it with "
-                    "`deepda osse run`, or name another one with --run DIR"
-                )
+        missing = next((name for name in names if not (self.folder / name).exists()), None)
+        if missing is None:
+            return
+        if self.config.command == REANALYSIS:
+            raise CheckpointError(
+                f"{self.folder} is the folder of a reanalysis, expected that of a trained run; name the "
+                f"one that it was made with, {self.config.reanalysis.run}"
+            )
+        raise CheckpointError(
+            f"no {self.folder / missing}, expected the folder of a finished run; if it was interrupted, "
+            "run the same command again to finish it, else `deepda osse run`, or name another folder"
+        )
 
     @cached_property
     def span(self) -> Windows:

@@ -11,7 +11,7 @@ analysis.dataset.to_netcdf("2003-01-08.nc")             # a file as those of a r
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from numbers import Number
@@ -33,7 +33,6 @@ from deepda.assimilation.cycle import (
 )
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
-from deepda.base.info import provenance, versions
 from deepda.base.synthetic import COLUMN, refusal_of_rows
 from deepda.climatology.files import months_named
 from deepda.climatology.observed import ObservedClimatology
@@ -44,12 +43,13 @@ from deepda.networks.device import AUTO
 from deepda.observations.marks import marked
 from deepda.observations.plain import plain_table
 from deepda.observations.table import TableError, require_table
-from deepda.output.cf import SYNTHETIC
+from deepda.output.cf import Attribute
 from deepda.output.dataset import dataset_of
 from deepda.output.results import ARGUMENTS, field_of
 from deepda.quality import Context, screen
 from deepda.quality.errors import Representativeness, with_errors
 from deepda.runs.analysis import Analysis, require_before
+from deepda.runs.attributes import OF_CONTROL, of_analysis, of_run
 from deepda.runs.errors import REPRESENTATIVENESS, Errors, representativeness
 from deepda.runs.finished import FinishedRun
 from deepda.runs.shipped import SHIPPED, folder_of
@@ -66,12 +66,14 @@ class Run:
         analyser: of the run, with the errors of the real ocean where its climatology is an observed one.
         usual: climatology and standard deviation by which quality control judges, degC and K.
         representativeness: of the real ocean; None leaves rows the error they have.
+        made_from: attributes of each dataset: settings, weights, climatology.
     """
 
     analyser: Analyser
     space: StateSpace
     usual: Climatology
     representativeness: Representativeness | None
+    made_from: Mapping[str, Attribute]
 
     def window(self, time: str | np.datetime64 | date) -> Windows:
         """The assimilation window that holds a time (UTC), as `Windows` of length one.
@@ -130,9 +132,12 @@ class Run:
         numbers = {"used": int(feedback["used"].sum())} | {
             str(k): int(n) for k, n in counts.items() if n
         }
-        observed = numbers["used"] > 0 or (before is not None and before.observed)
-        dataset = self._dataset(kept.result, span, simulated or self._is_model(observed))
-        return Analysis(dataset, estimate, feedback, numbers, span, self.space, observed, simulated)
+        used_before = 0 if before is None else before.observations
+        real = self.representativeness is not None
+        said = of_analysis(real, simulated, numbers, used_before)
+        dataset = self._dataset(kept.result, span, {**self.made_from, **said})
+        used = numbers["used"] + used_before
+        return Analysis(dataset, estimate, feedback, numbers, span, self.space, used, simulated)
 
     def _window(
         self, rows: pd.DataFrame, span: Windows, quality_control: bool
@@ -156,21 +161,10 @@ class Run:
             raise TableError(refusal_of_rows(number, len(rows), "the table"))
         return number > 0
 
-    def _is_model(self, observed: bool) -> bool:
-        """Whether nothing but the control simulation is in an analysis: no row, and no observed mean."""
-        return not observed and self.representativeness is None
-
-    def _dataset(self, result: Result, span: Windows, synthetic: bool) -> xr.Dataset:
+    def _dataset(self, result: Result, span: Windows, attributes: Mapping[str, Attribute]) -> xr.Dataset:
         season, background = int(span.season[0]), result.step.background
         fields = {
             name: field_of(name, self.space, season, background, result.estimate) for name in ARGUMENTS
-        }
-        subject = "a simulated ocean" if synthetic else "ocean potential temperature"
-        attributes = {
-            "title": f"DeepDA analysis of {subject}",
-            **(SYNTHETIC if synthetic else {}),
-            "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation",
-            **provenance(None, None),
         }
         return dataset_of(self.space.grid, span, fields, attributes)
 
@@ -197,8 +191,8 @@ def load_run(
         climatology: a file, files or a folder of an observed monthly climatology: the observations are
             those of the real ocean. Anomalies are taken from it, so that the bias of the model stays
             out, and errors are those of `deepda reanalysis` of real observations (docs/feedback.md): of
-            the `error` of a row the instrument's part is kept. None: the ocean and the errors of the
-            model; an analysis without any row is then one of a simulated ocean, and says so.
+            the `error` of a row the instrument's part is kept. None: the climatology and the errors of
+            the model; an analysis is then one on a simulated ocean, and says so.
 
     Raises:
         ConfigError, CheckpointError: it is not there, broken, or of another version.
@@ -208,17 +202,21 @@ def load_run(
     if climatology:
         names = [climatology] if isinstance(climatology, str | Path) else climatology
         return _of_real_ocean(run, [str(name) for name in names])
-    return Run(run.analyser, run.space, _usual(run.space), None)
+    analyser, usual = run.analyser, _usual(run.space)
+    return Run(analyser, run.space, usual, None, of_run(run, {"climatology": OF_CONTROL}))
 
 
 def _of_real_ocean(run: FinishedRun, names: Sequence[str]) -> Run:
     """Anomalies from an observed climatology, errors as the real ocean departs from it."""
     grid, climatology = run.space.grid, run.space.climatology
-    observed = ObservedClimatology.of(months_named(names), None, grid, climatology.per_year)
+    months = months_named(names)
+    observed = ObservedClimatology.of(months, None, grid, climatology.per_year)
     space = replace(run.space, climatology=replace(climatology, mean=observed.mean))
     errors = Errors.of_real_ocean(REPRESENTATIVENESS, space)
     values = representativeness(REPRESENTATIVENESS, observed.mean, grid)
-    return Run(errors.cycled(run.analyser, space), errors.space(space), _usual(space), values)
+    named = {"climatology": f"observed: {', '.join(names)}", "climatology_sha256": months.sha256}
+    cycled, made_from = errors.cycled(run.analyser, space), of_run(run, named)
+    return Run(cycled, errors.space(space), _usual(space), values, made_from)
 
 
 def _usual(space: StateSpace) -> Climatology:

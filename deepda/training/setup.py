@@ -23,13 +23,14 @@ from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 from deepda.networks.build import Generator
 from deepda.networks.trainable import CycleErrors, TrainableAnalyser, Validation
+from deepda.settings.schema import ConfigError
 from deepda.training.background_errors import sample_background_errors
 from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import TrainingData
 from deepda.training.trainer import History, Recipe, Trainer, Watch
 
 VALIDATIONS = 5  # in a training whose length is chosen by time
-TRIAL_UPDATES = 10  # timed, so that the number of updates follows from the minutes
+TRIAL_UPDATES = 5  # are warm-up; twice as many are timed, so that minutes become a number of updates
 
 
 class Completed(NamedTuple):
@@ -123,22 +124,40 @@ class TrainingSetup:
         analyser.calibrate(errors)
         return Completed(sampled, errors.rmse)
 
-    def affordable(self, recipe: Recipe, seconds: float) -> int:
-        """How many updates some seconds hold, validations counted in; at least one."""
-        start = time.perf_counter()
-        self.validation.errors(self.build().analyser)
-        validations = (VALIDATIONS + 1) * (time.perf_counter() - start)
-        first = self._lasts(replace(recipe, updates=1))  # draws all stretches
-        update = (self._lasts(replace(recipe, updates=TRIAL_UPDATES + 1)) - first) / TRIAL_UPDATES
-        return max(1, round((seconds - validations) / max(update, 1e-3)))
+    def affordable(self, recipe: Recipe, seconds: float, fewest: int) -> int:
+        """How many updates some seconds hold, validations counted in; at least one.
 
-    def _lasts(self, recipe: Recipe) -> float:
-        """Seconds of a training whose validations cost nothing."""
-        unvalidated = replace(self, validation=_Unmeasured())
+        Args:
+            fewest: below which they are refused; 0 for never.
+
+        Raises:
+            ConfigError: they hold fewer.
+        """
+        analyser = self.build().analyser
+        self.validation.errors(analyser)  # warm-up
         start = time.perf_counter()
+        self.validation.errors(analyser)
+        validation = time.perf_counter() - start
+        update = max(self._update_lasts(recipe), 1e-3)
+        left = seconds - (VALIDATIONS + 1) * validation
+        if left < fewest * update and fewest:
+            needed = math.ceil((seconds - left + fewest * update) / 6) / 10
+            raise ConfigError(
+                f"{seconds / 60:g} minutes of training given, expected at least {needed:g}: "
+                f"{VALIDATIONS + 1} validations of {validation:.1f} s and "
+                f"{fewest} updates of {update:.1f} s; give more --minutes"
+            )
+        return max(1, round(left / update))
+
+    def _update_lasts(self, recipe: Recipe) -> float:
+        """Seconds of an update, once stretches are drawn and the machine is warm."""
+        unvalidated, seen = replace(self, validation=_Unmeasured()), []
+        updates = 3 * TRIAL_UPDATES
+        recipe = replace(recipe, updates=updates, validate_every=TRIAL_UPDATES, patience=updates)
         with tempfile.TemporaryDirectory(prefix="deepda-") as folder:
-            unvalidated.train(recipe, Progress(stream=io.StringIO()), Path(folder))
-        return time.perf_counter() - start
+            quiet, clock = Progress(stream=io.StringIO()), lambda _: seen.append(time.perf_counter())
+            unvalidated.train(recipe, quiet, Path(folder), clock)
+        return (seen[-1] - seen[0]) / (2 * TRIAL_UPDATES)
 
 
 class _Unmeasured:

@@ -22,9 +22,12 @@ import osse.experiments.blind_zone_report
 from deepda.assimilation.cycle import Observations, Result, on_host
 from deepda.base.errors import DeepDAError
 from deepda.base.progress import Progress
+from deepda.geometry.grid import Grid
 from deepda.networks.device import AUTO
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
+from deepda.runs.checkpoint import load_space
+from deepda.runs.finished import CHECKPOINT
 from deepda.runs.folder import run_folder
 from deepda.verification import WindowSums, moments, spread_moments
 from osse.experiments.blind_zone_scores import METHODS, STATED, maps_of, rows_of, scores_of
@@ -79,6 +82,8 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
             f"--below is {below:g} m, expected a depth of 0 or more, positive down; "
             "try --below 100, or leave it out for satellites only"
         )
+    if below is not None:
+        _require_blind(load_space(folder / CHECKPOINT).grid, folder, below)
     with run_folder(output) as here, opened(folder, output, here.progress, device) as trained:
         progress = here.progress
         grid = trained.twin.space.grid
@@ -103,6 +108,20 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
         write_results(trained, scores, rows, maps, page, path, progress)
     print("\n".join(osse.experiments.blind_zone_report.lines(scores)))
     return scores
+
+
+def _require_blind(grid: Grid, folder: Path, below: float) -> None:
+    """Refuse, before minutes of reading, a depth that cuts no profile.
+
+    Raises:
+        BlindZoneError: the grid ends above it.
+    """
+    floor = grid.depth_edges[-1]
+    if below >= floor:
+        raise BlindZoneError(
+            f"--below is {below:g} m, the grid of {folder} ends at {floor:g} m, expected a depth above "
+            "that; give a smaller --below"
+        )
 
 
 def last_seen(windows: Sequence[Observations], depth: NDArray[np.floating]) -> int:

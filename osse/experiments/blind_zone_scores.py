@@ -18,11 +18,17 @@ from deepda.verification import (
     spread_over_error,
 )
 from osse.experiments.regions import by_region
+from osse.experiments.results import ANALYSER, DESCRIBED
 
 METHODS = (
     "analysis", "oi", "regression", "regression_of_observations", "repeat_downward", "marching_average",
     "climatology",
 )  # fmt: skip
+ABOUT = {
+    "title": "Blind zone: errors below what is observed, of a twin experiment of DeepDA",
+    "summary": "Errors of analyses of a simulated ocean of which the deep is not observed, by method, "
+    "over all windows that are scored",
+}
 STATED = ("analysis", "oi")  # that state a spread
 QUARTERS = ("Jan-Mar", "Apr-Jun", "Jul-Sep", "Oct-Dec")
 REACHES = {"better than climatology": 1.0, "half the variance": 0.5**0.5}  # error over climatology's
@@ -108,8 +114,12 @@ def maps_of(sums: Mapping[str, xr.Dataset]) -> xr.Dataset:
     errors = xr.concat([sums[name]["square_map"] for name in METHODS], "analyser") ** 0.5
     spread = xr.concat([sums[name]["variance_map"] for name in STATED], "stated") ** 0.5
     fields = {"rmse": errors.astype(np.float32), "spread": spread.astype(np.float32)}
-    fields = {name: field.assign_attrs(units="K") for name, field in fields.items()}
-    return xr.Dataset(fields).assign_coords(analyser=list(METHODS), stated=list(STATED))
+    fields = {name: field.assign_attrs(DESCRIBED[name]) for name, field in fields.items()}
+    coords = {
+        "analyser": ("analyser", list(METHODS), ANALYSER),
+        "stated": ("stated", list(STATED), {"long_name": "method that states a spread"}),
+    }
+    return xr.Dataset(fields).assign_coords(coords).assign_attrs(ABOUT)
 
 
 def _blind(sums: xr.Dataset, last: int) -> xr.DataArray:

@@ -22,7 +22,10 @@ import osse.experiments.data_denial_report
 from deepda.base.progress import Progress
 from deepda.base.workers import on_one_thread, open_workers, without_loss
 from deepda.networks.device import AUTO
+from deepda.observations.table import read_table
+from deepda.runs.finished import ROWS
 from deepda.runs.folder import run_folder
+from deepda.settings.compose import saved_config
 from deepda.verification import WindowSums, mean_of, rmse_of, spread_of
 from osse.experiments.denied_platforms import CONTROL, Denial, possible, read_denials
 from osse.experiments.finished_run import (
@@ -34,9 +37,14 @@ from osse.experiments.finished_run import (
     tables,
 )
 from osse.experiments.regions import by_region, sea_weights
-from osse.experiments.results import about_run, write_results
+from osse.experiments.results import ANALYSER, DESCRIBED, about_run, write_results
 
 METHODS = ("analysis", "oi")
+ABOUT = {
+    "title": "Data denial: errors of a twin experiment of DeepDA without some of its observations",
+    "summary": "Errors of analyses of a simulated ocean without some kinds of platforms, by method, "
+    "over all windows that are scored",
+}
 SAME = 1e-3  # relative difference of errors that rounding in files and another machine may make
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
 
@@ -96,7 +104,7 @@ def run(
     """
     with run_folder(output) as here:
         progress = here.progress
-        read_denials(without, 0)  # refuse before minutes of reading
+        require_platforms(folder, without)  # refuse before minutes of reading
         with (
             opened(folder, output, progress, device) as trained,
             open_workers(workers, scheduler) as work,
@@ -121,6 +129,18 @@ def run(
         progress.note(control_against_run(folder, scores["rmse"]["analysis"][CONTROL]["all"]))
     print("\n".join(osse.experiments.data_denial_report.lines(scores)))
     return scores
+
+
+def require_platforms(folder: Path, without: str | None) -> None:
+    """Refuse what leaves out nothing of the observations that a run kept, if it kept any.
+
+    Raises:
+        DenialError: an unknown word, or platforms that the run has none of.
+    """
+    read_denials(without, 0)
+    rows = folder / ROWS
+    if without is not None and rows.exists():
+        possible(read_denials(without, saved_config(folder).seed), [read_table(rows)], typed=True)
 
 
 def cycled(
@@ -211,9 +231,13 @@ def maps_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> xr.Dataset:
             xr.concat([one[source] for one in found.values()], "without") for found in sums.values()
         ]
         field = xr.concat(parts, "analyser") ** 0.5
-        stacked[name] = field.astype(np.float32).assign_attrs(units="K")
+        stacked[name] = field.astype(np.float32).assign_attrs(DESCRIBED[name])
     names = list(next(iter(sums.values())))
-    return xr.Dataset(stacked).assign_coords(analyser=list(sums), without=names)
+    coords = {
+        "analyser": ("analyser", list(sums), ANALYSER),
+        "without": ("without", names, {"long_name": "what was left out"}),
+    }
+    return xr.Dataset(stacked).assign_coords(coords).assign_attrs(ABOUT)
 
 
 def _parts(by_depth: xr.DataArray, whole: xr.DataArray) -> dict[str, Any]:

@@ -10,13 +10,31 @@ import pandas as pd
 import xarray as xr
 
 from deepda.base.files import write_json, write_whole
+from deepda.base.info import provenance, versions
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
+from deepda.output.cf import SYNTHETIC
+from deepda.output.fields import write_fields
 from deepda.reports.about import of_run
 from deepda.reports.report import WRITING
+from deepda.settings.compose import dump
 from osse.experiments.finished_run import CycledRun
 from osse.experiments.regions import sea_weights
 
+# Attributes of what maps hold.
+ANALYSER = {"long_name": "method"}
+DESCRIBED = {
+    "rmse": {
+        "long_name": "root mean square error",
+        "units": "K",
+        "cell_methods": "time: root_mean_square",
+    },
+    "spread": {
+        "long_name": "root mean square of the stated standard deviation of the error",
+        "units": "K",
+        "cell_methods": "time: root_mean_square",
+    },
+}
 # grid, scores, maps, what was run and folder to the page that was written there
 WritePage = Callable[[Grid, Mapping[str, Any], xr.Dataset, Mapping[str, str], Path], Path]
 
@@ -55,7 +73,7 @@ def write_results(
     Args:
         scores: that begin with `about_run`.
         rows: the scores as a table.
-        maps: by depth, lat and lon.
+        maps: by depth, lat and lon, with a title and a summary.
         path: of the three files, without suffix.
 
     Raises:
@@ -64,7 +82,16 @@ def write_results(
     output, name = path.parent, path.name
     write_json(output / f"{name}.json", scores)
     write_whole(output / f"{name}.csv", lambda hidden: rows.to_csv(hidden, index=False))
-    write_whole(output / f"{name}.nc", lambda hidden: maps.to_netcdf(hidden))
+    config, span = trained.config, trained.twin.windows
+    made = {
+        **SYNTHETIC,
+        **provenance(config.institution, config.licence),
+        "source": f"DeepDA {versions()['deepda']}",
+        "run": str(trained.folder),
+        "config": dump(config),
+    }
+    scored = span.last(len(span) - trained.spinup)
+    write_fields(output / f"{name}.nc", trained.twin.space.grid, maps, made, scored)
     about = of_run(trained.folder, trained.config, scores)
     with progress.stage(WRITING):
         page = write_page(trained.twin.space.grid, scores, maps, about, output)

@@ -174,7 +174,7 @@ def train(
     training: TrainingSetup, recipe: Recipe, validation: Case, minutes: float, progress: Progress
 ) -> Method:
     """Train a network for some minutes; the number of updates follows from a few that are timed."""
-    updates = training.affordable(recipe, 60 * minutes)
+    updates = training.affordable(recipe, 60 * minutes, fewest=0)
     recipe = replace(recipe, updates=updates, validate_every=max(1, updates // VALIDATIONS))
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="deepda-") as folder:

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deepda.base.files import write_whole
+from deepda.base.text import counted
 from deepda.figures.style import LIGHT, canvas
 from osse.sweep.search_space import Space, Value, setting, shown
 
@@ -107,7 +108,9 @@ def table(results: Sequence[Result], space: Space) -> str:
         console.print(f"what sets the best {BETTER:.0%} apart (PED-ANOVA): {parts}")
     finished = [r for r in results if r.outcome is Outcome.FINISHED]
     if finished:
-        console.print(f"best: {_settings(finished[0])}", soft_wrap=True)
+        failed = sum(r.outcome is Outcome.FAILED for r in results)
+        among = f" of {counted(len(finished), 'trial')} that finished ({failed} failed)" * (failed > 0)
+        console.print(f"best{among}: {_settings(finished[0])}", soft_wrap=True)
     else:
         console.print("no trial finished")
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined,no-any-return]

@@ -31,6 +31,7 @@ from osse.twin.training import twin_training
 
 KNOWN_ANSWER, TWIN = "known-answer", "osse"
 FREE = ("generator", "training")  # sections that the known answer reads
+FEWEST_UPDATES = 20  # that are a training
 Setups = Callable[[Config], TrainingSetup]
 
 
@@ -169,7 +170,7 @@ def trainer(setups: Setups, minutes: float | None, progress: Progress) -> Object
         elif minutes is None:
             updates = config.training.updates
         else:
-            updates = setup.affordable(Recipe.of(config.training), 60 * minutes)
+            updates = setup.affordable(Recipe.of(config.training), 60 * minutes, FEWEST_UPDATES)
         every = math.ceil(updates / VALIDATIONS)
         config.training = replace(config.training, updates=updates, validate_every=every)
         config.output = str(folder)

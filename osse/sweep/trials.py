@@ -26,6 +26,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from deepda.assimilation.cycle import DivergenceError
+from deepda.base.errors import DeepDAError
 from deepda.base.files import write_json
 from deepda.base.progress import Progress
 from deepda.base.workers import HERE, Workers, without_loss
@@ -217,7 +218,8 @@ def one_trial(
     except OSError:
         raise  # a full disk is no property of the settings
     except Exception as error:  # whatever it is, other settings may work
-        outcome, reason = Outcome.FAILED, f"{type(error).__name__}: {error}"
+        kind = "" if isinstance(error, DeepDAError) else f"{type(error).__name__}: "
+        outcome, reason = Outcome.FAILED, f"{kind}{error}"
         (folder / ERROR).write_text(traceback.format_exc())
     _conclude(study, trial, outcome, score, reason)
     (folder / STATE).unlink(missing_ok=True)

@@ -13,12 +13,14 @@ import osse.twin.report
 from deepda.assimilation.baselines import Climatology, Persistence
 from deepda.assimilation.cycle import Analyser
 from deepda.assimilation.members import Members
-from deepda.base.files import write_json, write_whole
+from deepda.base.files import write_json
 from deepda.base.info import peak_memory, provenance, versions
 from deepda.base.progress import Clock, Progress
 from deepda.base.text import period
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.output.cf import SPINUP_WINDOWS, SYNTHETIC, Attribute
+from deepda.output.fields import write_fields
+from deepda.output.roles import of_baseline, of_truth
 from deepda.reports.about import what_was_run
 from deepda.reports.members import members_section
 from deepda.reports.report import WRITING
@@ -31,8 +33,6 @@ from osse.twin.forecast_interpolation import Interpolation
 from osse.twin.increments import INCREMENTS, across_land, single_observations
 from osse.twin.scores import OBSERVED, gain_words, scores_of
 from osse.twin.twin import Twin, analyse, superobservations, write_observations, write_truth
-
-TRUTH = "Twin experiment of DeepDA: the truth, a simulated ocean"
 
 
 def evaluate(
@@ -74,7 +74,7 @@ def evaluate(
     with clock.stage("observe"):
         rows = write_observations(twin, output / "observations.parquet", progress)
         with progress.stage("Writing the truth, averaging the observations in cells"):
-            write_truth(twin, output / "truth.nc", about | {"title": TRUTH})
+            write_truth(twin, output / "truth.nc", of_truth(about))
             observed, errors = superobservations(twin)
     about[SPINUP_WINDOWS] = config.osse.spinup
     milliseconds: dict[str, float] = {}
@@ -91,7 +91,8 @@ def evaluate(
         for name, method in methods.items():
             path = output / "baselines" / f"{name}.nc"
             title = f"Cycling the baseline {name}"
-            milliseconds[name] = analyse(twin, method, path, about, progress, title, full=False)
+            whose = of_baseline(about, name)
+            milliseconds[name] = analyse(twin, method, path, whose, progress, title, full=False)
     with clock.stage("score"), progress.stage("Scoring all methods"):
         scores = scores_of(output, twin.space, observed, errors, config.osse.spinup)
     sections = []
@@ -106,7 +107,8 @@ def evaluate(
     both: dict[str, Analyser] = {"analysis": analyser}
     both |= {name: method for name, method in methods.items() if name == "oi"}
     with clock.stage("increments"):
-        write_whole(output / INCREMENTS, single_observations(both, twin.space).to_netcdf)
+        increments = single_observations(both, twin.space)
+        write_fields(output / INCREMENTS, twin.space.grid, increments, about)
     scores |= {
         **more,
         "across_land": across_land(both, twin.space),

@@ -51,13 +51,26 @@ def single_observations(methods: Mapping[str, Analyser], space: StateSpace) -> x
             )
         },
         {
-            "analyser": list(methods),
-            "place": list(found),
-            "observed_depth": ("place", grid.depth[where[:, 0]]),
-            "observed_lat": ("place", grid.lat[where[:, 1]]),
-            "observed_lon": ("place", grid.lon[where[:, 2]]),
+            "analyser": ("analyser", list(methods), {"long_name": "method"}),
+            "place": ("place", list(found), {"long_name": "where the observation lies"}),
+            **{
+                f"observed_{name}": ("place", getattr(grid, name)[index], observed_at(grid, name))
+                for name, index in zip(("depth", "lat", "lon"), where.T, strict=True)
+            },
+        },
+        {
+            "title": "Twin experiment of DeepDA: increments of single observations in a simulated ocean",
+            "summary": f"What one observation {MISFIT:g} K above a climatological background, of error "
+            f"{ERROR:g} K, changes by each method at some places",
         },
     )
+
+
+def observed_at(grid: Grid, name: str) -> dict[str, str]:
+    """Attributes of a coordinate of the observed cell, those of the axis but for what makes it one."""
+    axis = grid.coords()[name].attrs
+    kept = {key: axis[key] for key in ("standard_name", "units", "positive") if key in axis}
+    return {"long_name": f"{axis['standard_name']} of the observed cell", **kept}
 
 
 def across_land(methods: Mapping[str, Analyser], space: StateSpace) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from deepda.assimilation.state import StateSpace
+from deepda.base.text import METHOD_NAMES
 from deepda.figures import Panel, map_panels, rmse_by_depth, series, time_depth
 from deepda.figures.mesh import limits_of
 from deepda.figures.style import NAMES
@@ -70,8 +71,8 @@ def _by_depth(scores: dict[str, Any]) -> str:
     pairs = zip(rmse["analysis"]["by_depth"], rmse[best]["by_depth"], strict=True)
     better = [own < other for own, other in pairs if own is not None]  # a truth may be shallower
     return (
-        f"Root mean square error by depth. The analysis is better than {NAMES.get(best, best)} at "
-        f"{sum(better)} of {len(better)} depths."
+        f"Root mean square error by depth. The analysis is better than {METHOD_NAMES.get(best, best)} "
+        f"at {sum(better)} of {len(better)} depths."
     )
 
 
