@@ -5,6 +5,7 @@
 # make docs   the documentation site, in build/site
 # make weights train the built-in ocean, pack the weights that are shipped (an hour)
 # make scores measure every number of the docs anew (hours; DEEPDA_TEST_DATA names the real files)
+# make real DATA=/path/to/data  the reanalysis of docs/real-reanalysis.md, its tables and pictures (an hour)
 # Another interpreter: make demo PYTHON=python3.12
 
 PYTHON ?= python3
@@ -22,7 +23,7 @@ PYTEST := $(BIN)/python -m pytest --disable-plugin-autoload -p xdist -p hypothes
 # Modules are compiled once, not by each process.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-fast lint docs weights scores venv dev
+.PHONY: demo test test-fast lint docs weights scores real venv dev
 
 demo: venv
 	$(BIN)/deepda osse run --output $(RUN) training=quick
@@ -54,6 +55,9 @@ weights: venv
 
 scores: venv
 	$(BIN)/python benchmarks/scores.py
+
+real: venv
+	$(BIN)/python benchmarks/real.py '$(DATA)'
 
 venv: $(VENV)/.installed
 dev: $(VENV)/.installed-dev

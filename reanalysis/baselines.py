@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from deepda.assimilation.cycle import Analyser, DivergenceError
 from deepda.assimilation.localisation import Reach
@@ -17,25 +17,11 @@ from deepda.settings.schema import Config, IngestedObservations
 from reanalysis.restart import digest, keep_identity, require_free, require_own
 from reanalysis.years import Reanalysis
 
-
-class FitBaselines(Protocol):
-    """Gives the baselines one after the other, so that one covariance is in memory."""
-
-    def __call__(
-        self, cache: Path, reach: Reach | None, progress: Progress
-    ) -> Iterator[tuple[str, Analyser]]:
-        """Name and method; `cache` may be used meanwhile, a `reach` replaces that of the tuning."""
-
-
-class OpenBaselines(Protocol):
-    """How the baselines of a trained run are come by."""
-
-    def __call__(self, run: Path, config: Config, names: Sequence[str]) -> FitBaselines:
-        """Those of these names, tuned as `run` has them.
-
-        Raises:
-            DeepDAError: the run has not tuned one of them; nothing has been read yet.
-        """
+# Gives names and methods one after the other, so that one covariance is in memory. The folder may be
+# used meanwhile, a reach replaces that of the tuning.
+FitBaselines = Callable[[Path, Reach | None, Progress], Iterator[tuple[str, Analyser]]]
+# Gives the baselines of these names as a run has tuned them; refuses what it has not, before it reads.
+OpenBaselines = Callable[[Path, Config, Sequence[str]], FitBaselines]
 
 
 def withholds(config: Config) -> bool:
@@ -63,7 +49,6 @@ def cycle_baselines(
     """Analyse the years by each baseline: the same observations and errors; no members, no smoother.
 
     Args:
-        reanalysis: that they are compared with.
         identity: of the reanalysis; the name is added.
 
     Returns:
@@ -75,35 +60,24 @@ def cycle_baselines(
     left_out = {}
     for name, analyser in fit(reanalysis.folder / "baselines", reanalysis.errors.reach, progress):
         progress.note(f"the same observations by {METHOD_NAMES[name]}")
+        folder = RunFolder(reanalysis.folder / name, progress)
+        folder.path.mkdir(exist_ok=True)
+        require_free(folder)
+        mine = require_own(folder, identity | {"method": name})
+        keep_identity(folder, mine)
+        other = replace(
+            reanalysis,
+            analyser=reanalysis.errors.lasting(analyser, reanalysis.space),
+            members=None,
+            folder=folder.path,
+            restarts=folder.path,
+            attributes=of_baseline(reanalysis.attributes, name),
+            identity=digest(mine),
+            lag=None,
+        )
         try:
-            _cycle(name, analyser, reanalysis, identity, years, progress)
+            other.run(years, progress)
         except DivergenceError as reason:
             progress.note(f"{METHOD_NAMES[name]} is left out: {reason}")
             left_out[name] = str(reason)
     return left_out
-
-
-def _cycle(
-    name: str,
-    analyser: Analyser,
-    reanalysis: Reanalysis,
-    identity: dict[str, Any],
-    years: range,
-    progress: Progress,
-) -> None:
-    folder = RunFolder(reanalysis.folder / name, progress)
-    folder.path.mkdir(exist_ok=True)
-    require_free(folder)
-    mine = require_own(folder, identity | {"method": name})
-    keep_identity(folder, mine)
-    other = replace(
-        reanalysis,
-        analyser=reanalysis.errors.lasting(analyser, reanalysis.space),
-        members=None,
-        folder=folder.path,
-        restarts=folder.path,
-        attributes=of_baseline(reanalysis.attributes, name),
-        identity=digest(mine),
-        lag=None,
-    )
-    other.run(years, progress)

@@ -70,8 +70,8 @@ def analyse_blocks(
     with open_workers(workers, scheduler) as work:
         for job, done in progress.track(work(analyse_block, jobs), "Analysing blocks", len(jobs)):
             if done is None:
-                lost.append(described(job.years))
-            progress.note(f"{described(job.years)} {'finished' if done else 'not finished'}")
+                lost.append(period(job.years, "-"))
+            progress.note(f"{period(job.years, '-')} {'finished' if done else 'not finished'}")
     if lost:
         raise ReanalysisError(
             f"{', '.join(lost)} not finished: a worker died, perhaps of too little memory; give "
@@ -79,17 +79,12 @@ def analyse_blocks(
         )
 
 
-def analyse_block(job: Job) -> str:
-    """Make the files of one block; the work of one process."""
+def analyse_block(job: Job) -> bool:
+    """Make the files of one block, the work of one process; True."""
     whole = job.open()
     own = whole.folder / FOLDER / f"{job.years[0]}"  # a later end of the block changes no name
     own.mkdir(parents=True, exist_ok=True)
     block = replace(whole, restarts=own, part=whole.part if job.last else None)
     with on_one_thread():
         block.run(job.years, Progress(stream=io.StringIO()), early=not job.first)
-    return described(job.years)
-
-
-def described(years: range) -> str:
-    """The years of a block in words."""
-    return period(years, "-")
+    return True

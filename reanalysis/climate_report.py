@@ -157,13 +157,9 @@ def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[st
         blocks.append(_picture(key, line, found, record))
     blocks += _trend_table(scores)
     missing = [LABELS[key].removesuffix(" (K)") for key in lines if key not in references]
-    text = (
-        f"No independent series was given for: {', '.join(missing)} (reanalysis.references=FOLDER "
-        "names some)."
-        if missing
-        else ""
-    )
-    return Section("Does it follow the climate?", blocks, text)
+    text = f"No independent series was given for: {', '.join(missing)} (reanalysis.references=FOLDER "
+    text += "names some)."
+    return Section("Does it follow the climate?", blocks, text if missing else "")
 
 
 def _trend_table(scores: dict[str, Any]) -> list[Table]:
@@ -220,30 +216,19 @@ def _events(record: Record, events: dict[int, Maps]) -> Section:
     for name, place in (("surface", 0), ("subsurface", level)):
         fields = {year: event[place] for year, event in events.items()}
         most = _most(fields.values(), grid.ocean[place])
+        where, limits = f"{grid.depth[place]:.0f} m", (-most, most)
         panels = [
-            Panel(
-                field,
-                "anomaly",
-                f"{_winter(year)}, {grid.depth[place]:.0f} m",
-                (-most, most),
-            )
+            Panel(field, "anomaly", f"{_winter(year)}, {where}", limits)
             for year, field in fields.items()
         ]
-        blocks.append(
-            Picture(
-                f"el_nino_{name}",
-                map_panels(panels, grid, level=place),
-                f"Anomaly at {grid.depth[place]:.0f} m, December to February of "
-                f"{', '.join(map(_winter, events))}, in the same colours.",
-                wide=True,
-            )
-        )
+        caption = f"Anomaly at {where}, December to February of {', '.join(map(_winter, events))}, in "
+        caption += "the same colours."
+        figure = map_panels(panels, grid, level=place)
+        blocks.append(Picture(f"el_nino_{name}", figure, caption, wide=True))
     most = _most((event[:, near] for event in events.values()), grid.ocean[:, near])
     for year, event in events.items():
-        title = f"{_winter(year)}, equator"
-        figure = section(
-            event, grid, "anomaly", lat=float(grid.lat[near]), title=title, limits=(-most, most)
-        )
+        title, lat = f"{_winter(year)}, equator", float(grid.lat[near])
+        figure = section(event, grid, "anomaly", lat=lat, title=title, limits=(-most, most))
         caption = f"Anomaly along the equator, December {year} to February {year + 1}."
         blocks.append(Picture(f"el_nino_section_{year}", figure, caption))
     return Section(

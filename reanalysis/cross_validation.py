@@ -95,11 +95,7 @@ def named(reach: Reach | None) -> str:
 
 @dataclass(eq=False)
 class _Scores:
-    """A `Scorer` of the values of left-out platforms.
-
-    Attributes:
-        skipped: first windows that are not scored.
-    """
+    """A `Scorer` of the values of left-out platforms."""
 
     space: StateSpace
     skipped: int

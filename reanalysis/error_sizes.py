@@ -14,7 +14,7 @@ background follow. Withheld and rejected values have no part in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,7 +52,6 @@ def estimated_errors(
 
     Args:
         analyser: on its device.
-        assumed: errors to begin with.
         space: grid, scale, and climatology of the observations.
 
     Raises:
@@ -65,7 +64,11 @@ def estimated_errors(
         return _read(path, assumed)
     years = years[-SPINUP:]
     per_year = space.climatology.per_year
-    rows = list(_usable_rows(ocean, space, years, progress))
+    span = windows(years[0], years[-1], per_year)
+    rows = [
+        RowsOfWindow(usable(ocean.table(start, end)), start, end, season)
+        for start, end, season in progress.track(span, "Reading observations of the spin-up", len(span))
+    ]
     errors, passes = replace(assumed, reach=None), []
     for number in range(1, PASSES + 1):
         title = f"Estimating error sizes {number}/{PASSES}"
@@ -88,14 +91,6 @@ def estimated_errors(
     about = {"years": [*years], "depth_m": space.grid.depth.tolist(), "passes": passes}
     write_json(path, {**about, **errors.as_json()})
     return errors
-
-
-def _usable_rows(
-    ocean: ObservedOcean, space: StateSpace, years: range, progress: Progress
-) -> Iterator[RowsOfWindow]:
-    span = windows(years[0], years[-1], space.climatology.per_year)
-    for start, end, season in progress.track(span, "Reading observations of the spin-up", len(span)):
-        yield RowsOfWindow(usable(ocean.table(start, end)), start, end, season)
 
 
 def _spun_up(rows: Sequence[RowsOfWindow], per_year: int) -> int:

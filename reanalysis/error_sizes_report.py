@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from deepda.base.text import period
 from deepda.reports.report import Section
-from deepda.reports.table import Table
+from deepda.reports.table import Table, rows_by_depth
 from deepda.runs.errors import reach_from_json
 from reanalysis.cross_validation import named
 from reanalysis.error_sizes import NAME
@@ -23,20 +22,17 @@ def error_sizes_sections(folder: Path) -> list[Section]:
         return []
     held = json.loads(path.read_text())
     counts = held["passes"][-1]["values"]
-    seen = {name: held["observation"][name] for name, number in counts.items() if number}
-    rows: dict[str, dict[str, Any]] = {}
-    for level, depth in enumerate(held["depth_m"]):
-        before, after = (part["expected_over_found"][level] for part in held["passes"])
-        rows[f"{depth:.0f} m"] = {
-            "expected/found, assumed": before,
-            "expected/found, pass 2": after,
-            "background": _mean(held["background"][level]),
-            **{name: _mean(factor[level]) for name, factor in seen.items()},
-        }
+    before, after = (part["expected_over_found"] for part in held["passes"])
+    columns = {
+        "expected/found, assumed": before,
+        "expected/found, pass 2": after,
+        "background": _means(held["background"]),
+        **{name: _means(held["observation"][name]) for name, number in counts.items() if number},
+    }
     values = ", ".join(f"{name} {number:,}" for name, number in counts.items() if number)
     table = Table(
         "error_sizes",
-        rows,
+        rows_by_depth(held["depth_m"], columns),
         "Expected over found departure from the background in the spin-up with the assumed sizes and "
         "with those of the first pass, and the factors on the assumed standard deviations of background "
         "and observation errors that are used (geometric mean over latitude bands). Values, one for "
@@ -53,5 +49,6 @@ def error_sizes_sections(folder: Path) -> list[Section]:
     return [Section("How large are the errors?", [table], text)]
 
 
-def _mean(factors: list[float]) -> float:
-    return float(np.exp(np.mean(np.log(factors))))
+def _means(factors: list[list[float]]) -> list[float]:
+    """(depth) geometric means."""
+    return [float(np.exp(np.mean(np.log(of_layer)))) for of_layer in factors]

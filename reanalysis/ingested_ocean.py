@@ -63,7 +63,6 @@ class IngestedOcean:
     Args:
         folder: of `deepda observations ingest`.
         normal: climatology of the observations.
-        representativeness: of its values.
         withheld: share of the platforms that the analysis must not see, and names of further ones.
         about: where observations and climatology come from.
 
@@ -157,7 +156,9 @@ class IngestedOcean:
         rejected = pd.concat([found.rejected.astype({"reason": str}), without]).assign(rows=np.int32(1))
         table = with_rejected(values, rejected)
         _require_balanced(len(rows), table)
-        return withhold(table.assign(shared_error=_shared(table)), *self._withheld)
+        gridded = (table["platform_type"] == "satellite").to_numpy()
+        shared = np.where(gridded, SHARED * table["error"].to_numpy(np.float32), np.float32(0))
+        return withhold(table.assign(shared_error=shared), *self._withheld)
 
     def _placed(self, values: pd.DataFrame, start: np.datetime64, end: np.datetime64) -> pd.DataFrame:
         """Values moved from their place and time to their cell and window, by the climatology."""
@@ -254,11 +255,6 @@ def _values(kept: pd.DataFrame, grid: Grid) -> tuple[pd.DataFrame, pd.DataFrame]
     share, rest = np.divmod(size[number], given[number])
     values = values.assign(rows=(share + (order < rest)).astype(np.int32)).drop(columns="behind")
     return values, kept[given[cast] == 0].assign(reason=NO_LAYER)
-
-
-def _shared(table: pd.DataFrame) -> NDArray[np.float32]:
-    gridded = (table["platform_type"] == "satellite").to_numpy()
-    return np.where(gridded, SHARED * table["error"].to_numpy(np.float32), np.float32(0))
 
 
 def _require_balanced(rows_in: int, table: pd.DataFrame) -> None:

@@ -25,15 +25,7 @@ from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows
 from deepda.verification import REGIONS, WindowSums, heat_content, mean_of, moments, region_weights
 from deepda.verification.thermocline import levels_shown
-from reanalysis.record import (
-    ANALYSIS,
-    TRUTH,
-    Array,
-    ClimateSeries,
-    Maps,
-    Record,
-    heat_depth,
-)
+from reanalysis.record import ANALYSIS, TRUTH, Array, ClimateSeries, Maps, Record, heat_depth
 from reanalysis.restart import year_file
 
 WHOLE, NINO34 = "global", "Niño 3.4"
@@ -65,10 +57,9 @@ def read_record(
     for year in progress.track(years, "Reading the analyses", total=len(years)):
         reader.read_year(year, mapped=year in (years[0], years[len(years) // 2], years[-1]))
     record = reader.record(years)
-    count = (
-        values_used(folder, years) if ocean.fallible else values_observed(ocean, span, years, progress)
-    )
-    return replace(record, used=count)
+    if ocean.fallible:
+        return replace(record, used=values_used(folder, years))
+    return replace(record, used=values_observed(ocean, span, years, progress))
 
 
 def with_baselines(
@@ -110,9 +101,8 @@ class _Reader:
         """Count a year in; keep maps of error, spread and influence where it is mapped."""
         known = truth_is_known(self.ocean, year, self.span.per_year)
         names = [OF_SERIES[name] for name in (TRUTH, ANALYSIS) if known or name == ANALYSIS]
-        sums = WindowSums(
-            self.weights, mapped=[*names, *["square"][: int(known)], "stddev", "influence"]
-        )
+        mapped_names = [*names, *["square"] * known, "stddev", "influence"]
+        sums = WindowSums(self.weights, mapped=mapped_names)
         with netCDF4.Dataset(year_file(self.folder, year, self.ocean.synthetic)) as file:
             for place, step in enumerate(self.span.of_year(year)):
                 sums.add(self.span.middle[step], self._values(int(step), fields_of(file, place)))

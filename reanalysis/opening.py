@@ -57,6 +57,8 @@ def reanalysis_of(
         identity = identity | {"sizes": checksum(output / ERROR_SIZES)}
     analyser = errors.cycled(trained.analyser, space)
     space = errors.space(space)
+    whole = chosen.months == MONTHS
+    part = None if whole else windows_of_months(chosen.end, chosen.months, config.per_year)
     made = Reanalysis(
         analyser,
         space,
@@ -66,10 +68,10 @@ def reanalysis_of(
         output,
         output,
         attributes_of(identity, lag, ocean) | about,
-        config.reanalysis.start,
+        chosen.start,
         digest(identity),
         lag,
-        part_of(config),
+        part,
     )
     return made, identity
 
@@ -82,7 +84,6 @@ def open_reanalysis(
     Args:
         identity: with the error sizes, if these are estimated.
         config, output: of the reanalysis; another process has begun it there.
-        open_ocean: gives the observations.
     """
     quiet = Progress(stream=io.StringIO())
     trained = FinishedRun(folder_of(config.reanalysis.run), config.device)
@@ -105,14 +106,6 @@ def lag_of(config: Config, analyser: TrainableAnalyser) -> int | None:
             "reanalysis.smoother=false"
         )
     return round(config.reanalysis.lag * config.per_year / DAYS_OF_YEAR)
-
-
-def part_of(config: Config) -> int | None:
-    """Windows of the last year, None if it is whole."""
-    chosen = config.reanalysis
-    if chosen.months == MONTHS:
-        return None
-    return windows_of_months(chosen.end, chosen.months, config.per_year)
 
 
 def attributes_of(identity: dict[str, Any], lag: int | None, ocean: ObservedOcean) -> dict[str, Any]:

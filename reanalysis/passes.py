@@ -6,7 +6,7 @@ their year and some windows after it. Both go on from the filter's analysis at t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
@@ -25,30 +25,22 @@ from deepda.assimilation.cycle import (
 )
 from deepda.assimilation.smoother import Smoothable, retrace, smooth
 
-
-class Pass(Protocol):
-    """The way through the windows of all years."""
-
-    def results(self, estimate: StateEstimate, number: int) -> Iterator[Result]:
-        """The results of the next windows, which follow the analysis `estimate`."""
+# From the analysis before some windows, and their number, to their results.
+Pass = Callable[[StateEstimate, int], Iterator[Result]]
 
 
-class Filter:
-    """Each window once, in the order of time.
-
-    Args:
-        windows: of all years.
-    """
-
-    def __init__(self, analyser: Analyser, windows: Iterator[Window]) -> None:
-        self._analyser, self._windows = analyser, windows
-
-    def results(self, estimate: StateEstimate, number: int) -> Iterator[Result]:
-        """See `Pass`."""
-        return filtered(cycle(self._analyser, estimate, islice(self._windows, number)))
+def filter_pass(analyser: Analyser, windows: Iterator[Window]) -> Pass:
+    """Each window once, in the order of time."""
+    return lambda estimate, number: filtered(cycle(analyser, estimate, islice(windows, number)))
 
 
-class Smoother:
+class SmoothableAnalyser(Analyser, Smoothable, Protocol):
+    """A method that can be cycled and smoothed."""
+
+
+def smoother_pass(
+    analyser: SmoothableAnalyser, windows: Iterator[Observations], total: int, lag: int
+) -> Pass:
     """A year and the windows after it forwards, then backwards: the last window is the first result.
 
     Args:
@@ -56,32 +48,18 @@ class Smoother:
         total: number of these windows.
         lag: windows after a year that its estimates learn from.
     """
+    buffer = WindowBuffer(windows, total)
 
-    def __init__(
-        self, analyser: SmoothableAnalyser, windows: Iterator[Observations], total: int, lag: int
-    ) -> None:
-        self._analyser, self._buffer, self._lag = analyser, WindowBuffer(windows, total), lag
-
-    def results(self, estimate: StateEstimate, number: int) -> Iterator[Result]:
-        """See `Pass`."""
-        known = min(number + self._lag, len(self._buffer))
-        steps = retrace(self._analyser, estimate, known, self._buffer.__getitem__)
-        backwards = zip(reversed(range(known)), smooth(self._analyser, steps), strict=True)
+    def results(estimate: StateEstimate, number: int) -> Iterator[Result]:
+        known = min(number + lag, len(buffer))
+        steps = retrace(analyser, estimate, known, buffer.__getitem__)
+        backwards = zip(reversed(range(known)), smooth(analyser, steps), strict=True)
         for place, (step, smoothed) in backwards:
             if place < number:
                 yield Result(place, step, smoothed)
-        self._buffer.drop(number)
+        buffer.drop(number)
 
-
-class SmoothableAnalyser(Analyser, Smoothable, Protocol):
-    """A method that can be cycled and smoothed."""
-
-
-def checked_windows(
-    analyser: Analyser, estimate: StateEstimate, windows: Iterator[Window]
-) -> Iterator[Observations]:
-    """What the analysis uses of each window; the check needs the backgrounds of the filter."""
-    return (step.observations for step in cycle(analyser, estimate, windows))
+    return results
 
 
 class WindowBuffer:
@@ -122,7 +100,6 @@ class _Cells:
     Attributes:
         window: value and precision of the observed cells only.
         cells: flat positions of these.
-        shape: of the fields.
     """
 
     window: Observations

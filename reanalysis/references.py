@@ -118,14 +118,19 @@ def compare(series: xr.DataArray, reference: xr.DataArray) -> dict[str, Any] | N
         `correlation`, `rmse_K` and both trends; None where they share fewer than three years.
     """
     yearly = reference["time"].dt.year.to_index().is_unique
-    step = "YS" if yearly else "MS"
-    mean = series.resample(time=step).mean()
-    mean, wanted = (_by(field, yearly) for field in (mean, reference))
+    mean = series.resample(time="YS" if yearly else "MS").mean()
+    # At the first of their month or year, so that stamps of two origins meet.
+    kind = "datetime64[Y]" if yearly else "datetime64[M]"
+    mean, wanted = (
+        field.assign_coords(time=field["time"].values.astype(kind).astype("datetime64[ns]"))
+        for field in (mean, reference)
+    )
     mean, wanted = xr.align(mean, wanted, join="inner")
     if mean.size < FEWEST_YEARS_SHARED * (1 if yearly else MONTHS):
         return None
     if not yearly:
-        mean, wanted = (_anomaly(field) for field in (mean, wanted))
+        months = (field.groupby("time.month") for field in (mean, wanted))
+        mean, wanted = ((of - of.mean()).drop_vars("month") for of in months)
     mean, wanted = mean - mean.mean(), wanted - wanted.mean()
     return {
         "analysis": mean,
@@ -156,14 +161,3 @@ def annual_trend(series: xr.DataArray) -> dict[str, float | None]:
         return {}
     means = means.rename(year="time").assign_coords(time=middle_of_years(means["year"].values))
     return trend(means).numbers()
-
-
-def _by(field: xr.DataArray, yearly: bool) -> xr.DataArray:
-    """The same values at the first of their month or year: stamps of two origins meet."""
-    kind = "datetime64[Y]" if yearly else "datetime64[M]"
-    return field.assign_coords(time=field["time"].values.astype(kind).astype("datetime64[ns]"))
-
-
-def _anomaly(field: xr.DataArray) -> xr.DataArray:
-    months = field.groupby("time.month")
-    return (months - months.mean()).drop_vars("month")

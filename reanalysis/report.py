@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from deepda.verification import trend
 from deepda.verification.climate import FEWEST_YEARS
 from deepda.verification.thermocline import levels_shown
 from reanalysis.judge import mean_anomaly
-from reanalysis.record import ANALYSIS, TRUTH, Record, heat_depth
+from reanalysis.record import ANALYSIS, TRUTH, Array, ClimateSeries, Record, heat_depth
 from reanalysis.report_errors import errors_section, uncertainty_section
 
 
@@ -105,30 +105,20 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
             "in the box to be alike.",
             wide=True,
         ),
-        Picture(
+        _over_time(
+            record,
             "surface_temperature",
-            series(
-                {
-                    "truth": _monthly(record, truth.layer[:, 0]),
-                    "analysis": _monthly(record, analysis.layer[:, 0]),
-                },
-                "sea surface anomaly (K)",
-            ),
+            lambda one: one.layer[:, 0],
+            "sea surface anomaly (K)",
             "Global mean sea surface temperature, anomaly from the climatology of the training years, "
             f"{years}.",
-            wide=True,
         ),
-        Picture(
+        _over_time(
+            record,
             "heat_content",
-            series(
-                {
-                    "truth": _monthly(record, record.heat(truth).values),
-                    "analysis": _monthly(record, record.heat(analysis).values),
-                },
-                "heat content (ZJ)",
-            ),
+            lambda one: record.heat(one).values,
+            "heat content (ZJ)",
             f"Heat content of the upper {depth:.0f} m, anomaly, {years}.",
-            wide=True,
         ),
     ]
     if len(record.years) >= FEWEST_YEARS:
@@ -138,8 +128,17 @@ def _climate(record: Record, scores: dict[str, Any]) -> Section:
             _trend_table(scores),
             _trends_by_depth(record, scores),
         ]
-    below = sorted({levels_shown(record.grid)[1], record.grid.depth.size - 1})
-    blocks += [_series_of_layer(record, level) for level in below]
+    for level in sorted({levels_shown(record.grid)[1], record.grid.depth.size - 1}):
+        where = f"{record.grid.depth[level]:.0f} m"
+        blocks.append(
+            _over_time(
+                record,
+                f"series_level_{level + 1}",
+                lambda one, level=level: one.layer[:, level],  # type: ignore[misc]
+                f"mean anomaly at {where} (K)",
+                f"Global mean anomaly at {where}, {years}.",
+            )
+        )
     return Section("Does it follow the climate?", blocks)
 
 
@@ -169,15 +168,12 @@ def _trend_maps(
     )
 
 
-def _series_of_layer(record: Record, level: int) -> Picture:
-    depth = f"{record.grid.depth[level]:.0f} m"
-    lines = {name: _monthly(record, one.layer[:, level]) for name, one in record.series.items()}
-    return Picture(
-        f"series_level_{level + 1}",
-        series(lines, f"mean anomaly at {depth} (K)"),
-        f"Global mean anomaly at {depth}, {period(record.years)}.",
-        wide=True,
-    )
+def _over_time(
+    record: Record, name: str, of: Callable[[ClimateSeries], Array], label: str, caption: str
+) -> Picture:
+    """Lines by month of truth and analysis."""
+    lines = {which: _monthly(record, of(one)) for which, one in record.series.items()}
+    return Picture(name, series(lines, label), caption, wide=True)
 
 
 def _trends_by_depth(record: Record, scores: dict[str, Any]) -> Picture:

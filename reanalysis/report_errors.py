@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from deepda.base.text import period
 from deepda.figures import Panel, counts_by_year, map_panels, profile_curves, series, time_depth
@@ -24,8 +23,9 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
     by_year["stated by the analysis"] = record.over_years(np.array(scores["spread"]["by_year"]))
     profiles = {name: score["by_depth"] for name, score in rmse.items()}
     for name, part in _decades(record.years).items():
-        square = np.square(rmse["analysis"]["by_year_and_depth"])[part].mean(0)
-        profiles[name] = np.sqrt(square).tolist()
+        yearly = np.square(rmse["analysis"]["by_year_and_depth"])[part]
+        profiles[name] = np.sqrt(yearly.mean(0)).tolist()
+    square = record.over_time(record.square_error[ANALYSIS], "depth")
     blocks: list[Picture | Table] = [
         Picture(
             "rmse_by_year",
@@ -36,7 +36,7 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
         ),
         Picture(
             "rmse_time_depth",
-            time_depth(_by_month(record), record.grid),
+            time_depth(monthly_means(square, record.windows.per_year) ** 0.5, record.grid),
             f"Root mean square error of the analysis by month and depth, {period(years)}.",
             wide=True,
         ),
@@ -53,12 +53,6 @@ def errors_section(record: Record, scores: dict[str, Any]) -> Section:
 
 def _without_first(years: range) -> str:
     return ", without the first year, the spin-up" if len(years) > 1 else ""
-
-
-def _by_month(record: Record) -> xr.DataArray:
-    """(time, depth) K, root mean square error of the analysis; months, where windows are shorter."""
-    square = record.over_time(record.square_error[ANALYSIS], "depth")
-    return monthly_means(square, record.windows.per_year) ** 0.5
 
 
 def _decades(years: range) -> dict[str, slice]:

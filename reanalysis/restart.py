@@ -60,7 +60,10 @@ def require_free(folder: RunFolder) -> None:
     Raises:
         ReanalysisError: it holds such files.
     """
-    if read_json(folder.path / IDENTITY) is None and (other := _foreign(folder.path)):
+    years = sorted(file.name for file in folder.path.glob("thetao_????.nc"))
+    others = (CONFIG_FILE, "history.nc", *years)
+    other = next((name for name in others if (folder.path / name).exists()), None)
+    if other is not None and read_json(folder.path / IDENTITY) is None:
         raise ReanalysisError(
             f"{folder.path} holds {other} of another run, expected an empty folder or an interrupted "
             "reanalysis; choose another --output"
@@ -139,9 +142,6 @@ def last_finished(
 ) -> tuple[int, StateEstimate] | None:
     """The last year of `years` after which the cycle can go on, and the estimate at its end.
 
-    Args:
-        synthetic: whether the observations are.
-
     Only if the files of all years up to it are there. None: begin at the beginning.
     """
     for path in _restarts(restarts):
@@ -167,9 +167,3 @@ def _read(path: Path, identity: str) -> tuple[int, StateEstimate] | None:
 def _restarts(folder: Path) -> list[Path]:
     """Restart files, the latest year first."""
     return sorted(folder.glob("restart_????.safetensors"), reverse=True)
-
-
-def _foreign(folder: Path) -> str:
-    """Name of a file by which a folder belongs to something else; empty if there is none."""
-    files = [folder / CONFIG_FILE, folder / "history.nc", *sorted(folder.glob("thetao_????.nc"))]
-    return next((file.name for file in files if file.exists()), "")

@@ -64,7 +64,6 @@ def run(
 
     Args:
         config: `reanalysis` says which years, and which trained run.
-        output: folder, made if it is not there.
         open_ocean: gives the observations, for example `osse.twin.historical_twin.twin_of_history`.
         open_baselines: gives methods to be judged beside; asked only where some are to be cycled.
         workers: processes that share the blocks of years out, where `reanalysis.block_years` is not 0.
@@ -78,10 +77,8 @@ def run(
     device = choose_device(config.device)
     trained = FinishedRun(folder_of(chosen.run), config.device)
     years = range(chosen.start, chosen.end + 1)
-    beside = cycled_baselines(config) if open_baselines is not None else []
-    fit = (
-        open_baselines(trained.folder, config, beside) if open_baselines is not None and beside else None
-    )
+    beside = [] if open_baselines is None else cycled_baselines(config)
+    fit = open_baselines(trained.folder, config, beside) if open_baselines and beside else None
     with run_folder(output) as folder:
         require_free(folder)
         identity = require_own(folder, identity_of(config, trained))
@@ -156,11 +153,8 @@ def is_finished(folder: RunFolder, config: Config, years: range) -> bool:
     A part of a year is always made anew, with what has been observed of it since.
     """
     whole = config.reanalysis.months == MONTHS
-    files = (
-        folder.path / CONFIG_FILE,
-        *(year_file(folder.path, year, synthetic(config)) for year in years),
-    )
-    if not whole or not all(file.exists() for file in files):
+    files = [year_file(folder.path, year, synthetic(config)) for year in years]
+    if not whole or not all(file.exists() for file in (folder.path / CONFIG_FILE, *files)):
         return False
     there, asked = flat_settings(saved_config(folder.path)), flat_settings(config)
     for name in ("output", "data.root", *STATED):

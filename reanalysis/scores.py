@@ -129,7 +129,6 @@ def scores_against_references(
     """Each series beside its reference where there is one, errors at withheld rows, all rows by state.
 
     Args:
-        references: series by name.
         baselines: names of those that were cycled beside, each in its folder.
 
     Raises:

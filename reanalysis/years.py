@@ -27,6 +27,8 @@ from deepda.assimilation.cycle import (
     Result,
     StateEstimate,
     Writer,
+    cycle,
+    filtered,
     run_cycle,
 )
 from deepda.assimilation.members import Members, batch_of
@@ -39,10 +41,10 @@ from deepda.feedback import FeedbackWriter
 from deepda.feedback.checked import CheckedObservations, WindowOfRows
 from deepda.geometry.windows import Windows, season_of, windows
 from deepda.output.cf import SPINUP_WINDOWS
-from deepda.output.netcdf import AnalysisWriter, in_background
+from deepda.output.netcdf import AnalysisWriter, BackgroundWriter
 from deepda.output.results import ResultWriter
 from deepda.runs.errors import Errors
-from reanalysis.passes import Filter, Pass, Smoother, checked_windows
+from reanalysis.passes import Pass, filter_pass, smoother_pass
 from reanalysis.restart import last_finished, save_restart, year_file
 
 VARIABLES = ("thetao", "thetao_stddev", "thetao_observation_influence")
@@ -106,8 +108,7 @@ class Reanalysis:
             way = self._pass(stream, len(observed), estimate)
             for span in spans:
                 with self._files(span) as writer:
-                    results = way.results(estimate, len(span))
-                    end = run_cycle(results, writer, Nothing(), limit)
+                    end = run_cycle(way(estimate, len(span)), writer, Nothing(), limit)
                 # As read from a restart: convolutions may round by the layout of their input.
                 estimate = _placed(end, device)
                 if len(span) == span.per_year:
@@ -133,7 +134,7 @@ class Reanalysis:
         with torch.inference_mode(), ThreadPoolExecutor(1) as pool:
             made = ahead(pool, lambda window: self._window(*window), span)
             stream = progress.track((window.to(device) for window in made), title, len(span))
-            results = Filter(self.analyser, stream).results(estimate, len(span))
+            results = filtered(cycle(self.analyser, estimate, stream))
             return _placed(run_cycle(results, Nothing(), Nothing(), limit), device)
 
     def _span(self, year: int, years: range) -> Windows:
@@ -154,9 +155,10 @@ class Reanalysis:
 
     def _pass(self, stream: Iterator[Raw], total: int, estimate: StateEstimate) -> Pass:
         if self.lag is None:
-            return Filter(self.analyser, stream)
-        checked = checked_windows(self.analyser, estimate, stream) if self.ocean.fallible else stream
-        return Smoother(self.analyser, checked, total, self.lag)  # type: ignore[arg-type]
+            return filter_pass(self.analyser, stream)
+        steps = cycle(self.analyser, estimate, stream)  # the check needs the backgrounds of the filter
+        checked = (step.observations for step in steps) if self.ocean.fallible else stream
+        return smoother_pass(self.analyser, checked, total, self.lag)  # type: ignore[arg-type]
 
     @contextmanager
     def _files(self, span: Windows) -> Iterator[Writer]:
@@ -172,21 +174,22 @@ class Reanalysis:
             attributes=dict(self.attributes) | spinup,
         )
         rows = FeedbackWriter(self.folder, OTHERS) if self.ocean.fallible else nullcontext()
-        with in_background(file) as fields, rows as parts:
+        with BackgroundWriter(file) as fields, rows as parts:
             results = ResultWriter(fields, VARIABLES, self.space, span, self.members)
             yield results if parts is None else RowWriter(parts, results)
 
 
+@dataclass(frozen=True, eq=False)
 class RowWriter:
     """Writes what the system made of each row of a window, then the window itself.
 
-    Args:
+    Attributes:
         parts: open, of the months of the year.
         fields: where the window goes next.
     """
 
-    def __init__(self, parts: FeedbackWriter, fields: Writer) -> None:
-        self._parts, self._fields = parts, fields
+    parts: FeedbackWriter
+    fields: Writer
 
     def write(self, result: Result) -> None:
         """Write one window, whose observations are `CheckedObservations`."""
@@ -194,8 +197,8 @@ class RowWriter:
         assert isinstance(rows, CheckedObservations)
         normal = {"climatology": rows.space.climatology.mean[season_of(rows.start, rows.per_year)]}
         found = rows.feedback(result.step.background, result.estimate, normal)
-        self._parts.write(found, rows.start, rows.end)
-        self._fields.write(result)
+        self.parts.write(found, rows.start, rows.end)
+        self.fields.write(result)
 
 
 def ahead(pool: Executor, make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:

@@ -39,7 +39,7 @@ def optimal_interpolation(grid: Grid) -> Analyser:
 def ham(grid: Grid) -> Analyser:
     torch.manual_seed(0)
     ocean = torch.from_numpy(grid.ocean)
-    return Ham2024Analyser(ocean, ocean.float()).eval()
+    return Ham2024Analyser(ocean).eval()
 
 
 def statics_of(grid: Grid) -> Statics:

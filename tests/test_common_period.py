@@ -23,7 +23,7 @@ from deepda.climatology.common_period import (
     in_season,
 )
 from deepda.climatology.objective_analysis import correlation
-from deepda.feedback import usable
+from deepda.feedback.window import usable
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.ingest import ingest
 from deepda.observations.manifest import IngestError

@@ -28,21 +28,21 @@ def features(batch: int = 3) -> Tensor:
 @torch.no_grad()
 def test_dropout_is_off_at_inference_unless_asked_for() -> None:
     network, field = trunk(), features()
-    whole = network(field)[0]
+    whole = network(field)
     with thinned(network, [1, 2, None]):
-        passes = network(field)[0]
+        passes = network(field)
     assert not torch.allclose(passes[0], passes[1]) and not torch.allclose(passes[0], whole[0])
     torch.testing.assert_close(passes[2], whole[2])
-    assert torch.equal(network(field)[0], whole)
+    assert torch.equal(network(field), whole)
 
 
 @torch.no_grad()
 def test_masks_follow_from_the_seed_and_stay_from_call_to_call() -> None:
     network, field = trunk(), features()
     with thinned(network, [1, 2, 3]):
-        first, again = network(field)[0], network(field)[0]
+        first, again = network(field), network(field)
     with thinned(network, [3, 1, 9]):
-        moved = network(field)[0]
+        moved = network(field)
     assert torch.equal(first, again)
     torch.testing.assert_close(moved[:2], first[[2, 0]])
     assert not torch.allclose(moved[2], first[1])

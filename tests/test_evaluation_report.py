@@ -24,8 +24,8 @@ from deepda.evaluation.gather import gather
 from deepda.evaluation.heat import PUBLISHED
 from deepda.evaluation.records import Comparison, Frame, Record, correlation
 from deepda.evaluation.section_heatwaves import around_share
-from deepda.feedback import FeedbackWriter, state_of
-from deepda.feedback.window import WITHHELD
+from deepda.feedback import FeedbackWriter
+from deepda.feedback.window import WITHHELD, state_of
 from deepda.figures.kinds import KINDS
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import Windows, windows

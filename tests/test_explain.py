@@ -20,7 +20,7 @@ from deepda.base.errors import CheckpointError
 from deepda.explain.attribution import Response, lagged_saliency
 from deepda.explain.cases import Case, ExplainedRun, cycle_to, open_finished, share_of_rows
 from deepda.explain.features import feature_maps
-from deepda.explain.sanity import correction, likeness, randomised, saliency_of, untrained, whole
+from deepda.explain.sanity import likeness, randomised, saliency_of, untrained
 from deepda.explain.study import (
     by_platform,
     distances,
@@ -553,7 +553,7 @@ def test_random_weights_of_the_correction_leave_nothing_of_its_saliency_but_of_t
     linear = linear_part(response.analyser, response.case, response.target, response.scale)
     assert linear is not None
     own = response.saliency().observations
-    other = saliency_of(response, randomised(response.analyser, 1, correction))
+    other = saliency_of(response, randomised(response.analyser, 1, correction=True))
     seen = response.case.seen
     together = likeness(own, other, seen).signed
     part = likeness(own - linear.gain, other - linear.gain, seen).signed
@@ -564,8 +564,8 @@ def test_random_weights_of_the_correction_leave_nothing_of_its_saliency_but_of_t
 def test_randomising_everything_changes_more_than_the_correction(runs) -> None:
     response = response_of(runs(INNOVATION))
     own, seen = response.saliency().observations, response.case.seen
-    part = saliency_of(response, randomised(response.analyser, 1, correction))
-    everything = saliency_of(response, randomised(response.analyser, 1, whole))
+    part = saliency_of(response, randomised(response.analyser, 1, correction=True))
+    everything = saliency_of(response, randomised(response.analyser, 1))
     assert likeness(own, everything, seen).signed < likeness(own, part, seen).signed
 
 

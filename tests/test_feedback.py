@@ -18,22 +18,19 @@ from test_superobs import climatology_of, scattered
 from deepda.assimilation.cycle import StateEstimate
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
-from deepda.feedback import (
+from deepda.feedback import FeedbackWriter, feedback, read_feedback
+from deepda.feedback.nemo import KINDS, surface_rows, write_fdbk
+from deepda.feedback.store import FeedbackError
+from deepda.feedback.window import (
     STATES,
-    FeedbackError,
-    FeedbackWriter,
     Fields,
+    FieldsError,
     check_window,
-    feedback,
-    read_feedback,
     state_of,
     usable,
     with_rejected,
     withhold,
-    write_fdbk,
 )
-from deepda.feedback.nemo import KINDS, surface_rows
-from deepda.feedback.window import FieldsError
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.geometry.windows import windows
 from deepda.observations.fdbk import read_fdbk

@@ -11,9 +11,10 @@ import pytest
 from test_feedback import END, START, fed
 
 from deepda.cli import main
-from deepda.feedback import FeedbackWriter, state_of, withheld_scores
+from deepda.feedback import FeedbackWriter, withheld_scores
 from deepda.feedback.departures import BAND_NAMES, BANDS, Departures, departures, in_box, region_sets
 from deepda.feedback.tables import lines
+from deepda.feedback.window import state_of
 from deepda.geometry.grid import Grid
 from deepda.observations.table import PLATFORM_TYPE
 from deepda.verification import REGIONS, VerificationError, region_weights

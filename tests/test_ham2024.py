@@ -121,7 +121,7 @@ def test_observations_and_background_both_reach_the_analysis(ocean: Tensor) -> N
 
 
 def test_sample_without_observation_gets_its_background_back(ocean: Tensor) -> None:
-    analyser = Ham2024Analyser(ocean, torch.ones(ocean.shape))
+    analyser = Ham2024Analyser(ocean)
     analyser.calibrate(MeasuredErrors(stddev=np.full(ocean.shape, 0.25)).errors(analyser))
     mean, value, mask = random_fields(ocean)
     spread = torch.full_like(mean, 0.7) * ocean
@@ -134,7 +134,7 @@ def test_sample_without_observation_gets_its_background_back(ocean: Tensor) -> N
 
 
 def test_forecast_is_persistence_and_each_analysis_the_next_background(ocean: Tensor) -> None:
-    analyser = Ham2024Analyser(ocean, torch.ones(ocean.shape))
+    analyser = Ham2024Analyser(ocean)
     _, value, mask = random_fields(ocean)
     windows = [observations(value, mask), observations(-value, mask)]
     with torch.no_grad():
@@ -145,16 +145,15 @@ def test_forecast_is_persistence_and_each_analysis_the_next_background(ocean: Te
 
 
 def test_first_guess_is_climatology_with_its_spread(ocean: Tensor) -> None:
-    prior = torch.full(ocean.shape, 0.9).where(ocean, torch.nan)
-    guess = Ham2024Analyser(ocean, prior).first_guess(3)
+    guess = Ham2024Analyser(ocean).first_guess(3)
     assert isinstance(guess, StateEstimate) and guess.memory.shape == (3, 0, *ocean.shape[1:])
-    assert not guess.mean.any() and torch.equal(guess.spread[2], 0.9 * ocean)
+    assert not guess.mean.any() and torch.equal(guess.spread[2], ocean.float())
 
 
 @pytest.mark.slow
 def test_the_measured_error_is_saved_with_the_weights(ocean: Tensor) -> None:
-    analyser = Ham2024Analyser(ocean, torch.ones(ocean.shape))
+    analyser = Ham2024Analyser(ocean)
     analyser.calibrate(MeasuredErrors(stddev=np.full(ocean.shape, 0.25)).errors(analyser))
-    other = Ham2024Analyser(ocean, torch.ones(ocean.shape))
+    other = Ham2024Analyser(ocean)
     other.load_state_dict(analyser.state_dict())
     assert torch.equal(other.error_stddev, 0.25 * ocean)

@@ -11,9 +11,9 @@ from scipy.linalg import solve_discrete_lyapunov
 from deepda.geometry.grid import Grid
 from osse.known_answer.kalman import (
     Gaussian,
-    KalmanFilter,
     Update,
     climate,
+    exact_analyses,
     forecast,
     kalman_filter,
     observed_windows,
@@ -110,7 +110,7 @@ def test_as_a_method_it_gives_means_and_variances_on_the_grid() -> None:
     ocean = LinearOcean.draw(1, (2, 8, 12))
     truth, wet = ocean.simulate(STEPS, np.random.default_rng(0))[0], ocean.grid.ocean
     case = observed(space_of(truth, ocean.grid), truth, Network.draw(ocean, 1), 1, (6, 7), 0)
-    found = Analyses.timed(KalmanFilter(ocean).run(case))
+    found = Analyses.timed(exact_analyses(ocean, case))
     assert found.mean.dtype == found.variance.dtype == np.float32 and found.milliseconds > 0
     updates = run_updates(ocean, case.value, case.error)
     for mean, variance, update in zip(found.mean, found.variance, updates, strict=True):

@@ -16,7 +16,7 @@ from deepda.assimilation.baselines import Candidates, Persistence
 from deepda.base.progress import Progress
 from osse.known_answer import true_dynamics
 from osse.known_answer.linear_ocean import LinearOcean
-from osse.known_answer.methods import DrawnNetwork, analyse, interpolation
+from osse.known_answer.methods import analyse, interpolation
 from osse.known_answer.network import Network
 from osse.known_answer.run import Size, observed, run, space_of
 from osse.known_answer.scores import (
@@ -133,7 +133,7 @@ def test_observations_are_standardised(case: Case) -> None:
 def test_the_training_network_is_blind_on_land_and_precise_where_it_sees() -> None:
     ocean = LinearOcean.draw(2, (2, 8, 12))
     network = Network.draw(ocean, 2)
-    fields = list(DrawnNetwork(network).stretch(5, np.random.default_rng(3)))
+    fields = list(network.stretch(5, np.random.default_rng(3)))
     errors = network.draw_masks(5, np.random.default_rng(3))
     assert len(fields) == 5
     for precision, error in zip(fields, errors, strict=True):
@@ -179,9 +179,7 @@ def test_interpolation_can_be_tuned_on_the_smallest_ocean_of_full_size() -> None
     training, rest = np.split(ocean.simulate(5 * 73, np.random.default_rng(0))[0], [4 * 73])
     space, network = space_of(training, ocean.grid), Network.draw(ocean, 11)
     validation = observed(space, rest, network, 11, (6, 7), 24)
-    method = interpolation((training / space.scale).astype(np.float32), validation, QUIET)
-    tuned = volume_mean(
-        mean_square_error(analyse(method.analyser, validation).mean, validation), validation
-    )
+    method, _ = interpolation((training / space.scale).astype(np.float32), validation, QUIET)
+    tuned = volume_mean(mean_square_error(analyse(method, validation).mean, validation), validation)
     persistence = analyse(Persistence(torch.from_numpy(ocean.grid.ocean)), validation)
     assert tuned < 0.5 * volume_mean(mean_square_error(persistence.mean, validation), validation)

@@ -22,7 +22,7 @@ from toys import toy_grid
 from deepda.base.errors import OutputError
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import windows
-from deepda.output.netcdf import AnalysisWriter, FieldError, in_background
+from deepda.output.netcdf import AnalysisWriter, BackgroundWriter, FieldError
 
 EVERYTHING = ("thetao", "thetao_background", "thetao_stddev", "thetao_observation_influence")
 ACDD = {"id": "run-1", "date_created": "2026-01-02T03:04:05Z", "config": {"b": 1, "a": [2, 3]}}
@@ -152,7 +152,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, grid: Grid) -> None
     one = digest(write_year(tmp_path / "a.nc", grid, attributes=ACDD))
     time.sleep(1.1)  # a clock in the file would show
     assert digest(write_year(tmp_path / "b" / "a.nc", grid, attributes=ACDD)) == one
-    with in_background(
+    with BackgroundWriter(
         AnalysisWriter(
             tmp_path / "c.nc", grid, windows(2008, 2008, 12), variables=EVERYTHING, attributes=ACDD
         )
@@ -279,7 +279,7 @@ class Recorder:
 
 def test_a_background_writer_writes_in_order_and_keeps_no_reference() -> None:
     inner, field = Recorder(), np.zeros(1)
-    with in_background(inner) as out:
+    with BackgroundWriter(inner) as out:
         for step in range(20):
             field[0] = step  # the caller may use its array again
             out.write(step, field)
@@ -290,7 +290,7 @@ def test_a_background_writer_writes_in_order_and_keeps_no_reference() -> None:
 
 def test_an_error_in_the_background_reaches_the_caller() -> None:
     inner, handed = Recorder(fails_at=3), []
-    with pytest.raises(OutputError, match="disk full"), in_background(inner) as out:
+    with pytest.raises(OutputError, match="disk full"), BackgroundWriter(inner) as out:
         for step in range(1000):
             out.write(step, np.zeros(1))
             handed.append(step)
@@ -300,13 +300,13 @@ def test_an_error_in_the_background_reaches_the_caller() -> None:
 
 
 def test_an_error_in_the_last_write_reaches_the_caller() -> None:
-    with pytest.raises(OutputError, match="disk full"), in_background(Recorder(fails_at=0)) as out:
+    with pytest.raises(OutputError, match="disk full"), BackgroundWriter(Recorder(fails_at=0)) as out:
         out.write(0, np.zeros(1))
 
 
 def test_an_error_of_the_caller_is_kept() -> None:
     inner = Recorder()
-    with pytest.raises(ZeroDivisionError), in_background(inner) as out:
+    with pytest.raises(ZeroDivisionError), BackgroundWriter(inner) as out:
         out.write(0, np.zeros(1))
         raise ZeroDivisionError
     assert inner.left == "ZeroDivisionError"
@@ -318,7 +318,7 @@ def test_reading_while_writing_in_the_background(tmp_path: Path, grid: Grid) -> 
     year = windows(2008, 2008)
     with (
         xr.open_dataset(path) as file,
-        in_background(AnalysisWriter(tmp_path / "new.nc", grid, year, variables=("thetao",))) as out,
+        BackgroundWriter(AnalysisWriter(tmp_path / "new.nc", grid, year, variables=("thetao",))) as out,
     ):
         for step in range(73):
             out.write(step, place_in_value(grid, step))

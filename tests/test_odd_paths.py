@@ -294,7 +294,7 @@ def test_every_argument_of_a_command_that_names_a_place_is_known_as_a_path() -> 
     for command in COMMANDS:
         parser = Parser()
         command.declare(parser)
-        for action in parser.arguments():
+        for action in parser._actions:
             said = f"{action.help} {action.metavar}".lower()
             if (
                 action.type is None

@@ -154,10 +154,10 @@ def test_the_multi_profile_file_agrees_with_the_single_cycle_files(argo: Path) -
 def test_a_tree_is_read_once(argo: Path) -> None:
     files = choose_files(sorted(argo.rglob("*.nc")))
     status = Counter(file.status for file in files)
-    assert sum(status[word] for word in ("use", "superseded", "no_profiles")) == len(
+    assert sum(status[word] for word in ("", "superseded", "no_profiles")) == len(
         list(argo.rglob("*.nc"))
     )
-    used = [file.path.name for file in files if file.status == "use"]
+    used = [Path(file.file).name for file in files if file.status == ""]
     assert "3902131_prof.nc" in used and "3902131_Sprof.nc" not in used
     assert not [name for name in used if name.startswith(("B", "R1385", "D5900"))]
     assert "D6901929_001.nc" in used  # this float has no file of all casts
@@ -166,7 +166,7 @@ def test_a_tree_is_read_once(argo: Path) -> None:
 def test_index_rows_without_a_file_are_named(argo: Path) -> None:
     missing = missing_files(argo / INDEX, sorted(argo.rglob("*.nc")))
     assert len(missing) == 55
-    assert not any(file.path.exists() for file in missing)
+    assert not any(Path(file.file).exists() for file in missing)
     assert {file.status for file in missing} == {"missing"}
     assert {file.reason for file in missing} == {"in_the_index_without_a_file"}
 
@@ -175,10 +175,10 @@ def test_delayed_mode_wins_over_real_time_of_the_same_cycle(argo: Path, tmp_path
     path = profile(argo, "D6901929_018.nc")
     for name in ("D6901929_018.nc", "R6901929_018.nc", "R6901929_149.nc", "R6901929_018D.nc"):
         shutil.copy(path, tmp_path / name)
-    status = {file.path.name: file.status for file in choose_files(sorted(tmp_path.iterdir()))}
+    status = {Path(file.file).name: file.status for file in choose_files(sorted(tmp_path.iterdir()))}
     assert status == {
-        "D6901929_018.nc": "use", "R6901929_018.nc": "superseded", "R6901929_149.nc": "use",
-        "R6901929_018D.nc": "use",
+        "D6901929_018.nc": "", "R6901929_018.nc": "superseded", "R6901929_149.nc": "",
+        "R6901929_018D.nc": "",
     }  # fmt: skip
 
 

@@ -44,7 +44,8 @@ def rows(**changes: object) -> pd.DataFrame:
 
 
 def sort(frame: pd.DataFrame, potential: bool = True, **options: object) -> ReadResult:
-    return finish(frame, Path("x.nc"), "own", ReadOptions(now=NOW, **options), potential)  # type: ignore[arg-type]
+    kind = "potential" if potential else "in_situ"
+    return finish(frame, Path("x.nc"), "own", ReadOptions(now=NOW, **options), kind)  # type: ignore[arg-type]
 
 
 # Sea water

@@ -220,8 +220,8 @@ def test_what_is_no_table_of_times_is_refused(folder: Path) -> None:
     table = table_at(run, "2003-06-10", 1.5)
     for wrong, said in (
         (None, "a NoneType was given, expected a pandas DataFrame"),
-        (table.assign(time=table["time"].astype(str)), "expected datetime64; use pandas.to_datetime"),
-        (table.assign(time=2003), "expected datetime64; use pandas.to_datetime"),
+        (table.assign(time=table["time"].astype(str)), "expected datetime64 in UTC; use pandas"),
+        (table.assign(time=2003), "expected datetime64 in UTC; use pandas"),
         (pd.DataFrame(), "has no column time"),
         (table.drop(columns="error"), "has no column error"),
         (table["time"], "expected a pandas DataFrame"),

@@ -445,8 +445,9 @@ def test_the_example_of_the_readme_runs_as_it_stands_in_a_clone(
     (example,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), names)
-    assert names["analysis"].rows == {"used": 36}
+    assert names["analysis"].rows == {"used": 36, "outside_window": 9}
     assert Path("increment.png").stat().st_size > 10_000
+    assert names["next_analysis"].rows["used"] == 9
     assert names["next_analysis"].dataset.sizes == names["analysis"].dataset.sizes
 
 
@@ -464,7 +465,7 @@ def test_the_notebook_of_own_data_runs_from_its_table_to_a_file(
         if cell["cell_type"] == "code":
             assert cell["outputs"] == []  # they are made where it is run
             exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
-    assert names["analysis"].rows == {"used": 36}
+    assert names["analysis"].rows == {"used": 36, "outside_window": 9}
     assert 0.5 < np.nanmax(names["increment"]) < 2.5
     with xr.open_dataset("2003-01-03.nc") as file:
         assert "thetao_stddev" in file

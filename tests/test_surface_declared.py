@@ -191,7 +191,7 @@ def test_values_outside_the_valid_range_are_rejected_rows(tmp_path: Path) -> Non
 def test_a_second_surface_temperature_is_said_to_be_left_out(tmp_path: Path) -> None:
     extra: dict[str, Variable] = {"sst4": (GRID, SST[None] + 1, NAMED | {"units": "degC"})}
     result = read(sst_file(tmp_path / "x.nc", words=NAMED, extra=extra))
-    assert result.assumed == ("sst is taken; sst4 holds surface temperatures too and is not read",)
+    assert result.assumed == ("temperatures not read beside sst: sst4",)
 
 
 def test_ice_in_percent_whose_valid_maximum_is_one_is_a_fraction(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def trainer(
     networks: dict[str, Callable[[], TrainableAnalyser]] = {
         "innovation": lambda: InnovationAnalyser(statics, hidden=4, levels=1, iterations=4),
         "unet3plus": lambda: UNet3PlusAnalyser(statics, filters=2, depth=2, dropout=0.3),
-        "ham2024": lambda: Ham2024Analyser(ocean, torch.ones(SHAPE)),
+        "ham2024": lambda: Ham2024Analyser(ocean),
     }
     made = networks[kind]().to(device)
     published = kind == "ham2024"

@@ -42,17 +42,14 @@ def test_same_padding_gives_the_size_over_the_stride_rounded_up(
     assert after - before in (0, 1)
 
 
-@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 1, 1), (4, 2, 1), (3, 1, 4), (4, 1, 1)])
-def test_convolution_on_the_sphere_is_the_one_on_a_padded_field(
-    kernel: int, stride: int, dilation: int
-) -> None:
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (4, 2), (9, 1), (4, 1)])
+def test_convolution_on_the_sphere_is_the_one_on_a_padded_field(kernel: int, stride: int) -> None:
     torch.manual_seed(2)
-    conv = SphereConv2d(2, 3, kernel, stride, dilation)
+    conv = SphereConv2d(2, 3, kernel, stride)
     field = features(10, 12, 2)
-    reach = dilation * (kernel - 1) + 1
-    rows, columns = same_padding(10, reach, stride), same_padding(12, reach, stride)
+    rows, columns = same_padding(10, kernel, stride), same_padding(12, kernel, stride)
     around = functional.pad(functional.pad(field, (*columns, 0, 0), mode="circular"), (0, 0, *rows))
-    expected = functional.conv2d(around, conv.weight, conv.bias, stride, dilation=dilation)
+    expected = functional.conv2d(around, conv.weight, conv.bias, stride)
     torch.testing.assert_close(conv(field), expected)
 
 
@@ -76,10 +73,10 @@ def test_any_grid_works_and_land_is_neither_read_nor_written(
     ocean = coast(height, width)
     network = trunk(ocean, levels)
     field = features(height, width)
-    hidden, auxiliary = network(field)
-    assert hidden.shape == (2, 8, height, width) and auxiliary == []
+    hidden = network(field)
+    assert hidden.shape == (2, 8, height, width)
     assert not hidden[:, :, ~ocean].any() and hidden.any()
-    poisoned, _ = network(field.where(ocean, torch.nan))
+    poisoned = network(field.where(ocean, torch.nan))
     torch.testing.assert_close(poisoned, hidden)
 
 
@@ -87,13 +84,13 @@ def test_any_grid_works_and_land_is_neither_read_nor_written(
 def test_longitude_wraps(width: int, shift: int) -> None:
     network = trunk(torch.ones(9, width, dtype=torch.bool)).double()
     field = features(9, width).double()
-    rolled = network(field.roll(shift, -1))[0]
-    torch.testing.assert_close(rolled, network(field)[0].roll(shift, -1))
+    rolled = network(field.roll(shift, -1))
+    torch.testing.assert_close(rolled, network(field).roll(shift, -1))
 
 
 def test_pooled_context_rolls_by_its_stride_only_as_documented() -> None:
     network, field = trunk(torch.ones(9, 16, dtype=torch.bool)), features(9, 16)
-    assert not torch.allclose(network(field.roll(1, -1))[0], network(field)[0].roll(1, -1), atol=1e-4)
+    assert not torch.allclose(network(field.roll(1, -1)), network(field).roll(1, -1), atol=1e-4)
 
 
 def test_each_level_widens_the_context_by_so_many_columns() -> None:
@@ -101,7 +98,7 @@ def test_each_level_widens_the_context_by_so_many_columns() -> None:
     reaches = []
     for levels in (0, 1, 2):
         field = features(31, 33)[:1].requires_grad_()
-        hidden, _ = trunk(ocean, levels)(field)
+        hidden = trunk(ocean, levels)(field)
         (felt,) = torch.autograd.grad(hidden[0, :, 15, 16].sum(), field)
         columns = felt.abs().sum(dim=(0, 1, 2)).nonzero().flatten()
         reaches.append(int(columns.max() - columns.min()) + 1)
@@ -111,9 +108,9 @@ def test_each_level_widens_the_context_by_so_many_columns() -> None:
 def test_activations_stay_in_the_autocast_type() -> None:
     network, field = trunk(coast(8, 12)), features(8, 12)
     with torch.autocast("cpu", torch.bfloat16):
-        hidden, _ = network(field)
+        hidden = network(field)
     assert hidden.dtype is torch.bfloat16
-    torch.testing.assert_close(hidden.float(), network(field)[0], atol=0.02, rtol=0.1)
+    torch.testing.assert_close(hidden.float(), network(field), atol=0.02, rtol=0.1)
 
 
 def test_a_mask_that_is_not_horizontal_or_dry_is_refused() -> None:

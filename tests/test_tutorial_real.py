@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import shlex
+import importlib
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import xarray as xr
@@ -14,7 +16,7 @@ from deepda.cli import main
 from deepda.feedback import read_feedback
 
 __all__ = ["trained"]  # a fixture
-PAGE = Path(__file__).parents[1] / "docs" / "tutorial-real-reanalysis.md"
+ROOT = Path(__file__).parents[1]
 SST = "sst_ersstv5/ersst_v5_sst_198101-202012.nc"
 WHOLE = ("mitgcm/lev_t.bin", "mitgcm/lev_sst.bin", "clim_ferret/levitus_climatology.cdf",
          "speedy_sst/sst_8190clim.t30.sea.grd",
@@ -30,16 +32,33 @@ PERIOD["observations.period=[1991,2020]"] = "observations.period=[1996,2000]"
 ADDED = {"reanalysis": TOY, "ingest": ["--workers", "1"]}
 
 
-def commands() -> list[list[str]]:
-    """Words of the commands of the page, in order; $REAL and $DATA as they stand there."""
-    text = re.sub(r" *\\\n\s*", " ", PAGE.read_text())
-    return [shlex.split(line) for line in re.findall(r"^    deepda (.*)$", text, re.MULTILINE)]
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script behind `make real`."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("real")
 
 
-def test_the_page_has_the_steps_that_are_run_here() -> None:
-    heads = [" ".join(words[:2]) for words in commands()]
+def test_the_page_has_the_steps_that_are_run_here(real: ModuleType) -> None:
+    heads = [" ".join(words[:2]) for words in real.of_the_tutorial()]
     assert heads[:3] == ["osse run", *2 * ["observations ingest"]]
-    assert {"reanalysis --start", "observations feedback"} <= set(heads)
+    assert heads[-2:] == ["reanalysis --start", "observations feedback"]
+
+
+def ends_with(code: int) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    return lambda words, **_: subprocess.CompletedProcess(words, code)
+
+
+def test_an_ingest_that_left_files_out_does_not_end_the_real_run(
+    real: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(subprocess, "run", ends_with(1))
+    real.run(["observations", "ingest", "x"], tmp_path)
+    with pytest.raises(SystemExit, match=r"osse run.*ended with exit code 1"):
+        real.run(["osse", "run"], tmp_path)
+    monkeypatch.setattr(subprocess, "run", ends_with(2))
+    with pytest.raises(SystemExit, match=r"observations ingest.*ended with exit code 2"):
+        real.run(["observations", "ingest", "x"], tmp_path)
 
 
 def few(data: Path, real: Path) -> None:
@@ -67,16 +86,14 @@ def few(data: Path, real: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("blank_pictures", "empty_fdbk")
 def test_its_commands_make_a_reanalysis_that_is_judged(
-    trained: Path, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    real: ModuleType, trained: Path, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few(data_root / "real", tmp_path / "data" / "real")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "gcm-monthly").symlink_to(trained)  # in the place of the training
-    for words in commands()[1:]:
+    for words in real.of_the_tutorial()[1:]:
         words = [PERIOD.get(word, word).replace("$REAL", "data/real") for word in words]
-        if "--continue" in words:
-            break
         assert main([*words, *ADDED.get(words[words[0] == "observations"], [])]) in (0, 1, None)
     rows = read_feedback(tmp_path / "runs" / "real", ["time", "used", "rows"])
     assert rows["used"].sum() > 1000

@@ -42,20 +42,17 @@ class StateEstimate:
 
     def to(self, device: torch.device) -> StateEstimate:
         """The same on a device."""
-        return StateEstimate(*(field.to(device) for field in (self.mean, self.spread, self.memory)))
+        return StateEstimate(*(field.to(device) for field in vars(self).values()))
 
     def detach(self) -> StateEstimate:
         """The same estimate, cut from the graph that made it."""
-        return StateEstimate(self.mean.detach(), self.spread.detach(), self.memory.detach())
+        return StateEstimate(*(field.detach() for field in vars(self).values()))
 
     def where(self, chosen_B: Tensor, other: StateEstimate) -> StateEstimate:
         """The chosen members of the batch, the rest of them from another estimate."""
         chosen = chosen_B[:, None, None, None]
-        return StateEstimate(
-            torch.where(chosen, self.mean, other.mean),
-            torch.where(chosen, self.spread, other.spread),
-            torch.where(chosen, self.memory, other.memory),
-        )
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return StateEstimate(*(torch.where(chosen, own, theirs) for own, theirs in pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +81,8 @@ class Observations:
 
     def to(self, device: torch.device) -> Self:
         """The same on a device."""
-        tensors = (self.value, self.precision, self.season)
-        value, precision, season = (tensor.to(device) for tensor in tensors)
-        shift = None if self.shift is None else self.shift.to(device)
-        return replace(self, value=value, precision=precision, season=season, shift=shift)
+        fields = {name: getattr(self, name) for name in ("value", "precision", "season", "shift")}
+        return replace(self, **{k: v.to(device) for k, v in fields.items() if v is not None})
 
     def checked(self, background: StateEstimate) -> Observations:
         """The same: what is on the grid already needs no check against the background."""
@@ -139,7 +134,6 @@ class Result(NamedTuple):
 
     Attributes:
         place: of the window among those of the file, from 0.
-        step: of the cycle.
         estimate: the analysis of the step, or what a smoother makes of it.
     """
 
@@ -182,21 +176,14 @@ class Nothing:
 
 
 def cycle(analyser: Analyser, analysis: StateEstimate, windows: Iterable[Window]) -> Iterator[Step]:
-    """Yield the step of each window; each analysis makes the next background.
-
-    Args:
-        analysis: that the first background is forecast from.
-        windows: consecutive ones.
-    """
+    """Yield the step of each window; each analysis makes the next background."""
     for window in windows:
-        background = analyser.forecast(_shifted(analysis, window.shift), window.season)
+        if (shift := window.shift) is not None:
+            analysis = replace(analysis, mean=analysis.mean + shift)
+        background = analyser.forecast(analysis, window.season)
         observations = window.checked(background)
         analysis = analyser.analyse(background, observations)
         yield Step(background, analysis, observations)
-
-
-def _shifted(analysis: StateEstimate, shift: Tensor | None) -> StateEstimate:
-    return analysis if shift is None else replace(analysis, mean=analysis.mean + shift)
 
 
 def inferred(steps: Iterator[Step]) -> Iterator[Step]:
@@ -219,10 +206,7 @@ def filtered(steps: Iterable[Step]) -> Iterator[Result]:
 
 
 def run_cycle(
-    results: Iterable[Result],
-    writer: Writer | Nothing,
-    scorer: Scorer | Nothing,
-    limit: float | Tensor = LIMIT,
+    results: Iterable[Result], writer: Writer, scorer: Scorer, limit: float | Tensor = LIMIT
 ) -> StateEstimate:
     """Write and score all results; returns the analysis of the last window, from which to go on.
 

@@ -89,45 +89,38 @@ class Decay:
 
 
 class Decaying:
-    """A method of analysis whose forecasts decay where they are of small scale.
+    """A method of analysis whose forecasts decay where they are of small scale, and all else of it.
 
     Args:
         method: any; to be smoothed it has to be `Smoothable`.
-        decay: on its device.
     """
 
     def __init__(self, method: Analyser, decay: Decay) -> None:
         self._method, self._decay = method, decay
 
     def first_guess(self, batch: int) -> StateEstimate:
-        """See `Analyser`."""
         return self._method.first_guess(batch)
 
     def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
-        """See `Analyser`."""
         background = self._method.forecast(analysis, season)
         return replace(background, mean=self._decay.of_field(background.mean))
 
     def analyse(self, background: StateEstimate, observations: Observations) -> StateEstimate:
-        """See `Analyser`."""
         return self._method.analyse(background, observations)
 
     def covariance(self, background: StateEstimate, field: Tensor) -> Tensor:
-        """See `Smoothable`."""
         return self._smoothable.covariance(background, field)
 
     def dual(self, background: StateEstimate, innovation: Tensor, precision: Tensor) -> Tensor:
-        """See `Smoothable`."""
         return self._smoothable.dual(background, innovation, precision)
 
     def retreat(self, sensitivity: Tensor) -> Tensor:
-        """See `Smoothable`: the transpose of the method's forecast after that of the decay."""
+        """The transpose of the method's forecast after that of the decay."""
         return self._smoothable.retreat(self._decay.transposed(sensitivity))
 
     def look_back(
         self, analysis: StateEstimate, background: StateEstimate, smoothed: StateEstimate
     ) -> tuple[Tensor, Tensor]:
-        """See `Smoothable`."""
         return self._smoothable.look_back(analysis, background, smoothed)
 
     @property

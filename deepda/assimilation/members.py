@@ -27,12 +27,7 @@ from deepda.observations.synthetic import observe_gridded
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """Members of an analysis; each depends on its number, the seed and the date alone.
-
-    Attributes:
-        truth: of their shadow twins.
-        seed: of the errors that these are observed with.
-    """
+    """Members of an analysis; each depends on its number, the seed and the date alone."""
 
     truth: ShadowTruth
     seed: int
@@ -47,7 +42,6 @@ class Members:
 
         Args:
             observations: of a batch of one, on the CPU.
-            start: of the window.
         """
         precision = observations.precision[0]
         values = [observations.value[0]]

@@ -68,7 +68,6 @@ def multi_scale_covariance(
     """The covariance of samples on a grid, split and localised.
 
     Args:
-        samples: of the water cells of the grid.
         depth_scale_m: of all bands, see `Localisation.of`.
 
     Raises:
@@ -91,7 +90,6 @@ def bands_of(values: Floats, grid: Grid, widths_km: Sequence[float]) -> list[Flo
 
     Args:
         values: (n, K) at the water cells of the grid.
-        widths_km: of the smoother, widest first.
     """
     smooth = [_smoothed(values, grid, width) for width in widths_km]
     wider = [np.zeros_like(values), *smooth]

@@ -6,7 +6,7 @@ ObservedOceans; the reanalysis treats them alike, except that of a twin the trut
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -78,10 +78,5 @@ def require_years(wanted: range, observed: range) -> None:
         )
 
 
-class OpenOcean(Protocol):
-    """Opens an ObservedOcean."""
-
-    def __call__(
-        self, config: Config, space: StateSpace, folder: Path, progress: Progress
-    ) -> ObservedOcean:
-        """The ocean of these settings on the grid of `space`; `folder` may keep what was made."""
+# Opens the ocean of some settings on the grid of a space; the folder may keep what was made.
+OpenOcean = Callable[[Config, StateSpace, Path, Progress], ObservedOcean]

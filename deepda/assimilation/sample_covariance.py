@@ -94,12 +94,7 @@ class Group(NamedTuple):
 
 
 class SampleCovariance(nn.Module):
-    """Products with the localised covariance of samples, on the device that it was moved to.
-
-    Args:
-        samples: of the water cells.
-        localisation: of the same cells.
-    """
+    """Products with the localised covariance of samples, on the device that it was moved to."""
 
     def __init__(self, samples: Samples, localisation: Localisation) -> None:
         super().__init__()
@@ -123,8 +118,7 @@ class SampleCovariance(nn.Module):
         Raises:
             CovarianceError: see `Localisation.of` and `Samples.of`.
         """
-        localisation = Localisation.of(grid, radius_km, depth_scale_m)
-        return cls(Samples.of(fields, grid), localisation)
+        return cls(Samples.of(fields, grid), Localisation.of(grid, radius_km, depth_scale_m))
 
     def localised(self, grid: Grid, reach: Reach) -> SampleCovariance:
         """The covariance of the same samples, localised otherwise."""
@@ -184,7 +178,6 @@ class ObservedCovariance:
     """Products with a covariance from observed cells; what belongs to these is cut out once for all.
 
     Args:
-        covariance: of all water cells.
         seen_BLYX: bool, where each member of the batch, or with B of one the whole batch, is observed;
             land counts as not observed.
 

@@ -29,10 +29,6 @@ class SampleMatrix:
 
     Rows stand column by column, downwards: those of a water column share their neighbours.
 
-    Args:
-        samples: of the cells.
-        localisation: of the same cells.
-
     Attributes:
         matrix: (n, n) sparse by rows.
     """

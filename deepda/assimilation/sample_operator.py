@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
@@ -26,12 +26,7 @@ AT_ONCE = 2**16  # cells of a block, whose codes are made floating together
 
 
 class SampleOperator:
-    """The covariance of all water cells.
-
-    Args:
-        samples: of the cells.
-        localisation: of the same cells, on the device of the samples.
-    """
+    """The covariance of all water cells."""
 
     def __init__(self, samples: Samples, localisation: Localisation) -> None:
         self._samples, self._localisation = samples, localisation
@@ -50,12 +45,7 @@ class SampleOperator:
 
 @dataclass(frozen=True, eq=False)
 class ObservedRows:
-    """The covariance of observed cells with each other and with all.
-
-    Attributes:
-        whole: all rows.
-        own: those of the observed cells.
-    """
+    """The covariance of observed cells with each other and with all."""
 
     whole: Rows
     own: Rows
@@ -93,7 +83,6 @@ class Rows:
 
         Args:
             codes, scale: (m, K) and (m), see `Samples`; codes of any type.
-            localisation: of these cells.
         """
         cells = torch.arange(len(scale), device=scale.device)
         size = max(len(codes), 1) if codes.is_floating_point() else AT_ONCE
@@ -162,19 +151,10 @@ class Block:
 
     def to_nodes(self, samples: Tensor, field: Tensor) -> Tensor:
         """(B, node x layer, sample) of values (B, m), with its samples as floating numbers (m, K)."""
-        return torch.stack(
-            [
-                embedding_bag(  # sums rows of the samples, twice as fast as a sparse product
-                    self.cell,
-                    samples,
-                    self.begin,
-                    mode="sum",
-                    per_sample_weights=self.at_node * values[self.cell],
-                    include_last_offset=True,
-                )
-                for values in field
-            ]
-        )
+        # Sums rows of the samples, twice as fast as a sparse product.
+        rows = self.cell, samples, self.begin
+        sums = partial(embedding_bag, *rows, mode="sum", include_last_offset=True)
+        return torch.stack([sums(per_sample_weights=self.at_node * v[self.cell]) for v in field])
 
     def from_nodes(self, samples: Tensor, at_nodes: Tensor) -> Tensor:
         """(B, m) the transpose of `to_nodes`."""

@@ -43,7 +43,11 @@ class Samples:
         Raises:
             CovarianceError: another grid, fewer than two fields, or values in water that are not finite.
         """
-        _require_fields(fields, grid)
+        if fields.ndim != 4 or fields.shape[1:] != grid.shape or len(fields) < 2:
+            raise CovarianceError(
+                f"found samples of shape {fields.shape}, expected (number, *{grid.shape}) with at least "
+                "two; give fields on the analysis grid"
+            )
         flat, cells = fields.reshape(len(fields), -1), np.flatnonzero(grid.ocean)
         pieces = np.split(cells, range(AT_ONCE, len(cells), AT_ONCE))
         return cls._of_pieces(flat[:, piece].T for piece in pieces)
@@ -95,11 +99,3 @@ def _rounded(values: NDArray[np.floating]) -> tuple[NDArray[np.int8], NDArray[np
     square = np.maximum((codes**2).sum(axis=1), 1)
     variance = (departure**2).sum(axis=1) / (values.shape[1] - 1)
     return codes.astype(np.int8), np.sqrt(variance / square).astype(np.float32)
-
-
-def _require_fields(fields: NDArray[np.floating], grid: Grid) -> None:
-    if fields.ndim != 4 or fields.shape[1:] != grid.shape or len(fields) < 2:
-        raise CovarianceError(
-            f"found samples of shape {fields.shape}, expected (number, *{grid.shape}) with at least "
-            "two; give fields on the analysis grid"
-        )

@@ -69,7 +69,6 @@ def smooth(
     smoothed estimate is its uncertainty only; a cycle goes on from the analysis.
 
     Args:
-        method: that made the steps.
         backwards: consecutive windows, the last first; `retrace` gives them.
         trust: in background spreads; infinite is the exact smoother of an exact method.
     """
@@ -104,8 +103,6 @@ def retrace(
     2 sqrt(number) steps are in memory, at the cost of a second pass.
 
     Args:
-        analysis: that it starts from.
-        number: of windows.
         window: observations of the window 0..number - 1, the same whenever asked for.
     """
     stretch = max(1, ceil(sqrt(number)))

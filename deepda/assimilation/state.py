@@ -63,9 +63,8 @@ class StateSpace:
 
     def kelvin(self, spread: Tensor) -> NDArray[np.float32]:
         """(..., L, Y, X) standardised spread to K, NaN on land."""
-        return np.where(self.grid.ocean, spread.detach().cpu().numpy() * self.scale, np.nan).astype(
-            np.float32
-        )
+        kelvin = spread.detach().cpu().numpy() * self.scale
+        return np.where(self.grid.ocean, kelvin, np.nan).astype(np.float32)
 
     def observations(
         self, found: SuperObs, season: int, device: torch.device | None = None

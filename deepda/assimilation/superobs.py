@@ -27,8 +27,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.observations.table import cells, require_table
 
-REASONS = ("used", "outside the grid", "on land", "no climatology there")
-USED, NOT_COVERED, ON_LAND, NO_CLIMATOLOGY = range(len(REASONS))
+USED, NOT_COVERED, ON_LAND, NO_CLIMATOLOGY = range(4)  # what becomes of a row
 
 
 class SuperobsError(DeepDAError, ValueError):
@@ -44,7 +43,7 @@ class SuperObs:
         error_variance: (depth, lat, lon) K2; infinite where none.
         count: (depth, lat, lon) number of rows; 0 where none.
         cell: (row) flat index of the row's cell, or OUTSIDE (-1) where the row was not used.
-        reason: (row) index into REASONS.
+        reason: (row) USED, NOT_COVERED, ON_LAND or NO_CLIMATOLOGY.
     """
 
     anomaly: NDArray[np.float32]
@@ -58,17 +57,12 @@ class SuperObs:
         """(depth, lat, lon) 1 / error variance, K-2; zero where none."""
         return 1.0 / self.error_variance
 
-    def rows(self) -> dict[str, int]:
-        """Number of rows by REASONS; they sum to the rows of the table."""
-        return dict(zip(REASONS, np.bincount(self.reason, minlength=len(REASONS)).tolist(), strict=True))
-
 
 def superobs(table: pd.DataFrame, grid: Grid, season: int, climatology: Climatology) -> SuperObs:
     """Combine the rows of one window cell by cell; their order does not matter beyond rounding.
 
     Args:
         table: observations of the window (`deepda.observations.table`), degC.
-        season: index of the window within its year.
         climatology: what anomalies are taken from, at the cell (not at the row's own place).
 
     Raises:
@@ -81,7 +75,9 @@ def superobs(table: pd.DataFrame, grid: Grid, season: int, climatology: Climatol
     used = reason == USED
     at = cell[used]
     value = table["temperature"].to_numpy(dtype=float)[used] - mean.ravel()[at]
-    error, shared = _errors(table, used)
+    error = table["error"].to_numpy(dtype=float)[used]
+    has_shared = "shared_error" in table.columns
+    shared = table["shared_error"].to_numpy(dtype=float)[used] if has_shared else None
     anomaly, variance = _best_estimate(at, mean.size, value, error, shared)
     return SuperObs(
         anomaly.reshape(grid.shape).astype(np.float32),
@@ -117,15 +113,6 @@ def _locate(
     reason[cell == OUTSIDE] = NOT_COVERED
     cell[reason != USED] = OUTSIDE
     return cell, reason
-
-
-def _errors(
-    table: pd.DataFrame, used: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    error = table["error"].to_numpy(dtype=float)[used]
-    if "shared_error" not in table.columns:
-        return error, None
-    return error, table["shared_error"].to_numpy(dtype=float)[used]
 
 
 def _best_estimate(

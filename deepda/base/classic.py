@@ -9,6 +9,7 @@ recognised before a value is read. Grammar and padding: NetCDF Classic Format Sp
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,7 @@ NETCDF = (*CLASSIC, b"\x89HDF\r\n\x1a\n")  # first bytes of NetCDF files; NetCDF
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}  # type -> bytes
 CLASSIC_TYPES = 6  # the types of CDF-1 and CDF-2; CDF-5 has all
 DIMENSION, VARIABLE, ATTRIBUTE = 10, 11, 12  # tags of lists
-LARGEST_HEADER = 64 * 2**20  # bytes
+USUAL_HEADER, LARGEST_HEADER = 2**16, 64 * 2**20  # bytes
 UNKNOWN_SIZE = 2**32 - 4  # vsize of variables from here on is not stated
 STREAMING = {4: 2**32 - 1, 8: 2**64 - 1}  # number of records "by the length of the file"
 
@@ -68,7 +69,6 @@ def require_whole(path: Path) -> None:
     with path.open("rb") as stream:
         if stream.read(4) not in CLASSIC:
             return
-        stream.seek(0)
         header = _read_header(stream, bytes_there, path)
         fault = _misplaced(header) or _fault_of_length(header, bytes_there, stream)
     if fault:
@@ -87,19 +87,16 @@ def read_header(path: Path) -> Header:
 
 
 def _read_header(stream: BinaryIO, bytes_there: int, path: Path) -> Header:
-    start = BytesIO(stream.read(min(bytes_there, 2**16)))
     try:
-        try:
-            return _Parser(start).header()
-        except EOFError:
+        for size in (USUAL_HEADER, LARGEST_HEADER):
             stream.seek(0)
-            return _Parser(BytesIO(stream.read(min(bytes_there, LARGEST_HEADER)))).header()
-    except EOFError:
-        raise DamagedFileError(
-            f"{path}: its header does not end within its {bytes_there} bytes; fetch it again"
-        ) from None
+            with suppress(EOFError):
+                return _Parser(BytesIO(stream.read(size))).header()
     except ValueError as error:
         raise DamagedFileError(f"{path}: its header is damaged ({error}); fetch it again") from error
+    raise DamagedFileError(
+        f"{path}: its header does not end within its {bytes_there} bytes; fetch it again"
+    )
 
 
 def _misplaced(header: Header) -> str:
@@ -157,7 +154,6 @@ class _Parser:
 
     def __init__(self, stream: BytesIO) -> None:
         self.stream = stream
-        self.room = len(stream.getbuffer())
         version = self._take(4)[3]
         self.count = 8 if version == 5 else 4  # bytes of a length
         self.offset = 4 if version == 1 else 8  # bytes of a place in the file

@@ -8,7 +8,6 @@ import resource
 import shlex
 import sys
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -67,12 +66,8 @@ def bf16_support() -> str:
         lines = CPU_INFO.read_text().lower().splitlines()
     except OSError:
         return "unknown"
-    return "yes" if BF16_INSTRUCTIONS & set(_cpu_flags(lines)) else "no"
-
-
-def _cpu_flags(lines: Iterable[str]) -> list[str]:
     flags = [line.partition(":")[2] for line in lines if line.startswith(("flags", "features"))]
-    return " ".join(flags).split()
+    return "yes" if BF16_INSTRUCTIONS & set(" ".join(flags).split()) else "no"
 
 
 def usable_cores() -> int:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, TextIO, TypeVar
 
 from deepda.base.text import printable
@@ -38,8 +37,7 @@ class Progress:
     def __init__(
         self, log: Path | None = None, every: float = 15.0, stream: TextIO | None = None
     ) -> None:
-        self._log_path = log
-        self._every = every
+        self._log_path, self._every = log, every
         self._stream = sys.stderr if stream is None else stream
         self._log: TextIO | None = None
         self._bars: RichProgress | None = None
@@ -53,12 +51,7 @@ class Progress:
             self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
@@ -116,12 +109,7 @@ def _bars(stream: TextIO) -> RichProgress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     return Progress(*columns, console=Console(file=stream))
 
 

@@ -88,7 +88,6 @@ def nearest(word: str, known: Iterable[str], *parts: str, separator: str = " ") 
     """The known name that looks like a word; None where nothing does.
 
     Args:
-        word: as it was typed.
         known: names; the first counts where several end in the same part.
         parts: one after the other sought in the last parts of the names, if no name looks like the word.
         separator: of the parts of a name.

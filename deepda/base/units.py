@@ -27,9 +27,7 @@ _SYMBOLS = str.maketrans(
 # "degN", "deg north", "decimal degrees": angles, where an angle is wanted (not "degrees_south": a sign).
 _ANGLES = re.compile(r"(?:decimal[\s_]*)?deg(?:ree)?s?[\s_.]*(?:n(?:orth)?|e(?:ast)?)?")
 _SCALED = re.compile(r"([+]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|10\^-?\d+)[\s*]*(.*)", re.IGNORECASE)
-_SCALE_NAMES = re.compile(
-    r"[\s,;(\[]*\bits[-_ ]?90\b[\s,;)\]]*", re.IGNORECASE
-)  # of temperature: today's
+_SCALE_NAMES = re.compile(r"[\s,;(\[]*\bits[-_ ]?90\b[\s,;)\]]*", re.IGNORECASE)  # of temperature
 _SPELLINGS = {"db": "dbar", "dbars": "dbar", "m": "m"} | dict.fromkeys(
     ("fathoms", "fm", "fms", "fth", "ftm", "fath"), "fathom"
 )
@@ -57,7 +55,6 @@ def convert(values: ArrayLike, units: str, target: str) -> NDArray[np.float64]:
     """Values in another unit.
 
     Args:
-        values: numbers of any shape.
         units: as the file spells it: "kPa", "deg F", "degrees_Celsius", "radians", "decibars".
         target: the unit wanted, such as "degC", "dbar", "m", "degrees", "1".
 
@@ -73,9 +70,7 @@ def convert(values: ArrayLike, units: str, target: str) -> NDArray[np.float64]:
     source, wanted = _parsed(bare, target), _parsed(target, target)
     if source == wanted:
         return numbers * factor if factor != 1.0 else numbers
-    return np.asarray(
-        _registry().Quantity(numbers * factor, source).to(wanted).magnitude, dtype=np.float64
-    )
+    return np.asarray(_registry().Quantity(numbers * factor, source).to(wanted).magnitude, np.float64)
 
 
 def _scaled(units: str) -> tuple[float, str]:
@@ -111,23 +106,17 @@ def _plain(units: str, target: str) -> str:
     """The spelling of `units` that the registry reads as it is meant."""
     text = _SCALE_NAMES.sub("", units.translate(_SYMBOLS)).strip().rstrip(".")
     text = _SPELLINGS.get(text.lower(), text)
-    if (
-        target.startswith("deg")
-        and not _DEGREES.fullmatch(target.lower())
-        and _ANGLES.fullmatch(text.lower())
-    ):
+    if _DEGREES.fullmatch(target.lower()):
+        if scale := _DEGREES.fullmatch(text.lower()):
+            return _SCALES[scale[1][0]]
+    elif target.startswith("deg") and _ANGLES.fullmatch(text.lower()):
         return "degree"
-    scale = _DEGREES.fullmatch(text.lower())
-    if scale and _DEGREES.fullmatch(target.lower()):
-        return _SCALES[scale[1][0]]
     return text if text in _registry() else text.lower()
 
 
 def _alike(unit: Any, wanted: Any) -> bool:
     """Whether two units measure the same; angles and plain ratios differ, though both are numbers."""
-    angular = {str(part) for part in (unit, wanted) if _is_angle(part)}
-    both = _is_angle(unit) == _is_angle(wanted)
-    return unit.dimensionality == wanted.dimensionality and (both or not angular)
+    return unit.dimensionality == wanted.dimensionality and _is_angle(unit) == _is_angle(wanted)
 
 
 def _is_angle(unit: Any) -> bool:

@@ -21,11 +21,7 @@ from deepda.catalogue.products import Product, RemoteFile
 PATIENCE = (10.0, 60.0)  # s to connect, and between two blocks
 BLOCK = 1 << 16  # bytes
 TRIES = 3  # of each mirror
-SIGNATURES = {
-    ".nc": NETCDF,
-    ".zip": (b"PK\x03\x04",),
-    ".gz": (b"\x1f\x8b",),
-}
+SIGNATURES = {".nc": NETCDF, ".zip": (b"PK\x03\x04",), ".gz": (b"\x1f\x8b",)}
 
 
 class DownloadError(DeepDAError, OSError):
@@ -63,7 +59,9 @@ def fetch(entry: Product, remote: RemoteFile, folder: Path, note: Callable[[str]
     for address in (address for address in remote.addresses for _ in range(TRIES)):
         try:
             _receive(address, part)
-            _require_whole(part, entry, remote.name)
+            if reason := _fault(part, entry, remote.name):
+                part.unlink()
+                raise DownloadError(reason)
         except (requests.RequestException, DownloadError) as error:
             reasons.append(f"{address}: {error}")
             note(reasons[-1])
@@ -108,15 +106,8 @@ def _receive(address: str, part: Path) -> None:
         raise DownloadError(f"{part.stat().st_size} of {whole} bytes arrived")
 
 
-def _require_whole(path: Path, entry: Product, name: str) -> None:
-    """Refuse, and remove, what cannot be the file: too small, another format, another checksum."""
-    reason = _fault(path, entry, name)
-    if reason:
-        path.unlink()
-        raise DownloadError(reason)
-
-
 def _fault(path: Path, entry: Product, name: str) -> str | None:
+    """Why this cannot be the file: too small, another format, another checksum."""
     with path.open("rb") as file:
         head = file.read(512)
     known = SIGNATURES.get(Path(name).suffix)

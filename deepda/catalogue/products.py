@@ -14,6 +14,13 @@ import yaml
 
 from deepda.base.errors import DeepDAError
 
+STAMPS = {  # of the files, by what one holds
+    "year": ("year",),
+    "month": ("year", "month"),
+    "day": ("year", "month", "day"),
+    "month of the year": ("month",),
+    "once": (),
+}
 ACCESS = ("files", "zarr", "catalogue", "login")
 
 
@@ -115,14 +122,7 @@ def _stamps(every: str, first: int, last: int) -> Iterator[tuple[tuple[str, str]
     day, end = date(first, 1, 1), date(last, 12, 31)
     while day <= end:
         fields = {"year": f"{day:%Y}", "month": f"{day:%m}", "day": f"{day:%d}"}
-        wanted = {
-            "year": ("year",),
-            "month": ("year", "month"),
-            "day": ("year", "month", "day"),
-            "month of the year": ("month",),
-            "once": (),
-        }[every]
-        yield tuple((key, fields[key]) for key in wanted)
+        yield tuple((key, fields[key]) for key in STAMPS[every])
         day += timedelta(days=1)
 
 

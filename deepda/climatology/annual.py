@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
 from deepda.base.files import digest_of
+from deepda.climatology.displacement import round_the_circle
 from deepda.climatology.files import CIRCLE, Months
 from deepda.climatology.observed import grown
 from deepda.geometry.windows import MONTH_LENGTHS
@@ -29,9 +30,7 @@ def about_annual_mean(months: Months, annual: Months) -> Months:
     """
     value = grown(months.value)
     departure = value - np.average(value, axis=0, weights=MONTH_LENGTHS)
-    before, after = departure[..., -1:], departure[..., :1]
-    around = np.concatenate([before, departure, after], axis=-1)
-    lon = np.concatenate([months.lon[-1:] - CIRCLE, months.lon, months.lon[:1] + CIRCLE])
+    around, lon = round_the_circle(departure, months.lon, CIRCLE)
     axes = months.depth, months.lat, lon
     between = RegularGridInterpolator(axes, np.moveaxis(around, 0, -1))
     inside = (

@@ -39,9 +39,9 @@ def displacement_spread(
         heave, meander: m, displacements in the vertical, deep, and along the sphere.
     """
     field = np.asarray(mean, float)
-    lat, lon = np.deg2rad(grid.lat), np.deg2rad(grid.lon)
+    lat = np.deg2rad(grid.lat)
     meridional = _squared_slope(field, lat, 2) / EARTH_RADIUS**2
-    zonal = _squared_slope(*_round_the_circle(field, lon), 3)[..., 1:-1]
+    zonal = _squared_slope(*round_the_circle(field, np.deg2rad(grid.lon), 2 * np.pi), 3)[..., 1:-1]
     zonal /= (EARTH_RADIUS * np.cos(lat)[:, None]) ** 2
     vertical = _squared_slope(field, grid.depth, 1)
     risen = heave * _free_to_heave(grid)
@@ -72,9 +72,8 @@ def _free_to_heave(grid: Grid) -> Array:
     return (1 - held)[..., None]
 
 
-def _round_the_circle(field: Array, lon: Array) -> tuple[Array, Array]:
+def round_the_circle(field: Array, lon: Array, circle: float) -> tuple[Array, Array]:
     """The field with its last column before the first and its first after the last, and longitudes."""
-    circle = 2 * np.pi
     around = np.concatenate([lon[-1:] - circle, lon, lon[:1] + circle])
     return np.concatenate([field[..., -1:], field, field[..., :1]], axis=-1), around
 

@@ -172,7 +172,10 @@ def grown(value: NDArray[np.floating]) -> Array:
                         "look at its units and its fill value"
                     )
                 field[:] = month[level - 1]
-            _grow(field)
+            while (gap := np.isnan(field)).any():
+                known, total = sum_around((~gap).astype(float)), sum_around(np.where(gap, 0.0, field))
+                ring = gap & (known > 0)
+                field[ring] = total[ring] / known[ring]
     return levels.reshape(out.shape)
 
 
@@ -180,9 +183,6 @@ def _require_whole_ocean(months: Months, grid: Grid) -> None:
     """Refuse a climatology that leaves more than SHARE of a layer without a value within REACH.
 
     A level without any value counts as the one above.
-
-    Raises:
-        ClimatologyError: with the layer and the share.
     """
     known = np.asarray(np.isfinite(months.value).any(axis=0))
     levels = np.flatnonzero(known.any(axis=(1, 2)))
@@ -212,13 +212,6 @@ def _filled(surface: Months, water: Field) -> Array:
     months = np.eye(len(surface.value))
     below = [water.at(every * month, level, lat, lon) for month in months]
     return np.where(np.isnan(surface.value), np.reshape(below, surface.value.shape), surface.value)
-
-
-def _grow(field: Array) -> None:
-    while (gap := np.isnan(field)).any():
-        known, total = sum_around((~gap).astype(float)), sum_around(np.where(gap, 0.0, field))
-        ring = gap & (known > 0)
-        field[ring] = total[ring] / known[ring]
 
 
 def _between(nodes: Array, places: Array) -> tuple[tuple[Index, Index], Array]:

@@ -59,7 +59,9 @@ class Climatology:
                 "a climatology needs at least one whole year"
             )
         raw = np.stack([thetao[season == s].mean(axis=0, dtype=np.float64) for s in range(per_year)])
-        mean = _keep_harmonics(raw).astype(np.float32)
+        spectrum = np.fft.rfft(raw, axis=0)
+        spectrum[HARMONICS + 1 :] = 0.0
+        mean = np.fft.irfft(spectrum, n=per_year, axis=0).astype(np.float32)
         square = np.zeros(mean.shape[1:])
         for step, s in enumerate(season):
             square += np.square(thetao[step] - mean[s], dtype=np.float64)
@@ -75,9 +77,3 @@ def harmonic_basis(season: NDArray[np.intp], per_year: int) -> NDArray[np.float6
     angle = 2 * np.pi * (np.asarray(season) + 0.5) / per_year
     waves = [wave(k * angle) for k in range(1, HARMONICS + 1) for wave in (np.cos, np.sin)]
     return np.stack([np.ones_like(angle), *waves])
-
-
-def _keep_harmonics(raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    spectrum = np.fft.rfft(raw, axis=0)
-    spectrum[HARMONICS + 1 :] = 0.0
-    return np.fft.irfft(spectrum, n=raw.shape[0], axis=0)

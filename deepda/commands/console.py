@@ -71,9 +71,16 @@ class Parser(argparse.ArgumentParser):
         text = super().format_help()
         return text + _settings_help(self.settings) if self.settings else text
 
-    def arguments(self) -> list[argparse.Action]:
-        """All that may be given."""
-        return self._actions
+    def require_paths(self, arguments: argparse.Namespace) -> None:
+        """Refuse (UsageError) empty paths, which would stand for the folder one is in."""
+        for action in self._actions:
+            given = getattr(arguments, action.dest, None)
+            if action.metavar in PATHS and "" in (given if isinstance(given, list) else [given]):
+                where = f"behind {action.option_strings[-1]}" if action.option_strings else "here"
+                raise UsageError(
+                    f"the path is empty, expected {PATHS[action.metavar]} {where}; name it, or . for "
+                    "the folder you are in"
+                )
 
     def flags(self) -> list[str]:
         """The flags that may be given."""
@@ -106,32 +113,12 @@ def read_command_line(
     if rest and not arguments.command.settings:
         arguments.parser.error(f"{rest[0]!r} is one word too many")
     arguments.overrides = [*getattr(arguments, "overrides", []), *rest]
-    _require_paths(arguments)
+    arguments.parser.require_paths(arguments)
     return arguments
 
 
-def _require_paths(arguments: argparse.Namespace) -> None:
-    """Refuse empty paths, which would stand for the folder one is in.
-
-    Raises:
-        UsageError: there is one.
-    """
-    for action in arguments.parser.arguments():
-        given = getattr(arguments, action.dest, None)
-        if action.metavar in PATHS and "" in (given if isinstance(given, list) else [given]):
-            where = f"behind {action.option_strings[-1]}" if action.option_strings else "here"
-            raise UsageError(
-                f"the path is empty, expected {PATHS[action.metavar]} {where}; name it, or . for the "
-                "folder you are in"
-            )
-
-
 def _require_command(known: Sequence[str], words: Sequence[str]) -> None:
-    """Refuse words that name neither a command nor a family of commands.
-
-    Raises:
-        UsageError: with the command that looks like them.
-    """
+    """Refuse (UsageError) words that name neither a command nor a family of commands."""
     families = {name.rpartition(" ")[0] for name in known}
     named = [word for word in words[:2] if not word.startswith("-")]
     if not named or named[0] in known:
@@ -260,15 +247,9 @@ def _subparsers(parser: Parser, listed: str | None) -> argparse._SubParsersActio
 
 def _settings_help(groups: Sequence[str]) -> str:
     choices = config_groups()
-    lines = [f"  {group}={'|'.join(choices[group])}" for group in groups]
-    return "\n".join(
-        [
-            "\nsettings:",
-            *lines,
-            "  and single values such as seed=7; `deepda config show` prints them all.",
-            "",
-        ]
-    )
+    lines = [f"  {group}={'|'.join(choices[group])}\n" for group in groups]
+    rest = "  and single values such as seed=7; `deepda config show` prints them all.\n"
+    return "".join(["\nsettings:\n", *lines, rest])
 
 
 def flag_settings(arguments: argparse.Namespace, **keys: str) -> list[str]:
@@ -276,9 +257,5 @@ def flag_settings(arguments: argparse.Namespace, **keys: str) -> list[str]:
     from deepda.settings.compose import quoted
 
     given = {key: getattr(arguments, flag) for flag, key in keys.items()}
-    values = [
-        f"{key}={value if isinstance(value, int) else quoted(value)}"
-        for key, value in given.items()
-        if value is not None
-    ]
-    return [*values, *arguments.overrides]
+    words = {k: v if isinstance(v, int) else quoted(v) for k, v in given.items() if v is not None}
+    return [*(f"{key}={word}" for key, word in words.items()), *arguments.overrides]

@@ -58,11 +58,7 @@ def _get(arguments: Namespace) -> None:
 
 
 def _years(text: str | None, entries: list[Product]) -> tuple[int, int]:
-    """(first, last) year, both included.
-
-    Raises:
-        UsageError: not two years in order, or none for a product that comes by years.
-    """
+    """(first, last) year, both included; refused where a product comes by years and none are given."""
     if text is None:
         dated = [e.name for e in entries if e.access == "zarr" or e.every in ("year", "month", "day")]
         if dated and any(not entry.recipe for entry in entries if entry.name in dated):

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deepda.commands.console import Command, declare_workers, require_workers
-
-if TYPE_CHECKING:
-    from deepda.observations.reading import ReadOptions
 
 FALL_RATES = ("hanawa1995", "as_given")  # as `fall_rate.CORRECTIONS`
 KINDS = ("potential", "conservative", "in_situ")  # of temperature, as `reading.KINDS`
@@ -38,8 +34,16 @@ def _ingest(arguments: Namespace) -> int:
     paths = matching_files(arguments.paths)
     output = Path(arguments.output)
     from deepda.observations.ingest import ingest
+    from deepda.observations.reading import ReadOptions
+    from deepda.observations.surface_climatology import read_surface_climatology
 
-    options = _read_options(arguments)
+    given = arguments.climatology
+    options = ReadOptions(  # of all files of this call
+        climatology=None if given is None else read_surface_climatology(Path(given)),
+        start=arguments.first_month,
+        temperature=arguments.temperature,
+        fall_rate=arguments.xbt_depths,
+    )
     ingest(
         paths,
         output,
@@ -49,21 +53,6 @@ def _ingest(arguments: Namespace) -> int:
         strict=arguments.strict,
     )
     return 1 if show(output) else 0
-
-
-def _read_options(arguments: Namespace) -> ReadOptions:
-    """What the flags say of all files of this call."""
-    from deepda.observations.reading import ReadOptions
-    from deepda.observations.surface_climatology import read_surface_climatology
-
-    given = arguments.climatology
-    climatology = None if given is None else read_surface_climatology(Path(given))
-    return ReadOptions(
-        climatology=climatology,
-        start=arguments.first_month,
-        temperature=arguments.temperature,
-        fall_rate=arguments.xbt_depths,
-    )
 
 
 def _declare_folder(parser: ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -68,9 +69,7 @@ def _choose(files: ControlFiles) -> tuple[str, str]:
     if not files.regular:
         return BUILT_IN, "the files are curvilinear; --grid NAME takes another"
     edges = files.own_grid()
-    cells = 1
-    for values in edges.values():
-        cells *= len(values) - 1
+    cells = math.prod(len(values) - 1 for values in edges.values())
     if cells > MOST_CELLS:
         return BUILT_IN, f"the files have {cells} cells; --grid native keeps them"
     return NATIVE, f"the {cells} cells of the files; --grid NAME takes another"

@@ -73,11 +73,7 @@ def continued(product: Path, overrides: Sequence[str]) -> Config:
 
 
 def _last_month(product: Path) -> tuple[int, int]:
-    """Year and month (1..12) that the files of a reanalysis reach to.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Year and month (1..12) that the files of a reanalysis reach to."""
     import xarray as xr
 
     files = sorted(product.glob("*thetao_????.nc"))

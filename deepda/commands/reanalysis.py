@@ -59,12 +59,7 @@ def _act(arguments: Namespace) -> None:
 
             restore_control(folder_of(SHIPPED))
         reanalysis.run.run(
-            config,
-            output,
-            _ocean_of(config),
-            baselines_of_run,
-            workers,
-            arguments.scheduler,
+            config, output, _ocean_of(config), baselines_of_run, workers, arguments.scheduler
         )
 
 

@@ -5,6 +5,9 @@ Names, units and bounds of CMIP6, POP, NEMO, MOM and other CF-like files; nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import cf_xarray  # noqa: F401  (gives the accessor .cf)
 import numpy as np
 import xarray as xr
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepda.base.errors import DeepDAError
 from deepda.base.units import UnitError, convert
+from deepda.geometry.grid import GridError
 from deepda.geometry.mesh import (
     Curvilinear,
     Regular,
@@ -27,23 +31,23 @@ LATITUDES = ("TLAT", "nav_lat", "geolat", "geolat_t", "geolat_c", "latitude", "l
 LONGITUDES = ("TLONG", "nav_lon", "geolon", "geolon_t", "geolon_c", "longitude", "lon", "XC")
 # axes of tripolar models that are degrees along the grid's own lines (MOM6, MOM5)
 NOMINAL = (
-    "xh",
-    "yh",
-    "xq",
-    "yq",
-    "xt_ocean",
-    "yt_ocean",
-    "xu_ocean",
-    "yu_ocean",
-    "grid_x_t",
-    "grid_y_t",
-)
+    "xh", "yh", "xq", "yq", "xt_ocean", "yt_ocean", "xu_ocean", "yu_ocean", "grid_x_t", "grid_y_t",
+)  # fmt: skip
 FILLED = 1e4  # degrees: CESM writes 9.97e36 on land, undeclared
 SHARED = 4  # cells at one place that halos and folds account for; more are a fill value
 
 
 class ControlError(DeepDAError, ValueError):
     """A control simulation that cannot be used; the message says what was found and what to do."""
+
+
+@contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Put the name of a file before what is refused inside the block."""
+    try:
+        yield
+    except (ControlError, GridError) as error:
+        raise ControlError(f"{file}: {error}") from error
 
 
 def horizontal_names(dataset: xr.Dataset, field: xr.DataArray) -> tuple[str, str]:
@@ -100,12 +104,11 @@ def horizontal_cells(dataset: xr.Dataset, lat_name: str, lon_name: str) -> Regul
         ControlError: units that are no angle, centres out of range, bounds that do not hold them.
         GridError: too few cells, or centres that turn back.
     """
-    lat, lon = (_degrees(dataset[name].values, dataset[name]) for name in (lat_name, lon_name))
+    rows, columns = dataset[lat_name], dataset[lon_name]
+    if rows.ndim == 2:
+        columns = columns.transpose(*rows.dims)
+    lat, lon = (_degrees(axis.values, axis) for axis in (rows, columns))
     if lat.ndim == 2:
-        if dataset[lon_name].dims != dataset[lat_name].dims:
-            lon = _degrees(
-                dataset[lon_name].transpose(*dataset[lat_name].dims).values, dataset[lon_name]
-            )
         filled = _filled_places(lat, lon)
         lat, lon = np.where(filled, np.nan, lat), np.where(filled, np.nan, lon)
     if np.nanmax(np.abs(lat), initial=0) > 90.001:
@@ -142,11 +145,7 @@ def bounds_name(axis: xr.DataArray) -> str:
 
 
 def require_declared_bounds(dataset: xr.Dataset, name: str) -> None:
-    """Refuse a coordinate that declares bounds which the file does not hold.
-
-    Raises:
-        ControlError: with both names.
-    """
+    """Refuse (ControlError) a coordinate that declares bounds which the file does not hold."""
     bounds = bounds_name(dataset[name])
     if bounds not in ("", "None") and bounds not in dataset.variables:
         raise ControlError(
@@ -176,7 +175,8 @@ def _require_geographic(lat: xr.DataArray, lon: xr.DataArray) -> None:
     """Refuse axes along the lines of a tripolar grid, and numbers of rows and columns."""
     for axis in (lat, lon):
         nominal = "nominal" in str(axis.attrs.get("long_name", "")).lower() or axis.name in NOMINAL
-        if axis.ndim == 1 and (nominal or _counts_cells(axis)):
+        said = str(axis.attrs.get("units", "")).lower().startswith("deg")
+        if axis.ndim == 1 and (nominal or (counts(axis.values) and not said)):
             what = "nominal: true" if nominal else "numbers of cells: right"
             raise ControlError(
                 f"{axis.name} is an axis of the model's own grid ({what} only on a regular grid), "
@@ -185,11 +185,9 @@ def _require_geographic(lat: xr.DataArray, lon: xr.DataArray) -> None:
             )
 
 
-def _counts_cells(axis: xr.DataArray) -> bool:
-    values, size = axis.values, axis.size
-    said = str(axis.attrs.get("units", "")).lower().startswith("deg")
-    counting = np.array_equal(values, np.arange(size)) or np.array_equal(values, np.arange(1, size + 1))
-    return counting and not said
+def counts(values: Floats) -> bool:
+    """Whether a coordinate holds 0, 1, 2, ... or 1, 2, 3, ..., which are no places."""
+    return any(np.array_equal(values, np.arange(values.size) + first) for first in (0, 1))
 
 
 def _regular(
@@ -204,11 +202,8 @@ def _regular(
     lon_bounds = np.stack([west, west + np.mod(east - west, 360)], axis=1)
     given = Regular(lat, lon, np.sort(rows, axis=1), lon_bounds)
     place = lon_bounds[:, 0] + np.mod(lon - lon_bounds[:, 0] + 1e-3, 360) - 1e-3
-    for centre, bounds, own, name in (
-        (lat, given.lat_bounds, cells.lat_bounds, names[0]),
-        (place, lon_bounds, cells.lon_bounds, names[1]),
-    ):
-        _require_bounds(centre, bounds, own, name)
+    _require_bounds(lat, given.lat_bounds, cells.lat_bounds, names[0])
+    _require_bounds(place, lon_bounds, cells.lon_bounds, names[1])
     return given
 
 
@@ -217,11 +212,8 @@ def _require_bounds(centre: Floats, bounds: Floats, own: Floats, name: str) -> N
     inside = (bounds[:, 0] <= centre + 1e-3) & (centre <= bounds[:, 1] + 1e-3)
     ratio = (np.diff(bounds, axis=1) / np.diff(own, axis=1))[1:-1, 0]  # the ends may be cut
     if not inside.all() or ratio.min() < 0.5 or ratio.max() > 2.0:
-        where = (
-            int(np.argmin(inside))
-            if not inside.all()
-            else 1 + int(np.argmax(np.abs(np.log(np.abs(ratio)))))
-        )
+        of_all = np.argmax(np.abs(np.log(np.abs(ratio)))) + 1 if inside.all() else np.argmin(inside)
+        where = int(of_all)
         raise ControlError(
             f"the bounds of {name} at {centre[where]:g} are {bounds[where, 0]:g} and "
             f"{bounds[where, 1]:g}, expected the edges of a cell round that centre that meets its "

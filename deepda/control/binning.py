@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from deepda.control.axes import ControlError
-from deepda.geometry.mesh import Floats, overlap
+from deepda.geometry.mesh import Floats, midway_bounds, overlap
 from deepda.geometry.windows import LEAP_PENTAD, MONTHS, PENTADS, WindowError
 
 LONGEST = 1.1  # windows: a longer step has no information on its windows
@@ -56,12 +56,8 @@ def _in_pentads(date: cftime.datetime) -> float:
     leap = date.calendar == "all_leap" or (
         date.calendar != "noleap" and cftime.is_leap_year(date.year, date.calendar)
     )
-    return float(np.interp(day, *_leap_pentads()) if leap else day / 5)
-
-
-def _leap_pentads() -> tuple[Floats, Floats]:
     edge = np.arange(PENTADS + 1)
-    return (edge * 5 + (edge > LEAP_PENTAD)).astype(np.float64), edge.astype(np.float64)
+    return float(np.interp(day, edge * 5 + (edge > LEAP_PENTAD), edge) if leap else day / 5)
 
 
 def windows_a_year(per_year: int) -> str:
@@ -69,15 +65,10 @@ def windows_a_year(per_year: int) -> str:
     return f"{per_year} windows a year ({'pentads' if per_year == PENTADS else 'months'})"
 
 
-def fitting_windows(time: NDArray[np.object_], bounds: NDArray[np.object_] | None) -> tuple[int, Floats]:
-    """Windows a year, 73 where most steps are no longer than a pentad, else 12, and `step_positions`.
-
-    Raises:
-        ControlError: see `step_positions`.
-    """
+def fitting_windows(time: NDArray[np.object_], bounds: NDArray[np.object_] | None) -> int:
+    """Windows a year: 73 where most steps are no longer than a pentad, else 12."""
     lengths = np.diff(position(time if bounds is None else bounds, PENTADS), axis=-1)
-    per_year = MONTHS if lengths.size and np.median(lengths) > LONGEST else PENTADS
-    return per_year, step_positions(time, bounds, per_year)
+    return MONTHS if lengths.size and np.median(lengths) > LONGEST else PENTADS
 
 
 def step_positions(
@@ -116,9 +107,7 @@ def _around_stamps(time: NDArray[np.object_], per_year: int) -> Floats:
             "so that it may be the beginning or the end of it; add time bounds (for means of calendar "
             "months that begin there `cdo settbounds,month`; docs/control.md has the other cases)"
         )
-    middle = 0.5 * (stamps[1:] + stamps[:-1])
-    edges = np.concatenate([[2 * stamps[0] - middle[0]], middle, [2 * stamps[-1] - middle[-1]]])
-    return np.stack([edges[:-1], edges[1:]], axis=1)
+    return midway_bounds(stamps)
 
 
 def _steadily_off_middle(stamps: Floats) -> bool:

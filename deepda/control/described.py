@@ -23,7 +23,6 @@ class ControlFiles:
     """The files of one simulation.
 
     Attributes:
-        native: the simulation on its own cells, opened lazily.
         per_year: 73 where most steps are no longer than a pentad, else 12.
         years: first and last whole year.
     """
@@ -76,8 +75,8 @@ def describe_control(paths: Iterable[str | Path]) -> ControlFiles:
         ControlError: files that cannot be used, no whole year, or steps longer than a month.
     """
     native = open_native(paths)
-    per_year, steps = fitting_windows(native.time, native.time_bounds)
-    return ControlFiles(native, per_year, whole_years(steps, per_year))
+    per_year = fitting_windows(native.time, native.time_bounds)
+    return ControlFiles(native, per_year, _whole_years(native, per_year))
 
 
 def years_of(paths: Iterable[str | Path], per_year: int) -> tuple[int, int]:
@@ -86,7 +85,10 @@ def years_of(paths: Iterable[str | Path], per_year: int) -> tuple[int, int]:
     Raises:
         ControlError: files that cannot be used, no whole year, or steps longer than a window.
     """
-    native = open_native(paths)
+    return _whole_years(open_native(paths), per_year)
+
+
+def _whole_years(native: Native, per_year: int) -> tuple[int, int]:
     return whole_years(step_positions(native.time, native.time_bounds, per_year), per_year)
 
 
@@ -97,11 +99,7 @@ def _eastward(bounds: Floats) -> Floats:
 
 
 def _edges(bounds: Floats, what: str, name: Path) -> Floats:
-    """(n + 1) increasing edges of bounds (n, 2) that lie side by side.
-
-    Raises:
-        ControlError: they do not.
-    """
+    """(n + 1) increasing edges of bounds (n, 2), which are refused unless they lie side by side."""
     ordered = bounds[np.argsort(bounds[:, 0])]
     if np.abs(ordered[1:, 0] - ordered[:-1, 1]).max(initial=0.0) > ROUNDING:
         raise ControlError(

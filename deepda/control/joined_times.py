@@ -87,9 +87,6 @@ def settled(
 def require_means(files: Sequence[FileTimes]) -> tuple[str, ...]:
     """Refuse snapshots that are too far apart to be averaged; of others, what was assumed in words.
 
-    Args:
-        files: as `settled`.
-
     Raises:
         ControlError: with the distance.
     """

@@ -9,7 +9,15 @@ import numpy as np
 import xarray as xr
 
 from deepda.base.units import UnitError, convert
-from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of, require_declared_bounds
+from deepda.control.axes import (
+    ControlError,
+    Floats,
+    bounds_name,
+    bounds_of,
+    counts,
+    naming,
+    require_declared_bounds,
+)
 from deepda.geometry.mesh import midway_bounds
 
 VERTICAL = ("lev", "olevel", "depth", "deptht", "z_t", "level", "z_l", "st_ocean", "z", "zt", "nav_lev")
@@ -40,15 +48,13 @@ def find_layers(dataset: xr.Dataset, dims: Sequence[str], name: str) -> tuple[st
             "expected depth alone; choose one of each member or region first"
         )
     axis = _vertical_axis(dataset, dims, name)
-    try:
+    with naming(name):
         centre = metres_down(dataset[axis].values, dataset[axis].attrs, axis)
         bounds = _declared_bounds(dataset, axis)
         if bounds is None:
             _require_surface(centre, axis)
         layers = layers_from_centres(centre) if bounds is None else bounds
         _require_layers(layers, centre, axis)
-    except ControlError as error:
-        raise ControlError(f"{name}: {error}") from error
     said = f"the depth {axis} has no bounds: layers are taken round its levels, the first from 0 m on"
     return (dims[0] if dims else None), layers, ("" if bounds is not None else said)
 
@@ -95,20 +101,12 @@ def metres_down(values: Floats, attributes: dict[str, str], name: str) -> Floats
             f"the depth {name} runs from {depth[0]:g} to {depth[-1]:g} m with {declared}, "
             "expected signs as the attributes say; correct them"
         )
-    if counts_levels(np.atleast_1d(values)):
+    if values.size >= FEWEST_INDICES and counts(values):
         raise ControlError(
             f"the depth {name} counts its levels {values[0]:g}, {values[1]:g}, {values[2]:g}, ..., "
             "expected metres; replace the indices by the depths of the levels"
         )
     return np.abs(depth)
-
-
-def counts_levels(values: Floats) -> bool:
-    """Whether a coordinate holds 0, 1, 2, ... or 1, 2, 3, ..., which are no depths."""
-    size = values.size
-    return size >= FEWEST_INDICES and bool(
-        np.array_equal(values, np.arange(size)) or np.array_equal(values, np.arange(1, size + 1))
-    )
 
 
 def layers_from_centres(centre: Floats) -> Floats:
@@ -152,10 +150,8 @@ def _require_surface(centre: Floats, axis: str) -> None:
 def _vertical_axis(dataset: xr.Dataset, dims: Sequence[str], name: str) -> str:
     own = [
         str(key)
-        for key in dataset.variables
-        if dataset[key].dims == tuple(dims)
-        and dataset[key].dtype.kind in "fiu"
-        and _looks_vertical(str(key), dataset[key])
+        for key, axis in dataset.variables.items()
+        if axis.dims == tuple(dims) and axis.dtype.kind in "fiu" and _looks_vertical(str(key), axis)
     ]
     if not own:
         raise ControlError(
@@ -165,17 +161,13 @@ def _vertical_axis(dataset: xr.Dataset, dims: Sequence[str], name: str) -> str:
     return dims[0] if dims and dims[0] in own else own[0]
 
 
-def _looks_vertical(name: str, axis: xr.DataArray) -> bool:
+def _looks_vertical(name: str, axis: xr.Variable) -> bool:
     said = axis.attrs.get("standard_name") == "depth" or axis.attrs.get("axis") == "Z"
     return (said or name in VERTICAL or "positive" in axis.attrs) and "bounds" not in name
 
 
 def _declared_bounds(dataset: xr.Dataset, axis: str) -> Floats | None:
-    """(depth, 2) m, upper first, by what an axis declares; None if nothing. Above the surface is 0.
-
-    Raises:
-        ControlError: bounds that are not there, or in units that are no length.
-    """
+    """(depth, 2) m, upper first, by what an axis declares; None if nothing. Above the surface is 0."""
     require_declared_bounds(dataset, axis)
     bounds, other = _bounds_as_they_stand(dataset, axis)
     if bounds is None:

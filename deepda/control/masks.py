@@ -6,7 +6,6 @@ field: one that marks water where the field has none is refused.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +30,7 @@ JUMP = 1.0  # K, median step from such cells to their neighbours: no water is so
 WHOLE = 1e-3  # degC: fill values are whole numbers; what models write under ice (-1.8) is not
 ICE = (-2.5, -1.5)  # degC, where models hold the water under ice
 SEA = (-3.0, 45.0)  # degC
+VALID = {"valid_range": ("low", "high"), "valid_min": ("low",), "valid_max": ("high",)}  # CF 2.5.1
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def find_masks(dataset: xr.Dataset, dims: tuple[str, ...], plane: tuple[str, ...
     fields = [
         dataset[name]
         for name in dataset.variables
-        if set(plane) <= set(dataset[name].dims) <= set(dims) and _dtype_of_mask(dataset[name])
+        if set(plane) <= set(dataset[name].dims) <= set(dims) and dataset[name].dtype.kind in "fiub"
     ]
     return [mask for field in fields if (mask := _mask(field)) is not None]
 
@@ -81,20 +81,22 @@ def agreed(mask: Mask, water: Bools, valid: Bools, path: str) -> tuple[Bools, st
             f"the mask {mask.name} of {path} marks no water, expected some; correct it or leave it out"
         )
     fits = (water & ~there).sum() <= DISAGREE * water.sum()
-    if mask.declared:
-        if fits:
-            return water, ""
-        raise _contradiction(mask, water, there, path)
-    inverse = bool((~water).any() and (~water & ~there).sum() <= DISAGREE * (~water).sum())
-    if fits == inverse:
-        if fits:
-            raise ControlError(
-                f"the mask {mask.name} of {path} does not say which value is water, expected "
-                "flag_values with flag_meanings such as 'land sea'; set them or leave the mask out"
-            )
-        raise _contradiction(mask, water, there, path)
-    sense = "water is not 0" if fits else "water is 0"
-    return (water if fits else ~water), f"of the mask {mask.name}, {sense}, as where there are values"
+    inverse = (~water).any() and (~water & ~there).sum() <= DISAGREE * (~water).sum()
+    if mask.declared and fits:
+        return water, ""
+    if not mask.declared and fits != inverse:
+        marked, sense = (water, "is not 0") if fits else (~water, "is 0")
+        return marked, f"of the mask {mask.name}, water {sense}, as where there are values"
+    if fits:
+        raise ControlError(
+            f"the mask {mask.name} of {path} does not say which value is water, expected "
+            "flag_values with flag_meanings such as 'land sea'; set them or leave the mask out"
+        )
+    raise ControlError(
+        f"the mask {mask.name} of {path} marks {water.sum()} cells as water, {(water & ~there).sum()} "
+        "of them without any value, expected values wherever there is water; correct the mask (its "
+        "flag_values and flag_meanings) or leave it out"
+    )
 
 
 def lost_fill(first: NDArray, last: NDArray) -> tuple[Bools, tuple[float, ...]]:
@@ -130,34 +132,30 @@ def within_valid_range(field: xr.DataArray) -> xr.DataArray:
     Raises:
         ControlError: limits that are no numbers, or the lower above the upper.
     """
-    low, high = _valid_limits(field)
+    limits = _valid_limits(field)
     kept = field
-    for bound, below in ((low, True), (high, False)):
-        if bound is not None:
-            limit = _unpacked(bound, field)
-            kept = kept.where(field >= limit if below else field <= limit)
+    if "low" in limits:
+        kept = kept.where(field >= _unpacked(limits["low"], field))
+    if "high" in limits:
+        kept = kept.where(field <= _unpacked(limits["high"], field))
     return kept.assign_attrs(field.attrs)
 
 
-def _valid_limits(field: xr.DataArray) -> tuple[NDArray | None, NDArray | None]:
+def _valid_limits(field: xr.DataArray) -> dict[str, np.generic]:
     """The lowest and the highest valid value as they stand in the file."""
-    found: dict[str, NDArray] = {}
-    for key, size in (("valid_range", 2), ("valid_min", 1), ("valid_max", 1)):
+    found: dict[str, np.generic] = {}
+    for key, ends in VALID.items():
         if key not in field.attrs:
             continue
         values = np.atleast_1d(field.attrs[key])
         numbers = values.dtype.kind in "iuf" and not np.isnan(values).any()
-        if not numbers or values.shape != (size,) or values[0] > values[-1]:
+        if not numbers or values.shape != (len(ends),) or values[0] > values[-1]:
+            wanted = "two numbers, the lower first" if len(ends) == 2 else "one number"
             raise ControlError(
-                f"{field.name} has {key} {field.attrs[key]!s}, expected "
-                f"{'two numbers, the lower first' if size == 2 else 'one number'}; correct the attribute"
+                f"{field.name} has {key} {field.attrs[key]!s}, expected {wanted}; correct the attribute"
             )
-        found[key] = values
-    low, high = found.get("valid_range", (None, None))
-    low, high = (
-        found[key][0] if key in found else one for key, one in (("valid_min", low), ("valid_max", high))
-    )
-    return low, high
+        found |= dict(zip(ends, values, strict=True))
+    return found
 
 
 def _unpacked(bound: object, field: xr.DataArray) -> float:
@@ -169,10 +167,6 @@ def _unpacked(bound: object, field: xr.DataArray) -> float:
     offset = float(field.encoding.get("add_offset", 0.0)) if packed else 0.0
     limit = float(number) * scale + offset
     return limit - 1e-6 * max(abs(limit), 1) if scale < 0 else limit
-
-
-def _dtype_of_mask(field: xr.DataArray) -> bool:
-    return field.dtype.kind in "fiub"
 
 
 def _mask(field: xr.DataArray) -> Mask | None:
@@ -192,14 +186,13 @@ def _mask(field: xr.DataArray) -> Mask | None:
 def _by_flags(field: xr.DataArray, named: bool) -> xr.DataArray | None:
     """Water by flag_values and flag_meanings; None for flags of other things than sea and land."""
     meanings = str(field.attrs["flag_meanings"]).lower().split()
-    values = np.atleast_1d(field.attrs["flag_values"])
-    if isinstance(field.attrs["flag_values"], str):
-        values = np.array(
-            [float(word) for word in re.split(r"[,\s]+", field.attrs["flag_values"]) if word]
-        )
-    wet = [bool(_words(meaning) & WATER_WORDS) for meaning in meanings]
-    dry = [bool(_words(meaning) & LAND_WORDS) for meaning in meanings]
-    clear = all(one != other for one, other in zip(wet, dry, strict=True)) and any(wet)
+    stated = field.attrs["flag_values"]
+    if isinstance(stated, str):
+        stated = [float(word) for word in stated.replace(",", " ").split()]
+    values = np.atleast_1d(stated)
+    words = [{meaning, *meaning.split("_")} for meaning in meanings]
+    wet = [bool(some & WATER_WORDS) for some in words]
+    clear = any(wet) and wet == [not some & LAND_WORDS for some in words]
     if len(values) != len(meanings) or not clear:
         if not named:
             return None
@@ -217,10 +210,6 @@ def _by_flags(field: xr.DataArray, named: bool) -> xr.DataArray | None:
     return field.isin(water)
 
 
-def _words(meaning: str) -> set[str]:
-    return {meaning, *meaning.split("_")}
-
-
 def _jump(values: NDArray, filled: Bools) -> float:
     """Median step, K, from the cells `filled` to their other horizontal neighbours; 0 if none."""
     steps = []
@@ -232,11 +221,3 @@ def _jump(values: NDArray, filled: Bools) -> float:
         steps.append(step[np.isfinite(step)])
     both = np.concatenate(steps)
     return float(np.median(both)) if both.size else 0.0
-
-
-def _contradiction(mask: Mask, water: Bools, there: Bools, path: str) -> ControlError:
-    return ControlError(
-        f"the mask {mask.name} of {path} marks {water.sum()} cells as water, {(water & ~there).sum()} "
-        "of them without any value, expected values wherever there is water; correct the mask (its "
-        "flag_values and flag_meanings) or leave it out"
-    )

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.control.axes import ControlError, horizontal_cells, horizontal_names
+from deepda.control.axes import ControlError, horizontal_cells, horizontal_names, naming
 from deepda.control.joined_times import FileTimes, require_means, settled
 from deepda.control.laws import require_corners_round_centres
 from deepda.control.layers import find_layers
@@ -32,7 +32,6 @@ from deepda.control.temperature import (
     snapshots_of,
 )
 from deepda.control.times import find_times, is_without_time
-from deepda.geometry.grid import GridError
 from deepda.geometry.mesh import Curvilinear, Regular
 
 FILL = 1e10  # no temperature in any unit: 1e20, 9.97e36, -9.999e19 that a file does not declare
@@ -154,17 +153,10 @@ def _open_piece(
     field = dataset[chosen.name]
     _require_values(field, path)
     require_single_years(field, str(path))
-    try:
+    with naming(path):
         lat, lon = horizontal_names(dataset, field)
         cells = horizontal_cells(dataset, lat, lon)
-    except (GridError, ControlError) as error:
-        raise ControlError(f"{path}: {error}") from error
-    plane = tuple(
-        map(
-            str,
-            dataset[lat].dims if dataset[lat].ndim == 2 else (*dataset[lat].dims, *dataset[lon].dims),
-        )
-    )
+    plane = tuple(map(str, dict.fromkeys((*dataset[lat].dims, *dataset[lon].dims))))
     others = [str(dim) for dim in field.dims if dim not in plane]
     times = find_times(dataset, others, str(path))
     along, rest = times.along, [dim for dim in others if dim != times.along]
@@ -184,9 +176,8 @@ def _open_piece(
         )
     mask = xr.DataArray(water | (np.isnan(start) & ~filled), dims=("depth", "y", "x"))
     said = tuple(filter(None, (chosen.assumption, times.assumption, halfway, *said, *more)))
-    values = values.where(mask)
     native = Native(
-        values,
+        values.where(mask),
         cells,
         layers,
         times.middle,
@@ -199,10 +190,8 @@ def _open_piece(
     )
     require_sound(native, np.where(water, start, np.float32(np.nan))[None], 0)
     if isinstance(cells, Curvilinear):
-        try:
+        with naming(path):
             require_corners_round_centres(cells, np.any(water, axis=0))
-        except ControlError as error:
-            raise ControlError(f"{path}: {error}") from error
     return native
 
 
@@ -226,10 +215,8 @@ def _values(
     along = next((old for old, new in to_standard.items() if new == "time"), None)
 
     def read(part: xr.DataArray) -> xr.DataArray:
-        try:
+        with naming(path):
             part = within_valid_range(_in_chunks(part, along))
-        except ControlError as error:
-            raise ControlError(f"{path}: {error}") from error
         return _in_order(part.where(np.abs(part) < FILL).assign_attrs(part.attrs), to_standard)
 
     field = dataset[chosen.name]
@@ -245,11 +232,9 @@ def _values(
     salt = read(salinity)
     absolute = salinity.attrs.get("standard_name") == ABSOLUTE
     cells, layers = place
-    lat, lon = (
-        (cells.lat, cells.lon)
-        if isinstance(cells, Curvilinear)
-        else np.meshgrid(cells.lat, cells.lon, indexing="ij")
-    )
+    lat, lon = cells.lat, cells.lon
+    if isinstance(cells, Regular):
+        lat, lon = np.meshgrid(lat, lon, indexing="ij")
     where = (layers.mean(axis=1), lat, lon)
     return as_potential(chosen.kind, values, salt, absolute, where, str(path))
 
@@ -265,9 +250,7 @@ def _in_chunks(field: xr.DataArray, along: str | None) -> xr.DataArray:
 def _in_order(field: xr.DataArray, to_standard: dict[str | None, str]) -> xr.DataArray:
     """(time, depth, y, x) without coordinates, dimensions of size one added where the file has none."""
     field = xr.DataArray(field.variable, name=field.name)
-    field = field.rename(
-        {dim: to_standard[str(dim)] for dim in field.dims if dim != to_standard[str(dim)]}
-    )
+    field = field.rename({dim: to_standard[str(dim)] for dim in field.dims})
     missing = [dim for dim in ("time", "depth") if dim not in field.dims]
     return field.expand_dims(missing).transpose("time", "depth", "y", "x")
 

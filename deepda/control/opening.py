@@ -21,6 +21,7 @@ from deepda.base.errors import DeepDAError
 from deepda.control.axes import ControlError
 from deepda.control.temperature import candidates
 
+ZARR = ("zarr.json", ".zgroup", ".zmetadata")  # in the folder of a store
 NO_BACKEND = "did not find a match"  # how xarray begins its error for a file of an unknown format
 
 
@@ -32,7 +33,7 @@ def find_files(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     """
     found: set[Path] = set()
     for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
-        if path.is_dir() and not _is_zarr(path):
+        if path.is_dir() and not any((path / name).exists() for name in ZARR):
             here = [file for file in path.glob("*.nc") if _holds_temperature(file)]
         elif path.exists():
             here = [path]
@@ -123,10 +124,6 @@ def require_file_or_folder(path: Path) -> None:
             f"{path} is neither a file nor a folder, expected CF NetCDF files or Zarr stores; write "
             "what comes through a pipe into a file first"
         )
-
-
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata"))
 
 
 def _holds_temperature(path: Path) -> bool:

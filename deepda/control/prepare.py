@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 from deepda.base.files import checksum
 from deepda.base.progress import Progress
 from deepda.base.workers import HERE, Workers, without_loss
-from deepda.control.axes import ControlError
+from deepda.control.axes import ControlError, naming
 from deepda.control.binning import (
     fitting_windows,
     step_positions,
@@ -171,11 +171,11 @@ def prepare_control(
     """
     _require_no_input(Path(output), paths)
     native, remapping = _open(paths, edges, variable)
+    chosen = ""
     if per_year is None:
-        per_year, steps = fitting_windows(native.time, native.time_bounds)
+        per_year = fitting_windows(native.time, native.time_bounds)
         chosen = f"chosen: {windows_a_year(per_year)}, by the steps of the files"
-    else:
-        chosen, steps = "", step_positions(native.time, native.time_bounds, per_year)
+    steps = step_positions(native.time, native.time_bounds, per_year)
     years = whole_years(steps, per_year)
     weights = window_weights(steps, per_year, years)
     attributes = _provenance(native, remapping)
@@ -236,11 +236,9 @@ def _open(
 def _remapping(native: Native, target: Grid | Mapping[str, Floats], thickness: Floats) -> Remapping:
     edges = vars(target) if isinstance(target, Grid) else target
     horizontal = remap(native.cells, edges["lat_edges"], edges["lon_edges"])
-    try:
+    with naming(native.files[0]):
         wet = np.any(native.water, axis=0)
         require_sound_cells(native.cells, wet, horizontal, (edges["lat_edges"], edges["lon_edges"]))
-    except ControlError as error:
-        raise ControlError(f"{native.files[0]}: {error}") from error
     covered = np.einsum("ts,syx->tyx", thickness, horizontal.fraction(native.water))
     if isinstance(target, Grid):
         dry = target.ocean & (covered <= ROUNDING)

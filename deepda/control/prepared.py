@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import netCDF4
@@ -68,10 +67,8 @@ class PreparedWriter:
 
     Args:
         path: final name; its folder must exist.
-        grid: geometry, its ocean the static mask.
         years: first and last year, both included.
         per_year: 73 or 12.
-        attributes: global attributes.
         packing: 16-bit integers; 32-bit floats if None.
 
     Raises:
@@ -106,9 +103,7 @@ class PreparedWriter:
             stored = self.packing(thetao) if self.packing else np.where(np.isnan(thetao), FILL, thetao)
             self._file["thetao"][first : first + len(thetao)] = stored
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         try:
             with refusing_writes(self.path):
                 self._file.close()
@@ -193,9 +188,9 @@ def open_prepared(path: str | Path) -> tuple[Grid, xr.DataArray]:
         grid = Grid.from_dataset(dataset)
     except ControlError:
         raise
+    except GridError as error:
+        raise ControlError(f"{path}: {error}") from error
     except (OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, GridError):
-            raise ControlError(f"{path}: {error}") from error
         raise ControlError(
             f"{path} cannot be read ({str(error).splitlines()[0]}), expected a prepared "
             "control file; prepare it again"

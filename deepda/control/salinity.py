@@ -106,21 +106,13 @@ def _require_declared_salinity(field: xr.DataArray, path: str) -> None:
 
 
 def _require_salinity(salinity: NDArray, temperature: NDArray, path: str) -> None:
-    """Refuse salinity of a step that is missing where there is temperature, or none of the sea.
-
-    Args:
-        salinity, temperature: (time, depth, y, x).
-
-    Raises:
-        ControlError: with the number of values.
-    """
+    """Refuse salinity (time, depth, y, x) that is missing beside a temperature, or none of the sea."""
     for salt, wet in zip(salinity, np.isfinite(temperature), strict=True):
         here = salt[wet]
         wrong = ~(np.isfinite(here) & (here >= 0) & (here <= SALTIEST))
         if wrong.any() or (here.size and np.median(here) < 1):
-            median = (
-                f"median {np.median(here[np.isfinite(here)]):.3g}" if np.isfinite(here).any() else "none"
-            )
+            known = here[np.isfinite(here)]
+            median = f"median {np.median(known):.3g}" if known.size else "none"
             raise ControlError(
                 f"{path} has {wrong.sum()} values of water without salinity of 0 to {SALTIEST:g} "
                 f"({median}), expected g/kg or PSS-78 wherever there is temperature; correct "

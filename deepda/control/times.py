@@ -17,7 +17,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from deepda.base.calendars import MODEL, REAL
-from deepda.control.axes import ControlError, Floats, bounds_name, bounds_of, require_declared_bounds
+from deepda.control.axes import (
+    ControlError,
+    Floats,
+    bounds_name,
+    bounds_of,
+    naming,
+    require_declared_bounds,
+)
 
 Dates = NDArray[np.object_]
 
@@ -51,10 +58,8 @@ def find_times(dataset: xr.Dataset, dims: Iterable[str], name: str) -> Times:
             missing, bounds that are not there, without length or that do not hold their stamp.
     """
     axis = _time_axis(dataset, list(dims), name)
-    try:
+    with naming(name):
         require_declared_bounds(dataset, str(axis.name))
-    except ControlError as error:
-        raise ControlError(f"{name}: {error}") from error
     bounds = bounds_of(dataset, str(axis.name))
     along = str(axis.dims[0]) if axis.ndim else None
     stamps = dates(np.atleast_1d(axis.values).astype(float), axis.attrs, name)

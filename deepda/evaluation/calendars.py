@@ -105,7 +105,6 @@ class Axis:
     """The windows that are evaluated: whole years, one after the other.
 
     Attributes:
-        years: first to last.
         per_year: 73 or 12.
         notes: sentences for the reader: what was averaged or left out to get there.
         spinup: windows at the beginning that count in no comparison: a product was not settled yet.

@@ -26,12 +26,8 @@ def densities(lines: Mapping[str, xr.DataArray], depths: Sequence[float]) -> Fig
             shown = {name: line.sel(depth=depth, method="nearest") for name, line in lines.items()}
             for line, style in zip(shown.values(), looks(shown).values(), strict=True):
                 axes.plot(line["value"], line.where(line > 0), **(style | {"marker": ""}))
-            seen = np.max(
-                [
-                    np.abs(line["value"].values[line.values > 1e-4]).max(initial=0.1)
-                    for line in shown.values()
-                ]
-            )
+            sizes = [np.abs(line["value"].values[line.values > 1e-4]) for line in shown.values()]
+            seen = np.concatenate(sizes).max(initial=0.1)
             axes.set(yscale="log", xlim=(-seen, seen), xlabel="anomaly (K)")
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.set_title(f"{float(next(iter(shown.values()))['depth']):.0f} m")
@@ -61,14 +57,8 @@ def performance_diagram(points: Mapping[str, Mapping[str, Contingency]]) -> Figu
         )
         axes.clabel(lines, fontsize=7, fmt="%.1f")
         for bias in (0.5, 0.8, 1.0, 1.25, 2.0):
-            axes.plot(
-                [0, min(1, 1 / bias)],
-                [0, min(1, bias)],
-                color=LIGHT.faint,
-                linestyle="--",
-                linewidth=0.8,
-                zorder=0,
-            )
+            ends = [0, min(1, 1 / bias)], [0, min(1, bias)]
+            axes.plot(*ends, color=LIGHT.faint, linestyle="--", linewidth=0.8, zorder=0)
         for colour, (group, found) in zip(COLOURS, points.items(), strict=False):
             for name, table in found.items():
                 axes.plot(1 - table.false_alarm_ratio, table.detection, linestyle="", color=colour,

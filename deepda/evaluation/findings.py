@@ -27,8 +27,6 @@ class Findings:
 
     Attributes:
         products: the analysis, baselines, then the reference if there is one.
-        analysis, reference: their records.
-        comparison: of both.
         baselines: name to record and comparison of other products with the reference.
         departures: of observations from the analysis.
         facts: headline numbers, filled in by the sections.

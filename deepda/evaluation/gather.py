@@ -25,7 +25,13 @@ from deepda.evaluation.records import Comparison, Floats, Frame, Record
 from deepda.evaluation.reliability import ReliabilitySums
 from deepda.evaluation.seasonal import fit_weights
 from deepda.geometry.grid import Grid
-from deepda.verification import VerificationError, region_weights, weighted_mean, zonal_spectrum
+from deepda.verification import (
+    VerificationError,
+    heat_content,
+    region_weights,
+    weighted_mean,
+    zonal_spectrum,
+)
 from deepda.verification.scores import Box
 from deepda.verification.thermocline import isotherm_depth
 
@@ -60,7 +66,7 @@ def gather(
     cycles = [np.zeros((0,))] * len(products)
     for part in walk("Seasonal cycle"):
         for place, product in enumerate(products):
-            terms = _terms(product.windows(shares[place], part), frame, part)
+            terms = _terms(_read(product, shares[place], part, frame), frame, part)
             cycles[place] = terms if cycles[place].size == 0 else cycles[place] + terms
     found = [frame.field(cycle.reshape(-1, *frame.grid.shape), "term") for cycle in cycles]
     makers = [
@@ -88,8 +94,7 @@ def _read(product: Product, weights: csr_array, part: slice, frame: Frame) -> ND
 def _terms(values: NDArray[np.float32], frame: Frame, part: slice) -> Floats:
     """(term, cell) this block's part of the coefficients."""
     weights = fit_weights(frame.axis.per_year, len(frame.axis.years))[:, part].astype(np.float32)
-    flat = np.where(frame.grid.ocean, values, np.nan).reshape(len(values), -1)
-    return (weights @ flat).astype(np.float64)
+    return (weights @ values.reshape(len(values), -1)).astype(np.float64)
 
 
 def sampled(axis: Axis) -> NDArray[np.intp]:
@@ -142,8 +147,6 @@ class _Maker:
         return anomaly
 
     def _add_layers(self, part: slice, anomaly: NDArray[np.float32]) -> None:
-        from deepda.verification import heat_content
-
         frame = self.frame
         year = part.start // frame.axis.per_year
         mean = frame.field(anomaly.sum(axis=0, dtype=np.float64) / frame.axis.per_year)
@@ -176,14 +179,13 @@ class _Maker:
         names = ["surface", *(f"0-{bottom:g} m" for bottom in self.bottoms)]
         shares = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1e-30)
         spectrum = sum(self.spectra[1:], self.spectra[0]) / self.samples.size if self.spectra else None
+        isotherm = frame.over_time(self.isotherm, "lon").assign_coords(lon=grid.lon)
         return Record(
             self.name,
             self.cycle,
             frame.field(self.square / len(frame.axis)),
-            xr.DataArray(
-                self.means,
-                {"time": windows.middle, "region": frame.basins["region"].values, "depth": grid.depth},
-                ("time", "region", "depth"),
+            frame.over_time(self.means, "region", "depth").assign_coords(
+                region=frame.basins["region"].values, depth=grid.depth
             ),
             xr.DataArray(
                 self.levels,
@@ -196,7 +198,7 @@ class _Maker:
                  **place},
                 ("layer", "time", "lat", "lon"),
             ),
-            _isotherm(self.isotherm, frame),
+            isotherm.assign_attrs(units="m") if isotherm.notnull().any() else None,
             spectrum,
             xr.DataArray(
                 shares / np.diff(EDGES),
@@ -204,13 +206,6 @@ class _Maker:
                 ("depth", "value"),
             ),
         )  # fmt: skip
-
-
-def _isotherm(values: Floats, frame: Frame) -> xr.DataArray | None:
-    if not np.isfinite(values).any():
-        return None
-    coords = {"time": frame.axis.windows.middle, "lon": frame.grid.lon}
-    return xr.DataArray(values, coords, ("time", "lon"), attrs={"units": "m"})
 
 
 def stretch(grid: Grid) -> int:

@@ -32,16 +32,12 @@ def heatwave_threshold(values: xr.DataArray, season: NDArray[np.intp], per_year:
         season: (time) 0..per_year-1, each of them there.
     """
     reach = POOLED if per_year == PENTADS else 0
-    found = np.stack(
-        [
-            np.percentile(values.values[_near(season, of, reach, per_year)], PERCENTILE, axis=0)
-            for of in range(per_year)
-        ]
-    )
+    apart = np.abs(np.asarray(season) - np.arange(per_year)[:, None])
+    near = np.minimum(apart, per_year - apart) <= reach  # (season, time)
+    found = np.stack([np.percentile(values.values[chosen], PERCENTILE, axis=0) for chosen in near])
     if per_year == PENTADS:
-        found = np.mean(
-            [np.roll(found, shift, axis=0) for shift in range(-SMOOTHED, SMOOTHED + 1)], axis=0
-        )
+        shifts = range(-SMOOTHED, SMOOTHED + 1)
+        found = np.mean([np.roll(found, shift, axis=0) for shift in shifts], axis=0)
     rest = values.dims[1:]
     return xr.DataArray(found, {name: values[name] for name in rest if name in values.coords},
                         ("season", *rest), attrs=values.attrs)  # fmt: skip
@@ -119,11 +115,6 @@ def contingency(detected: xr.DataArray, true: xr.DataArray, weights: xr.DataArra
         total(detected & ~true),
         float(weights.sum()) * math.prod(true.sizes[dim] for dim in over),
     )
-
-
-def _near(season: NDArray[np.intp], of: int, reach: int, per_year: int) -> NDArray[np.bool_]:
-    away = np.abs(np.asarray(season) - of)
-    return np.minimum(away, per_year - away) <= reach
 
 
 def _ratio(part: float, whole: float) -> float:

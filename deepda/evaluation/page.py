@@ -103,12 +103,8 @@ def evaluate(
         products, layered = _alike([first, *compared])
         axis = common_axis(*(product.timeline for product in products))
         grid, note = shared_mask(products)
-        notes = [
-            *axis.notes,
-            *layered,
-            *filter(None, [note]),
-            *(line for one in products for line in one.notes),
-        ]
+        of_products = (line for one in products for line in one.notes)
+        notes = [*axis.notes, *layered, *filter(None, [note]), *of_products]
         frame = Frame.of(grid, axis)
         rng = np.random.default_rng(SEED)
         with TemporaryDirectory(prefix=".levels-", dir=folder.path) as scratch:
@@ -139,11 +135,12 @@ def _findings(
 
 def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
     sections = [one for make in SECTIONS if (one := make(found)) is not None]
-    if found.frame.grid.shape[0] == 1:
-        sections = [_without_profiles(one) for one in sections]
+    if found.frame.grid.shape[0] == 1:  # of one layer a curve by depth is a single point
+        kept = [[block for block in one.blocks if block.name not in BY_DEPTH] for one in sections]
+        sections = [replace(one, blocks=left) for one, left in zip(sections, kept, strict=True)]
     return write_report(
         output / "report.html",
-        _title(found),
+        f"Evaluation of {_label(found.products[0])}, {found.span}",
         [*sections, _sources(found, notes)],
         about=made_by(),
         notice=_notice(found),
@@ -155,11 +152,6 @@ def _write(found: Findings, notes: Sequence[str], output: Path) -> Path:
     )
 
 
-def _without_profiles(section: Section) -> Section:
-    """The section of one layer, of which a curve by depth is a single point."""
-    return replace(section, blocks=[one for one in section.blocks if one.name not in BY_DEPTH])
-
-
 def _beside(
     named: tuple[str, Sequence[str | Path]],
     analysis: Product,
@@ -169,16 +161,10 @@ def _beside(
 ) -> Product:
     """A product on the cells of the analysis, one of the sea surface on those of its uppermost layer."""
     name, paths = named
-    open_it = partial(
-        open_product,
-        paths,
-        name,
-        variable=variable,
-        stamps=stamps,
-        surface=analysis.grid.depth_edges[:2],
-    )
+    layer = analysis.grid.depth_edges[:2]
+    open_it = partial(open_product, paths, name, variable=variable, stamps=stamps, surface=layer)
     opened = open_it()
-    of_surface = np.array_equal(opened.grid.depth_edges, analysis.grid.depth_edges[:2])
+    of_surface = np.array_equal(opened.grid.depth_edges, layer)
     wanted = upper_layer(analysis.grid) if of_surface else analysis.grid
     opened = on_columns_of(wanted, opened)
     if remap and not same_cells(wanted, opened.grid):
@@ -198,11 +184,6 @@ def _alike(products: list[Product]) -> tuple[list[Product], list[str]]:
         f"compared in the uppermost layer of the analysis, the mean of 0 to {bottom:g} m."
     )
     return [uppermost(product) for product in products], [note]
-
-
-def _title(found: Findings) -> str:
-    years = found.frame.axis.years
-    return f"Evaluation of {_label(found.products[0])}, {years[0]}–{years[-1]}"
 
 
 def _label(product: Product) -> str:

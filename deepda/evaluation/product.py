@@ -25,7 +25,7 @@ from deepda.control.opening import find_files
 from deepda.control.prepare import open_control
 from deepda.control.temperature import candidates, kind_is_surface
 from deepda.evaluation.calendars import SAY_STAMPS, Axis, Timeline
-from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, Turned, Uppermost, is_own
+from deepda.evaluation.sources import OwnCells, OwnFiles, Remapped, Source, View, is_own
 from deepda.geometry.grid import Grid
 from deepda.geometry.mesh import Regular
 from deepda.settings.compose import CONFIG_FILE
@@ -43,7 +43,6 @@ class Product:
     """A product that can be read window by window.
 
     Attributes:
-        name: for figures.
         files: what it was read from.
         notes: sentences for the reader: what was done to it.
     """
@@ -60,7 +59,6 @@ class Product:
 
         Args:
             weights: (window, step) of `Timeline.weights`.
-            part: windows of it.
             field: a name out of `source.fields`.
         """
         rows = weights[part]
@@ -106,7 +104,8 @@ def open_product(
         found = OwnFiles.open(files) if is_own(files[0]) else None
         if target is not None:
             spinup = 0 if found is None else found.spinup
-            return _remapped(files, name, (variable, stamps, surface), _edges(target), spinup)
+            edges = {at: getattr(target, at) for at in ("lat_edges", "lon_edges", "depth_edges")}
+            return _remapped(files, name, (variable, stamps, surface), edges, spinup)
         if found is not None:
             timeline = Timeline(found.time, found.bounds, found.spinup)
             return Product(name, tuple(files), found.grid, timeline, found)
@@ -126,7 +125,8 @@ def uppermost(product: Product) -> Product:
     """The product in its uppermost layer alone."""
     if product.grid.shape[0] == 1:
         return product
-    return replace(product, grid=upper_layer(product.grid), source=Uppermost(product.source))
+    source = View(product.source, lambda values: values[..., :1, :, :])
+    return replace(product, grid=upper_layer(product.grid), source=source)
 
 
 def upper_layer(grid: Grid) -> Grid:
@@ -150,7 +150,8 @@ def on_columns_of(grid: Grid, product: Product) -> Product:
         return product
     ocean = np.roll(product.grid.ocean, -first, axis=-1)
     cells = replace(product.grid, lon_edges=wanted, ocean=ocean)
-    return replace(product, grid=cells, source=Turned(product.source, first))
+    source = View(product.source, lambda values: np.roll(values, -first, axis=-1))
+    return replace(product, grid=cells, source=source)
 
 
 def same_cells(one: Grid, other: Grid) -> bool:
@@ -215,10 +216,6 @@ def _variable(path: Path) -> str | None:
     except (OSError, ValueError, RuntimeError):
         return None  # open_native says why
     return next(iter([*(names[name] for name in NAMES if name in names), *alone]), None)
-
-
-def _edges(grid: Grid) -> dict[str, NDArray[np.float64]]:
-    return {name: getattr(grid, name) for name in ("lat_edges", "lon_edges", "depth_edges")}
 
 
 def _remapped(

@@ -36,11 +36,7 @@ class Reliability:
 
 
 class ReliabilitySums:
-    """Adds blocks up to a Reliability.
-
-    Args:
-        rng: breaks ties of ranks.
-    """
+    """Adds blocks up to a Reliability."""
 
     def __init__(self, grid: Grid, rng: np.random.Generator) -> None:
         self.grid, self.rng, self.count = grid, rng, 0

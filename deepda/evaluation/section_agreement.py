@@ -12,7 +12,7 @@ from deepda.evaluation.section_fields import profile_of
 from deepda.figures import profile_curves
 from deepda.figures.maps import Panel, map_panels
 from deepda.reports.report import Picture, Section
-from deepda.reports.table import Table, Value
+from deepda.reports.table import Table, rows_by_depth
 from deepda.verification import weighted_mean
 from deepda.verification.basins import BASINS
 
@@ -129,11 +129,8 @@ def _error_series(found: Findings) -> Picture:
 
 def _basin_table(found: Findings) -> Table:
     assert found.comparison is not None
-    rows: dict[str, dict[str, Value]] = {}
-    for level, depth in enumerate(found.frame.grid.depth):
-        rows[f"{depth:.0f} m"] = {
-            region: profile_of(found.comparison.square, found, region)[level] for region in BASINS
-        }
+    columns = {region: profile_of(found.comparison.square, found, region) for region in BASINS}
+    rows = rows_by_depth(found.frame.grid.depth, columns)
     return Table(
         "rmse_table", rows, "Root mean square difference in K by depth and basin.", corner="depth"
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import xarray as xr
 
@@ -10,6 +13,7 @@ from deepda.evaluation.charts import modes_chart, over_time
 from deepda.evaluation.findings import Findings
 from deepda.evaluation.patterns import (
     INDICES,
+    NORTH_PACIFIC,
     TROPICAL_PACIFIC,
     Modes,
     aligned,
@@ -21,11 +25,10 @@ from deepda.evaluation.patterns import (
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.figures.sections import hovmoeller
-from deepda.geometry.grid import Grid
 from deepda.reports.report import Picture, Section
 from deepda.reports.table import Table, Value
 from deepda.verification import VerificationError, region_weights
-from deepda.verification.scores import REGIONS
+from deepda.verification.scores import REGIONS, Box
 
 MODES = 3
 SERIES = ("Niño 3.4", "IOD", "AMO", "PDO")
@@ -51,9 +54,18 @@ def modes_section(found: Findings) -> Section:
             figure = over_time(lines, UNITS[index])
             blocks.append(Picture(f"index_{_plain(index)}", figure, f"{SEES[index]} Monthly."))
     blocks.append(_index_table(found, named))
-    blocks += _eof_blocks(found, surface, "tropical_pacific", "the tropical Pacific")
-    blocks += _eof_blocks(found, surface, "global", "the world's ocean")
-    blocks += _decadal_blocks(found, surface)
+    leading = partial(leading_modes, number=MODES)
+
+    def decadal(field: xr.DataArray, weights: xr.DataArray) -> Modes:
+        return decadal_modes(field, found.frame.grid)
+
+    for box, region, sea in (
+        (TROPICAL_PACIFIC, "tropical_pacific", "the tropical Pacific"),
+        (REGIONS["global"], "global", "the world's ocean"),
+    ):
+        blocks += _eof_blocks(found, surface, box, leading, region, f"Leading patterns of {sea}")
+    title = "PDO: leading pattern of the North Pacific"
+    blocks += _eof_blocks(found, surface, NORTH_PACIFIC, decadal, "north_pacific", title)[:1]
     return Section(
         "Modes of climate",
         blocks,
@@ -99,33 +111,21 @@ def _indices(found: Findings, name: str, surface: xr.DataArray) -> dict[str, xr.
         raise EvaluationError(f"the {name} ({files[0]}): {error}") from error
 
 
-def _weights(grid: Grid, region: str) -> xr.DataArray:
-    box = TROPICAL_PACIFIC if region == "tropical_pacific" else REGIONS["global"]
-    return region_weights(grid, box).isel(depth=0, drop=True)
-
-
 def _eof_blocks(
-    found: Findings, surface: dict[str, xr.DataArray], region: str, source: str
+    found: Findings,
+    surface: dict[str, xr.DataArray],
+    box: Box,
+    modes_of: Callable[[xr.DataArray, xr.DataArray], Modes],
+    name: str,
+    title: str,
 ) -> list[Picture | Table]:
+    """Patterns and series of the modes that `modes_of` finds in a field, with weights of the box."""
     try:
-        weights = _weights(found.frame.grid, region)
-        modes = {name: leading_modes(field, weights, MODES) for name, field in surface.items()}
+        weights = region_weights(found.frame.grid, box).isel(depth=0, drop=True)
+        modes = {product: modes_of(field, weights) for product, field in surface.items()}
     except (VerificationError, EvaluationError):
         return []  # no ocean there, or hardly a month: nothing to show
-    return _mode_blocks(found, modes, weights, region, f"Leading patterns of {source}")
-
-
-def _decadal_blocks(found: Findings, surface: dict[str, xr.DataArray]) -> list[Picture | Table]:
-    from deepda.evaluation.patterns import NORTH_PACIFIC
-
-    try:
-        weights = region_weights(found.frame.grid, NORTH_PACIFIC).isel(depth=0, drop=True)
-        modes = {name: decadal_modes(field, found.frame.grid) for name, field in surface.items()}
-    except (VerificationError, EvaluationError):
-        return []
-    return _mode_blocks(
-        found, modes, weights, "north_pacific", "PDO: leading pattern of the North Pacific"
-    )[:1]
+    return _mode_blocks(found, modes, weights, name, title)
 
 
 def _mode_blocks(

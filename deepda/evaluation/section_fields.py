@@ -148,20 +148,16 @@ def scales_section(found: Findings) -> Section:
     shown = sorted({float(depth[np.argmin(np.abs(depth - wanted))]) for wanted in PDF_DEPTHS})
     blocks: list[Picture | Table] = []
     lines = {name: one.spectrum for name, one in found.records.items() if one.spectrum is not None}
-    for place, level in enumerate(found.frame.levels):
+    for level in found.frame.levels:
         usable = {
             name: line for name, line in lines.items() if np.isfinite(line.isel(depth=level)).any()
         }
         if usable:
-            name = ("surface", "below")[place]
+            title = f"Along latitude circles, {found.where(level)}"
             blocks.append(
                 Picture(
-                    f"spectrum_{name}",
-                    spectra(
-                        usable,
-                        float(depth[level]),
-                        title=f"Along latitude circles, {found.where(level)}",
-                    ),
+                    found.picture("spectrum", level),
+                    spectra(usable, float(depth[level]), title=title),
                     f"Power of anomalies by wavelength along latitude circles, 60°S–60°N, at "
                     f"{found.at(level)}. At short wavelengths less power than the reference has is too "
                     "smooth, more is error on top of it.",
@@ -179,9 +175,5 @@ def scales_section(found: Findings) -> Section:
     return Section(
         "Scales and distributions",
         blocks,
-        f"From {len(_samples(found))} windows spread over all years and seasons.",
+        f"From {len(sampled(found.frame.axis))} windows spread over all years and seasons.",
     )
-
-
-def _samples(found: Findings) -> np.ndarray:
-    return sampled(found.frame.axis)

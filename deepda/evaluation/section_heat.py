@@ -38,12 +38,10 @@ def heat_section(found: Findings) -> Section:
     }
     blocks: list[Picture | Table] = []
     for bottom, lines in heats.items():
+        whole = {name: line.sel(region="global", drop=True) for name, line in lines.items()}
         shown = {
-            name: found.monthly(
-                without_season(line.sel(region="global", drop=True), frame.axis.per_year)
-            )
-            / 1e21
-            for name, line in lines.items()
+            name: found.monthly(without_season(line, frame.axis.per_year)) / 1e21
+            for name, line in whole.items()
         }
         blocks.append(
             Picture(
@@ -56,11 +54,9 @@ def heat_section(found: Findings) -> Section:
     if found.trends:
         blocks += [_heat_table(found, heats), _basin_heat_table(found, heats), *_trend_maps(found)]
     deepest = frame.grid.depth_edges[-1]
-    text = (
-        ""
-        if deepest >= 2000
-        else f"The grid ends at {deepest:.0f} m: heat content is given down to there at most. "
-    )
+    text = ""
+    if deepest < 2000:
+        text = f"The grid ends at {deepest:.0f} m: heat content is given down to there at most. "
     if not found.trends:
         text += (
             f"{found.years} whole years are too few for a trend (at least {FEWEST_YEARS} are asked for)."
@@ -69,15 +65,11 @@ def heat_section(found: Findings) -> Section:
 
 
 def _heat_table(found: Findings, heats: dict[float, dict[str, xr.DataArray]]) -> Table:
-    axis, area = (
-        found.frame.axis,
-        float(surface_area(found.frame.basins, found.frame.grid).sel(region="global")),
-    )
+    axis = found.frame.axis
+    area = float(surface_area(found.frame.basins, found.frame.grid).sel(region="global"))
     rows: dict[str, dict[str, Value]] = {}
-    spans = {(axis.years[0], axis.years[-1]): None} | {
-        (line.first, line.last): None for line in PUBLISHED
-    }
-    for first, last in spans:
+    spans = [(axis.years[0], axis.years[-1]), *((line.first, line.last) for line in PUBLISHED)]
+    for first, last in dict.fromkeys(spans):
         if first < axis.years[0] or last > axis.years[-1]:
             continue
         for bottom, lines in heats.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -144,19 +144,13 @@ class OwnCells:
         lon = kept[np.argsort(np.mod(west - start + TOUCH, 360.0))]
         lat, depth = np.argsort(cells.lat_bounds[:, 0]), np.argsort(native.layers[:, 0])
         lon_bounds = start + np.mod(cells.lon_bounds[lon] - start + TOUCH, 360.0) - TOUCH
-        lon_bounds[-1, 1] = (
-            start + 360.0 if np.isclose(lon_bounds[-1, 1], start, atol=TOUCH) else lon_bounds[-1, 1]
-        )
-        edges = [
-            _edges(bounds, what, str(native.files[0]))
-            for bounds, what in (
-                (native.layers[depth], "layers"),
-                (cells.lat_bounds[lat], "rows"),
-                (lon_bounds, "columns"),
-            )
-        ]
-        ocean = native.water[np.ix_(depth, lat, lon)]
-        return cls(native, Grid(edges[1], edges[2], edges[0], ocean), (depth, lat, lon))
+        if np.isclose(lon_bounds[-1, 1], start, atol=TOUCH):
+            lon_bounds[-1, 1] = start + 360.0
+        name, ocean = str(native.files[0]), native.water[np.ix_(depth, lat, lon)]
+        layers = _edges(native.layers[depth], "layers", name)
+        rows = _edges(cells.lat_bounds[lat], "rows", name)
+        grid = Grid(rows, _edges(lon_bounds, "columns", name), layers, ocean)
+        return cls(native, grid, (depth, lat, lon))
 
     def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
         try:
@@ -193,32 +187,18 @@ class Remapped:
 
 
 @dataclass(frozen=True)
-class Uppermost:
-    """The uppermost layer of another source."""
+class View:
+    """Another source, its values changed as they are read."""
 
     whole: Source
+    change: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
     @property
     def fields(self) -> tuple[str, ...]:
         return self.whole.fields
 
     def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
-        return self.whole.read(field, first, last)[..., :1, :, :]
-
-
-@dataclass(frozen=True)
-class Turned:
-    """Another source with column `first` in the first place."""
-
-    whole: Source
-    first: int
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return self.whole.fields
-
-    def read(self, field: str, first: int, last: int) -> NDArray[np.float32]:
-        return np.roll(self.whole.read(field, first, last), -self.first, axis=-1)
+        return self.change(self.whole.read(field, first, last))
 
 
 def is_own(path: Path) -> bool:

@@ -13,7 +13,6 @@ from torch import Tensor
 from deepda.base.info import provenance, versions
 from deepda.explain.cases import ExplainedRun
 from deepda.explain.study import Study
-from deepda.explain.targets import Target
 from deepda.geometry.grid import Grid
 from deepda.output.cf import SYNTHETIC, Attribute
 from deepda.output.fields import write_fields
@@ -36,12 +35,8 @@ def write_studies(path: Path, studies: Sequence[Study], finished: ExplainedRun) 
     lags = np.arange(max(len(one.lagged) for one in studies), dtype=np.int32)
     fields = made.assign_coords(lag=("lag", lags, LAG))
     span = finished.span.first(step + 1).last(1)
-    write_fields(path, grid, fields, _attributes(finished, step), span)
-
-
-def _attributes(finished: ExplainedRun, step: int) -> Mapping[str, Attribute]:
     config = finished.config
-    return {
+    attributes: Mapping[str, Attribute] = {
         **SYNTHETIC,
         **provenance(config.institution, config.licence),
         "title": "Attributions of an analysis of DeepDA in a twin experiment",
@@ -51,11 +46,13 @@ def _attributes(finished: ExplainedRun, step: int) -> Mapping[str, Attribute]:
         "window": finished.stamp(step),
         "config": dump(config),
     }
+    write_fields(path, grid, fields, attributes, span)
 
 
 def _fields_of(one: Study, grid: Grid) -> dict[str, xr.Variable]:
     """Name to field of a target, NaN on land."""
     unit, target = one.target.unit, one.target
+    place = {f"place_{name}": float(value) for name, value in vars(target.place).items()}
     fields: dict[str, tuple[Tensor, str, str]] = {
         "target": (torch.from_numpy(target.weights), f"{unit} K-1", "weights of"),
         "saliency_observations": (
@@ -79,12 +76,7 @@ def _fields_of(one: Study, grid: Grid) -> dict[str, xr.Variable]:
         f"{target.name}_{name}": xr.Variable(
             ("lag", *DIMS) if name == "saliency_lagged" else DIMS,
             np.where(grid.ocean, tensor.numpy(), np.nan).astype(np.float32),
-            {"units": units, "long_name": f"{words} {target.title}", **_place(target)},
+            {"units": units, "long_name": f"{words} {target.title}", **place},
         )
         for name, (tensor, units, words) in fields.items()
     }
-
-
-def _place(target: Target) -> dict[str, float]:
-    """What the sections of the page go through: degrees north and east, m."""
-    return {f"place_{name}": float(getattr(target.place, name)) for name in ("lat", "lon", "depth")}

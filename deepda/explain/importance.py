@@ -61,27 +61,21 @@ class Losses:
 
     def marginal(self, group: str) -> NDArray[np.float64]:
         """(window, 1 + L) K taken off the error, the mean over all combinations of the others."""
-        return self._contribution(group, {size: 1.0 for size in range(len(NAMES))}, scaled=True)
+        return self._contribution(group, [0.5 ** (len(NAMES) - 1)] * len(NAMES))
 
     def shapley(self, group: str) -> NDArray[np.float64]:
         """(window, 1 + L) K; the contributions of all groups sum to loss(nothing) - loss(everything)."""
-        number = len(NAMES)
-        weights = {
-            size: factorial(size) * factorial(number - size - 1) / factorial(number)
-            for size in range(number)
-        }
-        return self._contribution(group, weights, scaled=False)
+        sizes, number = range(len(NAMES)), len(NAMES)
+        every = [factorial(n) * factorial(number - n - 1) / factorial(number) for n in sizes]
+        return self._contribution(group, every)
 
-    def _contribution(
-        self, group: str, weights: Mapping[int, float], scaled: bool
-    ) -> NDArray[np.float64]:
-        total, weight = np.zeros_like(self.rmse[:, 0]), 0.0
+    def _contribution(self, group: str, weights: Sequence[float]) -> NDArray[np.float64]:
+        """Weighted sum over all combinations of the others; `weights` by the size of these."""
+        total = np.zeros_like(self.rmse[:, 0])
         for others in self.combinations:
             if group not in others:
-                gained = self.of(others) - self.of(others | {group})
-                total += weights[len(others)] * gained
-                weight += weights[len(others)]
-        return total / weight if scaled else total
+                total += weights[len(others)] * (self.of(others) - self.of(others | {group}))
+        return total
 
 
 def all_combinations() -> list[Combination]:
@@ -98,7 +92,7 @@ def losses(finished: ExplainedRun, cases: Sequence[Case], progress: Progress | N
     if progress is not None:
         work = progress.track(work, "Leaving out inputs", len(cases))
     for number, case in work:
-        truth = _standardised_truth(finished, case)
+        truth = finished.space.standardise(finished.truth(case.step)[None], [case.season])[0]
         for at, groups in enumerate(every):
             analyser = finished.analyser if "statics" in groups else plain
             mean = analysed(finished, analyser, case, groups).cpu()
@@ -160,10 +154,6 @@ def _mean_error(finished: ExplainedRun, precision: Tensor) -> Tensor:
     number = seen.sum((2, 3), keepdim=True).clamp(min=1)
     mean = error.sum((2, 3), keepdim=True) / number
     return torch.where(seen, (scale / mean.clamp(min=1e-6)).square(), 0.0)
-
-
-def _standardised_truth(finished: ExplainedRun, case: Case) -> Tensor:
-    return finished.space.standardise(finished.truth(case.step)[None], [case.season])[0]
 
 
 def _rmse(finished: ExplainedRun, error: Tensor) -> NDArray[np.float64]:

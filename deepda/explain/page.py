@@ -154,11 +154,9 @@ def _facts(studies: list[Study]) -> dict[str, str]:
     facts = {}
     for one in studies:
         unit = one.target.unit
-        facts[f"{one.target.short}, moved by observations"] = (
-            f"{one.account.analysis - one.account.background:+.3g} {unit}"
-        )
+        moved = one.account.analysis - one.account.background
+        facts[f"{one.target.short}, moved by observations"] = f"{moved:+.3g} {unit}"
         if one.linear is not None:
-            facts[f"{one.target.short}, variance removed"] = (
-                f"{100 * float(one.linear.removed.sum()):.0f} %"
-            )
+            removed = 100 * float(one.linear.removed.sum())
+            facts[f"{one.target.short}, variance removed"] = f"{removed:.0f} %"
     return facts

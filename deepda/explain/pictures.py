@@ -54,7 +54,8 @@ def maps(
     panels: Sequence[Panel], grid: Grid, levels: Sequence[int], target: Target, columns: int = 3
 ) -> Figure:
     """Maps, each with the land of its level; the target's cells are outlined, but not heat content."""
-    outline = np.asarray(target.cells.any(0)) if _has_place(target) else None
+    everywhere = target.name == "heat" or target.cells.all(0).all()
+    outline = None if everywhere else np.asarray(target.cells.any(0))
     return map_panels(panels, grid, level=levels, columns=columns, outline=outline)
 
 
@@ -65,7 +66,10 @@ def sections(volumes: Sequence[Volume], grid: Grid, place: Place, target: Target
         drawn = figure.subplots(len(volumes), 2, squeeze=False, gridspec_kw={"wspace": GAP})
         for (along, across), volume in zip(drawn, volumes, strict=True):
             _along_latitude(along, volume, grid, row, target)
-            _along_longitude(across, volume, grid, column, target)
+            field, limits = volume.field.astype(float), volume.limits
+            along_meridian(across, field, grid, column, volume.kind, limits)
+            _outline(across, grid.lat_edges, grid, target.cells[:, :, column], target)
+            across.set_title(f"along {longitude_label(round(grid.lon[column], 1))}")
     return figure
 
 
@@ -133,10 +137,6 @@ def by_lag(lines: Mapping[str, Sequence[float]], days: Sequence[float], label: s
     return figure
 
 
-def _has_place(target: Target) -> bool:
-    return target.name != "heat" and not target.cells.all(0).all()
-
-
 def _along_latitude(axes: Axes, volume: Volume, grid: Grid, row: int, target: Target) -> None:
     order, edges = np.roll(np.arange(grid.shape[2]), -seam_of(grid)), edges_from_seam(grid)
     along_latitude(axes, volume.field.astype(float), grid, row, volume.kind, volume.limits)
@@ -147,12 +147,6 @@ def _along_latitude(axes: Axes, volume: Volume, grid: Grid, row: int, target: Ta
     axes.set_title(f"{volume.title}, along {latitude_label(round(grid.lat[row], 1))}")
     if volume.lines:
         axes.legend(loc="lower right", fontsize=7.5, frameon=True, framealpha=0.85)
-
-
-def _along_longitude(axes: Axes, volume: Volume, grid: Grid, column: int, target: Target) -> None:
-    along_meridian(axes, volume.field.astype(float), grid, column, volume.kind, volume.limits)
-    _outline(axes, grid.lat_edges, grid, target.cells[:, :, column], target)
-    axes.set_title(f"along {longitude_label(round(grid.lon[column], 1))}")
 
 
 def _outline(

@@ -8,14 +8,14 @@ input, not weight. How much of it does is what the numbers say.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepda.assimilation.state import StateSpace
 from deepda.explain.attribution import Response
@@ -64,40 +64,27 @@ def _rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) ->
     return float(spearmanr(one, other).statistic) if varies else 0.0
 
 
-def randomised(
-    analyser: InnovationForm, seed: int, parts: Callable[[InnovationForm], nn.Module]
-) -> InnovationForm:
+def randomised(analyser: InnovationForm, seed: int, correction: bool = False) -> InnovationForm:
     """A copy whose weights are shuffled within each tensor: of the same size, and meaningless.
 
     Args:
-        parts: which module of the copy is shuffled.
+        correction: of the convolutions only, else of everything that was trained.
+
+    Raises:
+        ValueError: the generator has no correction.
     """
     made = copy.deepcopy(analyser)
-    if parts(made) is made:
+    if not correction:
         made = made.without_error_samples()  # they come from the training too
+    shuffled = made.correction_network() if correction else made
+    if shuffled is None:
+        raise ValueError("this generator has no correction, expected one; ask for the whole instead")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for weight in parts(made).parameters():
+        for weight in shuffled.parameters():
             order = torch.randperm(weight.numel(), generator=generator)
             weight.copy_(weight.flatten()[order].reshape(weight.shape))
     return made.eval()  # what follows from the weights is worked out anew
-
-
-def whole(analyser: InnovationForm) -> nn.Module:
-    """Everything that was trained."""
-    return analyser
-
-
-def correction(analyser: InnovationForm) -> nn.Module:
-    """The convolutions only.
-
-    Raises:
-        ValueError: the generator has none.
-    """
-    found = analyser.correction_network()
-    if found is None:
-        raise ValueError("this generator has no correction, expected one; ask for the whole instead")
-    return found
 
 
 def untrained(analyser: InnovationForm, settings: GeneratorConfig, space: StateSpace) -> InnovationForm:

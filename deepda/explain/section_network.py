@@ -19,7 +19,7 @@ from deepda.figures.kinds import signed, sized
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.mesh import limits_of
 from deepda.reports.report import Picture, Section
-from deepda.reports.table import Table, Value
+from deepda.reports.table import Table, Value, rows_by_depth
 
 MILLI = 1e3  # mK per K
 
@@ -31,16 +31,11 @@ def importance_section(found: Losses, finished: ExplainedRun) -> Section:
     shapley = {name: found.shapley(name) for name in NAMES}
     rows = {name: _importance_row(found, name, marginal[name], shapley[name]) for name in NAMES}
     everything, nothing = found.of(frozenset(NAMES))[:, 0], found.of(frozenset())[:, 0]
-    chart = {
-        name: {"all combinations alike": MILLI * marginal[name][:, 0].mean(),
-               "Shapley": MILLI * shapley[name][:, 0].mean()}
-        for name in NAMES
-    }  # fmt: skip
-    whiskers = {
-        name: {"all combinations alike": MILLI * marginal[name][:, 0].std(),
-               "Shapley": MILLI * shapley[name][:, 0].std()}
-        for name in NAMES
-    }  # fmt: skip
+    ways = {"all combinations alike": marginal, "Shapley": shapley}
+    chart, whiskers = (
+        {name: {way: MILLI * float(take(of[name][:, 0])) for way, of in ways.items()} for name in NAMES}
+        for take in (np.mean, np.std)
+    )
     blocks: list[Picture | Table] = [
         Picture(
             "importance",
@@ -115,13 +110,10 @@ def _depth_table(found: Losses, finished: ExplainedRun) -> Table:
         **{f"without {name}": lost[name] for name in NAMES},
         **{f"{name}, Shapley": shapley[name] for name in shapley},
     }
-    rows: dict[str, dict[str, Value]] = {
-        f"{depth:.0f} m": {name: _millikelvin(column[level]) for name, column in columns.items()}
-        for level, depth in enumerate(finished.space.grid.depth)
-    }
+    shown = {name: [_millikelvin(value) for value in column] for name, column in columns.items()}
     return Table(
         "importance_by_depth_numbers",
-        rows,
+        rows_by_depth(finished.space.grid.depth, shown),
         "By depth: error with everything (mK), what is lost if one group alone is left out (mK), and "
         "the Shapley values of the two groups of observations (mK). Means over the windows.",
         corner="depth",

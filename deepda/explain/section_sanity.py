@@ -15,13 +15,11 @@ from deepda.explain.sanity import (
     DRAWS,
     STRONGEST,
     Likeness,
-    correction,
     likeness,
     mean_likeness,
     randomised,
     saliency_of,
     untrained,
-    whole,
 )
 from deepda.explain.study import Study
 from deepda.figures.kinds import attribution
@@ -49,7 +47,7 @@ def sanity_of(
     own, response, seen = study.saliency.observations, study.response, study.case.seen
     analyser = response.analyser
     draws = [
-        saliency_of(response, randomised(analyser, draw, whole))
+        saliency_of(response, randomised(analyser, draw))
         for draw in progress.track(range(DRAWS), "Randomising the weights")
     ]
     fresh = saliency_of(response, untrained(analyser, settings, finished.space))
@@ -60,7 +58,7 @@ def sanity_of(
     if study.linear is not None and analyser.correction_network() is not None:
         gain = study.linear.gain
         others = [
-            saliency_of(response, randomised(analyser, draw, correction))
+            saliency_of(response, randomised(analyser, draw, correction=True))
             for draw in progress.track(range(DRAWS), "Randomising the correction")
         ]
         found |= {

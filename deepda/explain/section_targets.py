@@ -28,19 +28,18 @@ NOT_CAUSE = "It is what the network would do, not what the ocean does: no observ
 def target_section(found: Study, finished: ExplainedRun) -> Section:
     """Everything about one target."""
     name, grid = found.target.name, finished.space.grid
-    levels = _levels(found, grid)
+    saliency, *contributions = _maps_of(found, finished)
     blocks: list[Picture | Table] = [
-        _saliency_maps(found, grid, levels),
+        saliency,
         _saliency_sections(found, finished),
-        _integrated_maps(found, grid, levels),
-        _background_maps(found, grid, levels),
+        *contributions,
         _platform_table(found),
     ]
     blocks += correlation_blocks(found, finished)
     if found.linear is not None:
         blocks.append(_depth_picture(found, grid))
     blocks.append(_lag_picture(found, finished))
-    blocks.append(_lag_maps(found, finished, levels))
+    blocks.append(_lag_maps(found, finished))
     spread = "" if found.linear is None else f" {_sureness(found)}"
     outlined = "" if name == "heat" else " The target is outlined."
     return Section(capital(found.target.title), blocks, _balance(found) + spread + outlined)
@@ -110,27 +109,43 @@ def _seen(found: Study, field: Tensor) -> NDArray[np.float64]:
     return np.where(found.case.seen.numpy(), field.numpy().astype(float), np.nan)
 
 
-def _map_panels(
-    fields: NDArray[np.float64], levels: Sequence[int], grid: Grid, label: str
-) -> list[Panel]:
-    kind = attribution(label)
-    limits = limits_of([fields[level] for level in levels], kind)
-    return [Panel(fields[level], kind, f"{grid.depth[level]:.0f} m", limits) for level in levels]
-
-
-def _saliency_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
-    panels = _map_panels(
-        _seen(found, found.saliency.observations), levels, grid, f"saliency ({found.target.unit} per K)"
-    )
-    return Picture(
-        f"{found.target.name}_saliency",
-        maps(panels, grid, levels, found.target),
-        "Saliency to observations: by how much the target of the analysis rises if the observation of a "
-        "cell were 1 K warmer, all others as they are. Empty: nothing observed. An observation that "
-        "stands alone has a large saliency, neighbouring ones share it: the map shows the observing "
-        f"network of this window, not where the ocean matters. {NOT_CAUSE}",
-        wide=True,
-    )
+def _maps_of(found: Study, finished: ExplainedRun) -> list[Picture]:
+    """Saliency and contributions at some levels, those of a field in the same colours."""
+    grid, unit, levels = finished.space.grid, found.target.unit, _levels(found, finished.space.grid)
+    background = np.where(grid.ocean, found.from_background.numpy().astype(float), np.nan)
+    shown = {
+        "saliency": (
+            _seen(found, found.saliency.observations),
+            f"saliency ({unit} per K)",
+            "Saliency to observations: by how much the target of the analysis rises if the observation "
+            "of a cell were 1 K warmer, all others as they are. Empty: nothing observed. An observation "
+            "that stands alone has a large saliency, neighbouring ones share it: the map shows the "
+            f"observing network of this window, not where the ocean matters. {NOT_CAUSE}",
+        ),
+        "integrated": (
+            _seen(found, found.integrated),
+            f"contribution ({unit})",
+            "Integrated gradients: what the innovation of each observed cell added to the target in "
+            "this window. All cells and layers sum to the change that is due to innovations (table of "
+            "balances). They depend on the errors that happened to be drawn: another window has another "
+            "map.",
+        ),
+        "from_background": (
+            background,
+            f"contribution ({unit})",
+            "Integrated gradients of the background: what its anomaly in each cell adds to the analysed "
+            "anomaly, beside what the observations add. The background itself is made of earlier "
+            "observations; see below how old they are.",
+        ),
+    }
+    pictures = []
+    for name, (field, label, caption) in shown.items():
+        kind = attribution(label)
+        limits = limits_of([field[level] for level in levels], kind)
+        panels = [Panel(field[at], kind, f"{grid.depth[at]:.0f} m", limits) for at in levels]
+        figure = maps(panels, grid, levels, found.target)
+        pictures.append(Picture(f"{found.target.name}_{name}", figure, caption, wide=True))
+    return pictures
 
 
 def _saliency_sections(found: Study, finished: ExplainedRun) -> Picture:
@@ -147,33 +162,6 @@ def _saliency_sections(found: Study, finished: ExplainedRun) -> Picture:
         "The same in sections through the target. Below: saliency to the background, the observations "
         "held as they are; where something is observed the background counts less, or with the "
         "other sign: a warmer background makes the innovation there colder.",
-        wide=True,
-    )
-
-
-def _integrated_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
-    unit = found.target.unit
-    panels = _map_panels(_seen(found, found.integrated), levels, grid, f"contribution ({unit})")
-    return Picture(
-        f"{found.target.name}_integrated",
-        maps(panels, grid, levels, found.target),
-        "Integrated gradients: what the innovation of each observed cell added to the target in this "
-        "window. All cells and layers sum to the change that is due to innovations (table of balances). "
-        "They depend on the errors that happened to be drawn: another window has another map.",
-        wide=True,
-    )
-
-
-def _background_maps(found: Study, grid: Grid, levels: list[int]) -> Picture:
-    unit = found.target.unit
-    field = np.where(grid.ocean, found.from_background.numpy().astype(float), np.nan)
-    panels = _map_panels(field, levels, grid, f"contribution ({unit})")
-    return Picture(
-        f"{found.target.name}_from_background",
-        maps(panels, grid, levels, found.target),
-        "Integrated gradients of the background: what its anomaly in each cell adds to the analysed "
-        "anomaly, beside what the observations add. The background itself is made of earlier "
-        "observations; see below how old they are.",
         wide=True,
     )
 
@@ -223,18 +211,14 @@ def _lag_picture(found: Study, finished: ExplainedRun) -> Picture:
     net = [float(field.sum()) for field in found.lagged]
     return Picture(
         f"{found.target.name}_lags",
-        by_lag(
-            {"sizes": sums, "net": net},
-            _days(found, finished),
-            f"sum ({found.target.unit} per K)",
-        ),
+        by_lag({"sizes": sums, "net": net}, _days(found, finished), f"sum ({found.target.unit} per K)"),
         "How long an observation has influence: saliency to the observations of this window and of "
         "those before it, through the forecasts and analyses in between, summed over all cells: of "
         "sizes, and with its sign (all observations 1 K warmer). Linear part only.",
     )
 
 
-def _lag_maps(found: Study, finished: ExplainedRun, levels: list[int]) -> Picture:
+def _lag_maps(found: Study, finished: ExplainedRun) -> Picture:
     """A quarter, half and all of the lags at the target's own level, while the influence lasts."""
     grid, days = finished.space.grid, _days(found, finished)
     level = found.target.level

@@ -11,35 +11,8 @@ Every row that comes in goes out. O-B is observation - background, O-A is observ
 the error of a score is analysis - observation, as everywhere (error = analysis - truth).
 """
 
-from deepda.feedback.nemo import write_fdbk
 from deepda.feedback.scores import withheld_scores
-from deepda.feedback.store import FeedbackError, FeedbackWriter, feedback_files, read_feedback
-from deepda.feedback.window import (
-    STATES,
-    Fields,
-    at_cells,
-    check_window,
-    feedback,
-    state_of,
-    usable,
-    with_rejected,
-    withhold,
-)
+from deepda.feedback.store import FeedbackWriter, feedback_files, read_feedback
+from deepda.feedback.window import feedback
 
-__all__ = [
-    "STATES",
-    "FeedbackError",
-    "FeedbackWriter",
-    "Fields",
-    "at_cells",
-    "check_window",
-    "feedback",
-    "feedback_files",
-    "read_feedback",
-    "state_of",
-    "usable",
-    "with_rejected",
-    "withheld_scores",
-    "withhold",
-    "write_fdbk",
-]
+__all__ = ["FeedbackWriter", "feedback", "feedback_files", "read_feedback", "withheld_scores"]

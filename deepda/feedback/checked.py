@@ -83,7 +83,6 @@ class WindowOfRows:
 
     Attributes:
         table: with `reason` and `withheld`.
-        start, end: of the window, half-open.
         season: index of the window within its year, (1).
         space: grid, scale, and climatology of the observations.
         members: whose shadow truths are observed at the same cells; None for none.

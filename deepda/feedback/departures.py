@@ -7,7 +7,6 @@ then added up in every direction that the tables show: the rows are touched once
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -142,7 +141,9 @@ class _Rows:
         self.used, self.withheld = (numbers(name).astype(bool) for name in ("used", "withheld"))
         self.year = years_of(batch.column("time").to_numpy(zero_copy_only=False))
         self.lat, self.lon, self.depth = (numbers(name) for name in ("lat", "lon", "depth"))
-        self.platform = _platform_codes(batch)
+        code, names = _names(batch, "platform_type", "other")
+        known = [PLATFORMS.index(name if name in PLATFORMS else "other") for name in names]
+        self.platform = np.array(known)[code]
         observed = numbers("temperature")
         self.background = observed - numbers("background")
         self.analysis = observed - numbers("analysis")
@@ -150,8 +151,7 @@ class _Rows:
 
     def quantities(self) -> Array:
         """(quantity, row) what is summed."""
-        departure = np.asarray(self.background, float)
-        rest = np.asarray(self.analysis, float)
+        departure, rest = self.background.astype(float), self.analysis.astype(float)
         return np.stack([np.ones(rest.size), departure, departure**2, rest, rest**2, self.expected])
 
     def cube(self, chosen: NDArray[np.bool_], quantities: Array) -> Array:
@@ -172,8 +172,10 @@ def departures(folder: Path) -> Departures:
         FeedbackError: there is no feedback.
     """
     found = Departures()
-    for batch in _batches(folder):
-        found.add(batch)
+    for path in feedback_files(folder):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH, columns=list(COLUMNS)):
+                found.add(batch)
     return found
 
 
@@ -198,12 +200,6 @@ def in_box(lat: NDArray[np.floating], lon: NDArray[np.floating], box: Box) -> ND
     return inside & (np.mod(np.asarray(lon, float) - box.west, 360.0) < box.east - box.west)
 
 
-def _batches(folder: Path) -> Iterator[pa.RecordBatch]:
-    for path in feedback_files(folder):
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(BATCH, columns=list(COLUMNS))
-
-
 def _names(batch: pa.RecordBatch, column: str, first: str) -> tuple[NDArray[np.int64], list[str]]:
     """(row) position in the list of names, which begins with `first`; missing is `first` too."""
     values = batch.column(column)
@@ -213,9 +209,3 @@ def _names(batch: pa.RecordBatch, column: str, first: str) -> tuple[NDArray[np.i
     names = list(dict.fromkeys([first, *given]))
     place = np.array([*(names.index(name) for name in given), 0])
     return place[values.indices.fill_null(len(given)).to_numpy(zero_copy_only=False)], names
-
-
-def _platform_codes(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    code, names = _names(batch, "platform_type", "other")
-    known = [PLATFORMS.index(name) if name in PLATFORMS else PLATFORMS.index("other") for name in names]
-    return np.array(known)[code]

@@ -125,11 +125,7 @@ class DepartureSums:
             np.add.at(self.sums[quantity], (kind, level, band), mean)
 
     def estimate(self, before: ErrorSizes) -> ErrorSizes:
-        """Better sizes than those the cycle was made with.
-
-        Args:
-            before: of the cycle.
-        """
+        """Better sizes than those the cycle was made with."""
         number, found, assumed, background, assumed_background = self.sums
         observation = {
             name: before.observation[name] * _factor(found[kind], assumed[kind], number[kind])

@@ -39,18 +39,9 @@ STATIONS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of feedback file: its prefix, variable, and what that is in words."""
-
-    prefix: str
-    variable: str
-    long_name: str
-
-
-KINDS = {
-    "profile": Kind("profb", "POTM", "potential temperature"),
-    "surface": Kind("sstfb", "SST", "sea surface temperature"),
+KINDS = {  # of files: prefix, variable, and what that is in words
+    "profile": ("profb", "POTM", "potential temperature"),
+    "surface": ("sstfb", "SST", "sea surface temperature"),
 }
 
 
@@ -61,7 +52,7 @@ def surface_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
 
 def fdbk_name(kind: str, year: int, month: int) -> str:
     """Name of the file of a month, as in HadIOD with the day left out."""
-    return f"{KINDS[kind].prefix}_fdbk_{year:04d}{month:02d}.nc"
+    return f"{KINDS[kind][0]}_fdbk_{year:04d}{month:02d}.nc"
 
 
 def write_fdbk(table: pd.DataFrame, path: Path, kind: str = "profile") -> Path:
@@ -71,20 +62,21 @@ def write_fdbk(table: pd.DataFrame, path: Path, kind: str = "profile") -> Path:
         table: at least one row, in any order; every row becomes one level of one cast.
         kind: a key of KINDS.
     """
-    layout, chosen = _Layout.of(table, fewest=2 if kind == "profile" else 1), KINDS[kind]
+    layout = _Layout.of(table, fewest=2 if kind == "profile" else 1)
+    _, variable, long_name = KINDS[kind]
     salinity = "salinity" in table.columns and bool(np.isfinite(table["salinity"]).any())
-    names = [chosen.variable, *(["PSAL"] if salinity else [])]
+    names = [variable, *(["PSAL"] if salinity else [])]
     with LIBRARY, netCDF4.Dataset(path, "w") as file:
         file.set_auto_maskandscale(False)
         file.title = "DeepDA feedback: observations and their equivalents"
         file.Convention = "NEMO unified observation operator output"
         _put_lists(file, layout, names)
         _put_stations(file, layout)
-        _put_variable(file, layout, chosen.variable, chosen.long_name, "degrees Celsius")
+        _put_variable(file, layout, variable, long_name)
         if salinity:
             _put_salinity(file, layout)
         error = layout.number("error")
-        _put(file, "ERROR", layout, error, f"Standard deviation of the error of {names[0]}", "K")
+        _put(file, "ERROR", layout, error, f"Standard deviation of the error of {variable}", "K")
     return path
 
 
@@ -201,7 +193,8 @@ def _put_stations(file: netCDF4.Dataset, layout: _Layout) -> None:
     index[:] = np.where(profile == FILL, -1, profile).astype(np.int32)
 
 
-def _put_variable(file: netCDF4.Dataset, layout: _Layout, name: str, long_name: str, units: str) -> None:
+def _put_variable(file: netCDF4.Dataset, layout: _Layout, name: str, long_name: str) -> None:
+    units = "degrees Celsius"
     _put(file, f"{name}_OBS", layout, layout.number("temperature"), long_name, units)
     for entry, column in ENTRIES.items():
         unit = "K" if entry == "SPREAD" else units

@@ -26,7 +26,6 @@ def withheld_scores(table: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFr
     Args:
         table: feedback with a column of degC for each candidate; rows that were not withheld, or were
             rejected, do not count.
-        candidates: names of the columns.
 
     Returns:
         One row for each group and candidate: `grouping` ("all", "depth", "platform"), `name`,

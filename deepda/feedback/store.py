@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -82,9 +81,7 @@ class FeedbackWriter:
             self._writer(int(month)).write_table(_arrow(rows, self.schema))
         self.rows_in += len(table)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         for writer in self._open.values():
             writer.close()
         written = [(self._hidden(month), self._part(month)) for month in sorted(self._open)]
@@ -149,8 +146,6 @@ def read_feedback(
     """Feedback in memory; take what is needed by `columns` and `rows`.
 
     Args:
-        folder: of the product.
-        columns: all if not given.
         rows: filter, for example `pyarrow.compute.field("withheld")`.
 
     Raises:

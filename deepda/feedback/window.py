@@ -68,11 +68,7 @@ class Fields:
 
     @classmethod
     def of(
-        cls,
-        space: StateSpace,
-        season: int,
-        background: StateEstimate,
-        analysis: StateEstimate,
+        cls, space: StateSpace, season: int, background: StateEstimate, analysis: StateEstimate
     ) -> Fields:
         """The fields of two estimates; of several members the unperturbed one."""
         return cls(
@@ -152,7 +148,9 @@ def check_window(
         cast_numbers(rows),
         prior_of(platforms(rows)),
     )
-    found = {REASONS[kind]: _scatter(code == kind, checked) for kind in (LEVEL, PROFILE)}
+    of_all = np.zeros(len(table), int)
+    of_all[checked] = code
+    found = {REASONS[kind]: of_all == kind for kind in (LEVEL, PROFILE)}
     return table.assign(reason=_mark(table, found))
 
 
@@ -211,12 +209,6 @@ def _cells(table: pd.DataFrame, grid: Grid) -> NDArray[np.int32]:
     """As `cells`, for rejected rows too: a place that is not a number is OUTSIDE."""
     place = table[["lat", "lon", "depth"]].astype(float)
     return cells(place.where(np.isfinite(place), np.nan), grid)
-
-
-def _scatter(found: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    out = np.zeros(rows.size, bool)
-    out[rows] = found
-    return out
 
 
 def _mark(table: pd.DataFrame, found: Mapping[str, NDArray[np.bool_]]) -> pd.Series:

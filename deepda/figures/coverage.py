@@ -59,11 +59,8 @@ def _draw_map(axes: Axes, counts: NDArray[np.int64], norm: LogNorm) -> Any:
     ocean = ~land()
     draw_ground(axes, *_corners(ocean.shape, 1.0), _from_seam(ocean, 1.0))
     shown = np.ma.masked_equal(_from_seam(counts, CELL), 0)
-    return axes.pcolormesh(*_corners(counts.shape, CELL), shown, cmap=_colours(), norm=norm)
-
-
-def _colours() -> ListedColormap:
-    return ListedColormap(cmocean.cm.dense(np.linspace(PALE, 1, 256)))
+    colours = ListedColormap(cmocean.cm.dense(np.linspace(PALE, 1, 256)))
+    return axes.pcolormesh(*_corners(counts.shape, CELL), shown, cmap=colours, norm=norm)
 
 
 def _corners(shape: tuple[int, ...], step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

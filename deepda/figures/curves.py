@@ -33,7 +33,6 @@ def profile_curves(
     """Values by depth (m, positive down), one line a name; None leaves a gap.
 
     Args:
-        label: of the axis of values.
         zero: the axis begins there; otherwise a line marks it.
     """
     with canvas(3.9) as figure:

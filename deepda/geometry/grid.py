@@ -18,6 +18,7 @@ from deepda.base.files import digest_of
 from deepda.geometry.sphere import EARTH_RADIUS, great_circle, unit_vectors
 
 OUTSIDE = -1  # cell index of a place that the grid does not cover
+OCEAN = {"standard_name": "sea_binary_mask", "long_name": "1 where the cell holds water", "units": "1"}
 Number = TypeVar("Number", bound=np.floating)
 
 
@@ -160,24 +161,12 @@ class Grid:
                 "lon_bnds": (("lon", "bnds"), bounds(self.lon_edges)),
                 "depth_bnds": (("depth", "bnds"), bounds(self.depth_edges)),
                 "areacello": (("lat", "lon"), self.area, {"units": "m2", "standard_name": "cell_area"}),
-                "ocean": (
-                    ("depth", "lat", "lon"),
-                    self.ocean.astype(np.int8),
-                    {
-                        "standard_name": "sea_binary_mask",
-                        "long_name": "1 where the cell holds water",
-                        "units": "1",
-                    },
-                ),
+                "ocean": (("depth", "lat", "lon"), self.ocean.astype(np.int8), OCEAN),
             },
             coords={
                 "lat": ("lat", self.lat, _axis("latitude", "degrees_north", "Y", "lat_bnds")),
                 "lon": ("lon", self.lon, _axis("longitude", "degrees_east", "X", "lon_bnds")),
-                "depth": (
-                    "depth",
-                    self.depth,
-                    {**_axis("depth", "m", "Z", "depth_bnds"), "positive": "down"},
-                ),
+                "depth": ("depth", self.depth, _axis("depth", "m", "Z", "depth_bnds", positive="down")),
             },
         )
 
@@ -219,14 +208,9 @@ def sum_around(field: NDArray[Number]) -> NDArray[Number]:
     return total
 
 
-def _axis(standard_name: str, units: str, axis: str, bounds: str) -> dict[str, str]:
-    return {
-        "standard_name": standard_name,
-        "long_name": standard_name,
-        "units": units,
-        "axis": axis,
-        "bounds": bounds,
-    }
+def _axis(name: str, units: str, axis: str, bounds: str, **more: str) -> dict[str, str]:
+    names = {"standard_name": name, "long_name": name}
+    return {**names, "units": units, "axis": axis, "bounds": bounds, **more}
 
 
 def _cell(edges: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.geometry.windows import MONTH_LENGTHS, MONTHS, PENTADS
+from deepda.geometry.grid import centres
+from deepda.geometry.windows import MONTH_EDGES, MONTHS, PENTADS
 
 Array = NDArray[np.float64]
 YEAR = 365.0  # days
+MIDDLES = centres(MONTH_EDGES)  # days
 
 
 def interval_means(nodes: ArrayLike, edges: ArrayLike, period: float | None = None) -> Array:
@@ -28,11 +30,11 @@ def interval_means(nodes: ArrayLike, edges: ArrayLike, period: float | None = No
     whole = node if period is None else _repeated(node, edge, period)
     inside = whole[(whole > edge[0]) & (whole < edge[-1])]
     breaks = np.unique(np.concatenate([edge, inside]))
-    hats = np.stack([np.interp(breaks, whole, np.arange(whole.size) == j) for j in range(whole.size)], 1)
+    hats = _hats(breaks, whole)
     pieces = 0.5 * (hats[1:] + hats[:-1]) * np.diff(breaks)[:, None]
     first = np.searchsorted(breaks, edge[:-1])
     means = np.add.reduceat(pieces, first, axis=0) / np.diff(edge)[:, None]
-    return means if period is None else _folded(means, node.size)
+    return means if period is None else means.reshape(len(means), -1, node.size).sum(axis=1)
 
 
 def seasons_from_months(per_year: int) -> Array:
@@ -46,7 +48,7 @@ def seasons_from_months(per_year: int) -> Array:
     if per_year == MONTHS:
         return np.eye(MONTHS)
     windows = np.arange(PENTADS + 1) * (YEAR / PENTADS)
-    return interval_means(_middles(), windows, YEAR) @ _to_nodes()
+    return interval_means(MIDDLES, windows, YEAR) @ _to_nodes()
 
 
 def curve_weights(part: ArrayLike) -> Array:
@@ -55,27 +57,21 @@ def curve_weights(part: ArrayLike) -> Array:
     Args:
         part: (time) of the year, 0..1.
     """
-    day, middle = np.asarray(part, float) * YEAR, _middles()
-    whole = np.concatenate([middle[-1:] - YEAR, middle, middle[:1] + YEAR])
-    hats = np.stack([np.interp(day, whole, np.arange(whole.size) == j) for j in range(whole.size)], 1)
+    whole = np.concatenate([MIDDLES[-1:] - YEAR, MIDDLES, MIDDLES[:1] + YEAR])
+    hats = _hats(np.asarray(part, float) * YEAR, whole)
     hats[:, -2] += hats[:, 0]
     hats[:, 1] += hats[:, -1]
     return hats[:, 1:-1] @ _to_nodes()
 
 
-def _middles() -> Array:
-    edges = _month_edges()
-    return 0.5 * (edges[1:] + edges[:-1])
-
-
-def _month_edges() -> Array:
-    return np.concatenate([[0.0], np.cumsum(MONTH_LENGTHS)])
+def _hats(places: Array, nodes: Array) -> Array:
+    """(place, node) the hats of the nodes at some places."""
+    return np.stack([np.interp(places, nodes, hat) for hat in np.eye(nodes.size)], axis=1)
 
 
 def _to_nodes() -> Array:
     """(month, month) from monthly means to the values of the curve in the middles of the months."""
-    hats: Array = interval_means(_middles(), _month_edges(), YEAR)
-    return np.asarray(np.linalg.inv(hats), float)
+    return np.asarray(np.linalg.inv(interval_means(MIDDLES, MONTH_EDGES, YEAR)), float)
 
 
 def _repeated(node: Array, edge: Array, period: float) -> Array:
@@ -83,7 +79,3 @@ def _repeated(node: Array, edge: Array, period: float) -> Array:
     first = int(np.floor((edge[0] - node[0]) / period)) - 1
     last = int(np.ceil((edge[-1] - node[-1]) / period)) + 1
     return (node + period * np.arange(first, last + 1)[:, None]).ravel()
-
-
-def _folded(means: Array, size: int) -> Array:
-    return means.reshape(means.shape[0], -1, size).sum(axis=1)

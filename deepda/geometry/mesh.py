@@ -184,10 +184,8 @@ def overlap(bounds: Floats, edges: Floats) -> csr_array:
     count = np.maximum(last - first, 0)
     source = np.repeat(np.arange(len(bounds)), count)
     target = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[source]
-    lower, upper = (
-        np.maximum(bounds[source, 0], edges[target]),
-        np.minimum(bounds[source, 1], edges[target + 1]),
-    )
+    lower = np.maximum(bounds[source, 0], edges[target])
+    upper = np.minimum(bounds[source, 1], edges[target + 1])
     shape = edges.size - 1, len(bounds)
     return csr_array((np.clip(upper - lower, 0.0, None), (target, source)), shape=shape)
 

@@ -21,14 +21,7 @@ from scipy.sparse import csr_array, diags_array, kron
 
 from deepda.base.text import counted
 from deepda.geometry.grid import GridError, centres
-from deepda.geometry.mesh import (
-    Curvilinear,
-    Regular,
-    normalise,
-    overlap,
-    ranges,
-    wrap,
-)
+from deepda.geometry.mesh import Curvilinear, Regular, normalise, overlap, ranges, wrap
 from deepda.geometry.sphere import places, unit_vectors
 
 Floats = NDArray[np.float64]
@@ -224,12 +217,8 @@ def _bend(lat: Floats, x: Floats, parallel: NDArray[np.bool_]) -> tuple[Floats, 
     y = np.sin(np.deg2rad(lat))
     line_x = x[:, :-1, None] * (1 - part) + x[:, 1:, None] * part
     line_y = y[:, :-1, None] * (1 - part) + y[:, 1:, None] * part
-    straight = (
-        parallel
-        | (np.abs(np.diff(x, axis=1)) <= BEND)
-        | (np.abs(y[:, :-1]) == 1)
-        | (np.abs(y[:, 1:]) == 1)
-    )[:, :, None]
+    at_pole = (np.abs(y[:, :-1]) == 1) | (np.abs(y[:, 1:]) == 1)
+    straight = (parallel | (np.abs(np.diff(x, axis=1)) <= BEND) | at_pole)[:, :, None]
     px = np.where(straight, line_x, arc_lon).reshape(len(x), -1)
     py = np.where(straight, line_y, np.sin(np.deg2rad(arc_lat))).reshape(len(x), -1)
     step = wrap(np.diff(px, axis=1, append=px[:, :1]))
@@ -238,9 +227,9 @@ def _bend(lat: Floats, x: Floats, parallel: NDArray[np.bool_]) -> tuple[Floats, 
     round_pole = (np.abs(px[:, -1] - px[:, 0]) > 180)[:, None]
     pole = np.sign(py.mean(axis=1, keepdims=True))
     first_x, first_y = px[:, :1], py[:, :1]
-    closing_x = [np.where(round_pole, px[:, -1:], first_x), first_x, first_x]
-    closing_y = [np.where(round_pole, pole, first_y), np.where(round_pole, pole, first_y), first_y]
-    return np.concatenate([px, *closing_x], axis=1), np.concatenate([py, *closing_y], axis=1)
+    up = np.where(round_pole, pole, first_y)
+    x = np.concatenate([px, np.where(round_pole, px[:, -1:], first_x), first_x, first_x], axis=1)
+    return x, np.concatenate([py, up, up, first_y], axis=1)
 
 
 def _overlap_pairs(

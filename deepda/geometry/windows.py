@@ -17,6 +17,7 @@ from deepda.base.errors import DeepDAError
 
 PENTADS, MONTHS = 73, 12
 MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days, 365_day calendar
+MONTH_EDGES = np.append(0.0, np.cumsum(MONTH_LENGTHS))  # days from the beginning of the year
 LEAP_PENTAD = 11  # counted from 0: 25 February to 1 March
 
 
@@ -134,6 +135,5 @@ def season_of(time: np.datetime64, per_year: int) -> int:
 def season_of_noleap_day(day_of_year: NDArray[np.float64], per_year: int) -> NDArray[np.intp]:
     """Season index of days of a 365_day year, counted from 0.0 at the start of 1 January."""
     if per_year == MONTHS:
-        edges = np.concatenate([[0], np.cumsum(MONTH_LENGTHS)]).astype(float)
-        return (np.searchsorted(edges, day_of_year, side="right") - 1).clip(0, MONTHS - 1)
+        return (np.searchsorted(MONTH_EDGES, day_of_year, side="right") - 1).clip(0, MONTHS - 1)
     return np.floor(np.asarray(day_of_year) / 5.0).astype(np.intp).clip(0, PENTADS - 1)

@@ -13,7 +13,7 @@ Shape suffixes: B batch, L layer, K factor, Y latitude, X longitude.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import torch
@@ -59,9 +59,7 @@ class BackgroundCovariance:
         """The covariance of factors whose climatological variances are `climate` (K, Y, X).
 
         Args:
-            loading, correlation: of the factors.
             ocean: (L, Y, X) ones on water.
-            sampled: see the class.
         """
         squared = loading.squared()
         scale = torch.rsqrt(squared.to_layers(climate[None])[0] + TINY) * ocean
@@ -135,12 +133,11 @@ class BackgroundCovariance:
 
     def detach(self) -> BackgroundCovariance:
         """The same covariance, cut from the graph of its parameters."""
-        return BackgroundCovariance(
-            self.loading.detach(),
-            self.squared.detach(),
-            self.scale.detach(),
-            self.correlation,
-            [matrix.detach() for matrix in self.spectrum],
-            [matrix.detach() for matrix in self.squared_spectrum],
-            self.sampled,
+        return replace(
+            self,
+            loading=self.loading.detach(),
+            squared=self.squared.detach(),
+            scale=self.scale.detach(),
+            spectrum=[matrix.detach() for matrix in self.spectrum],
+            squared_spectrum=[matrix.detach() for matrix in self.squared_spectrum],
         )

@@ -16,12 +16,7 @@ from deepda.networks.innovation import InnovationAnalyser
 from deepda.networks.statics import ControlStatistics, Statics
 from deepda.networks.trainable import TrainableAnalyser
 from deepda.networks.unet3plus_analyser import UNet3PlusAnalyser
-from deepda.settings.schema import (
-    GeneratorConfig,
-    HamGenerator,
-    InnovationGenerator,
-    UNet3PlusGenerator,
-)
+from deepda.settings.schema import GeneratorConfig, HamGenerator, InnovationGenerator, UNet3PlusGenerator
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +37,6 @@ def build_generator(
 ) -> Generator:
     """An untrained generator; its first weights follow from the seed.
 
-    Args:
-        settings: which generator, of what size.
-        statistics: of the training years.
-        seed: of the weights.
-
     Raises:
         GridError: the default generator on cells of different widths in longitude.
     """
@@ -54,7 +44,7 @@ def build_generator(
         torch.manual_seed(seed)
         ocean = torch.from_numpy(space.grid.ocean)
         if isinstance(settings, HamGenerator):
-            return Generator(Ham2024Analyser(ocean, ocean.float()), Ham2024Discriminator(ocean))
+            return Generator(Ham2024Analyser(ocean), Ham2024Discriminator(ocean))
         lat = torch.from_numpy(space.grid.lat).float()
         scale = torch.from_numpy(space.scale)
         statics = Statics(ocean, lat, scale, statistics.transition, statistics.patterns)

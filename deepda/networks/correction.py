@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from deepda.assimilation.cycle import StateEstimate
 from deepda.networks.partial_conv import InnovationStem
+from deepda.networks.statics import TINY
 from deepda.networks.trunk import PyramidTrunk
-
-TINY = 1e-6
 
 
 class Correction(nn.Module):
@@ -50,8 +49,9 @@ class Correction(nn.Module):
         features = torch.cat(
             [seen, increment / size, spread, influence_BLYX, background.mean, context], dim=1
         )
-        hidden, _ = self.trunk(features)
-        shift, shrink = self.head(hidden).split([self.layers, influence_BKYX.shape[1]], dim=1)
+        shift, shrink = self.head(self.trunk(features)).split(
+            [self.layers, influence_BKYX.shape[1]], dim=1
+        )
         # Bounded, so that no input can make the cycle run away.
         return torch.tanh(shift) * spread * influence_BLYX, torch.tanh(shrink) * influence_BKYX
 

@@ -71,11 +71,11 @@ class SphericalCorrelation(nn.Module):
         self.equatorial = nn.Parameter(torch.zeros(len(lengths)))
         phi = torch.deg2rad(lat)
         self.register_buffer("phi", phi, persistent=False)
-        lag = torch.arange(longitudes // 2 + 1) * (2 * torch.pi / longitudes)
-        self.register_buffer("cos_lag", torch.cos(lag), persistent=False)
         wave = torch.arange(longitudes // 2 + 1)
+        lag = wave * (2 * torch.pi / longitudes)
+        self.register_buffer("cos_lag", torch.cos(lag), persistent=False)
         # Both signs of a lag count, except lag 0 and (for an even number) the antipode.
-        twice = torch.full((longitudes // 2 + 1,), 2.0)
+        twice = torch.full((len(wave),), 2.0)
         twice[0] = 1.0
         if longitudes % 2 == 0:
             twice[-1] = 1.0

@@ -97,9 +97,7 @@ def monte_carlo_spread(
     Args:
         analyser: an Analyser that is a torch module with dropout in it.
         background: of a window, B estimates; each pass thins the network alike for all of them.
-        observations: of the same window.
         passes: thinned networks, at least two.
-        seed: of their masks.
 
     Returns:
         Mean and standard deviation, each (B, L, Y, X), in climatological standard deviations.

@@ -54,7 +54,6 @@ def dual(
         innovation: (B, L, Y, X) zero where nothing was observed.
         precision: (B, L, Y, X) or (1, L, Y, X) inverse observation error variance, zero on land.
         observed: sampled covariance of the observed cells.
-        accuracy: of the solver.
     """
     equal = (1 + precision * spread.square()).rsqrt()
     weight = equal * precision.sqrt()

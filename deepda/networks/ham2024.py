@@ -21,12 +21,12 @@ Shape suffixes: B batch, C channel, L layer, Z depth level, Y latitude, X longit
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deepda.assimilation.baselines.cellwise import climatology_estimate
 from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.objectives import mean_square
 from deepda.networks.partial_conv import PartialConv3d
@@ -85,8 +85,7 @@ class BackgroundEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        inputs = (1, *CHANNELS[:-1])
-        layers = zip(inputs, CHANNELS, BACKGROUND_KERNELS, strict=True)
+        layers = zip((1, *CHANNELS[:-1]), CHANNELS, BACKGROUND_KERNELS, strict=True)
         self.convs = nn.ModuleList(SphereConv3d(*layer) for layer in layers)
         self.residual = SphereConv3d(1, CHANNELS[-1], RESIDUAL_KERNEL, RESIDUAL_STRIDE)
 
@@ -103,8 +102,7 @@ class ObservationEncoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        inputs = (1, *CHANNELS[:-1])
-        layers = zip(inputs, CHANNELS, OBSERVATION_KERNELS, strict=True)
+        layers = zip((1, *CHANNELS[:-1]), CHANNELS, OBSERVATION_KERNELS, strict=True)
         self.convs = nn.ModuleList(PartialConv3d(*layer) for layer in layers)
         self.residual = PartialConv3d(1, CHANNELS[-1], RESIDUAL_KERNEL, RESIDUAL_STRIDE)
 
@@ -150,18 +148,14 @@ class Ham2024Analyser(TrainableAnalyser):
 
     Args:
         ocean: (L, Y, X) bool, true where there is water.
-        prior_spread: (L, Y, X) climatological standard deviation, in the units of the state.
     """
 
-    prior_spread: Tensor
     error_stddev: Tensor
 
-    def __init__(self, ocean: Tensor, prior_spread: Tensor) -> None:
+    def __init__(self, ocean: Tensor) -> None:
         super().__init__()
-        prior = prior_spread.to(torch.float32).where(ocean.bool(), 0.0)
         self.register_buffer("ocean", ocean.bool(), persistent=False)
-        self.register_buffer("prior_spread", prior, persistent=False)
-        self.register_buffer("error_stddev", prior.clone())
+        self.register_buffer("error_stddev", ocean.float())
         self.generator = Ham2024(ocean)
 
     def calibrate(self, errors: CycleErrors) -> None:
@@ -189,10 +183,7 @@ class Ham2024Analyser(TrainableAnalyser):
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology with the climatological spread."""
-        spread = self.prior_spread.expand(batch, -1, -1, -1)
-        return StateEstimate(
-            torch.zeros_like(spread), spread, spread.new_zeros(batch, 0, *spread.shape[-2:])
-        )
+        return climatology_estimate(self.ocean, batch)
 
     def forecast(self, analysis: StateEstimate, season: Tensor) -> StateEstimate:
         """Persistence: the published background is the previous analysis."""
@@ -224,7 +215,9 @@ def split(features: Tensor) -> Tensor:
 
 def initialise_split(network: nn.Module) -> None:
     """He normal weights for relu, Glorot normal for tanh channels, zero bias, as published."""
-    for conv in _convolutions(network):
+    for conv in network.modules():
+        if not isinstance(conv, nn.Conv3d | nn.ConvTranspose3d):
+            continue
         inputs, outputs = conv.in_channels, conv.out_channels
         window = math.prod(conv.kernel_size)
         he = math.sqrt(2.0 / (inputs * window))
@@ -236,12 +229,6 @@ def initialise_split(network: nn.Module) -> None:
         nn.init.normal_(weight[relu:], std=glorot)
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
-
-
-def _convolutions(network: nn.Module) -> Iterator[nn.Conv3d | nn.ConvTranspose3d]:
-    for module in network.modules():
-        if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
-            yield module
 
 
 def _pad(field_BZYX: Tensor) -> Tensor:

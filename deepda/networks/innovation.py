@@ -96,11 +96,8 @@ class InnovationAnalyser(InnovationForm):
             nn.SiLU(),
             zeroed(nn.Conv2d(GEOGRAPHY, 2 * factors, 1)),
         )
-        self.correction = (
-            Correction(statics.ocean, len(self.statics), factors, hidden, levels, dropout)
-            if hidden
-            else None
-        )
+        sizes = len(self.statics), factors, hidden, levels
+        self.correction = Correction(statics.ocean, *sizes, dropout) if hidden else None
         self.sampled: SampleCovariance | None = None
         self.register_buffer("sampled_variance", torch.ones_like(self.ocean), persistent=False)
         self._structure: Structure | None = None
@@ -114,9 +111,6 @@ class InnovationAnalyser(InnovationForm):
 
         Its diagonal, how much larger errors are at a place than the factors have it, goes into the
         stated spread as well.
-
-        Args:
-            errors: of background errors over `modelled_spread`.
         """
         self.sampled = errors.to(self.ocean.device)
         self.sampled_variance = self.sampled.variance(self.ocean.shape).to(self.ocean)
@@ -156,13 +150,26 @@ class InnovationAnalyser(InnovationForm):
 
     def train(self, mode: bool = True) -> InnovationAnalyser:
         """Switch training on or off; what follows from the weights is worked out anew."""
-        self._structure = None
+        self.renew()
         return super().train(mode)
 
     def structure(self) -> Structure:
         """What follows from the weights alone, worked out once an update (and once in evaluation)."""
-        if self._structure is None:
-            self._structure = self._work_out()
+        if self._structure is not None:
+            return self._structure
+        by_place = REACH * torch.tanh(self.geography(self.statics[None])[0])
+        in_place, pace = by_place.chunk(2)
+        climate = (self.log_variance + in_place).exp()
+        loading = Loading(self.loading, self.patterns)
+        covariance = BackgroundCovariance.of(
+            loading, climate, self.correlation, self.ocean, self.sampled
+        )
+        squared, scale = covariance.squared, covariance.scale
+        share = squared.to_factors(scale.square()[None])[0]
+        noise = squared.to_factors((scale.square() * self.noise)[None])[0] / (share + TINY)
+        kept = torch.exp(-(self.log_pace + pace).exp() * noise)
+        law = VarianceLaw(climate, kept, self.log_gain, self.log_power, self.noise_share)
+        self._structure = Structure(covariance, law)
         return self._structure
 
     def renew(self) -> None:
@@ -171,10 +178,7 @@ class InnovationAnalyser(InnovationForm):
 
     def learning_rate_factors(self) -> list[tuple[float, list[nn.Parameter]]]:
         """The numbers of the covariance learn faster than convolutions, its few lengths fastest."""
-        return [
-            (6.0, list(self.parameters(recurse=False))),
-            (15.0, list(self.correlation.parameters())),
-        ]
+        return [(6.0, list(self.parameters(recurse=False))), (15.0, list(self.correlation.parameters()))]
 
     def first_guess(self, batch: int) -> StateEstimate:
         """Climatology: mean zero, spread one."""
@@ -228,21 +232,6 @@ class InnovationAnalyser(InnovationForm):
         modelled = self.structure().covariance.spread(variance)
         share = modelled.square().clamp(max=1)
         return self._stated(modelled, share, self.calibration * self.sampled_variance)
-
-    def _work_out(self) -> Structure:
-        by_place = REACH * torch.tanh(self.geography(self.statics[None])[0])
-        in_place, pace = by_place.chunk(2)
-        climate = (self.log_variance + in_place).exp()
-        loading = Loading(self.loading, self.patterns)
-        covariance = BackgroundCovariance.of(
-            loading, climate, self.correlation, self.ocean, self.sampled
-        )
-        squared, scale = covariance.squared, covariance.scale
-        share = squared.to_factors(scale.square()[None])[0]
-        noise = squared.to_factors((scale.square() * self.noise)[None])[0] / (share + TINY)
-        kept = torch.exp(-(self.log_pace + pace).exp() * noise)
-        law = VarianceLaw(climate, kept, self.log_gain, self.log_power, self.noise_share)
-        return Structure(covariance, law)
 
     def control_statistics(self) -> ControlStatistics:
         """The statistics of the control run that it was built from, its patterns among them."""

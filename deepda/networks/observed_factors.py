@@ -60,7 +60,6 @@ class ObservedFactors:
     """Products of the factor covariance between observed cells, and blocks of its matrix.
 
     Args:
-        loading: of the K factors.
         waves: correlation of each scale.
         factors: (scale) how many factors each correlation serves.
         variance_BKYX: of the factors.

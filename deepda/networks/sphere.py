@@ -47,21 +47,17 @@ def pad_same(field: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Ten
 class SphereConv2d(nn.Conv2d):
     """(B, C, Y, X) convolution that keeps the size (divided by the stride, rounded up)."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, dilation: int = 1
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel, stride=stride, dilation=dilation)
-        self.reach = dilation * (kernel - 1) + 1
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(in_channels, out_channels, kernel, stride=stride)
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, Y, X) to (B, out_channels, ceil(Y / stride), ceil(X / stride))."""
-        rows, columns = (same_padding(n, self.reach, self.stride[0]) for n in input.shape[-2:])
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        rows, columns = (same_padding(size, kernel, stride) for size in input.shape[-2:])
         field, beyond = wrap_longitude(input, *columns), rows[0]
         if rows[0] != rows[1]:  # else the convolution pads by itself, which saves a copy
             field, beyond = functional.pad(field, (0, 0, *rows)), 0
-        return functional.conv2d(
-            field, self.weight, self.bias, self.stride, (beyond, 0), self.dilation, self.groups
-        )
+        return functional.conv2d(field, self.weight, self.bias, self.stride, (beyond, 0))
 
 
 class SphereConv3d(nn.Conv3d):
@@ -120,7 +116,7 @@ def pool_water(field: Tensor, wet_11YX: Tensor) -> Tensor:
     return total / functional.avg_pool2d(wet, 2, ceil_mode=True).clamp(min=0.25)
 
 
-def refine(field: Tensor, factor: int, size: tuple[int, int]) -> Tensor:
+def refine(field: Tensor, factor: int, size: Sequence[int]) -> Tensor:
     """Bilinear (B, C, y, x) to (B, C, *size), cell centres aligned, periodic in longitude.
 
     Where the coarse grid ends in a narrower cell, that cell is treated as a full one.

@@ -107,13 +107,25 @@ class TrainableAnalyser(nn.Module, ABC):
         return None
 
 
-class CovarianceForm(Smoothable, Analyser, Protocol):
-    """An analyser with a background-error covariance, which samples of its errors may enter."""
+class Sampled(Analyser, Protocol):
+    """An analyser whose background errors can be sampled in units of a spread."""
 
-    ocean: Tensor
+    @property
+    def ocean(self) -> Tensor:
+        """(L, Y, X) true, or one, where there is water."""
 
     def modelled_spread(self, background: StateEstimate) -> Tensor:
-        """(B, L, Y, X) root of the diagonal of `covariance`, before calibration."""
+        """(B, L, Y, X) that errors are divided by."""
+
+    def training_accuracy(self) -> AbstractContextManager[None]:
+        """Inside the block systems are solved only as far as training needs."""
+
+
+class CovarianceForm(Smoothable, Sampled, Protocol):
+    """An analyser with a background-error covariance, which samples of its errors may enter.
+
+    Its `modelled_spread` is the root of the diagonal of `covariance`, before calibration.
+    """
 
     def use_error_samples(self, errors: SampleCovariance) -> None:
         """Take the covariance of background errors over `modelled_spread` into the gain."""
@@ -121,16 +133,9 @@ class CovarianceForm(Smoothable, Analyser, Protocol):
     def localised(self, grid: Grid, reach: Reach) -> Self:
         """A copy whose background errors are uncorrelated from these distances on."""
 
-    def training_accuracy(self) -> AbstractContextManager[None]:
-        """Inside the block systems are solved only as far as training needs."""
-
 
 class InnovationForm(TrainableAnalyser):
-    """A network with the local linear forecast, whose analysis is a response to innovations.
-
-    Args:
-        statics: of the grid and the training years.
-    """
+    """A network with the local linear forecast, whose analysis is a response to innovations."""
 
     weight: Tensor
     noise: Tensor

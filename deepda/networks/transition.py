@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -129,19 +129,14 @@ class Equations:
 
     def plus(self, other: Equations) -> Equations:
         """Both together."""
-        return Equations(
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.power + other.power,
-            self.count + other.count,
-        )
+        return Equations(*(vars(self)[name] + vars(other)[name] for name in vars(self)))
 
     def pooled(self, reach: tuple[float, float]) -> Equations:
         """Each cell with the evidence of its neighbourhood, Gaussian weights of sd `reach` cells."""
         gram, cross = self.gram, self.cross
         for axis, sd in enumerate(reach, start=1):
             gram, cross = _blurred(gram, axis, sd), _blurred(cross, axis, sd)
-        return Equations(gram, cross, self.power, self.count)
+        return replace(self, gram=gram, cross=cross)
 
     def solve(self) -> Tensor:
         """(L, Y, X, N) constrained weights."""

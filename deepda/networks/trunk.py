@@ -43,12 +43,7 @@ class PyramidTrunk(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        hidden: int,
-        levels: int,
-        ocean: Tensor,
-        dropout: float = 0.0,
+        self, in_channels: int, hidden: int, levels: int, ocean: Tensor, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.levels = levels
@@ -60,28 +55,24 @@ class PyramidTrunk(nn.Module):
         self.back = nn.ModuleList(SphereConv2d(hidden, hidden, 3) for _ in range(max(levels, 1)))
         self.dropouts = nn.ModuleList(MonteCarloDropout(dropout) for _ in self.back)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, C, Y, X) to hidden (B, H, Y, X), zero on land, and no auxiliary features."""
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, Y, X) to hidden (B, H, Y, X), zero on land."""
         field = features.where(self._wet(0) > 0, 0.0).contiguous(memory_format=torch.channels_last)
         skips = []
         for level, conv in enumerate(self.down):
-            field = self._activate(conv(self._coarser(field, level)), level)
+            if level:
+                field = pool_water(field, self._wet(level - 1))
+            field = self._activate(conv(field), level)
             skips.append(field)
         field = skips.pop() if self.levels else field
         for level in reversed(range(len(self.back))):
             if self.levels:
-                field = skips[level] + self._finer(field, skips[level])
+                field = skips[level] + refine(field, 2, skips[level].shape[-2:])
             field = self._activate(self.back[level](self.dropouts[level](field)), level)
-        return field, []
+        return field
 
     def _wet(self, level: int) -> Tensor:
         return self.get_buffer(f"wet{level}")
 
     def _activate(self, features: Tensor, level: int) -> Tensor:
         return functional.silu(features) * self._wet(level).to(features.dtype)
-
-    def _coarser(self, features: Tensor, level: int) -> Tensor:
-        return pool_water(features, self._wet(level - 1)) if level else features
-
-    def _finer(self, features: Tensor, skip: Tensor) -> Tensor:
-        return refine(features, 2, (skip.shape[-2], skip.shape[-1]))

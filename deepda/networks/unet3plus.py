@@ -102,7 +102,7 @@ class UNet3Plus(nn.Module):
         return encoded
 
     def _supervise(self, coarse: list[Tensor], wet_11YX: Tensor) -> list[Tensor]:
-        size = (wet_11YX.shape[-2], wet_11YX.shape[-1])
+        size = wet_11YX.shape[-2:]
         pairs = zip(self.auxiliary, coarse, strict=True)
         fine = [refine(conv(field), 2**scale, size) for scale, (conv, field) in enumerate(pairs, 1)]
         return [field * wet_11YX.to(field.dtype) for field in fine]
@@ -136,7 +136,6 @@ class _Decoder(nn.Module):
     def forward(self, finer: list[Tensor], coarser: list[Tensor], wet: list[Tensor]) -> Tensor:
         """`finer` ends with this scale's encoder; `wet` and `coarser` start at and after this scale."""
         here = wet[0]
-        size = (here.shape[-2], here.shape[-1])
         parts: list[Tensor] = []
         for skip, field in zip(self.skips, finer, strict=False):
             for _ in range(len(finer) - 1 - len(parts)):
@@ -144,7 +143,7 @@ class _Decoder(nn.Module):
             parts.append(skip(field, here))
         for scale, field in enumerate(coarser, 1):
             small = self.skips[len(parts)](field, wet[scale])
-            parts.append(refine(small, 2**scale, size))
+            parts.append(refine(small, 2**scale, here.shape[-2:]))
         return self.join(torch.cat(parts, dim=1), here)
 
 

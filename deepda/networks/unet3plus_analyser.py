@@ -35,7 +35,7 @@ from deepda.assimilation.cycle import Observations, StateEstimate
 from deepda.networks.correction import zeroed
 from deepda.networks.evidence import Evidence, doublings, extents, gather
 from deepda.networks.partial_conv import InnovationStem
-from deepda.networks.statics import Statics, time_of_year
+from deepda.networks.statics import TINY, Statics, time_of_year
 from deepda.networks.trainable import InnovationForm
 from deepda.networks.transition import advance
 from deepda.networks.unet3plus import UNet3Plus
@@ -47,7 +47,6 @@ PACE = 3.3  # first guess: how fast variances grow, in units of the forecast's e
 CLOSE = 2  # doublings that are near
 REACH = 3.0  # of the logarithm by which a place may change the mixtures
 SMALLEST = 0.03  # spread below which the unit of increments shrinks no further
-TINY = 1e-6
 
 
 class UNet3PlusAnalyser(InnovationForm):
@@ -55,9 +54,7 @@ class UNet3PlusAnalyser(InnovationForm):
 
     Args:
         statics: of the grid; patterns are not used.
-        filters: channels of the first encoder and of every skip.
-        depth: number of poolings.
-        dropout: rate after every block.
+        filters, depth, dropout: see `UNet3Plus`.
     """
 
     def __init__(self, statics: Statics, filters: int, depth: int, dropout: float) -> None:

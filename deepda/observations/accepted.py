@@ -5,20 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from deepda.observations.flag_columns import FORMS
-from deepda.observations.flags import BLANK
 from deepda.observations.formats import READERS
 from deepda.observations.platforms import PLATFORM_WORDS
 from deepda.observations.qualities import QUALITIES, WHP_FLAGS
 from deepda.observations.table import PLATFORMS
-from deepda.observations.vocabulary import (
-    FLAG_DIGITS,
-    FLAG_ENDINGS,
-    FLAG_NAMES,
-    FLAG_WORDS,
-    QUANTITIES,
-    TEMPERATURES,
-)
+from deepda.observations.table_flags import FLAG_DIGITS, FLAG_WORDS, FORMS
+from deepda.observations.vocabulary import FLAG_ENDINGS, FLAG_NAMES, QUANTITIES, TEMPERATURES
 
 WIDTH = 79
 INDENT = 16
@@ -79,7 +71,7 @@ def _flags() -> Iterator[str]:
 
 
 def _words(scheme: Mapping, value: object) -> list[object]:
-    return [word for word, meaning in scheme.items() if meaning == value and word != BLANK]
+    return [word for word, meaning in scheme.items() if meaning == value]
 
 
 def _entry(name: str, words: Iterable[str], meaning: str = "") -> list[str]:

@@ -8,8 +8,8 @@ see the same water a second time); descending casts are kept, they are casts wit
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import netCDF4
 import numpy as np
@@ -21,8 +21,8 @@ from deepda.observations.coordinates import degrees
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, trusted
-from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, rows_of
-from deepda.observations.temperatures import finish_kind, kind_of
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.temperatures import kind_of
 
 WORST_PRESSURE_ERROR = 20.0  # dbar: Argo QC manual, pressures that cannot be corrected
 # Real time, adjusted in real time, delayed mode: reference table 19 of the manual.
@@ -78,11 +78,12 @@ def read_argo(path: Path, options: ReadOptions) -> ReadResult:
             raise file.error(f"it has no flags {', '.join(absent)}, expected those of every value")
         kind, assumed = kind_of(file, "TEMP", "in_situ")
         rows = _rows(file)
-    return finish_kind(kind, rows, path, "argo", options, assumed)
+    return finish(rows, path, "argo", options, kind, assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
-    raw = file.matrix("TEMP")
+    file.require_matrix("TEMP")
+    raw = file.numbers("TEMP")
     shape = (raw.shape[0], raw.shape[1])
     casts = shape[0]
     present = np.isfinite(file.numbers("PRES", shape)) | np.isfinite(raw)
@@ -137,8 +138,7 @@ def _of_animals(file: NetcdfFile) -> bool:
     return "mammal" in (file.attribute("data_type") + file.attribute("source")).lower()
 
 
-@dataclass(frozen=True, eq=False)
-class Best:
+class Best(NamedTuple):
     """Values of a parameter, (cast, level) or (row) of a table, adjusted where mode is A or D.
 
     Attributes:
@@ -164,12 +164,8 @@ def best(
     better = _of(file, f"{name}_ADJUSTED", name, shape)
     if adjusted is None:
         adjusted = np.isfinite(better.value)
-    return Best(
-        np.where(adjusted, better.value, raw.value),
-        np.where(adjusted, better.quality, raw.quality),
-        np.where(adjusted, better.error, raw.error),
-        np.where(adjusted, better.invalid, raw.invalid),
-    )
+    pairs = ((getattr(better, name), getattr(raw, name)) for name in Best._fields)
+    return Best(*(np.where(adjusted, *pair) for pair in pairs))
 
 
 def _of(file: NetcdfFile, variable: str, name: str, shape: tuple[int, ...]) -> Best:

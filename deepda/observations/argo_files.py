@@ -22,22 +22,22 @@ NUMBERED = (b"PLATFORM_NUMBER", b"platform_number")  # stands in clear in the he
 LONGEST_LINE = 4096  # bytes of a line of the index
 
 
-@dataclass(frozen=True)
-class ArgoFile:
-    """One file of a GDAC tree.
+@dataclass(frozen=True, order=True)
+class Source:
+    """One file, or one that ought to be there.
 
     Attributes:
-        path: of the file, which is absent for status "missing".
-        status: "use", "superseded", "missing" or "no_profiles".
-        reason: why it is not used, "" if it is.
+        file: its absolute path.
+        status: "" if it is to be read, else as in the manifest.
+        reason: why it is not read.
     """
 
-    path: Path
-    status: str
+    file: str
+    status: str = ""
     reason: str = ""
 
 
-def choose_files(paths: Iterable[Path]) -> list[ArgoFile]:
+def choose_files(paths: Iterable[Path]) -> list[Source]:
     """Which of the files named like Argo or seal profiles to read so that each cast comes once.
 
     A float's `_prof.nc` holds all its casts and is taken where it is; else the single-cycle files,
@@ -75,7 +75,7 @@ def is_of_argo(path: Path) -> bool:
         return False
 
 
-def _choose_resolution(paths: list[Path]) -> list[ArgoFile]:
+def _choose_resolution(paths: list[Path]) -> list[Source]:
     """The files of one tag: the low resolution before others, the later version before earlier."""
 
     def rank(path: Path) -> tuple[bool, int]:
@@ -87,9 +87,9 @@ def _choose_resolution(paths: list[Path]) -> list[ArgoFile]:
     casts = _casts(best)
     reason = f"its_dives_are_in_{best.name}"
     return [
-        ArgoFile(path, "superseded", reason)
+        Source(str(path), "superseded", reason)
         if path != best and casts and casts == _casts(path)
-        else ArgoFile(path, "use")
+        else Source(str(path))
         for path in paths
     ]
 
@@ -103,7 +103,7 @@ def _casts(path: Path) -> int:
     return extents.get("JULD", 0) // 8
 
 
-def _choose(paths: list[Path]) -> list[ArgoFile]:
+def _choose(paths: list[Path]) -> list[Source]:
     """The files of one float with their status."""
     multi = {m["kind"]: p for p in paths if (m := MULTI.match(p.name))}
     single = {p: m for p in paths if (m := SINGLE.match(p.name))}
@@ -113,35 +113,33 @@ def _choose(paths: list[Path]) -> list[ArgoFile]:
     for path in paths:
         found = single.get(path)
         if path == whole:
-            files.append(ArgoFile(path, "use"))
+            files.append(Source(str(path)))
         elif found is None:
             profiles = path in (multi.get("prof"), multi.get("Sprof"))
             files.append(
-                ArgoFile(path, "superseded", "core_profiles_are_there")
+                Source(str(path), "superseded", "core_profiles_are_there")
                 if profiles
-                else ArgoFile(path, "no_profiles", "no_profile_file")
+                else Source(str(path), "no_profiles", "no_profile_file")
             )
         else:
             files.append(_single(path, found, whole, core))
     return files
 
 
-def _single(
-    path: Path, found: re.Match[str], whole: Path | None, core: set[tuple[str, str]]
-) -> ArgoFile:
+def _single(path: Path, found: re.Match[str], whole: Path | None, core: set[tuple[str, str]]) -> Source:
     modes = {mode for mode, cycle in core if cycle == found["cycle"]}
     if found["kind"] in ("B", "M"):
-        return ArgoFile(path, "no_profiles", "b_file_without_temperature")
+        return Source(str(path), "no_profiles", "b_file_without_temperature")
     if whole is not None:
-        return ArgoFile(path, "superseded", f"its_cast_is_in_{whole.name}")
+        return Source(str(path), "superseded", f"its_cast_is_in_{whole.name}")
     if found["kind"] == "S" and modes:
-        return ArgoFile(path, "superseded", "core_profiles_are_there")
+        return Source(str(path), "superseded", "core_profiles_are_there")
     if found["mode"] == "R" and "D" in modes:
-        return ArgoFile(path, "superseded", "delayed_mode_is_there")
-    return ArgoFile(path, "use")
+        return Source(str(path), "superseded", "delayed_mode_is_there")
+    return Source(str(path))
 
 
-def missing_files(index: Path, paths: Iterable[Path]) -> list[ArgoFile]:
+def missing_files(index: Path, paths: Iterable[Path]) -> list[Source]:
     """Casts of an index for which none of the files is there."""
     cycles = defaultdict[str, Counter[str]](Counter)
     for path in paths:
@@ -153,7 +151,9 @@ def missing_files(index: Path, paths: Iterable[Path]) -> list[ArgoFile]:
         found = SINGLE.match(name.rpartition("/")[2])
         known = cycles[found["float"]] if found else Counter[str]()
         if found and not known["prof"] and not known[found["cycle"]]:
-            gone.append(ArgoFile(index.parent / "dac" / name, "missing", "in_the_index_without_a_file"))
+            gone.append(
+                Source(str(index.parent / "dac" / name), "missing", "in_the_index_without_a_file")
+            )
     return gone
 
 

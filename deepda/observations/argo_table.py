@@ -18,8 +18,8 @@ from deepda.observations.coordinates import degrees, times
 from deepda.observations.flags import ARGO
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, trusted
-from deepda.observations.reading import ReadOptions, ReadResult
-from deepda.observations.temperatures import finish_kind, kind_of
+from deepda.observations.reading import ReadOptions, ReadResult, finish
+from deepda.observations.temperatures import kind_of
 
 NAMES = ("pres", "temp", "platform_number")
 CYCLES = ("cycle_number", "data_mode", "direction")  # that only floats have
@@ -43,7 +43,7 @@ def read_argo_table(path: Path, options: ReadOptions) -> ReadResult:
     with ArgoNetcdf(path) as file:
         kind, assumed = kind_of(file, "TEMP", "in_situ")
         rows = _rows(file)
-    return finish_kind(kind, rows[rows.pop("present")], path, "argo_table", options, assumed)
+    return finish(rows, path, "argo_table", options, kind, assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
@@ -58,9 +58,9 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
     platform, time = file.texts("PLATFORM_NUMBER", size), times(file, "TIME", (size,))
     cycle = file.numbers("CYCLE_NUMBER", (size,)) if "CYCLE_NUMBER" in file else time.astype(float)
     casts = pd.MultiIndex.from_arrays([platform, cycle, _characters(file, "DIRECTION", size), time])
-    return pd.DataFrame(
+    present = np.isfinite(pressure.value) | np.isfinite(temperature.value)
+    rows = pd.DataFrame(
         {
-            "present": np.isfinite(pressure.value) | np.isfinite(temperature.value),
             "time": time,
             "lat": degrees(file, "LATITUDE", (size,)),
             "lon": degrees(file, "LONGITUDE", (size,)),
@@ -80,6 +80,7 @@ def _rows(file: NetcdfFile) -> pd.DataFrame:
             "reason": _reasons(file, modes, size),
         }
     )
+    return rows[present]
 
 
 def _characters(file: NetcdfFile, name: str, size: int) -> NDArray[np.str_]:

@@ -32,11 +32,11 @@ def cast_numbers(
     if not len(time):
         return np.zeros(0, np.int64)
     place = (time.astype(np.int64), np.nan_to_num(lat, nan=-999.0), np.nan_to_num(lon, nan=-999.0))
-    group = _groups([*names, np.zeros(len(time), np.int64)])
+    group = groups([*names, np.zeros(len(time), np.int64)])
     apart = np.ones(len(time), bool)
     if numbered:
         apart = _spread(group, time, lat, lon)
-    number = _groups([group, *(np.where(apart, values, 0) for values in place)])
+    number = groups([group, *(np.where(apart, values, 0) for values in place)])
     first = np.full(number.max() + 1, len(time), np.int64)
     np.minimum.at(first, number, np.arange(len(time)))
     return first[number]
@@ -48,14 +48,21 @@ def whole_casts(number: NDArray[np.int64]) -> int:
     return int(changes[-1] + 1) if changes.size else len(number)
 
 
-def _groups(keys: Sequence[NDArray]) -> NDArray[np.int64]:
-    """(row) number of each different row of keys; rows of a cast mostly follow each other."""
+def groups(keys: Sequence[NDArray], alone: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """(row) number of each different row of keys, in the order in which they first come.
+
+    Rows of a cast mostly follow each other: the runs are grouped, not the rows. A row that is `alone`
+    is a group of its own.
+    """
     changes = np.ones(len(keys[0]), bool)
     changes[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
-    heads = np.flatnonzero(changes)
-    frame = pd.DataFrame({str(k): key[heads] for k, key in enumerate(keys)})
-    number = frame.groupby(list(frame), sort=False, dropna=False).ngroup()
-    return np.asarray(number, np.int64)[np.cumsum(changes) - 1]
+    single = np.zeros(changes.size, bool) if alone is None else alone
+    heads = np.flatnonzero(changes | single)
+    several = ~single[heads]
+    frame = pd.DataFrame({str(k): key[heads[several]] for k, key in enumerate(keys)})
+    number = np.arange(heads.size) + heads.size  # of those alone: no group has so high a number
+    number[several] = frame.groupby(list(frame), sort=False, dropna=False).ngroup()
+    return pd.factorize(number)[0][np.cumsum(changes | single) - 1].astype(np.int64)
 
 
 def _spread(

@@ -1,16 +1,42 @@
-"""Cells of tables as text, each different one once."""
+"""Rows of own tables as they stand there, and their cells as text, each different one once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
+
+
+@dataclass(frozen=True, eq=False)
+class TableRows:
+    """Some rows of a table as they stand there.
+
+    Attributes:
+        frame: (row) at least the columns that are used; cells of text tables as text.
+        names: all columns of the table.
+        units: by column, where the table gives them beside their names.
+        first: number of the first row in the table.
+        following: number of the row after the last one here, None at the end of the table.
+        malformed: row of `frame` -> why its line is none, of those that are none.
+        above: lines that stand above the header, and comments; of Parquet "key: value" of its metadata.
+        delimiter: of the cells of a text table, "" of others.
+    """
+
+    frame: pd.DataFrame
+    names: Sequence[str]
+    units: Mapping[str, str]
+    first: int
+    following: int | None
+    malformed: Mapping[int, str] = field(default_factory=dict)
+    above: tuple[str, ...] = ()
+    delimiter: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +62,9 @@ class Cells:
             codes = np.where(missing, len(texts) - 1, codes)
         return cls(np.asarray(codes, np.int64), texts)
 
-    def at(self, of_text: NDArray) -> NDArray:
+    def at(self, of_text: ArrayLike | pd.Series) -> NDArray:
         """(row) of (text)."""
-        return of_text[self.codes]
+        return np.asarray(of_text)[self.codes]
 
     def categorical(self) -> pd.Categorical:
         """(row) the texts, stored once."""

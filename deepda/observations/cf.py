@@ -15,21 +15,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.base.synthetic import NAMES as SYNTHETIC
-from deepda.observations.adjusted import adjusted_of
 from deepda.observations.assumptions import errors_assumed
 from deepda.observations.cfroles import Roles, find_roles
 from deepda.observations.coordinates import degrees, times
 from deepda.observations.declared_flags import flags_on
 from deepda.observations.flags import ARGO
 from deepda.observations.marks import require_real
+from deepda.observations.modelled import require_samples
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD, SUSPECT, UNKNOWN, worst
-from deepda.observations.reading import ReadOptions, ReadResult
+from deepda.observations.reading import ReadOptions, ReadResult, finish
 from deepda.observations.samples import Samples, samples_of
 from deepda.observations.seawater import PRACTICAL, practical_of_unit
-from deepda.observations.simulations import require_samples
 from deepda.observations.table import PLATFORMS
-from deepda.observations.temperatures import finish_kind, scale_of
+from deepda.observations.temperatures import scale_of
 from deepda.observations.vertical import depth_and_pressure, nominal_replaced
 
 KIND_ATTRIBUTES = ("source", "platform_type", "platform", "data_type", "instrument", "title")
@@ -61,7 +60,7 @@ def read_cf(path: Path, options: ReadOptions) -> ReadResult:
         assumed = [*roles.assumed, *_units_assumed(file, roles, options)]
     if "error" in roles.names:
         assumed += errors_assumed(rows["error"])
-    return finish_kind(roles.kind, rows, path, "cf", options, tuple(assumed))
+    return finish(rows, path, "cf", options, roles.kind, tuple(assumed))
 
 
 def _marks(file: NetcdfFile, name: str) -> NDArray:
@@ -96,7 +95,7 @@ def sample_rows(
     """
     names, units = roles.names, options.units
     temperature, invalid, quality, error = _best_temperature(file, roles, samples, units, scheme)
-    depth, pressure, depth_quality = _vertical(file, roles, samples, units)
+    depth, pressure, depth_quality = depth_and_pressure(file, roles, samples, units)
     lat, lon = (
         samples.spread(names[word], degrees(file, names[word], units=units.get(word, "")))
         for word in ("lat", "lon")
@@ -125,23 +124,20 @@ def sample_rows(
 
 def _best_temperature(
     file: NetcdfFile, roles: Roles, samples: Samples, units: Mapping[str, str], scheme: Mapping[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int8], NDArray[np.float64]]:
+) -> tuple[NDArray, ...]:
     """Values, whether outside the valid range, qualities and errors: adjusted where the mode says so."""
-    name = roles.names["temperature"]
+    name, own_error = roles.names["temperature"], roles.names.get("instrument_error", "")
     given = units.get("temperature", "") or units.get(roles.kind, "")
-    values, invalid = _celsius(file, samples, name, given)
-    whole = roles.names.get("qc", "")
-    quality = flags_on(file, samples, name, UNKNOWN, whole, scheme)
-    error = _error(file, roles.names.get("instrument_error", ""), samples)
-    adjusted, mode = adjusted_of(file, samples, name)
-    if adjusted:
-        better, out = _celsius(file, samples, adjusted, given)
-        values, invalid = np.where(mode, better, values), np.where(mode, out, invalid)
-        quality = np.where(mode, flags_on(file, samples, adjusted, UNKNOWN), quality).astype(np.int8)
-        named = (adjusted + word for word in ("_ERROR", "_error"))
-        its_error = next((other for other in named if other in file), "")
-        error = np.where(mode, _error(file, its_error, samples), error) if its_error else error
-    return values, invalid, quality, error
+
+    def read(variable: str) -> tuple[NDArray, ...]:
+        values, invalid = _celsius(file, samples, variable, given)
+        whole = roles.names.get("qc", "") if variable == name else ""
+        quality = flags_on(file, samples, variable, UNKNOWN, whole, scheme)
+        named = (variable + word for word in ("_ERROR", "_error") if variable != name)
+        error = next((other for other in named if other in file), own_error)
+        return values, invalid, quality, _error(file, error, samples)
+
+    return samples.better(name, read)
 
 
 def _celsius(
@@ -153,32 +149,13 @@ def _celsius(
     return np.asarray(scale(values) if scale else values, float), invalid
 
 
-def _vertical(
-    file: NetcdfFile, roles: Roles, samples: Samples, units: Mapping[str, str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
-    """Depth in m, pressure in dbar and their quality; the surface without either is at 0 m.
-
-    Raises:
-        ObservationError: neither, for a temperature that is not of the surface.
-    """
-    depth, pressure, quality = depth_and_pressure(file, roles.names, samples, units)
-    if not {"depth", "pressure"} & roles.names.keys():
-        if roles.kind != "surface":
-            raise file.error("it has neither depth nor pressure, expected one of them",
-                             "add it, or name it in columns")  # fmt: skip
-        depth = np.zeros(samples.shape)
-    return depth, pressure, quality
-
-
 def _salinity(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.float64]:
     """Practical salinity, NaN where it is doubtful or there is none: adjusted where its mode says so."""
     name = roles.names.get("salinity") or roles.names.get("absolute_salinity", "")
     if not name or not samples.fits(name):
         return np.full(samples.shape, np.nan)
     usual = PRACTICAL if name == roles.names.get("absolute_salinity") else 1.0
-    values = _practical(file, samples, name, usual)
-    adjusted, mode = adjusted_of(file, samples, name)
-    return np.where(mode, _practical(file, samples, adjusted, usual), values) if adjusted else values
+    return samples.better(name, lambda word: (_practical(file, samples, word, usual),))[0]
 
 
 def _practical(file: NetcdfFile, samples: Samples, name: str, usual: float) -> NDArray[np.float64]:
@@ -193,10 +170,7 @@ def _error(file: NetcdfFile, name: str, samples: Samples) -> NDArray[np.float64]
     """K of a variable of errors, NaN where there is none."""
     if not name or not samples.fits(name):
         return np.full(samples.shape, np.nan)
-    values = file.numbers(name)
-    units = file.attribute("units", name)
-    degree = file.in_unit(np.array([0.0, 1.0]), name, "degC") if units else np.array([0.0, 1.0])
-    return samples.spread(name, values * float(degree[1] - degree[0]))
+    return samples.spread(name, file.numbers(name) * file.degree(name))
 
 
 def _platforms(file: NetcdfFile, roles: Roles, samples: Samples) -> NDArray[np.str_]:

@@ -12,42 +12,32 @@ from dataclasses import dataclass
 from deepda.observations.assumptions import kind_assumed
 from deepda.observations.coordinates import is_sea_floor
 from deepda.observations.gridded import EAST, NORTH
-from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.other_quantities import other_quantity, refused
+from deepda.observations.ncfile import NetcdfFile, plain_words
+from deepda.observations.other_quantities import other_quantity, refuse_other
 from deepda.observations.surface import NAMES as SURFACES
 from deepda.observations.surface import STANDARD as SURFACE_STANDARD
+from deepda.observations.temperatures import STANDARD as KIND_OF_STANDARD
 from deepda.observations.temperatures import (
     description,
     is_departure,
     not_read,
     require_surface_reference,
+    require_temperature,
     said_kind,
     two_kinds,
 )
 from deepda.observations.vocabulary import TEMPERATURES
 
-STANDARD = {  # standard name -> role
-    "time": "time",
-    "latitude": "lat",
-    "longitude": "lon",
-    "depth": "depth",
-    "height": "depth",
-    "altitude": "depth",
-    "height_above_mean_sea_level": "depth",
+STANDARD = KIND_OF_STANDARD | {  # standard name -> role
+    "time": "time", "latitude": "lat", "longitude": "lon",
+    "depth": "depth", "height": "depth", "altitude": "depth", "height_above_mean_sea_level": "depth",
     "height_above_sea_floor": "",
-    "sea_water_pressure": "pressure",
-    "sea_water_pressure_due_to_sea_water": "pressure",
-    "sea_water_temperature": "in_situ",
-    "sea_water_potential_temperature": "potential",
-    "sea_water_conservative_temperature": "conservative",
-    "sea_surface_temperature": "surface",
-    "sea_surface_skin_temperature": "surface",
-    "sea_surface_subskin_temperature": "surface",
-    "sea_surface_foundation_temperature": "surface",
-    "sea_water_practical_salinity": "salinity",
-    "sea_water_salinity": "salinity",
+    "sea_water_pressure": "pressure", "sea_water_pressure_due_to_sea_water": "pressure",
+    "sea_surface_temperature": "surface", "sea_surface_skin_temperature": "surface",
+    "sea_surface_subskin_temperature": "surface", "sea_surface_foundation_temperature": "surface",
+    "sea_water_practical_salinity": "salinity", "sea_water_salinity": "salinity",
     "sea_water_absolute_salinity": "absolute_salinity",
-}
+}  # fmt: skip
 NAMES = {  # role -> names, in lower case, the usual one first
     "time": ("time", "juld", "date", "datetime", "timestamp", "date_time", "obs_time"),
     "lat": ("lat", "latitude", "nav_lat"),
@@ -149,9 +139,8 @@ def refuse_others(file: NetcdfFile) -> None:
         standard = file.attribute("standard_name", name).lower()
         declared = STANDARD.get(standard) in KINDS or SURFACE_STANDARD.match(standard)
         alike = " " not in standard and (declared or name in usual or name.lower() in usual)
-        other = other_quantity(file, name) if alike else ""
-        if other:
-            raise refused(file, name, other)
+        if alike:
+            refuse_other(file, name)
 
 
 def role_of(file: NetcdfFile, name: str) -> str:
@@ -178,7 +167,7 @@ def role_of(file: NetcdfFile, name: str) -> str:
     role = _by_words(long_name, lower)
     another = (
         (role == "depth" and is_sea_floor(file, name))
-        or (role == "pressure" and AIR_PRESSURE.search(re.sub(r"[\s_-]+", " ", long_name)))
+        or (role == "pressure" and AIR_PRESSURE.search(plain_words(long_name)))
         or (role == "error" and not _is_error(file, name))
     )
     return "" if another else role
@@ -216,17 +205,14 @@ def _temperature(
     """Kind and variable of the temperature, and what was assumed."""
     for word, kind in (("temperature", "potential"), ("in_situ", "in_situ"), ("surface", "surface")):
         if word in given:
-            other = other_quantity(file, given[word])
-            if other:
-                raise refused(file, given[word], other)
+            refuse_other(file, given[word])
             return kind, given[word], ()
     order = ("in_situ", "potential", "conservative", "surface")
     named = [(kind, name) for kind in order for name in candidates.get(kind, [])
              if file.stored_type(name).kind in "iuf" and not other_quantity(file, name)]  # fmt: skip
     sound = [pair for pair in named if not is_departure(file, pair[1])]
     if named and not sound:
-        raise file.error(f"{named[0][1]} holds anomalies, expected temperatures",
-                         "add their climatology and give temperatures")  # fmt: skip
+        require_temperature(file, named[0][1])  # it holds anomalies
     if not sound:
         return "", "", ()
     kind, main = min(sound, key=lambda pair: (_rank(pair[0], pair[1]), order.index(pair[0])))

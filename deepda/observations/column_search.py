@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.units import UnitError, convert
-from deepda.observations.flag_columns import flag_names, is_flag_of_temperature
 from deepda.observations.reading import ObservationError
+from deepda.observations.table_flags import flag_names, is_flag_of_temperature
 from deepda.observations.vocabulary import (
     ADJUSTED,
     ANOMALY,
@@ -72,6 +72,7 @@ class _Finder:
 
     def __init__(self, names: Sequence[str], given: Mapping[str, str], source: Path) -> None:
         self.names, self.given, self.source = [str(name) for name in names], given, source
+        self.of, self.units = dict[str, str](), dict[str, str]()
         self.bare: dict[str, list[tuple[str, str]]] = {}
         for column in self.names:
             name, unit = bare(column)
@@ -79,14 +80,14 @@ class _Finder:
         self._require_given()
 
     def columns(self) -> Columns:
-        of, units = dict[str, str](), dict[str, str]()
+        of, units = self.of, self.units
         for ours, quantity in QUANTITIES.items():
-            self._add(ours, quantity.names, quantity.units, of, units)
-        kind = self._temperature(of, units)
-        self._require(of)
+            self._add(ours, quantity.names, quantity.units)
+        kind = self._temperature()
+        self._require()
         argo = all(name in self.bare for name in ARGO_TABLE)
         for ours in ("pressure", "value", "salinity"):
-            self._adjusted(ours, of)
+            self._adjusted(ours)
         flags = self._flags(kind)
         used = {*of.values(), *(column for columns in flags.values() for column in columns)}
         unused = tuple(dict.fromkeys(name for name in self.names if name and name not in used))
@@ -94,19 +95,17 @@ class _Finder:
             self._refuse_unknown_flags(unused)
         return Columns(of, units, kind, flags, unused, argo)
 
-    def _add(
-        self, ours: str, aliases: Sequence[str], target: str, of: dict[str, str], units: dict[str, str]
-    ) -> bool:
+    def _add(self, ours: str, aliases: Sequence[str], target: str) -> bool:
         if ours in self.given:
-            of[ours], units[ours] = self.given[ours], bare(self.given[ours])[1]
+            self.of[ours], self.units[ours] = self.given[ours], bare(self.given[ours])[1]
             return True
         hits = [hit for alias in aliases for hit in self._hits(alias, target)]
         if not hits:
             return False
-        of[ours], units[ours] = hits[0]
+        self.of[ours], self.units[ours] = hits[0]
         others = [hit for hit in hits[1:] if hit[0] != hits[0][0]]
         if ours in NUMBERS and others:
-            of[f"{ours}_again"], units[f"{ours}_again"] = others[0]
+            self.of[f"{ours}_again"], self.units[f"{ours}_again"] = others[0]
         return True
 
     def _hits(self, alias: str, target: str) -> list[tuple[str, str]]:
@@ -126,17 +125,17 @@ class _Finder:
             for column, unit in self.bare[name]
         ]
 
-    def _temperature(self, of: dict[str, str], units: dict[str, str]) -> Kind:
+    def _temperature(self) -> Kind:
         """The column of the temperature and its kind; a name that says its kind is preferred."""
         for ours in (*(word for word in TEMPERATURES if word in self.given), *TEMPERATURES):
             kind = TEMPERATURES[ours]
             if ours in self.given:
-                of["value"], units["value"] = self.given[ours], bare(self.given[ours])[1]
+                self.of["value"], self.units["value"] = self.given[ours], bare(self.given[ours])[1]
                 self._refuse_anomaly(self.given[ours])
-                return self._said(of["value"]) or kind if kind.plain else kind
-            if self._add("value", kind.names, "degC", of, units):
+                return self._said(self.of["value"]) or kind if kind.plain else kind
+            if self._add("value", kind.names, "degC"):
                 return kind
-        self._adjusted("value", of)
+        self._adjusted("value")
         for column in self.names:
             self._refuse_anomaly(column)
         return TEMPERATURES["temperature"]
@@ -153,13 +152,13 @@ class _Finder:
                 "climatology that they depart from"
             )
 
-    def _adjusted(self, ours: str, of: dict[str, str]) -> None:
+    def _adjusted(self, ours: str) -> None:
         """Argo's adjusted values beside the values."""
-        if ours in self.given or f"{ours}{ADJUSTED}" in of:
+        if ours in self.given or f"{ours}{ADJUSTED}" in self.of:
             return
-        found = self.bare.get(f"{bare(of[ours])[0]}{ADJUSTED}") if ours in of else None
+        found = self.bare.get(f"{bare(self.of[ours])[0]}{ADJUSTED}") if ours in self.of else None
         if found:
-            of[f"{ours}{ADJUSTED}"] = found[0][0]
+            self.of[f"{ours}{ADJUSTED}"] = found[0][0]
 
     def _flags(self, kind: Kind) -> dict[str, tuple[str, ...]]:
         temperatures = [name for each in TEMPERATURES.values() for name in each.names]
@@ -202,14 +201,15 @@ class _Finder:
                 f"columns names {', '.join(strange)}, expected some of {', '.join(sorted(known))}"
             )
 
-    def _require(self, of: Mapping[str, str]) -> None:
-        date = "year" in of and "month" in of and "day" in of
-        absent = [] if date or "time" in of or "date" in of else ["time"]
-        absent += [name for name in ("lat", "lon") if name not in of]
-        if "value" not in of:
+    def _require(self) -> None:
+        date = "year" in self.of and "month" in self.of and "day" in self.of
+        absent = [] if date or "time" in self.of or "date" in self.of else ["time"]
+        absent += [name for name in ("lat", "lon") if name not in self.of]
+        if "value" not in self.of:
             absent.append("temperature or in_situ or surface")
         elif (
-            not {"depth", "pressure"} & of.keys() and self._said(of["value"]) != TEMPERATURES["surface"]
+            not {"depth", "pressure"} & self.of.keys()
+            and self._said(self.of["value"]) != TEMPERATURES["surface"]
         ):
             absent.append("depth or pressure")
         absent += [name for name in self.given.values() if name not in self.names]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from deepda.observations.calendars import SINCE
 from deepda.observations.intervals import middle_of_bounds
-from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.packing import outside
+from deepda.observations.ncfile import NetcdfFile, plain_words
 from deepda.observations.reading import ABOVE
 
 UPWARDS = ("height", "altitude", "height_above_mean_sea_level")  # standard names that count up
@@ -31,7 +30,7 @@ LOCAL = re.compile(r"\blocal (standard |mean |solar )?time|\b(utc|gmt) ?[+-] ?(?
 
 def is_sea_floor(file: NetcdfFile, name: str) -> bool:
     """Whether a depth is that of the sea floor, not that of the measurement."""
-    words = _words(file.attribute("long_name", name))
+    words = plain_words(file.attribute("long_name", name))
     return SEA_FLOOR.search(words) is not None and OF_SAMPLE.search(words) is None
 
 
@@ -50,16 +49,18 @@ def degrees(
     Raises:
         ObservationError: it counts to the south or west, or has units of no angle.
     """
-    texts = {word: file.attribute(word, name) for word in ("positive", "long_name", "comment")}
-    said = next((f"{word} {text!r}" for word, text in texts.items()
-                 if BACKWARDS.search(_words(f"positive {text}" if word == "positive" else text))),
-                "")  # fmt: skip
+    said = file.said(("positive",), name, lambda text: _is_backwards(f"positive {text}"))
+    said = said or file.said(("long_name", "comment"), name, _is_backwards)
     if said:
         raise file.error(
             f"{name} counts to the west or south by its {said}, expected degrees north and east",
             "turn its sign and correct that attribute",
         )
     return file.quantity(name, "degrees", shape, units)
+
+
+def _is_backwards(text: str) -> bool:
+    return BACKWARDS.search(plain_words(text)) is not None
 
 
 def vertical(
@@ -92,8 +93,7 @@ def times(
     values = file.times(name, shape)
     if file.stored_type(name).kind not in "iuf":
         return values
-    invalid = outside(file.numbers(name), file.stored_type(name), file.attributes(name))
-    values = values if invalid is None else np.where(invalid, np.datetime64("NaT", "s"), values)
+    values = np.where(file.invalid(file.numbers(name), name), np.datetime64("NaT", "s"), values)
     bounds = file.attribute("bounds", name)
     if bounds not in file or file.shape(bounds) != (*values.shape, 2) or "time: point" in methods:
         return values
@@ -105,19 +105,10 @@ def _require_utc(file: NetcdfFile, name: str) -> None:
     found = SINCE.fullmatch(file.attribute("units", name))
     if found and found[9]:  # a zone in the units, by which the times are converted
         return
-    texts = {word: file.attribute(word, name) for word in ZONES}
-    said = next(
-        (f"{word} {text!r}" for word, text in texts.items() if not UTC.fullmatch(text.lower())), ""
-    )
-    long_name = file.attribute("long_name", name)
-    if not said and LOCAL.search(long_name.lower()):
-        said = f"long_name {long_name!r}"
+    said = file.said(ZONES, name, lambda text: not UTC.fullmatch(text.lower()))
+    said = said or file.said(("long_name",), name, lambda text: LOCAL.search(text.lower()))
     if said:
         raise file.error(
             f"{name} is local time by its {said}, expected UTC",
             "write the zone into its units ('days since 2010-01-01 00:00:00 +10:00') or convert it",
         )
-
-
-def _words(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text.lower()).strip()

@@ -27,7 +27,7 @@ class Coverage:
         files: files that hold a row of the platform type, kept or rejected.
     """
 
-    cells: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    cells: dict[str, Counter[int]] = field(default_factory=dict)
     years: dict[str, Counter[int]] = field(default_factory=dict)
     files: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -43,31 +43,26 @@ class Coverage:
 
     def map_of(self, platform: str) -> NDArray[np.int64]:
         """(lat, lon) rows kept, from 90S and 180W."""
-        return self.cells.get(platform, np.zeros(ROWS * COLUMNS, np.int64)).reshape(ROWS, COLUMNS)
+        counts = np.zeros(ROWS * COLUMNS, np.int64)
+        for cell, count in self.cells.get(platform, {}).items():
+            counts[cell] = count
+        return counts.reshape(ROWS, COLUMNS)
 
     def add(self, other: Coverage) -> None:
         """Count another part in."""
-        for name, cells in other.cells.items():
-            self.cells[name] = self.cells.get(name, 0) + cells
-        for name, years in other.years.items():
-            self.years.setdefault(name, Counter()).update(years)
+        for ours, theirs in ((self.cells, other.cells), (self.years, other.years)):
+            for name, counts in theirs.items():
+                ours.setdefault(name, Counter()).update(counts)
         self.files.update(other.files)
         self.rejected.update(other.rejected)
 
     def add_rows(self, table: pd.DataFrame, rejects: pd.DataFrame) -> None:
         """Count rows of one file in, not the file itself: its rows may come in several parts."""
-        codes = table["platform_type"].cat.codes.to_numpy().astype(np.int64)
-        cells = codes * ROWS * COLUMNS + _cells(table)
-        counts = np.bincount(cells, minlength=len(PLATFORMS) * ROWS * COLUMNS)
-        years = years_of(table["time"].to_numpy())
+        codes = table["platform_type"].cat.codes.to_numpy()
+        cells, years = _cells(table), years_of(table["time"].to_numpy())
         for code in np.unique(codes):
-            name = PLATFORMS[code]
-            here = counts.reshape(len(PLATFORMS), -1)[code]
-            found, rows = np.unique(years[codes == code], return_counts=True)
-            part = Coverage(
-                {name: here}, {name: Counter(dict(zip(_ints(found), _ints(rows), strict=True)))}
-            )
-            self.add(part)
+            name, here = PLATFORMS[code], codes == code
+            self.add(Coverage({name: _counted(cells[here])}, {name: _counted(years[here])}))
         turned = rejects["platform_type"].value_counts()
         self.rejected.update({str(name): int(count) for name, count in turned.items() if count})
 
@@ -77,25 +72,16 @@ class Coverage:
 
     def as_json(self) -> dict[str, object]:
         """Plain values, to be stored; only cells that are not empty."""
-        return {
-            "cells": {
-                name: {str(cell): int(cells[cell]) for cell in np.flatnonzero(cells)}
-                for name, cells in self.cells.items()
-            },
-            "years": {name: {str(y): n for y, n in years.items()} for name, years in self.years.items()},
-            "files": dict(self.files),
-            "rejected": dict(self.rejected),
-        }
+        return dict(vars(self))
 
 
 def coverage_from_json(values: Mapping[str, Mapping]) -> Coverage:
     """The coverage of `Coverage.as_json`."""
-    cells = {}
-    for name, counts in values["cells"].items():
-        cells[name] = np.zeros(ROWS * COLUMNS, np.int64)
-        cells[name][[int(cell) for cell in counts]] = list(counts.values())
-    years = {name: Counter({int(year): int(count) for year, count in counts.items()})
-             for name, counts in values["years"].items()}  # fmt: skip
+    cells, years = (
+        {name: Counter({int(key): count for key, count in counts.items()})
+         for name, counts in values[part].items()}
+        for part in ("cells", "years")
+    )  # fmt: skip
     return Coverage(cells, years, Counter(values["files"]), Counter(values["rejected"]))
 
 
@@ -126,5 +112,6 @@ def _cells(table: pd.DataFrame) -> NDArray[np.int64]:
     return row * COLUMNS + column
 
 
-def _ints(values: NDArray[np.integer]) -> list[int]:
-    return [int(value) for value in values]
+def _counted(values: NDArray[np.integer]) -> Counter[int]:
+    found, counts = np.unique(values, return_counts=True)
+    return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))

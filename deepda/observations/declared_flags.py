@@ -18,11 +18,7 @@ WHOLE = ("qc", "quality", "flag", "QC")  # of the only measured variable
 
 
 def flags_of(
-    file: NetcdfFile,
-    name: str,
-    shape: tuple[int, ...],
-    scheme: Mapping[int, int],
-    absent: int = UNKNOWN,
+    file: NetcdfFile, name: str, shape: tuple[int, ...], scheme: Mapping[int, int], absent: int = UNKNOWN
 ) -> NDArray[np.int8]:
     """Qualities of a variable of flags, `absent` without it.
 
@@ -32,10 +28,7 @@ def flags_of(
     own = file.declared_flags(name) if name in file else None
     if own is None:
         return file.flags(name, shape, scheme, absent)
-    raw = file.stored(name)
-    if raw.size != int(np.prod(shape)):
-        raise file.error(f"{name} has shape {raw.shape}, expected {shape}")
-    return own.qualities(raw.reshape(shape))
+    return own.qualities(file.shaped(file.stored(name), name, shape))
 
 
 def flags_on(

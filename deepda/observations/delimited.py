@@ -18,9 +18,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast
 
-from deepda.observations.flag_columns import with_their_quantities
+from deepda.observations.cells import TableRows
 from deepda.observations.reading import ObservationError
-from deepda.observations.rows_of_tables import TableRows
+from deepda.observations.table_flags import with_their_quantities
 from deepda.observations.text_rows import COMMENT, CONTROL, Layout, RowCollector, split, utf8_or_latin
 
 DELIMITERS = (",", ";", "\t", "|")

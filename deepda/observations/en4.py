@@ -29,7 +29,7 @@ def read_en4(path: Path, options: ReadOptions) -> ReadResult:
     """
     with NetcdfFile(path) as file:
         rows = _rows(file)
-    return finish(rows, path, "en4", options, potential=True)
+    return finish(rows, path, "en4", options, "potential")
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 
@@ -30,9 +31,13 @@ class ErrorModel:
 
     def stddev(self, depth: ArrayLike) -> NDArray[np.float64]:
         """Total standard deviation, K, at depths in m: independent parts add as variances."""
+        return np.hypot(*self.parts(depth))
+
+    def parts(self, depth: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Standard deviations of the instrument and of representativeness, K, at depths in m."""
         z = np.asarray(depth, dtype=float)
         representativeness = self.deep + (self.surface - self.deep) * np.exp(-z / self.scale)
-        return np.hypot(self.instrument + self.instrument_growth * z, representativeness)
+        return self.instrument + self.instrument_growth * z, representativeness
 
 
 # Instruments: infrared and microwave SST 0.16-0.42 K, buoys 0.23 K (O'Carroll et al. 2008, JTECH 25,
@@ -53,6 +58,19 @@ ERRORS: Mapping[str, ErrorModel] = {
 }
 
 ANALYSED = 0.2  # K, noise of a gridded analysis of SST that gives none; of ERSSTv5 (docs/feedback.md)
+
+
+def errors_of(
+    platform_type: pd.Series, depth: NDArray[np.float64], errors: Mapping[str, ErrorModel] = ERRORS
+) -> NDArray[np.float64]:
+    """(2, row) K of the instrument and of representativeness; NaN of a platform without a model."""
+    kind = platform_type.astype("category").cat
+    out = np.full((2, depth.size), np.nan)
+    for code, platform in enumerate(kind.categories):
+        if platform in errors:
+            rows = (kind.codes == code).to_numpy()
+            out[:, rows] = errors[platform].parts(depth[rows])
+    return out
 
 
 def window_rng(seed: int, stream: str, start: np.datetime64) -> np.random.Generator:

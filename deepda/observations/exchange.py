@@ -32,6 +32,7 @@ END = "END_DATA"
 FILL = -998.0  # -999 with any number of decimals stands for "no value"
 PLACES = ("DATE", "TIME", "LATITUDE", "LONGITUDE")
 CAST = ("EXPOCODE", "STNNBR", "CASTNO")
+KINDS = {"CTDTMP": "in_situ", "THETA": "potential"}  # of the temperature, the preferred one first
 SHIP = re.compile(r"^\d{2}[A-Z0-9]{2}")  # of an EXPOCODE: country and ship
 CLOCK = re.compile(r"^(\d{1,2}):(\d{2})$")
 NOON = 1200.0  # HHMM, where a file has a date and no time
@@ -78,8 +79,8 @@ def read_exchange(path: Path, options: ReadOptions) -> ReadResult:
         ObservationError: cut short, without temperature or pressure, of unknown units, or damaged.
     """
     parts = [_rows(_parse(text, name), name) for name, text in _texts(path)]
-    potential = {kind for _, kind in parts}
-    if len(potential) > 1:
+    kinds = {kind for _, kind in parts}
+    if len(kinds) > 1:
         raise ObservationError(
             f"{path} holds files with CTDTMP and files with THETA alone, expected one kind of "
             "temperature; unpack it and read them one by one"
@@ -89,7 +90,7 @@ def read_exchange(path: Path, options: ReadOptions) -> ReadResult:
               for (rows, _), first in zip(parts, casts, strict=False)]  # fmt: skip
     rows = pd.concat(tables, ignore_index=True)
     rows["source_index"] = np.arange(len(rows))
-    return finish(rows, path, "exchange", options, potential=potential.pop())
+    return finish(rows, path, "exchange", options, kinds.pop())
 
 
 def is_exchange(path: Path, start: bytes) -> bool:
@@ -185,20 +186,20 @@ def _require_whole(columns: Sequence[str], rest: Sequence[str], source: str) -> 
         raise ObservationError(f"{source} has data behind {END}, expected none; fetch it again")
 
 
-def _rows(file: Exchange, source: str) -> tuple[pd.DataFrame, bool]:
-    """Rows of all lines of data, and whether their temperature is potential."""
-    kind = next((name for name in ("CTDTMP", "THETA") if name in file.columns), None)
+def _rows(file: Exchange, source: str) -> tuple[pd.DataFrame, str]:
+    """Rows of all lines of data, and the kind of their temperature."""
+    name = next((name for name in KINDS if name in file.columns), None)
     lacking = [
-        name for name in (*PLACES[2:], "DATE", *CAST) if name not in {*file.columns, *file.header}
+        word for word in (*PLACES[2:], "DATE", *CAST) if word not in {*file.columns, *file.header}
     ]
-    if kind is None or "CTDPRS" not in file.columns or lacking:
-        absent = [*(["CTDTMP or THETA"] if kind is None else []),
+    if name is None or "CTDPRS" not in file.columns or lacking:
+        absent = [*(["CTDTMP or THETA"] if name is None else []),
                   *([] if "CTDPRS" in file.columns else ["CTDPRS"]), *lacking]  # fmt: skip
         raise ObservationError(
             f"{source} has no {', '.join(absent)}, expected a section of temperatures; leave it out"
         )
     time, quality_time = _times(file)
-    casts = pd.MultiIndex.from_arrays([file.text(name) for name in CAST])
+    casts = pd.MultiIndex.from_arrays([file.text(word) for word in CAST])
     expocode = file.text("EXPOCODE")
     ships = [found[0] if (found := SHIP.match(str(code))) else str(code) for code in expocode]
     whole = np.array([len(fields) == len(file.columns) for fields in file.lines], dtype=bool)
@@ -207,19 +208,19 @@ def _rows(file: Exchange, source: str) -> tuple[pd.DataFrame, bool]:
             "time": time,
             "lat": file.numbers("LATITUDE"),
             "lon": file.numbers("LONGITUDE"),
-            "pressure": _pressure(file, source),
-            "temperature": _celsius(file, kind, source),
+            "pressure": _converted(file, "CTDPRS", "dbar", source),
+            "temperature": _converted(file, name, "degC", source),
             "salinity": _salinity(file),
             "platform_type": "ctd",
             "platform_id": ships,
             "profile": pd.factorize(casts)[0].astype(np.int32),
             "quality_time": quality_time,
             "quality_depth": _qualities(file, "CTDPRS", WHP_FLAGS),
-            "quality_temperature": _qualities(file, kind, WHP_FLAGS),
+            "quality_temperature": _qualities(file, name, WHP_FLAGS),
             "reason": np.where(whole, "", "line_with_other_number_of_fields"),
         }
     )
-    return rows, kind == "THETA"
+    return rows, KINDS[name]
 
 
 def _times(file: Exchange) -> tuple[NDArray[np.datetime64], NDArray[np.int8]]:
@@ -234,23 +235,17 @@ def _times(file: Exchange) -> tuple[NDArray[np.datetime64], NDArray[np.int8]]:
     return time, np.where(absent, PROBABLY_GOOD, GOOD).astype(np.int8)
 
 
-def _pressure(file: Exchange, source: str) -> NDArray[np.float64]:
-    try:
-        return convert(file.numbers("CTDPRS"), file.unit("CTDPRS"), "dbar")
-    except UnitError as error:
-        raise ObservationError(f"{source}: CTDPRS: {error}") from error
-
-
-def _celsius(file: Exchange, name: str, source: str) -> NDArray[np.float64]:
-    """Temperature on the scale of 1990; degrees of no scale are taken for it (within 0.01 K)."""
-    unit, values = file.unit(name), file.numbers(name)
-    scale = scale_of(unit)
+def _converted(file: Exchange, name: str, unit: str, source: str) -> NDArray[np.float64]:
+    """Numbers in a unit; degrees of no scale are taken for that of 1990 (within 0.01 K)."""
+    given, values = file.unit(name), file.numbers(name)
+    scale = scale_of(given) if unit == "degC" else None
     if scale is not None:
         return np.asarray(scale(values), dtype=float)
     try:
-        return convert(values, unit, "degC")
+        return convert(values, given, unit)
     except UnitError as error:
-        raise ObservationError(f"{source}: {name}: {error}, or ITS-90 or IPTS-68") from error
+        scales = ", or ITS-90 or IPTS-68" if unit == "degC" else ""
+        raise ObservationError(f"{source}: {name}: {error}{scales}") from error
 
 
 def _salinity(file: Exchange) -> NDArray[np.float64]:

@@ -17,7 +17,10 @@ correction, went deeper). Pure temperature errors of the probes are not correcte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 MAKER = (6.472, 2.16e-3)  # m s-1, m s-2
@@ -43,14 +46,34 @@ def hanawa_depth(depth: NDArray[np.floating]) -> NDArray[np.float64]:
     return better_a * time - better_b * time**2
 
 
-def corrected(
-    depth: NDArray[np.float64], needed: NDArray[np.bool_], correction: str
-) -> NDArray[np.float64]:
-    """(row) m: depths, those of rows that need it corrected unless they are wanted as given."""
-    if correction != CORRECTIONS[0]:
-        return depth
+def with_sound_depths(
+    rows: pd.DataFrame, said: Sequence[bool | None], correction: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The rows, depths of XBTs that need it corrected unless wanted as given; and what to say of it.
+
+    Args:
+        rows: of casts numbered by `profile`.
+        said: (cast) whether the file says that it needs the correction, None where it says nothing.
+        correction: one of CORRECTIONS.
+    """
+    cast, depth = rows["profile"].to_numpy(), rows["depth"].to_numpy(float)
+    xbt, deepest = np.zeros(len(said), bool), np.zeros(len(said))
+    time = np.full(len(said), np.datetime64("NaT", "s"))
+    xbt[cast] = (rows["platform_type"] == "xbt").to_numpy()
+    time[cast] = rows["time"].to_numpy()
+    np.fmax.at(deepest, cast, depth)
+    by_age = needed_by_age(time, deepest)
+    needed = xbt & [old if word is None else word for old, word in zip(by_age, said, strict=True)]
+    if not needed.any():
+        return rows, ()
+    corrected = correction == CORRECTIONS[0]
+    done = "corrected" if corrected else "left as given"
+    assumed = (
+        f"depths of {needed.sum()} XBT casts by the maker's fall rate {done} (Hanawa et al. 1995)",
+    )
     better = hanawa_depth(depth)
-    return np.where(needed & np.isfinite(better), better, depth)
+    depth = np.where(corrected & needed[cast] & np.isfinite(better), better, depth)
+    return rows.assign(depth=depth), assumed
 
 
 def needed_by_text(text: str) -> bool:
@@ -79,11 +102,3 @@ def needed_by_age(time: NDArray[np.datetime64], deepest: NDArray[np.float64]) ->
         deepest: (cast) m, of its values.
     """
     return (time < CHOICE_SINCE) & (deepest <= DEEPEST)
-
-
-def sentence(casts: int, correction: str) -> tuple[str, ...]:
-    """What to say of a file with casts that need the correction."""
-    if not casts:
-        return ()
-    done = "corrected" if correction == CORRECTIONS[0] else "left as given"
-    return (f"depths of {casts} XBT casts by the maker's fall rate {done} (Hanawa et al. 1995)",)

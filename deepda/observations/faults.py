@@ -1,6 +1,9 @@
-"""What is wrong with a row by itself: its time and position, its flags, its value and its error."""
+"""Why rows are rejected: what is wrong with a row by itself, and the reason that stays of several."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,37 @@ from deepda.observations.table import COLUMNS
 OLDEST = np.datetime64("1750-01-01", "s")  # no thermometer went to sea before
 FUTURE = np.timedelta64(1, "D")  # clocks may run ahead by so much
 KELVIN = (250.0, 320.0)  # values that can only be kelvin
+
+
+class Reasons:
+    """Why each row is rejected, as a code into the names; 0 is not at all."""
+
+    def __init__(self, size: int) -> None:
+        self.codes, self.names = np.zeros(size, np.int16), [""]
+
+    @classmethod
+    def of(cls, given: pd.Series) -> Self:
+        """Reasons as texts, "" where there is none."""
+        reasons, names = cls(len(given)), given.astype("category").cat
+        for code, name in enumerate(names.categories):
+            reasons.mark({str(name): (names.codes == code).to_numpy()} if name else {})
+        return reasons
+
+    @property
+    def none(self) -> NDArray[np.bool_]:
+        """(row) whether it is not rejected."""
+        return self.codes == 0
+
+    def mark(self, found: Mapping[str, NDArray[np.bool_]]) -> None:
+        """Reject rows, by reason; rows that are rejected already keep theirs."""
+        for name, bad in found.items():
+            if name not in self.names:
+                self.names.append(name)
+            self.codes[bad & self.none] = self.names.index(name)
+
+    def categorical(self) -> pd.Series:
+        """(row) the names."""
+        return pd.Series(pd.Categorical.from_codes(self.codes, pd.Index(self.names)))
 
 
 def faults_of_place(rows: pd.DataFrame, now: np.datetime64) -> dict[str, NDArray[np.bool_]]:

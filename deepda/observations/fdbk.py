@@ -39,7 +39,7 @@ def read_fdbk(path: Path, options: ReadOptions) -> ReadResult:
                 "leave it out",
             )
         rows = _rows(file, found[0])
-    return finish(rows, path, "fdbk", options, potential=found[0] in POTENTIAL)
+    return finish(rows, path, "fdbk", options, "potential" if found[0] in POTENTIAL else "in_situ")
 
 
 def _rows(file: NetcdfFile, name: str) -> pd.DataFrame:

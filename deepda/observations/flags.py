@@ -97,7 +97,8 @@ class Declared:
                 at = (codes & mask) == mask
                 quality[at] = np.maximum(quality[at], quality_of(word))
             return quality
-        fields = [self._field(codes, mask) for mask in sorted(self._graded_masks())]
+        graded = {mask for word, mask, _ in self._words() if quality_of(word) != UNKNOWN}
+        fields = [self._field(codes, mask) for mask in sorted(graded)]
         return worst(*fields) if fields else np.full(raw.shape, UNKNOWN, np.int8)
 
     def grades(self) -> dict[int, int]:
@@ -108,9 +109,10 @@ class Declared:
     def marked(self, raw: NDArray, words: re.Pattern[str]) -> NDArray[np.bool_]:
         """Where a flag has a meaning that a pattern is found in."""
         out = np.zeros(raw.shape, np.bool_)
-        for word, at in self._where(self._codes(raw)):
+        codes = self._codes(raw)
+        for word, mask, value in self._words():
             if words.search(DENIED.sub("", word.replace("-", "_"))):
-                out |= at
+                out |= (codes & mask) == value
         return out
 
     def _field(self, codes: NDArray[np.int64], field: int) -> NDArray[np.int8]:
@@ -122,13 +124,6 @@ class Declared:
         for word, value in words:
             quality[(codes & field) == value] = quality_of(word)
         return quality
-
-    def _graded_masks(self) -> set[int]:
-        """Masks whose words say something of the quality."""
-        return {mask for word, mask, _ in self._words() if quality_of(word) != UNKNOWN}
-
-    def _where(self, codes: NDArray[np.int64]) -> list[tuple[str, NDArray[np.bool_]]]:
-        return [(word, (codes & mask) == value) for word, mask, value in self._words()]
 
     def _words(self) -> list[tuple[str, int, int]]:
         """Each word with its mask, all bits where there are none, and its code."""

@@ -30,7 +30,7 @@ from deepda.observations.reading import (
     UnknownFormatError,
     no_value,
 )
-from deepda.observations.seadatanet import read_seadatanet
+from deepda.observations.seadatanet import is_seadatanet, read_seadatanet
 from deepda.observations.sst import read_sst
 from deepda.observations.surface import find_surface
 from deepda.observations.t30 import read_grd
@@ -52,6 +52,19 @@ READERS: dict[str, Reader] = {
     "exchange": read_exchange,
     "cf": read_cf,
     "own": read_own,
+}
+NETCDF_FORMATS: dict[str, Callable[[NetcdfFile], bool]] = {  # what a file is, the first that fits
+    "en4": lambda file: "POTM_CORRECTED" in file,
+    "argo": is_argo,
+    "argo_table": is_argo_table,
+    "fdbk": lambda file: "JULD_REFERENCE" in file and "VARIABLES" in file,
+    "wod": lambda file: "wod_unique_cast" in file,
+    "gtspp": lambda file: "GTSPP" in file.attribute("Conventions") or "gtspp_station_id" in file,
+    "mitprof": lambda file: "prof_YYYYMMDD" in file,
+    "seadatanet": is_seadatanet,
+    "mooring": lambda file: "T_20" in file or "T_25" in file,
+    "sst": lambda file: find_surface(file) is not None,
+    "cf": lambda file: find_roles(file, {}) is not None,
 }
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz",
           b"\x28\xb5\x2f\xfd": "zstandard"}  # fmt: skip
@@ -170,34 +183,15 @@ def _first_bytes(path: Path) -> bytes:
 
 def _of_netcdf(file: NetcdfFile) -> str:
     """Format by the variables that only it has."""
-    if "POTM_CORRECTED" in file:
-        return "en4"
-    if is_argo(file):
-        if file.size("N_MEASUREMENT") and not file.size("N_LEVELS"):
-            raise UnknownFormatError(
-                f"{file.path} is a trajectory of an Argo float, expected its profiles; leave it out"
-            )
-        return "argo"
-    if is_argo_table(file):
-        return "argo_table"
-    if "JULD_REFERENCE" in file and "VARIABLES" in file:
-        return "fdbk"
-    if "wod_unique_cast" in file:
-        return "wod"
-    if "GTSPP" in file.attribute("Conventions") or "gtspp_station_id" in file:
-        return "gtspp"
-    if "prof_YYYYMMDD" in file:
-        return "mitprof"
-    if any(name.startswith("SDN_") for name in file.names) or file.size("N_STATIONS"):
-        return "seadatanet"
-    if "T_20" in file or "T_25" in file:
-        return "mooring"
-    if find_surface(file) is not None:
-        return "sst"
-    if find_roles(file, {}) is not None:
-        return "cf"
-    refuse_others(file)
-    raise _unknown(file)
+    found = next((name for name, is_it in NETCDF_FORMATS.items() if is_it(file)), "")
+    if found == "argo" and file.size("N_MEASUREMENT") and not file.size("N_LEVELS"):
+        raise UnknownFormatError(
+            f"{file.path} is a trajectory of an Argo float, expected its profiles; leave it out"
+        )
+    if not found:
+        refuse_others(file)
+        raise _unknown(file)
+    return found
 
 
 def _unknown(file: NetcdfFile) -> UnknownFormatError:

@@ -16,15 +16,9 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
-from deepda.observations.reading import (
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-    UnknownFormatError,
-)
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, UnknownFormatError
 
 CHILD = "from deepda.observations.child import serve; serve()"
 MEMORY = 3 * 2**30  # bytes of address space of the child beyond its libraries
@@ -53,9 +47,7 @@ class Guard:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -40,12 +40,7 @@ from deepda.observations.manifest import (
     write_manifest,
 )
 from deepda.observations.plan import make_plan
-from deepda.observations.reading import (
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-    UnknownFormatError,
-)
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, UnknownFormatError
 from deepda.observations.sources import find_sources, has_files, require_apart
 
 MOST_VALUES = 2_000_000  # cells of a gridded product that are held at once

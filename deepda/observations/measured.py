@@ -14,15 +14,19 @@ from deepda.base.units import UnitError, convert
 from deepda.observations.argo import MODES
 from deepda.observations.cells import Cells
 from deepda.observations.column_search import Columns, target_of
-from deepda.observations.contradictions import refuse_air, refuse_deep_surface
-from deepda.observations.flag_columns import has_scheme
-from deepda.observations.hemispheres import signed
+from deepda.observations.contradictions import (
+    APART,
+    are_apart,
+    refuse_air,
+    refuse_deep_surface,
+    signed,
+)
+from deepda.observations.faults import Reasons
 from deepda.observations.numbers_of_tables import Numbers, read_numbers
-from deepda.observations.qualities import SUSPECT
+from deepda.observations.qualities import SUSPECT, UNKNOWN
 from deepda.observations.reading import ObservationError, ReadOptions
-from deepda.observations.reasons import Reasons
-from deepda.observations.seawater import depth_of, practical_of_unit
-from deepda.observations.table_flags import read_flags
+from deepda.observations.seawater import practical_of_unit
+from deepda.observations.table_flags import FLAG_DIGITS, read_flags, scheme_of
 from deepda.observations.vocabulary import ADJUSTED, ANOMALY, NUMBERS, TEMPERATURES, bare
 
 NAMES = {"value": "temperature", "lat": "latitude", "lon": "longitude"}  # of a quantity, in reasons
@@ -32,60 +36,27 @@ PRACTICAL = ("1", "psu", "pss", "pss-78", "pss78", "practical salinity units", "
 SALINITIES = (0.0, 45.0)  # PSS-78
 SAME, RELATIVE = 1e-4, 1e-5  # by which two columns of one quantity may differ
 ROUNDED = 1e-2  # by which they may in two units: 10 m are 33 ft
-APART = (10.0, 0.05)  # m and share of the depth by which depth and pressure of one row may differ
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Measured:
-    """The numbers of the rows of a table.
+    """The numbers of the rows of a table and their flags, read when it is made.
 
     Attributes:
-        of: lat, lon (degrees), depth (m), pressure (dbar), value (degC), salinity (PSS-78), error (K)
-            -> (row), NaN where missing; only those that the table has.
-        qualities: element -> (row) quality (0..4).
-    """
-
-    of: dict[str, NDArray[np.float64]]
-    qualities: dict[str, NDArray[np.int8]]
-    assumed: list[str]
-
-
-def read_measured(
-    frame: pd.DataFrame,
-    columns: Columns,
-    beside: Mapping[str, str],
-    options: ReadOptions,
-    source: Path,
-    reasons: Reasons,
-    comma: bool,
-) -> Measured:
-    """The numbers of a table and their flags.
-
-    Args:
         frame: (row) cells.
         beside: units by column, given beside the names.
         options: `units` override all others.
         source: what to call the table.
         reasons: rows that cannot be used are marked there.
         comma: numbers have a decimal comma.
+        of: lat, lon (degrees), depth (m), pressure (dbar), value (degC), salinity (PSS-78), error (K)
+            -> (row), NaN where missing; only those that the table has.
+        qualities: element -> (row) quality (0..4).
 
     Raises:
         ObservationError: units that are unknown or contradict each other, columns without numbers, or
             two columns of one quantity that differ.
     """
-    reading = _Reading(frame, columns, beside, options, source, reasons, comma)
-    for ours in (*NUMBERS, "value"):
-        if ours in columns.of:
-            reading.add(ours)
-    reading.check_positions()
-    reading.check_depths()
-    reading.flag_places()
-    return Measured(reading.of, reading.qualities, reading.assumed)
-
-
-@dataclass
-class _Reading:
-    """The numbers read so far."""
 
     frame: pd.DataFrame
     columns: Columns
@@ -94,25 +65,32 @@ class _Reading:
     source: Path
     reasons: Reasons
     comma: bool
-    of: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    qualities: dict[str, NDArray[np.int8]] = field(default_factory=dict)
-    assumed: list[str] = field(default_factory=list)
+    of: dict[str, NDArray[np.float64]] = field(default_factory=dict, init=False)
+    qualities: dict[str, NDArray[np.int8]] = field(default_factory=dict, init=False)
+    assumed: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.adjusted = self._adjusted_rows()
         flags = [column for named in self.columns.flags.values() for column in named]
-        if not self.columns.argo and not all(map(has_scheme, flags)):
+        if not self.columns.argo and any(scheme_of(flag) is FLAG_DIGITS for flag in flags):
             self.assumed.append("flags in digits are Argo's (1 good, 2 probably good, 3 suspect, 4 bad)")
         if self.comma:
             self.assumed.append("numbers have a decimal comma")
+        for ours in (*NUMBERS, "value"):
+            if ours in self.columns.of:
+                self._add(ours)
+        self._check_positions()
+        self._check_depths()
+        for element in ("time", "position"):
+            self._flag(element, np.zeros(len(self.frame), bool))
 
-    def add(self, ours: str) -> None:
+    def _add(self, ours: str) -> None:
         """Read one quantity: numbers, adjusted or not, in our unit, and its flags."""
         name, of = NAMES.get(ours, ours), self.columns.of
-        numbers = self._numbers(of[ours])
-        adjusted = self._chosen(ours, numbers)
-        if f"{ours}{ADJUSTED}" in of:
-            better = self._numbers(of[f"{ours}{ADJUSTED}"])
+        numbers, adjusted = self._numbers(of[ours]), np.zeros(len(self.frame), bool)
+        if column := of.get(f"{ours}{ADJUSTED}"):
+            better = self._numbers(column)
+            adjusted = self._chosen(ours, column, better)
             numbers = Numbers(
                 np.where(adjusted, better.values, numbers.values),
                 np.where(adjusted, better.unreadable, numbers.unreadable),
@@ -128,13 +106,13 @@ class _Reading:
         if f"{ours}_again" in of:
             self._require_same(ours, of[f"{ours}_again"])
         if ours in FLAGGED:
-            self._flag(ours, FLAGGED[ours], adjusted)
+            self._flag(FLAGGED[ours], adjusted)
         if ours == "salinity":
             lowest, highest = SALINITIES
             sound = (self.of[ours] >= lowest) & (self.of[ours] <= highest)
             self.of[ours] = np.where(sound, self.of[ours], np.nan)
 
-    def check_positions(self) -> None:
+    def _check_positions(self) -> None:
         """Refuse a table that goes on under another header."""
         for ours in ("lat", "lon", "value"):
             texts = Cells.of(self.frame[self.columns.of[ours]][~self.reasons.none]).texts
@@ -147,7 +125,7 @@ class _Reading:
                     f"stands in column {self.columns.of[ours]}), expected one; write two files"
                 )
 
-    def check_depths(self) -> None:
+    def _check_depths(self) -> None:
         """Reject rows whose depth and pressure are of different levels, such as the sea floor's."""
         refuse_deep_surface(self.of, self.columns, self.source)
         if "pressure" in self.of:
@@ -155,18 +133,8 @@ class _Reading:
         if "depth" in self.of and "pressure" in self.of:
             none = (self.of["pressure"] < -APART[0]) & np.isfinite(self.of["depth"])  # as -999 is
             self.of["pressure"] = np.where(none, np.nan, self.of["pressure"])
-            by_pressure = depth_of(self.of["pressure"], self.of["lat"])
-            least, share = APART
-            apart = np.abs(self.of["depth"] - by_pressure) > least + share * np.abs(by_pressure)
+            apart = are_apart(self.of["depth"], self.of["pressure"], self.of["lat"])
             self.reasons.mark({"depth_contradicts_pressure": apart})
-
-    def flag_places(self) -> None:
-        """Flags of time and position."""
-        for element in ("time", "position"):
-            if element in self.columns.flags:
-                quality, outside, _ = read_flags(self.frame, self.columns.flags[element])
-                self.qualities[element] = quality
-                self.reasons.mark({f"{element}_flag_unknown": outside})
 
     def _numbers(self, column: str) -> Numbers:
         return read_numbers(self.frame[column], self.comma, self.source)
@@ -183,24 +151,21 @@ class _Reading:
         self.reasons.mark({"data_mode_unknown": mode.at(~known.isin(MODES).to_numpy(bool))})
         return mode.at(known.isin(("A", "D")).to_numpy(bool))
 
-    def _chosen(self, ours: str, numbers: Numbers) -> NDArray[np.bool_]:
+    def _chosen(self, ours: str, column: str, better: Numbers) -> NDArray[np.bool_]:
         """(row) whether the adjusted value counts: by mode, else where there is one or a flag of one."""
-        column = self.columns.of.get(f"{ours}{ADJUSTED}")
-        if column is None:
-            return np.zeros(len(self.frame), bool)
         if self.adjusted is not None:
             return self.adjusted
         self.assumed.append(f"no data_mode: {column} where it is given, else {self.columns.of[ours]}")
-        chosen = np.isfinite(self._numbers(column).values)
+        chosen = np.isfinite(better.values)
         flags = self.columns.flags.get(f"{FLAGGED[ours]}{ADJUSTED}", ())
         return chosen | read_flags(self.frame, flags)[2] if flags else chosen
 
-    def _flag(self, ours: str, element: str, adjusted: NDArray[np.bool_]) -> None:
+    def _flag(self, element: str, adjusted: NDArray[np.bool_]) -> None:
+        """Qualities of an element by its flags; a salinity that they doubt is none."""
         flags = self.columns.flags
         if element not in flags and f"{element}{ADJUSTED}" not in flags:
             return
-        none = np.zeros(len(self.frame), bool)
-        quality, outside = np.full(len(self.frame), 2, np.int8), none
+        quality, outside = np.full(len(self.frame), UNKNOWN, np.int8), np.zeros(len(self.frame), bool)
         if element in flags:
             quality, outside, _ = read_flags(self.frame, flags[element])
         if f"{element}{ADJUSTED}" in flags:
@@ -208,7 +173,8 @@ class _Reading:
             quality = np.where(adjusted, better[0], quality)
             outside = np.where(adjusted, better[1], outside)
         if element == "salinity":
-            self.of[ours] = np.where(outside | (quality >= SUSPECT), np.nan, self.of[ours])
+            doubtful = outside | (quality >= SUSPECT)
+            self.of[element] = np.where(doubtful, np.nan, self.of[element])
             return
         self.qualities[element] = quality
         self.reasons.mark({f"{element}_flag_unknown": outside})

@@ -18,8 +18,8 @@ from deepda.observations.calendars import digits
 from deepda.observations.coordinates import degrees, vertical
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import BAD, GOOD, SUSPECT, UNKNOWN, trusted
-from deepda.observations.reading import ReadOptions, ReadResult, rows_of
-from deepda.observations.temperatures import finish_kind, kind_of
+from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.temperatures import kind_of
 
 MISSING = -9999.0
 SPELLINGS = {"me": "m"}  # of the units of a depth, as the MITprof toolbox cuts them short
@@ -38,11 +38,12 @@ def read_mitprof(path: Path, options: ReadOptions) -> ReadResult:
             )
         kind, assumed = kind_of(file, "prof_T", "potential")
         rows = _rows(file)
-    return finish_kind(kind, rows, path, "mitprof", options, assumed)
+    return finish(rows, path, "mitprof", options, kind, assumed)
 
 
 def _rows(file: NetcdfFile) -> pd.DataFrame:
-    given = _clean(file.matrix("prof_T"))
+    file.require_matrix("prof_T")
+    given = _clean(file.numbers("prof_T"))
     shape = given.shape
     casts = shape[0]
     temperature = file.in_unit(given, "prof_T", "degC", _units(file, "prof_T"))

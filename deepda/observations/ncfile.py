@@ -7,10 +7,11 @@ name (GTSPP). A broken file may declare any size, so sizes are compared with the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import EllipsisType, TracebackType
-from typing import Self
+from types import EllipsisType
+from typing import Self, TypeVar
 
 import netCDF4
 import numpy as np
@@ -29,8 +30,7 @@ from deepda.observations.timestamps import written_times
 COMPRESSION = 1100  # deflate packs at most about 1:1032
 SMALL = 64 * 2**20  # bytes that are always read
 FLAG_WORDS = ("flag_values", "flag_masks", "flag_meanings")
-
-
+Values = TypeVar("Values", bound=np.generic)
 Part = tuple[slice, ...] | EllipsisType  # of the dimensions of a variable
 
 
@@ -62,14 +62,16 @@ class NetcdfFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with contextlib.suppress(RuntimeError):  # a damaged file may not close; it was only read
             self._data.close()
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
+
+    def first(self, *names: str) -> str:
+        """The first of some names that is a variable; the first one where none is."""
+        return next((name for name in names if name in self), names[0])
 
     def groups(self) -> tuple[str, ...]:
         """Paths of the groups that hold variables, which no reader looks into."""
@@ -96,6 +98,13 @@ class NetcdfFile:
         """A global attribute, or one of a variable, as text; "" where there is none."""
         owner = self._data if variable is None else self._variable(variable)
         return str(getattr(owner, name)).strip() if name in owner.ncattrs() else ""
+
+    def said(
+        self, words: Iterable[str], name: str | None = None, fits: Callable[[str], object] = bool
+    ) -> str:
+        """The first of some attributes with a text that fits, and this text; "" where none has."""
+        texts = ((word, self.attribute(word, name)) for word in words)
+        return next((f"{word} {text!r}" for word, text in texts if fits(text)), "")
 
     def attributes(self, name: str) -> dict[str, object]:
         """All attributes of a variable."""
@@ -133,10 +142,12 @@ class NetcdfFile:
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Values as `quantity`, and where they lie outside the range that the file calls valid."""
         values = self.numbers(name, shape)
-        invalid = outside(values, self._variable(name).dtype, self.attributes(name))
-        if invalid is None:
-            invalid = np.zeros(values.shape, np.bool_)
-        return self.in_unit(values, name, unit, units), invalid
+        return self.in_unit(values, name, unit, units), self.invalid(values, name)
+
+    def invalid(self, values: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
+        """Where values of `numbers` lie outside the range that the file calls valid."""
+        found = outside(values, self._variable(name).dtype, self.attributes(name))
+        return np.zeros(values.shape, np.bool_) if found is None else found
 
     def in_unit(
         self, values: NDArray[np.float64], name: str, unit: str, units: str = ""
@@ -153,15 +164,21 @@ class NetcdfFile:
                 "correct its units or convert the values",
             ) from None
 
+    def degree(self, name: str) -> float:
+        """Kelvin of one unit of a variable that holds differences of temperatures; 1 without units."""
+        zero, one = self.in_unit(np.array([0.0, 1.0]), name, "degC")
+        return float(one - zero)
+
+    def shaped(self, values: NDArray[Values], name: str, shape: tuple[int, ...]) -> NDArray[Values]:
+        """Values of a variable in a shape, of which they must have the number."""
+        if values.size != int(np.prod(shape)):
+            raise self.error(f"{name} has shape {values.shape}, expected {shape}")
+        return values.reshape(shape)
+
     def require_matrix(self, name: str) -> None:
         """Refuse a variable that does not have two dimensions, cast and level."""
         if len(self.shape(name)) != 2:
             raise self.error(f"{name} has dimensions {self.dims(name)}, expected cast and level")
-
-    def matrix(self, name: str) -> NDArray[np.float64]:
-        """Values of a variable that must have two dimensions, cast and level."""
-        self.require_matrix(name)
-        return self.numbers(name)
 
     def texts(self, name: str, count: int) -> NDArray[np.str_]:
         """(count) texts, without blanks and NUL; one text is repeated; "" where there is no variable."""
@@ -196,10 +213,7 @@ class NetcdfFile:
         """
         if name not in self:
             return np.full(shape, absent, np.int8)
-        raw = self._raw(name, None)
-        if raw.size != int(np.prod(shape)):
-            raise self.error(f"{name} has shape {raw.shape}, expected {shape}")
-        return qualities(raw.reshape(shape), scheme)
+        return qualities(self.shaped(self._raw(name, None), name, shape), scheme)
 
     def declared_flags(self, name: str) -> Declared | None:
         """What the flags of a variable mean: by flag_meanings (CF), by its enumeration, by a list in its
@@ -278,6 +292,11 @@ class NetcdfFile:
         if shape is not None and rows != shape:
             raise self.error(f"{name} has shape {rows}, expected {shape}")
         return written_times(self.texts(name, int(np.prod(rows))).reshape(rows))
+
+
+def plain_words(text: str) -> str:
+    """A text or name in lower case, its words with one blank between them."""
+    return re.sub(r"[\s_-]+", " ", text.lower()).strip()
 
 
 def _decoded(word: object) -> str:

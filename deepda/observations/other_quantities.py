@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 
 from deepda.base.cell_methods import is_statistic
-from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.reading import ObservationError
+from deepda.observations.ncfile import NetcdfFile, plain_words
 
 WORDS = re.compile(
     r"\bstandard (deviation|error)|\bst ?d ?devs?\b|\bstd\b(?! (depth|level))|\bvariance"
@@ -37,24 +36,25 @@ def other_quantity(file: NetcdfFile, name: str) -> str:
         return f"cell_methods {methods!r}"
     for attribute in ("standard_name", "long_name", "var_desc", "statistic"):
         text = file.attribute(attribute, name)
-        words = _words(text)
+        words = plain_words(text)
         if (
             WORDS.search(words)
             or (attribute == "statistic" and STATISTIC.search(words))
             or (attribute == "standard_name" and ELSEWHERE.search(words))
         ):
             return f"{attribute} {text!r}"
-    return f"name {name!r}" if WORDS.search(_words(name)) else ""
+    return f"name {name!r}" if WORDS.search(plain_words(name)) else ""
 
 
-def refused(file: NetcdfFile, name: str, said: str) -> ObservationError:
-    """The error of a variable and the attribute by which it holds something else, to be raised."""
-    return file.error(
-        f"{name} holds no temperatures of sea water by its {said}, expected temperatures of the sea, at "
-        "instants or as means over time",
-        "leave the file out, or correct that attribute if they are temperatures",
-    )
+def refuse_other(file: NetcdfFile, name: str) -> None:
+    """Refuse a variable that holds something else.
 
-
-def _words(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text.lower()).strip()
+    Raises:
+        ObservationError: it does.
+    """
+    if said := other_quantity(file, name):
+        raise file.error(
+            f"{name} holds no temperatures of sea water by its {said}, expected temperatures of the "
+            "sea, at instants or as means over time",
+            "leave the file out, or correct that attribute if they are temperatures",
+        )

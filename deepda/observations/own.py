@@ -7,43 +7,34 @@ is assumed as documented there, and said in the result. Times without zone are U
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from deepda.base.synthetic import COLUMN as SYNTHETIC
 from deepda.observations.above_header import refuse_above, units_above
-from deepda.observations.assumptions import errors_assumed, kind_assumed, salinity_assumed
+from deepda.observations.assumptions import errors_assumed, kind_assumed
 from deepda.observations.casts_of_tables import cast_numbers, whole_casts
-from deepda.observations.cells import Cells
+from deepda.observations.cells import Cells, TableRows
 from deepda.observations.column_search import Columns, find_columns, units_line
 from deepda.observations.delimited import read_text
-from deepda.observations.flag_columns import in_words
+from deepda.observations.faults import Reasons
 from deepda.observations.marks import require_real
-from deepda.observations.measured import Measured, read_measured
+from deepda.observations.measured import Measured
 from deepda.observations.numbers_of_tables import has_decimal_comma
-from deepda.observations.odv import filled_down
 from deepda.observations.platforms import PLATFORM_WORDS
-from deepda.observations.reading import (
-    ObservationError,
-    ReadOptions,
-    ReadResult,
-    finish,
-    no_value,
-)
-from deepda.observations.reasons import Reasons
+from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, no_value
 from deepda.observations.row_groups import read_row_groups
-from deepda.observations.rows_of_tables import TableRows
-from deepda.observations.seawater import potential_of_conservative, pressure_of
 from deepda.observations.timestamps import PARTS, are_counted, read_times
-from deepda.observations.vocabulary import NUMBERS, bare
+from deepda.observations.vocabulary import MISSING, NUMBERS, bare
 
 MOST_ROWS = 5_000_000  # of a table that is read whole: about 2 GB of memory
 TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 CAST = ("platform_id", "station", "profile", "direction")  # columns that make a cast
+ODV_STATION = {"cruise", "station", "type"}  # columns that each such spreadsheet begins with
+ODV_PLACE = ("time", "lat", "lon", "platform_id", "station")
 SHOWN = 8  # unused columns that are named
 
 
@@ -54,47 +45,32 @@ def read_own(path: Path, options: ReadOptions) -> ReadResult:
 
     Raises:
         ObservationError: unreadable, a column is missing or contradicts itself, rows of a simulated
-            ocean, or more rows than fit
-            in memory where the whole is asked for.
+            ocean, or more rows than fit in memory where the whole is asked for.
     """
-    text = path.name.lower().endswith(TEXT)
-    rows = _from_text(path, options) if text else _from_parquet(path, options)
-    if rows.following is not None and options.most_values is None:
-        raise ObservationError(
-            f"{path} has over {MOST_ROWS:,} rows, expected at most so many at once; take it in with "
-            "`deepda observations ingest`, which reads it in parts"
-        )
-    return _read(rows, options, path)
-
-
-def _from_text(path: Path, options: ReadOptions) -> TableRows:
     columns = list[Columns]()
 
     def choose(names: Sequence[str]) -> Sequence[str]:
         columns[:] = [find_columns(names, options.columns, path)]
         return columns[0].all
 
-    def units_of(cells: Mapping[str, str]) -> Mapping[str, str] | None:
-        return units_line(cells, columns[0])
+    part = options.first_step, options.most_values or MOST_ROWS
+    if path.name.lower().endswith(TEXT):
+        rows = read_text(path, choose, lambda cells: units_line(cells, columns[0]), *part)
+    else:
+        rows = read_row_groups(path, choose, *part)
+    if rows.following is not None and options.most_values is None:
+        raise ObservationError(
+            f"{path} has over {MOST_ROWS:,} rows, expected at most so many at once; take it in with "
+            "`deepda observations ingest`, which reads it in parts"
+        )
+    return _read(rows, columns[0], options, path)
 
-    return read_text(path, choose, units_of, options.first_step, options.most_values or MOST_ROWS)
 
-
-def _from_parquet(path: Path, options: ReadOptions) -> TableRows:
-    def choose(names: Sequence[str]) -> Sequence[str]:
-        return find_columns(names, options.columns, path).all
-
-    return read_row_groups(path, choose, options.first_step, options.most_values or MOST_ROWS)
-
-
-def _read(rows: TableRows, options: ReadOptions, source: Path) -> ReadResult:
-    columns = find_columns(rows.names, options.columns, source)
+def _read(rows: TableRows, columns: Columns, options: ReadOptions, source: Path) -> ReadResult:
     if rows.frame.empty:
         raise no_value(source, "own")
     refuse_above(rows.above, columns, source)
-    filled = filled_down(rows, columns)
-    flags = (column for named in columns.flags.values() for column in named)
-    frame, reasons = in_words(filled, flags), Reasons(len(rows.frame))
+    frame, reasons = _filled_down(rows, columns), Reasons(len(rows.frame))
     if SYNTHETIC in columns.of:
         require_real(frame[columns.of[SYNTHETIC]], source)
     for row, why in rows.malformed.items():
@@ -106,7 +82,7 @@ def _read(rows: TableRows, options: ReadOptions, source: Path) -> ReadResult:
         whole=rows.first == 0 and rows.following is None, comma=comma,
     )  # fmt: skip
     beside = {**rows.units, **units_above(rows.above, columns, rows.units, options.units, source)}
-    measured = read_measured(frame, columns, beside, options, source, reasons, comma)
+    measured = Measured(frame, columns, beside, options, source, reasons, comma)
     kind, assumed = _kind(columns, options)
     names = _cast_names(frame, columns)
     cast = cast_numbers(
@@ -114,7 +90,7 @@ def _read(rows: TableRows, options: ReadOptions, source: Path) -> ReadResult:
         measured.of["lat"], measured.of["lon"],
     )  # fmt: skip
     types, strange = _platform_types(frame, columns)
-    table = _table(measured, kind, options, len(frame)).assign(
+    table = _table(measured, len(frame)).assign(
         time=times.values,
         platform_type=types.categorical(),
         profile=(rows.first + cast).astype(np.int32),
@@ -125,16 +101,36 @@ def _read(rows: TableRows, options: ReadOptions, source: Path) -> ReadResult:
         table["platform_id"] = names["platform_id"].categorical()
     end = len(frame) if rows.following is None else whole_casts(cast)
     notes = [*assumed, *times.assumed, *measured.assumed, *strange, *_taken(columns), *_unused(columns)]
-    if kind == "conservative":
-        notes += salinity_assumed(table["salinity"])
     if "error" in columns.of:
         notes += errors_assumed(table["error"])
-    result = finish(
-        table.iloc[:end], source, "own", options, potential=kind != "in_situ",
-        assumed=tuple(dict.fromkeys(notes)),
-    )  # fmt: skip
+    result = finish(table.iloc[:end], source, "own", options, kind, tuple(dict.fromkeys(notes)))
     following = None if rows.following is None else rows.first + end
     return dataclasses.replace(result, next_step=following)
+
+
+def _filled_down(rows: TableRows, columns: Columns) -> pd.DataFrame:
+    """(row) cells; those of a spreadsheet of ODV that are blank in a row are of the row above.
+
+    Below a line that is no row nothing is filled: the station may have begun with it.
+    """
+    frame = rows.frame.reset_index(drop=True)
+    names = {bare(name)[0] for name in rows.names}
+    if (
+        not rows.delimiter
+        or not names >= ODV_STATION
+        or not any(n.startswith("yyyy_mm_dd") for n in names)
+    ):
+        return frame
+    place = list(dict.fromkeys(columns.of[ours] for ours in ODV_PLACE if ours in columns.of))
+    blank = np.logical_and.reduce([_missing(frame[column]) for column in place])
+    blank[list(rows.malformed)] = False
+    above = np.maximum.accumulate(np.where(blank, 0, np.arange(len(frame))))
+    return frame.assign(**{column: frame[column].to_numpy()[above] for column in place})
+
+
+def _missing(values: pd.Series) -> np.ndarray:
+    cells = Cells.of(values)
+    return cells.at(cells.texts.str.lower().isin(MISSING).to_numpy(bool))
 
 
 def _time_units(rows: TableRows, columns: Columns, options: ReadOptions) -> list[str]:
@@ -166,7 +162,7 @@ def _kind(columns: Columns, options: ReadOptions) -> tuple[str, list[str]]:
     return kind.kind, [kind_assumed(column, kind.kind)]
 
 
-def _table(measured: Measured, kind: str, options: ReadOptions, size: int) -> pd.DataFrame:
+def _table(measured: Measured, size: int) -> pd.DataFrame:
     """Places, values and their qualities as `finish` takes them."""
     of = dict(measured.of)
     nothing = np.full(size, np.nan)
@@ -175,23 +171,8 @@ def _table(measured: Measured, kind: str, options: ReadOptions, size: int) -> pd
     columns = {
         ours: of.get(ours, nothing) for ours in ("lat", "lon", "depth", "pressure", "salinity", "error")
     }
-    value = of["value"]
-    if kind == "conservative":
-        value = _of_conservative(value, columns)
     qualities = {f"quality_{element}": quality for element, quality in measured.qualities.items()}
-    return pd.DataFrame(columns | {"temperature": value} | qualities)
-
-
-def _of_conservative(
-    value: NDArray[np.float64], of: Mapping[str, NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Potential temperature of conservative, with the salinity of the row, else 35."""
-    pressure = np.where(np.isnan(of["pressure"]), pressure_of(of["depth"], of["lat"]), of["pressure"])
-    sane = np.isfinite(pressure) & (np.abs(of["lat"]) <= 90) & (np.abs(of["lon"]) <= 360)
-    sane &= np.abs(value) <= 60
-    lat, lon, pressure, out = of["lat"][sane], of["lon"][sane], pressure[sane], value.copy()
-    out[sane] = potential_of_conservative(value[sane], of["salinity"][sane], pressure, lat, lon)
-    return out
+    return pd.DataFrame(columns | {"temperature": of["value"]} | qualities)
 
 
 def _platform_types(frame: pd.DataFrame, columns: Columns) -> tuple[Cells, list[str]]:

@@ -17,6 +17,7 @@ from deepda.observations.table import (
     require_columns,
     require_numbers,
     require_platform_types,
+    utc_times,
 )
 
 NUMBERS = {"salinity": "PSS-78", "source_index": "1", "pressure_error": "dbar", "ice": "1", "count": "1"}
@@ -46,19 +47,11 @@ def plain_table(table: object) -> pd.DataFrame:
 
 def _plain(values: pd.Series, name: str) -> pd.Series:
     if name == "time":
-        return _utc(values)
+        return utc_times(values)
     if name not in UNITS:
         return _names(values, name)
     require_numbers(values, name, UNITS[name])
     return pd.Series(values.to_numpy(dtype=float, na_value=np.nan), values.index)
-
-
-def _utc(time: pd.Series) -> pd.Series:
-    if not pd.api.types.is_datetime64_any_dtype(time):
-        raise TableError(
-            f"time is {time.dtype}, expected datetime64; use pandas.to_datetime(..., utc=True)"
-        )
-    return pd.to_datetime(time, utc=True).dt.tz_localize(None).astype("datetime64[s]")
 
 
 def _names(values: pd.Series, name: str) -> pd.Series:

@@ -26,19 +26,15 @@ from numpy.typing import ArrayLike, NDArray
 from deepda.base.errors import DeepDAError
 from deepda.base.text import printable
 from deepda.observations.assumptions import salinity_assumed
-from deepda.observations.errors import ERRORS
+from deepda.observations.errors import errors_of
 from deepda.observations.fall_rate import CORRECTIONS
-from deepda.observations.faults import faults_of_flags, faults_of_place, faults_of_value
+from deepda.observations.faults import Reasons, faults_of_flags, faults_of_place, faults_of_value
 from deepda.observations.qualities import ELEMENTS, GOOD, QUALITIES, QUALITY, UNKNOWN, worst
-from deepda.observations.reasons import Reasons
-from deepda.observations.seawater import (
-    depth_of,
-    potential_temperature,
-    pressure_of,
-)
+from deepda.observations.seawater import depth_of, potential_temperature, pressure_of
 from deepda.observations.table import PLATFORM_TYPE
 
 KINDS = ("potential", "conservative", "in_situ")  # of temperature
+CONVERTED = KINDS[1:]  # kinds that are made potential
 ABOVE = 1.0  # m above the surface that waves and the offset of a pressure sensor account for
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 ZERO_CELSIUS = 273.15  # K
@@ -176,9 +172,9 @@ def finish(
     source: Path,
     name: str,
     options: ReadOptions,
-    potential: bool = False,
-    may_be_empty: bool = False,
+    kind: str = "in_situ",
     assumed: tuple[str, ...] = (),
+    may_be_empty: bool = False,
 ) -> ReadResult:
     """Convert and sort the rows of one file.
 
@@ -189,9 +185,9 @@ def finish(
             is outside the range that the file calls valid), reason ("" if none).
         name: of its format.
         options: which qualities are kept.
-        potential: the temperature is potential already.
-        may_be_empty: the rows are a part of the file, which may hold none.
+        kind: of the temperature: in_situ and conservative become potential, others are it already.
         assumed: sentences on what the file does not say.
+        may_be_empty: the rows are a part of the file, which may hold none.
 
     Raises:
         ObservationError: there is no row at all.
@@ -202,9 +198,9 @@ def finish(
     reason = Reasons.of(rows.pop("reason"))
     reason.mark(faults_of_place(rows, options.now))
     reason.mark(faults_of_flags(rows, options.keep))
-    if not potential:
+    if kind in CONVERTED:
         assumed = (*assumed, *salinity_assumed(rows["salinity"][reason.none]))
-    rows = _converted(rows, reason.none, potential)
+    rows = _converted(rows, reason.none | (kind == "conservative"), kind)
     reason.mark(faults_of_value(rows))
     rows = rows.assign(error=_error(rows), source=one_name(printable(source.name), len(rows)))
     kept = reason.none
@@ -248,8 +244,8 @@ def _identified(rows: pd.DataFrame) -> pd.Series:
     return names.astype(object).where(~blank, own).astype("category")
 
 
-def _converted(rows: pd.DataFrame, usable: NDArray[np.bool_], potential: bool) -> pd.DataFrame:
-    """Depth where a file gives pressure, potential temperature where it gives in situ."""
+def _converted(rows: pd.DataFrame, usable: NDArray[np.bool_], kind: str) -> pd.DataFrame:
+    """Depth where a file gives pressure, potential temperature where it gives another kind."""
     whole = {
         name: rows[name].to_numpy(float, copy=True) for name in ("depth", "temperature", "pressure")
     }
@@ -258,33 +254,26 @@ def _converted(rows: pd.DataFrame, usable: NDArray[np.bool_], potential: bool) -
     whole["depth"][from_pressure] = depth_of(whole["pressure"][from_pressure], lat[from_pressure])
     just_above = (whole["depth"] > -ABOVE) & (whole["depth"] < 0.0)
     whole["depth"][just_above] = 0.0
-    if not potential:
-        whole["temperature"][usable] = _potential(rows[usable], whole["depth"][usable])
+    if kind in CONVERTED:
+        whole["temperature"][usable] = _potential(rows[usable], whole["depth"][usable], kind)
     return rows.assign(depth=whole["depth"], temperature=whole["temperature"])
 
 
-def _potential(rows: pd.DataFrame, depth: NDArray[np.float64]) -> NDArray[np.float64]:
+def _potential(rows: pd.DataFrame, depth: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
     """Potential temperature; salinity is the row's own, else STANDARD."""
     part = {name: rows[name].to_numpy(float) for name in ("lat", "lon", "pressure", "temperature")}
     deep = np.isnan(part["pressure"])
     pressure = np.where(deep, pressure_of(depth, part["lat"]), part["pressure"])
     salinity = rows["salinity"].to_numpy(float)
-    return potential_temperature(part["temperature"], salinity, pressure, part["lat"], part["lon"])
+    return potential_temperature(part["temperature"], salinity, pressure, part["lat"], part["lon"], kind)
 
 
 def _error(rows: pd.DataFrame) -> NDArray[np.float64]:
     """The file's own whole error, or its instrument error (else the platform's) and the place's."""
     depth = rows["depth"].to_numpy(float)
     own = rows["instrument_error"].to_numpy(float)
-    error = np.full(len(rows), np.nan)
-    kind = rows["platform_type"].astype("category").cat
-    for code, platform in enumerate(kind.categories):
-        at = (kind.codes == code).to_numpy()
-        model = ERRORS[str(platform)]
-        place = dataclasses.replace(model, instrument=0.0, instrument_growth=0.0)
-        error[at] = np.where(
-            own[at] > 0, np.hypot(own[at], place.stddev(depth[at])), model.stddev(depth[at])
-        )
+    instrument, place = errors_of(rows["platform_type"], depth)
+    error = np.hypot(np.where(own > 0, own, instrument), place)
     whole = rows["error"].to_numpy(float)
     return np.where(np.isnan(whole), error, whole)
 

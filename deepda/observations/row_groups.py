@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from deepda.observations.cells import TableRows
 from deepda.observations.ncfile import SMALL
 from deepda.observations.reading import ObservationError
-from deepda.observations.rows_of_tables import TableRows
 
 BATCH = 65_536  # rows that are unpacked at once
 DENSEST = 1100  # bytes unpacked for one of the file: what deflate can do; real tables stay below 200
@@ -39,7 +39,8 @@ def read_row_groups(
     try:
         with pq.ParquetFile(path) as file:
             names = tuple(file.schema_arrow.names)
-            wanted = [name for name in names if name in choose(names)]
+            chosen = choose(names)
+            wanted = [name for name in names if name in chosen]
             _require_plain(path, file.schema_arrow, wanted)
             _require_bounded(path, file.metadata, wanted)
         texts = [name for name in wanted if pa.types.is_string(file.schema_arrow.field(name).type)]

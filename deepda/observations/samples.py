@@ -7,6 +7,7 @@ orthogonal or incomplete arrays or as ragged ones (contiguous by `sample_dimensi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from deepda.observations.ncfile import NetcdfFile
 
 MOVING = ("TIME", "LATITUDE", "LONGITUDE", "POSITION")  # OceanSITES and Copernicus: one length for all
+ADJUSTED = ("A", "D")  # modes in which adjusted values are the better ones
+WHOLE = ("R", "A", "D", "P")  # modes of a whole file; M is mixed and says nothing of a value
 OCEANSITES = ("oceansites", "insitutac", "in situ tac", "medatlas")
 
 
@@ -83,14 +86,51 @@ class Samples:
         lengths = [size if dim in named else 1 for dim, size in zip(self.dims, self.shape, strict=True)]
         return np.broadcast_to(values.reshape(lengths), self.shape)
 
+    def better(self, name: str, read: Callable[[str], tuple[NDArray, ...]]) -> tuple[NDArray, ...]:
+        """What is read of a variable, and of the adjusted one where its mode makes that the better one.
+
+        Copernicus, CORA, OceanSITES and EGO: modes of each parameter (<name>_DM), of each profile
+        (DATA_MODE) or of the whole file (a global attribute).
+
+        Args:
+            read: gives arrays on the samples of a variable.
+
+        Raises:
+            ObservationError: no mode says where they hold, or they lie on other dimensions.
+        """
+        file, own = self.file, read(name)
+        adjusted = next((name + word for word in ("_ADJUSTED", "_adjusted") if name + word in file), "")
+        if not adjusted:
+            return own
+        if file.dims(adjusted) != file.dims(name):
+            raise file.error(
+                f"{adjusted} has dimensions {file.dims(adjusted)}, expected {file.dims(name)} as {name}"
+            )
+        better = self._is_adjusted(name, adjusted)
+        pairs = zip(read(adjusted), own, strict=True)
+        return tuple(np.where(better, values, others) for values, others in pairs)
+
+    def _is_adjusted(self, name: str, adjusted: str) -> NDArray[np.bool_]:
+        modes = (f"{name}_DM", "DATA_MODE", "data_mode")
+        mode = next((word for word in modes if word in self.file and self.fits(word)), "")
+        if mode:
+            return np.isin(self.texts(mode), ADJUSTED)
+        whole = self.file.attribute("data_mode")[:1].upper()
+        if whole not in WHOLE:
+            raise self.file.error(
+                f"it has {adjusted} and no mode that says where it holds, expected DATA_MODE",
+                "add it, or leave one of the two out",
+            )
+        return np.full(self.shape, whole in ADJUSTED)
+
     def casts(self) -> NDArray[np.intp] | None:
         """Number of the instance of each sample of a ragged array; None where it is none."""
         direct = [dim for dim, (along, _) in self.instances.items() if along in self.dims]
-        return None if not direct else self._on_samples(*self._instance(direct[0]))
-
-    def _on_samples(self, dim: str, values: NDArray[np.intp]) -> NDArray[np.intp]:
+        if not direct:
+            return None
+        dim, index = self._instance(direct[0])
         lengths = [size if own == dim else 1 for own, size in zip(self.dims, self.shape, strict=True)]
-        return np.broadcast_to(values.reshape(lengths), self.shape)
+        return np.broadcast_to(index.reshape(lengths), self.shape)
 
     def _along(self, dim: str) -> str:
         """Dimension of the samples that one of a variable runs along, "1" for one value, "" for none."""

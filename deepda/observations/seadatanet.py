@@ -21,15 +21,12 @@ from deepda.observations.flags import SEADATANET
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.other_quantities import other_quantity
 from deepda.observations.qualities import GOOD, SUSPECT
-from deepda.observations.reading import ReadOptions, ReadResult, rows_of
-from deepda.observations.temperatures import finish_kind, is_departure, kind_of, not_read, said_kind
+from deepda.observations.reading import ReadOptions, ReadResult, finish, rows_of
+from deepda.observations.temperatures import STANDARD, is_departure, kind_of, not_read, said_kind
 
 EPOCH = 2_440_588  # Chronological Julian Day of 1970-01-01, counted from midnight
 JULIAN = re.compile(r"days since -471[23]-01-01(?:[T\s]+(00|12):00(?::00(?:\.0*)?)?)?\s*(?:Z|UTC)?")
-STANDARD_NAMES = {  # CF standard name -> ours
-    "sea_water_temperature": "temperature",
-    "sea_water_potential_temperature": "temperature",
-    "sea_water_conservative_temperature": "temperature",
+STANDARD_NAMES = dict.fromkeys(STANDARD, "temperature") | {  # CF standard name -> ours
     "sea_water_practical_salinity": "salinity",
     "sea_water_salinity": "salinity",
     "depth": "depth",
@@ -46,6 +43,11 @@ WORDS = (  # of a long_name -> ours, the first that is found
 )  # fmt: skip
 
 
+def is_seadatanet(file: NetcdfFile) -> bool:
+    """Whether a file has variables or dimensions that only SeaDataNet and Ocean Data View write."""
+    return any(name.startswith("SDN_") for name in file.names) or file.size("N_STATIONS") > 0
+
+
 def read_seadatanet(path: Path, options: ReadOptions) -> ReadResult:
     """Read SeaDataNet or ODV NetCDF profiles.
 
@@ -59,7 +61,7 @@ def read_seadatanet(path: Path, options: ReadOptions) -> ReadResult:
         kind, assumed = kind_of(file, names["temperature"], _kind(file, names["temperature"]))
         rows = _rows(file, names)
     assumed = (*assumed, *not_read(names["temperature"], others))
-    return finish_kind(kind, rows, path, "seadatanet", options, assumed)
+    return finish(rows, path, "seadatanet", options, kind, assumed)
 
 
 def _roles(file: NetcdfFile) -> tuple[dict[str, str], list[str]]:
@@ -131,15 +133,15 @@ def _rows(file: NetcdfFile, names: dict[str, str]) -> pd.DataFrame:
         doubtful = _quality(file, names["salinity"], shape) >= SUSPECT
         fields["salinity"] = np.where(doubtful, np.nan, fields["salinity"])
     level = "depth" if "depth" in names else "pressure"
-    time = _first(file, "TIME", "date_time")
-    lat, lon = _first(file, "LATITUDE", "latitude"), _first(file, "LONGITUDE", "longitude")
-    station = file.texts(_first(file, "SDN_CRUISE", "cruise_id"), casts)
+    time = file.first("TIME", "date_time")
+    lat, lon = file.first("LATITUDE", "latitude"), file.first("LONGITUDE", "longitude")
+    station = file.texts(file.first("SDN_CRUISE", "cruise_id"), casts)
     kind = file.attribute("featureType").lower()
     return rows_of(
         np.isfinite(temperature) | np.isfinite(fields[level]),
-        time=_cast(file, time, casts, _times(file, time)),
-        lat=_cast(file, lat, casts, degrees(file, lat)),
-        lon=_cast(file, lon, casts, degrees(file, lon)),
+        time=file.shaped(_times(file, time), time, (casts,)),
+        lat=file.shaped(degrees(file, lat), lat, (casts,)),
+        lon=file.shaped(degrees(file, lon), lon, (casts,)),
         temperature=temperature,
         invalid=invalid,
         platform_type="ctd" if kind in ("profile", "") else "other",
@@ -160,10 +162,6 @@ def _times(file: NetcdfFile, name: str) -> NDArray[np.datetime64]:
     return times(file, name)
 
 
-def _first(file: NetcdfFile, *names: str) -> str:
-    return next((name for name in names if name in file), names[0])
-
-
 def _level(file: NetcdfFile, name: str, values: NDArray, shape: tuple[int, int] | None) -> NDArray:
     """(cast, level); a vertical coordinate of one profile has no cast dimension."""
     values = np.atleast_2d(values)
@@ -172,17 +170,10 @@ def _level(file: NetcdfFile, name: str, values: NDArray, shape: tuple[int, int] 
     return values
 
 
-def _cast(file: NetcdfFile, name: str, casts: int, values: NDArray) -> NDArray:
-    values = values.reshape(casts, -1) if values.size % max(casts, 1) == 0 else values
-    if values.ndim != 2 or values.shape[1] != 1:
-        raise file.error(f"{name} has {values.size} values for {casts} casts")
-    return values[:, 0]
-
-
 def _quality(file: NetcdfFile, name: str, shape: tuple[int, int]) -> NDArray[np.int8]:
-    flag = _first(file, f"{name}_SEADATANET_QC", f"{name}_qc")
+    flag = file.first(f"{name}_SEADATANET_QC", f"{name}_qc")
     return flags_of(file, flag, shape, SEADATANET)
 
 
 def _cast_quality(file: NetcdfFile, flag: str, name: str, casts: int) -> NDArray[np.int8]:
-    return flags_of(file, _first(file, flag, f"{name}_qc"), (casts,), SEADATANET, absent=GOOD)
+    return flags_of(file, file.first(flag, f"{name}_qc"), (casts,), SEADATANET, absent=GOOD)

@@ -36,9 +36,9 @@ def pressure_of(depth: Array, lat: Array) -> Array:
 
 
 def potential_temperature(
-    temperature: Array, salinity: Array, pressure: Array, lat: Array, lon: Array
+    temperature: Array, salinity: Array, pressure: Array, lat: Array, lon: Array, kind: str = "in_situ"
 ) -> Array:
-    """Potential temperature in degC at 0 dbar (TEOS-10) of in-situ temperature in degC.
+    """Potential temperature in degC at 0 dbar (TEOS-10) of in-situ or conservative temperature in degC.
 
     Salinity (PSS-78) outside 0..42, the range of TEOS-10, is taken as 35. Values and places that no
     ocean has stay as they are: they are for the range checks to name.
@@ -50,20 +50,11 @@ def potential_temperature(
     sane &= np.isfinite(pressure)
     out = temperature.copy()
     absolute = gsw.SA_from_SP(salinity[sane], pressure[sane], lon[sane], lat[sane])
-    out[sane] = gsw.pt0_from_t(absolute, temperature[sane], pressure[sane])
+    if kind == "conservative":
+        out[sane] = gsw.pt_from_CT(absolute, temperature[sane])
+    else:
+        out[sane] = gsw.pt0_from_t(absolute, temperature[sane], pressure[sane])
     return out
-
-
-def potential_of_conservative(
-    temperature: Array, salinity: Array, pressure: Array, lat: Array, lon: Array
-) -> Array:
-    """Potential temperature in degC at 0 dbar of conservative temperature in degC (TEOS-10).
-
-    Arguments as of `potential_temperature`; missing salinity is taken as 35.
-    """
-    salinity = np.where((salinity >= 0) & (salinity <= 42), salinity, STANDARD)
-    absolute = gsw.SA_from_SP(salinity, np.clip(pressure, 0.0, DEEPEST), lon, lat)
-    return np.asarray(gsw.pt_from_CT(absolute, temperature), float)
 
 
 def practical_of_unit(units: str) -> float | None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from deepda.base.errors import UsageError
-from deepda.observations.argo_files import INDEX, ArgoFile, choose_files, is_of_argo, missing_files
+from deepda.observations.argo_files import INDEX, Source, choose_files, is_of_argo, missing_files
 from deepda.observations.versions import superseded_versions
 
 LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic-profile_index.txt",
@@ -21,21 +20,6 @@ LISTS = (INDEX, "ar_greylist.txt", "argo_bio-profile_index.txt", "argo_synthetic
 OTHER = ("meta", "tech", "Rtraj", "Dtraj", "BRtraj", "BDtraj")  # <float>_<word>.nc without profiles
 FILES = (".nc", ".csv", ".csv.gz", ".parquet", ".grd", ".zip")  # what files of observations are called
 A_FOLDER = "is a folder, expected a file; rename it or leave it out (files in it have rows of their own)"
-
-
-@dataclass(frozen=True, order=True)
-class Source:
-    """One file, or one that ought to be there.
-
-    Attributes:
-        file: its absolute path.
-        status: "" if it is to be read, else as in the manifest.
-        reason: why it is not read.
-    """
-
-    file: str
-    status: str = ""
-    reason: str = ""
 
 
 def require_apart(paths: Iterable[Path], output: Path) -> None:
@@ -73,7 +57,7 @@ def find_sources(
     files = sorted(Path(source.file) for source in found if not source.status)
     known = _known(files, refused)
     listed = {source.file for source in found}
-    absent = {Source(name, "missing", reason) for name, reason in _absent(files) if name not in listed}
+    absent = {source for source in _absent(files) if source.file not in listed}
     troubles = {source for source in found if source.status}
     return sorted({_source(file, known) for file in files} | troubles | absent)
 
@@ -120,7 +104,7 @@ def _leads_inside(path: str, output: Path | None) -> bool:
     return output is not None and os.path.islink(path) and _inside(os.path.realpath(path), output)
 
 
-def _known(files: Iterable[Path], refused: Collection[str]) -> Mapping[str, ArgoFile]:
+def _known(files: Iterable[Path], refused: Collection[str]) -> Mapping[str, Source]:
     """What names say of the files, where they say enough; those below an index of Argo are Argo's."""
     able = [file for file in files if str(file) not in refused and _has_bytes(file)]
     roots = [file.parent for file in able if file.name == INDEX]
@@ -130,34 +114,31 @@ def _known(files: Iterable[Path], refused: Collection[str]) -> Mapping[str, Argo
         return any(file.is_relative_to(root) for root in roots)
 
     of_argo = [file for file in able if listed(file) or is_of_argo(file)]
-    return {
-        str(file.path): file for file in choose_files(of_argo) if _is_sure(file) or listed(file.path)
-    } | {str(path): ArgoFile(path, "superseded", reason) for path, reason in worse.items()}
+    chosen = [source for source in choose_files(of_argo)
+              if _is_sure(source) or listed(Path(source.file))]  # fmt: skip
+    chosen += [Source(str(path), "superseded", reason) for path, reason in worse.items()]
+    return {source.file: source for source in chosen}
 
 
 def _has_bytes(path: Path) -> bool:
     return os.path.isfile(path) and os.path.getsize(path) > 0
 
 
-def _absent(files: list[Path]) -> Iterator[tuple[str, str]]:
+def _absent(files: list[Path]) -> Iterator[Source]:
     for index in (file for file in files if file.name == INDEX and os.path.isfile(file)):
         below = [file for file in files if file.is_relative_to(index.parent)]
-        for file in missing_files(index, below):
-            yield str(file.path), file.reason
+        yield from missing_files(index, below)
 
 
-def _source(path: Path, known: Mapping[str, ArgoFile]) -> Source:
+def _source(path: Path, known: Mapping[str, Source]) -> Source:
     if path.name in LISTS:
         return Source(str(path), "no_profiles", "argo_index")
-    found = known.get(str(path))
-    if found is None or found.status == "use":
-        return Source(str(path))
-    return Source(str(path), found.status, found.reason)
+    return known.get(str(path), Source(str(path)))
 
 
-def _is_sure(file: ArgoFile) -> bool:
+def _is_sure(source: Source) -> bool:
     """Whether the name says enough; a name like 12345_ctd.nc may be anybody's."""
-    if file.status == "no_profiles":
-        kind = file.path.stem.partition("_")[2]
-        return kind in OTHER or file.reason == "b_file_without_temperature"
-    return file.status == "superseded"
+    if source.status == "no_profiles":
+        kind = Path(source.file).stem.partition("_")[2]
+        return kind in OTHER or source.reason == "b_file_without_temperature"
+    return source.status == "superseded"

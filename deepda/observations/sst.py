@@ -26,8 +26,6 @@ from deepda.observations.intervals import coverage_middle, middle_times, of_pass
 from deepda.observations.landvalues import constant_on_land
 from deepda.observations.modelled import require_observations
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.normals import reference_years
-from deepda.observations.packing import outside
 from deepda.observations.qualities import GOOD, SUSPECT
 from deepda.observations.reading import ObservationError, ReadOptions, ReadResult, finish, one_name
 from deepda.observations.seawater import FREEZING, nearest
@@ -38,8 +36,10 @@ from deepda.observations.surface import (
     errors_of_cells,
     find_surface,
     ice_fraction,
+    reference_years,
 )
 from deepda.observations.surface_flags import marked_cells, quality_of_cells
+from deepda.observations.temperatures import not_read
 
 TIMES = ("time", "TIME", "Time", "date", "DATE")
 REASONS = ("", "sea_ice", "repeated_longitude", "no_climatology_here", "constant_on_land",
@@ -130,7 +130,7 @@ def grid_result(field: Field, path: Path, name: str, options: ReadOptions) -> Re
     )
     if field.error is not None:
         rows["instrument_error"] = _at(field.error, here)
-    result = finish(rows, path, name, options, potential=True, may_be_empty=part)
+    result = finish(rows, path, name, options, "potential", may_be_empty=part)
     return dataclasses.replace(result, next_step=field.following)
 
 
@@ -219,8 +219,7 @@ def _field(file: NetcdfFile, options: ReadOptions) -> tuple[Field, tuple[str, ..
     time, assumed = _times(file, surface)
     part = _part((time.size, file.size(axes.rows), file.size(axes.columns)), options)
     stored = on_axes(file, surface.name, axes, part, file.numbers)
-    invalid = outside(stored, file.stored_type(surface.name), file.attributes(surface.name))
-    invalid = np.array(False) if invalid is None else invalid
+    invalid = file.invalid(stored, surface.name)
     value, unit = celsius(file, surface, stored, invalid)
     icy, dry = marked_cells(file, surface, part)
     ice, ice_unit = ice_fraction(file, surface, part)
@@ -245,18 +244,8 @@ def _field(file: NetcdfFile, options: ReadOptions) -> tuple[Field, tuple[str, ..
         depth=axes.depth,
         years=reference_years(file, surface.name) if surface.anomaly else frozenset(),
     )
-    return field, tuple(word for word in (assumed, unit, ice_unit, _not_read(surface)) if word)
-
-
-def _not_read(surface: Surface) -> str:
-    others = ", ".join(surface.others)
-    verb = "holds" if len(surface.others) == 1 else "hold"
-    ending = "is not read" if len(surface.others) == 1 else "are not read"
-    return (
-        f"{surface.name} is taken; {others} {verb} surface temperatures too and {ending}"
-        if others
-        else ""
-    )
+    said = [word for word in (assumed, unit, ice_unit) if word]
+    return field, (*said, *not_read(surface.name, surface.others))
 
 
 def _part(shape: tuple[int, int, int], options: ReadOptions) -> slice:

@@ -33,6 +33,15 @@ REFERENCES = ("reference_period", "base_period")  # attributes of a variable: wh
 NORMAL = re.compile(r"climatolog|long.term mean|(^|_)(clim|ltm)(_|$)", re.IGNORECASE)
 LONG_TERM = re.compile(r"long.term mean", re.IGNORECASE)
 NORMAL_YEARS = "climatology_period"  # attribute
+PERIODS = ("reference_period", "base_period", "climatology_period", "climatology")  # attributes
+TEXTS = ("title", "summary", "comment", "description", "long_name", "var_desc")
+DEPARTING = re.compile(
+    r"anom|departure|normal|climatolog|reference|relative|base|w\.?r\.?t|mean", re.IGNORECASE
+)
+YEARS = re.compile(
+    r"(?<!\d)((?:18|19|20)\d\d)\s*(?:-|\u2013|/|to)\s*((?:18|19|20)?\d\d)(?![\d-])", re.IGNORECASE
+)
+LONGEST = 40  # years: other periods are those of data
 OWN_ERRORS = ("{}_uncertainty", "{}_error", "{}_total_uncertainty", "{}_standard_error")
 ERRORS = ("analysis_error", "analysis_uncertainty", "err", "sses_standard_deviation",
           "uncertainty", "total_uncertainty")  # of OSTIA, ESA CCI, OISST, GHRSST: K # fmt: skip
@@ -107,8 +116,8 @@ def _refuse_contradiction(file: NetcdfFile, surface: Surface) -> None:
              "comment": file.attribute("comment", name)}  # fmt: skip
     said = [f"the {word} {text!r}" for word, text in texts.items()
             if (ANOMALY.search if word == "title" else LEADING.match)(text)]  # fmt: skip
-    said += [f"{word} {file.attribute(word, name)!r}, as anomalies have"
-             for word in REFERENCES if file.attribute(word, name)]  # fmt: skip
+    if reference := file.said(REFERENCES, name):
+        said.append(f"{reference}, as anomalies have")
     if said:
         by = "standard_name" if _standard(file, name) else "name"
         raise file.error(f"{name} is a temperature by its {by}, an anomaly by {said[0]}, expected one "
@@ -125,6 +134,20 @@ def is_anomaly(file: NetcdfFile, name: str) -> bool:
     return any(ANOMALY.search(word) for word in words) or name == "ssta"
 
 
+def reference_years(file: NetcdfFile, name: str) -> frozenset[str]:
+    """Periods of a climatology ("1961-1990") that a file and a variable of it name."""
+    said = [file.attribute(word, owner) for word in PERIODS for owner in (None, name)]
+    texts = [file.attribute(word, owner) for word in TEXTS for owner in (None, name)]
+    said += [text for text in texts if DEPARTING.search(text)]
+    found = [(int(first), _last(first, last)) for text in said for first, last in YEARS.findall(text)]
+    return frozenset(f"{first}-{last}" for first, last in found if 0 < last - first <= LONGEST)
+
+
+def _last(first: str, last: str) -> int:
+    """The second year, of which the century may be left out: 1951-80."""
+    return int(last if len(last) == 4 else first[:2] + last)
+
+
 def celsius(
     file: NetcdfFile, surface: Surface, values: NDArray[np.float64], invalid: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], str]:
@@ -137,7 +160,7 @@ def celsius(
     """
     units = file.attribute("units", surface.name)
     if surface.anomaly:
-        return values * _degree(file, surface.name, units), ""
+        return values * file.degree(surface.name), ""
     valid = values[np.isfinite(values) & ~invalid]
     middle = float(np.median(valid)) if valid.size else 0.0
     if units:
@@ -191,20 +214,7 @@ def errors_of_cells(file: NetcdfFile, surface: Surface, part: slice) -> NDArray[
     if name is None:
         return None
     values = on_axes(file, name, surface.axes, part, file.numbers)
-    return values * _degree(file, name, file.attribute("units", name))
-
-
-def _degree(file: NetcdfFile, name: str, units: str) -> float:
-    """Kelvin of one unit of a difference of temperatures."""
-    if not units:
-        return 1.0
-    try:
-        zero, one = convert([0.0, 1.0], units, "degC")
-    except UnitError:
-        raise file.error(
-            f"{name} is in units {units!r}, expected kelvin or degC", "set its units"
-        ) from None
-    return float(one - zero)
+    return values * file.degree(name)
 
 
 def _standard(file: NetcdfFile, name: str) -> str:

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from deepda.geometry.windows import MONTHS
 from deepda.observations.calendars import SINCE
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.normals import reference_years
-from deepda.observations.packing import outside
 from deepda.observations.reading import ZERO_CELSIUS, ObservationError
+from deepda.observations.surface import reference_years
 from deepda.observations.t30 import read_t30_climatology
 
 NAMES = ("sst", "SST", "tos", "t_an", "temperature")
@@ -68,8 +67,7 @@ def _monthly(file: NetcdfFile) -> xr.DataArray:
 def _celsius(file: NetcdfFile, name: str) -> NDArray[np.float64]:
     """degC, NaN where missing or outside the valid range; without units the values decide."""
     values = file.numbers(name)
-    invalid = outside(values, file.stored_type(name), file.attributes(name))
-    values = values if invalid is None else np.where(invalid, np.nan, values)
+    values = np.where(file.invalid(values, name), np.nan, values)
     if file.attribute("units", name):
         return file.in_unit(values, name, "degC")
     return values - ZERO_CELSIUS if np.nanmedian(values) > 200 else values

@@ -22,7 +22,7 @@ from deepda.base.errors import DeepDAError
 from deepda.geometry.grid import OUTSIDE, Grid
 from deepda.geometry.windows import PENTADS, windows
 from deepda.observations.drawn_errors import INDEPENDENT, DrawnErrors
-from deepda.observations.errors import ERRORS, ErrorModel
+from deepda.observations.errors import ERRORS, ErrorModel, errors_of
 from deepda.observations.table import cells
 
 
@@ -237,13 +237,7 @@ def _silence(rng: np.random.Generator, length: int, begins: float, lasts: float)
 
 
 def _errors_of(places: pd.DataFrame, errors: Mapping[str, ErrorModel]) -> NDArray[np.float64]:
-    error = np.full(len(places), np.nan)
-    kind = places["platform_type"].astype("category")
-    depth = places["depth"].to_numpy(dtype=float)
-    for code, platform in enumerate(kind.cat.categories):
-        rows = np.flatnonzero(kind.cat.codes.to_numpy() == code)
-        if rows.size and platform in errors:
-            error[rows] = errors[platform].stddev(depth[rows])
+    error = np.hypot(*errors_of(places["platform_type"], places["depth"].to_numpy(float), errors))
     _refuse(np.isnan(error), places, "have no error model", "name their platform_type in `errors`")
     return error
 

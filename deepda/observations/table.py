@@ -101,7 +101,9 @@ def require_table(table: pd.DataFrame) -> None:
     _require_times(table["time"])
     for name, column in COLUMNS.items():
         if column.valid is not None and name in table.columns:
-            _require_valid(table[name], name, column)
+            require_numbers(table[name], name, column.units)
+            bad = column.refuses(table[name].to_numpy(dtype=float, na_value=np.nan))
+            _refuse(bad, table[name], f"{name} not in {column.interval()}", column.advice)
     if "shared_error" in table.columns:
         _refuse(
             ~(table["shared_error"].to_numpy() < table["error"].to_numpy()),
@@ -143,6 +145,17 @@ def require_numbers(values: pd.Series, name: str, units: str) -> None:
     if not of.is_numeric_dtype(values) or of.is_bool_dtype(values) or of.is_complex_dtype(values):
         of_units = "" if units == "1" else f" in {units}"
         raise TableError(f"{name} is {values.dtype}, expected numbers{of_units}; convert it")
+
+
+def utc_times(time: pd.Series) -> pd.Series:
+    """Moments of any zone and resolution as datetime64[s] in UTC, which times without a zone are.
+
+    Raises:
+        TableError: texts, numbers or objects in place of moments.
+    """
+    if not pd.api.types.is_datetime64_any_dtype(time):
+        raise _no_moments(time)
+    return pd.to_datetime(time, utc=True).dt.tz_localize(None).astype("datetime64[s]")
 
 
 def require_platform_types(values: pd.Series, optional: bool = False) -> None:
@@ -235,30 +248,20 @@ def _refuse(bad: NDArray[np.bool_], values: pd.Series, what: str, advice: str) -
         )
 
 
-def _require_moments(time: pd.Series) -> None:
-    if not isinstance(time.dtype, np.dtype) or time.dtype.kind != "M":
-        raise TableError(f"time is {time.dtype}, expected datetime64 in UTC; use pandas.to_datetime")
+def _no_moments(time: pd.Series) -> TableError:
+    what = f"time is {time.dtype}, expected datetime64 in UTC"
+    return TableError(f"{what}; use pandas.to_datetime(..., utc=True)")
 
 
 def _require_times(time: pd.Series) -> None:
-    _require_moments(time)
+    if not isinstance(time.dtype, np.dtype) or time.dtype.kind != "M":
+        raise _no_moments(time)
     _refuse(time.isna().to_numpy(), time, "no valid time", "write times as 2008-01-31T12:00:00")
-
-
-def _require_valid(values: pd.Series, name: str, column: Column) -> None:
-    require_numbers(values, name, column.units)
-    bad = column.refuses(values.to_numpy(dtype=float, na_value=np.nan))
-    _refuse(bad, values, f"{name} not in {column.interval()}", column.advice)
 
 
 def _as_column(values: pd.Series, name: str, column: Column) -> pd.Series:
     if name == "time":
-        if len(values) and not pd.api.types.is_datetime64_any_dtype(values):
-            raise TableError(
-                f"time is {values.dtype}, expected datetime64 in UTC; use pandas.to_datetime"
-            )
-        zoned = isinstance(values.dtype, pd.DatetimeTZDtype)
-        return (values.dt.tz_convert(None) if zoned else values).astype("datetime64[s]")
+        return utc_times(values) if len(values) else values.astype("datetime64[s]")
     if name == "platform_type":
         require_platform_types(values)
         return values.astype(PLATFORM_TYPE)

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import gsw
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from deepda.observations.assumptions import salinity_assumed
 from deepda.observations.ncfile import NetcdfFile
-from deepda.observations.other_quantities import other_quantity, refused
-from deepda.observations.reading import ReadOptions, ReadResult, finish
-from deepda.observations.seawater import potential_of_conservative, pressure_of
+from deepda.observations.other_quantities import refuse_other
 from deepda.observations.surface import ANOMALY, is_anomaly
 
 STANDARD = {  # standard name -> kind
@@ -62,9 +57,7 @@ def require_temperature(file: NetcdfFile, name: str) -> None:
     Raises:
         ObservationError: it holds a statistic, another quantity or anomalies.
     """
-    other = other_quantity(file, name)
-    if other:
-        raise refused(file, name, other)
+    refuse_other(file, name)
     if is_departure(file, name):
         raise file.error(f"{name} holds anomalies, expected temperatures",
                          "add their climatology and give temperatures")  # fmt: skip
@@ -124,29 +117,3 @@ def two_kinds(file: NetcdfFile, name: str) -> tuple[str, ...]:
 def not_read(main: str, others: Sequence[str]) -> tuple[str, ...]:
     """What is said of temperatures of the sea beside the one that is read."""
     return (f"temperatures not read beside {main}: {', '.join(others)}",) if others else ()
-
-
-def finish_kind(
-    kind: str,
-    rows: pd.DataFrame,
-    source: Path,
-    name: str,
-    options: ReadOptions,
-    assumed: tuple[str, ...] = (),
-) -> ReadResult:
-    """`finish` for rows with a temperature of any kind."""
-    if kind == "conservative":
-        salinity = rows["salinity"] if "salinity" in rows else pd.Series(np.nan, index=rows.index)
-        assumed = (*assumed, *salinity_assumed(salinity))
-        rows = rows.assign(temperature=_of_conservative(rows, np.asarray(salinity, float)))
-    return finish(rows, source, name, options, potential=kind != "in_situ", assumed=assumed)
-
-
-def _of_conservative(rows: pd.DataFrame, salinity: NDArray[np.float64]) -> NDArray[np.float64]:
-    empty = np.full(len(rows), np.nan)
-    depth, pressure = (
-        rows[name].to_numpy(float) if name in rows else empty for name in ("depth", "pressure")
-    )
-    lat, lon = rows["lat"].to_numpy(float), rows["lon"].to_numpy(float)
-    deep = np.where(np.isfinite(pressure), pressure, pressure_of(depth, lat))
-    return potential_of_conservative(rows["temperature"].to_numpy(float), salinity, deep, lat, lon)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from deepda.observations.calendars import NAT, composed, decode_times
 from deepda.observations.cells import Cells
-from deepda.observations.clocks import require_hours, require_one_day, require_utc
+from deepda.observations.contradictions import require_hours, require_one_day, require_utc
+from deepda.observations.faults import Reasons
 from deepda.observations.numbers_of_tables import as_texts, read_numbers
 from deepda.observations.reading import ObservationError
-from deepda.observations.reasons import Reasons
 from deepda.observations.vocabulary import MISSING
 
 _ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?"
@@ -82,7 +82,7 @@ def read_times(
         ObservationError: numbers without units, text in place of numbers, units of another kind, two
             orders of day and month, a zone without a number.
     """
-    calendar = all(ours in of for ours in ("year", "month", "day"))
+    calendar = of.keys() >= {*PARTS[:3]}
     require_utc(frame, of, source)
     if not are_counted(units):
         require_one_day(_days(frame, of, _one_order(units, source), source, comma), source)
@@ -93,8 +93,8 @@ def read_times(
         return _checked(_of_moments(values), reasons)
     order = _one_order(units, source)
     if "time" in of and ("date" in of or calendar):
-        days = _texts(frame[of["date"]]) if "date" in of else _dates(frame, of, source, comma)
-        values = _joined(days, _texts(values), of, source)
+        dates = frame[of["date"]] if "date" in of else pd.Series(_dates(frame, of, source, comma))
+        values = _joined(_texts(dates), _texts(values), of, source)
     if counted := are_counted(units):
         numbers = read_numbers(_texts(values), comma, source)
         reasons.mark({"time_unreadable": numbers.unreadable})
@@ -155,10 +155,8 @@ def _days(
         cells = Cells.of(_texts(frame[column]))
         written = cells.texts.str.replace(r"(?:T|\s+)(?:\d{1,2}:.*|\d{4,6}Z?)$", "", regex=True)
         days[column] = cells.at(_parsed(written, order)[0]).astype("datetime64[D]")
-    if days and all(ours in of for ours in ("year", "month", "day")):
-        part = {ours: of[ours] for ours in ("year", "month", "day")}
-        read = _of_parts(frame, part, source, Reasons(len(frame)), comma)
-        days[of["year"]] = read.values.astype("datetime64[D]")
+    if days and of.keys() >= {*PARTS[:3]}:
+        days[of["year"]] = _dates(frame, of, source, comma)
     return days
 
 
@@ -187,11 +185,12 @@ def _joined(dates: pd.Series, clocks: pd.Series, of: Mapping[str, str], source: 
     )
 
 
-def _dates(frame: pd.DataFrame, of: Mapping[str, str], source: Path, comma: bool) -> pd.Series:
-    """Dates of columns year, month, day as text, "" where there is no such date."""
-    part = {ours: of[ours] for ours in ("year", "month", "day")}
-    days = _of_parts(frame, part, source, Reasons(len(frame)), comma)
-    return _texts(pd.Series(days.values)).str[:10]
+def _dates(
+    frame: pd.DataFrame, of: Mapping[str, str], source: Path, comma: bool
+) -> NDArray[np.datetime64]:
+    """(row) day of columns year, month, day, NaT where there is no such date."""
+    part = {ours: of[ours] for ours in PARTS[:3]}
+    return _of_parts(frame, part, source, Reasons(len(frame)), comma).values.astype("datetime64[D]")
 
 
 def _of_day(text: str) -> str:

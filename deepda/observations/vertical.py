@@ -7,29 +7,34 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from deepda.observations.adjusted import adjusted_of
+from deepda.observations.cfroles import Roles
+from deepda.observations.contradictions import are_apart
 from deepda.observations.coordinates import vertical
 from deepda.observations.declared_flags import are_flagged, flags_on
-from deepda.observations.measured import APART
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.qualities import GOOD
 from deepda.observations.samples import Samples
-from deepda.observations.seawater import depth_of
-
-Levels = tuple[NDArray[np.float64], NDArray[np.int8]]  # values and qualities
 
 
 def depth_and_pressure(
-    file: NetcdfFile, names: Mapping[str, str], samples: Samples, units: Mapping[str, str]
+    file: NetcdfFile, roles: Roles, samples: Samples, units: Mapping[str, str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]:
     """Depth in m and pressure in dbar, NaN where a file has none, and their quality.
 
-    A depth without flags that lies on the dimensions of the pressure is as good as the pressure.
+    A depth without flags that lies on the dimensions of the pressure is as good as the pressure. A
+    temperature of the surface without either is at 0 m.
 
     Raises:
-        ObservationError: a unit of another quantity, or adjusted values without a mode.
+        ObservationError: neither for another temperature, a unit of another quantity, or adjusted
+            values without a mode.
     """
+    names = roles.names
     none = np.full(samples.shape, np.nan), np.full(samples.shape, GOOD, np.int8)
+    if not {"depth", "pressure"} & names.keys():
+        if roles.kind != "surface":
+            raise file.error("it has neither depth nor pressure, expected one of them",
+                             "add it, or name it in columns")  # fmt: skip
+        return np.zeros(samples.shape), *none
     depth, quality = _levels(file, names["depth"], samples, "m", units) if "depth" in names else none
     if "pressure" not in names:
         return depth, none[0], quality
@@ -53,9 +58,7 @@ def nominal_replaced(
 
     One for many pressures is a nominal one or the sea floor's: it is missing where it contradicts them.
     """
-    least, share = APART
-    by_pressure = depth_of(pressure, lat)
-    apart = np.abs(depth - by_pressure) > least + share * np.abs(by_pressure)
+    apart = are_apart(depth, pressure, lat)
     if not apart.any():
         return depth, apart
     if {*file.dims(names["depth"])} < {*file.dims(names["pressure"])}:
@@ -65,13 +68,12 @@ def nominal_replaced(
 
 def _levels(
     file: NetcdfFile, name: str, samples: Samples, unit: str, units: Mapping[str, str]
-) -> Levels:
+) -> tuple[NDArray, ...]:
+    """Values and qualities."""
     given = units.get("depth" if unit == "m" else "pressure", "")
-    values = samples.spread(name, vertical(file, name, unit, units=given))
-    quality = flags_on(file, samples, name, GOOD)
-    adjusted, mode = adjusted_of(file, samples, name)
-    if adjusted:
-        better = samples.spread(adjusted, vertical(file, adjusted, unit))
-        values = np.where(mode, better, values)
-        quality = np.where(mode, flags_on(file, samples, adjusted, GOOD), quality).astype(np.int8)
-    return values, quality
+
+    def read(variable: str) -> tuple[NDArray, ...]:
+        values = samples.spread(variable, vertical(file, variable, unit, units=given))
+        return values, flags_on(file, samples, variable, GOOD)
+
+    return samples.better(name, read)

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 
 from deepda.base.synthetic import NAMES as SYNTHETIC
-from deepda.observations.flags import ARGO, BLANK, quality_of
 
 
 @dataclass(frozen=True)
@@ -129,15 +128,6 @@ FLAG_NAMES = {
     "depth": (),
     "salinity": (),
 }
-FLAG_DIGITS = {str(code): quality for code, quality in ARGO.items() if code != BLANK}
-FLAG_WORDS = {
-    word: quality_of(word.replace(" ", "_"))
-    for word in (
-        "good", "pass", "passed", "ok", "probably_good", "probably good", "unknown", "not evaluated",
-        "no qc", "suspect", "questionable", "doubtful", "probably_bad", "probably bad", "bad", "fail",
-        "failed", "missing",
-    )
-}  # fmt: skip
 MISSING = ("", "nan", "na", "n/a", "nat", "<na>", "null", "none", "-", "--", "nd", "masked", "missing")
 
 

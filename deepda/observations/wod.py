@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from deepda.observations.coordinates import degrees, times, vertical
 from deepda.observations.declared_flags import flags_of
-from deepda.observations.fall_rate import corrected, needed_by_age, needed_by_text, sentence
+from deepda.observations.fall_rate import needed_by_text, with_sound_depths
 from deepda.observations.flags import WOD, originator_scheme, qualities
 from deepda.observations.ncfile import NetcdfFile
 from deepda.observations.platforms import WOD_PROBES, named
 from deepda.observations.qualities import GOOD, UNKNOWN, trusted, worst
-from deepda.observations.reading import ReadOptions, ReadResult
+from deepda.observations.reading import ReadOptions, ReadResult, finish
 from deepda.observations.samples import row_sizes
-from deepda.observations.temperatures import finish_kind, kind_of
+from deepda.observations.temperatures import kind_of
 
 # Country code 99 stands for "unknown", cruise 0 for "no cruise number" (WOD user's manual): casts
 # of one such identifier are not casts of one ship.
@@ -48,11 +48,10 @@ def read_wod(path: Path, options: ReadOptions) -> ReadResult:
         kind, said = kind_of(file, "Temperature", "in_situ")
         ragged = file.shape("wod_unique_cast") != ()
         rows = _rows(file, ragged)
-        needed = _fall_rate_needed(file, rows)
-    in_row = needed[rows["profile"].to_numpy()]
-    depth = corrected(rows["depth"].to_numpy(float), in_row, options.fall_rate)
-    assumed = (*said, *sentence(int(needed.sum()), options.fall_rate))
-    return finish_kind(kind, rows.assign(depth=depth), path, "wod", options, assumed)
+        texts = file.texts(file.first(*Z_FIX), file.shape("wod_unique_cast")[0] if ragged else 1)
+    needed = [needed_by_text(text) if text else None for text in texts]
+    rows, done = with_sound_depths(rows, needed, options.fall_rate)
+    return finish(rows, path, "wod", options, kind, (*said, *done))
 
 
 def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
@@ -68,9 +67,9 @@ def _rows(file: NetcdfFile, ragged: bool) -> pd.DataFrame:
     present = np.isfinite(depth) | np.isfinite(temperature)
     rows = pd.DataFrame(
         {
-            "time": _per_cast(times(file, "time"), casts, file)[cast],
-            "lat": _per_cast(degrees(file, "lat"), casts, file)[cast],
-            "lon": _per_cast(degrees(file, "lon"), casts, file)[cast],
+            "time": file.shaped(times(file, "time"), "time", (casts,))[cast],
+            "lat": file.shaped(degrees(file, "lat"), "lat", (casts,))[cast],
+            "lon": file.shaped(degrees(file, "lon"), "lon", (casts,))[cast],
             "depth": depth,
             "temperature": temperature,
             "invalid": invalid,
@@ -128,8 +127,7 @@ def _on_levels(
 
 def _flags(file: NetcdfFile, name: str, cast: NDArray[np.intp], casts: int) -> NDArray[np.int8]:
     """(value) the worse of WOD's flag and the originator's; `cast` is (value) its cast."""
-    flag = next((f"{name}_{kind}" for kind in ("WODflag", "IQUODflag") if f"{name}_{kind}" in file), "")
-    own = flags_of(file, flag, cast.shape, WOD)
+    own = flags_of(file, file.first(f"{name}_WODflag", f"{name}_IQUODflag"), cast.shape, WOD)
     original = f"{name}_origflag"
     if original not in file:
         return own
@@ -163,26 +161,3 @@ def _platform_names(file: NetcdfFile, casts: int) -> NDArray[np.str_]:
     number = np.array([f"wod_{value:.0f}" for value in cast])
     one = np.array([NO_CRUISE.fullmatch(text) is None for text in cruise]) & (cruise != "")
     return np.where(one, cruise, np.where(name != "", name, number))
-
-
-def _fall_rate_needed(file: NetcdfFile, rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """(cast) whether its depths are those of an XBT by the maker's fall rate."""
-    casts = file.shape("wod_unique_cast")[0] if file.shape("wod_unique_cast") else 1
-    name = next((name for name in Z_FIX if name in file), Z_FIX[0])
-    cast, depth = rows["profile"].to_numpy(), rows["depth"].to_numpy(float)
-    xbt, deepest = np.zeros(casts, bool), np.zeros(casts)
-    time = np.full(casts, np.datetime64("NaT", "s"))
-    xbt[cast] = (rows["platform_type"] == "xbt").to_numpy()
-    time[cast] = rows["time"].to_numpy()
-    np.fmax.at(deepest, cast, depth)
-    needed = needed_by_age(time, deepest)
-    texts = file.texts(name, casts)
-    for text in np.unique(texts[texts != ""]):
-        needed[texts == text] = needed_by_text(str(text))
-    return needed & xbt
-
-
-def _per_cast(values: NDArray, casts: int, file: NetcdfFile) -> NDArray:
-    if values.size != casts:
-        raise file.error(f"found {values.size} positions or times, expected {casts}, one a cast")
-    return values.reshape(casts)

@@ -38,7 +38,6 @@ class Variable:
         quantum: values are rounded to its multiples, a power of two, so that they compress; in the
             units of the variable and far below what is known of it.
         per_member: has the dimension `realization`.
-        attributes: CF attributes.
     """
 
     quantum: float
@@ -135,19 +134,15 @@ class Header:
                 "long_name": "number of the member; the analysis itself is none of them",
                 "units": "1",
             }
-            _put(
-                file,
-                "realization",
-                ("realization",),
-                np.arange(1, self.members + 1, dtype=np.int32),
-                member,
-            )
+            numbers = np.arange(1, self.members + 1, dtype=np.int32)
+            _put(file, "realization", ("realization",), numbers, member)
         file.createDimension("time", len(self.windows))
         for name, size in zip(("depth", "lat", "lon"), self.grid.shape, strict=True):
             file.createDimension(name, size)
         file.createDimension("bnds", 2)
         _put_time(file, self.windows)
-        _put_grid(file, self.grid)
+        for cell, at in described_cells(self.grid).variables.items():
+            _put(file, str(cell), tuple(map(str, at.dims)), at.values, at.attrs)
         for name in self.variables:
             self._declare(file, name)
 
@@ -176,16 +171,13 @@ class Header:
 
     def _field_attributes(self, name: str) -> dict[str, str]:
         variable = VARIABLES[name]
-        rounding = (
-            f"rounded to multiples of 2^{np.log2(variable.quantum):.0f} {variable.attributes['units']}"
-        )
+        power, unit = np.log2(variable.quantum), variable.attributes["units"]
+        rounding = f"rounded to multiples of 2^{power:.0f} {unit}"
         known = [other for other in _ANCILLARY if other in self.variables and name == "thetao"]
-        role = (
-            {"role": str(self.attributes[ROLE])} if name == "thetao" and ROLE in self.attributes else {}
-        )
+        stated = name == "thetao" and ROLE in self.attributes
         return {
             **variable.attributes,
-            **role,
+            **({"role": str(self.attributes[ROLE])} if stated else {}),
             "comment": "; ".join(filter(None, [variable.attributes.get("comment"), rounding])),
             **({"ancillary_variables": " ".join(known)} if known else {}),
             "cell_methods": "area: mean where sea depth: mean time: mean",
@@ -263,11 +255,6 @@ def window_of_year(per_year: int) -> dict[str, str]:
     """Attributes of the index that a window has in its year, the same in leap years."""
     pentads = "pentad of the year, 1 to 73; in leap years the 12th has six days, with 29 February"
     return {"long_name": pentads if per_year == PENTADS else "month of the year, 1 to 12"}
-
-
-def _put_grid(file: netCDF4.Dataset, grid: Grid) -> None:
-    for name, variable in described_cells(grid).variables.items():
-        _put(file, str(name), tuple(map(str, variable.dims)), variable.values, variable.attrs)
 
 
 def days_since_epoch(times: NDArray[np.datetime64]) -> NDArray[np.float64]:

@@ -30,7 +30,6 @@ def dataset_of(
     Args:
         window: one.
         fields: (depth, lat, lon) by name, `thetao` among them.
-        attributes: global ones.
 
     Returns:
         The fields (time, depth, lat, lon) of the one window, rounded as in files, with its `time_bnds`.

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import netCDF4
 import numpy as np
@@ -187,22 +187,17 @@ class AnalysisWriter:
         return np.where(self.grid.ocean, np.rint(on_sea / quantum) * quantum, FILL)
 
 
-class Writer(Protocol):
-    """What `in_background` can wrap."""
-
-    def __enter__(self) -> Any: ...
-    def write(self, step: int, *fields: Any, **named: Any) -> None: ...
-    def __exit__(self, *why: Any) -> None: ...
-
-
 class BackgroundWriter:
     """The same writer, its work done in a thread, so that writing overlaps computing.
+
+        with BackgroundWriter(AnalysisWriter(...)) as out:
+            out.write(...)
 
     At most WAITING windows are held. Fields are copied when they are handed over. What goes wrong
     in the thread is raised by the next `write`, or on leaving the context.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: AnalysisWriter) -> None:
         self._writer = writer
         self._todo: queue.Queue[tuple[tuple[Any, ...], dict[str, Any]] | None] = queue.Queue(WAITING)
         self._error: BaseException | None = None
@@ -242,8 +237,3 @@ class BackgroundWriter:
                 self._writer.write(*item[0], **item[1])
             except BaseException as error:
                 self._error = error
-
-
-def in_background(writer: Writer) -> BackgroundWriter:
-    """`with in_background(AnalysisWriter(...)) as out: out.write(...)`."""
-    return BackgroundWriter(writer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,26 +39,21 @@ def field_of(
     return space.celsius(mean[0], season)
 
 
+@dataclass(frozen=True, eq=False)
 class ResultWriter:
     """Writes each window of a cycle into an open analysis file.
 
-    Args:
+    Attributes:
         file: open, of the variables.
         variables: names in ARGUMENTS.
-        span: windows of the file.
         members: written as `thetao_members`; None for none.
     """
 
-    def __init__(
-        self,
-        file: BackgroundWriter,
-        variables: tuple[str, ...],
-        space: StateSpace,
-        span: Windows,
-        members: Members | None = None,
-    ) -> None:
-        self._file, self._variables, self._space = file, variables, space
-        self._span, self._members = span, members
+    file: BackgroundWriter
+    variables: tuple[str, ...]
+    space: StateSpace
+    span: Windows
+    members: Members | None = None
 
     def write(self, result: Result) -> None:
         """Write one window.
@@ -64,12 +61,12 @@ class ResultWriter:
         Raises:
             OutputError, FieldError: see `AnalysisWriter.write`.
         """
-        season, background = int(self._span.season[result.place]), result.step.background
+        season, background = int(self.span.season[result.place]), result.step.background
         fields = {
-            ARGUMENTS[name]: field_of(name, self._space, season, background, result.estimate)
-            for name in self._variables
+            ARGUMENTS[name]: field_of(name, self.space, season, background, result.estimate)
+            for name in self.variables
         }
-        if self._members is not None:
-            members = self._members.of(result.estimate, self._span.start[result.place])
-            fields["members"] = self._space.celsius(members, season)
-        self._file.write(result.place, **fields)
+        if self.members is not None:
+            members = self.members.of(result.estimate, self.span.start[result.place])
+            fields["members"] = self.space.celsius(members, season)
+        self.file.write(result.place, **fields)

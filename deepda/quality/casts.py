@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepda.observations.casts_of_tables import groups
+
 BEYOND = 20_000.0  # m, deeper than any ocean: depths of different casts never meet (`Casts.key`)
 
 
@@ -36,21 +38,7 @@ def by_cast(table: pd.DataFrame) -> pd.DataFrame:
 
 def cast_numbers(table: pd.DataFrame) -> NDArray[np.int64]:
     """(row) number of the cast of each row, in the order in which casts first come."""
-    keys = _keys(table)
-    alone = platforms(table) == "satellite"
-    changes = np.zeros(len(table), bool)
-    for values in keys.values():  # rows of a cast mostly come in a row: group the runs, not the rows
-        changes[1:] |= values[1:] != values[:-1]
-    changes[:1] = True
-    changes |= alone
-    heads = np.flatnonzero(changes)
-    grouped = ~alone[heads]
-    number = np.empty(heads.size, np.int64)
-    frame = pd.DataFrame({name: values[heads[grouped]] for name, values in keys.items()})
-    number[grouped] = frame.groupby(list(frame), sort=False, dropna=False).ngroup()
-    number[~grouped] = grouped.sum() + np.arange((~grouped).sum())
-    first_come = pd.factorize(number)[0]
-    return first_come[np.cumsum(changes) - 1] if heads.size else number
+    return groups(list(_keys(table).values()), alone=platforms(table) == "satellite")
 
 
 def platforms(table: pd.DataFrame) -> NDArray[np.str_]:
@@ -134,6 +122,18 @@ class Casts:
     def before(self, cast: NDArray[np.intp], depth: NDArray[np.float64]) -> NDArray[np.intp]:
         """Row of the last value of `cast` at or above `depth`; the row before its first if none is."""
         return np.searchsorted(self.key, cast * BEYOND + depth, side="right") - 1
+
+    def linear(
+        self, value: NDArray[np.float64], cast: NDArray[np.intp], depth: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(row) values at depths of casts: linear between levels, constant beyond the ends."""
+        first, last = self.first[cast], self.last[cast]
+        above = np.clip(self.before(cast, depth), first, np.maximum(last - 1, first))
+        below = np.minimum(above + 1, last)
+        gap = self.depth[below] - self.depth[above]
+        part = np.divide(depth - self.depth[above], gap, out=np.zeros(depth.size), where=gap > 0)
+        weight = np.clip(part, 0.0, 1.0)
+        return value[above] * (1 - weight) + value[below] * weight
 
     def total(self, values: NDArray) -> NDArray:
         """(cast) sums of (row) values."""

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepda.climatology.seasonal import Climatology
-from deepda.geometry.grid import OUTSIDE, Grid, sum_around
+from deepda.geometry.grid import Grid, sum_around
 from deepda.geometry.windows import part_of_year
 from deepda.quality.background import (
     REJECTED,
@@ -27,6 +27,7 @@ from deepda.quality.background import (
     probability_of_gross_error,
 )
 from deepda.quality.casts import Casts, platforms
+from deepda.quality.places import columns_of
 from deepda.quality.steps import steps
 
 Rows = NDArray[np.bool_]
@@ -87,8 +88,7 @@ def departures(
         between: (depth, lat, lon) `neighbour_spread` of it, if that is at hand.
     """
     between = neighbour_spread(climatology.mean) if between is None else between
-    _, row, column = grid.locate(table["lat"], table["lon"], np.full(len(table), grid.depth[0]))
-    covered = (row != OUTSIDE) & (column != OUTSIDE)
+    row, column, covered = columns_of(table, grid)
     level, share = _levels(table["depth"].to_numpy(float), grid)
     season, later = _seasons(table["time"].to_numpy(), climatology.per_year)
     mean, spread = np.zeros(len(table)), np.zeros(len(table))

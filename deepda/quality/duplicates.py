@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from deepda.geometry.sphere import EARTH_RADIUS, unit_vectors
-from deepda.quality.casts import BEYOND, Casts, codes, platforms
+from deepda.quality.casts import Casts, codes, platforms
 
 WITHIN = 8.0  # km: 0.05 degree in latitude and longitude, the rounding to 0.1 degree
 HOUR, SERIES, MINUTE = 3600.0, 300.0, 60.0  # s: profiles; moorings and single values; one source
@@ -125,7 +125,12 @@ def _same_values(
     pair = np.repeat(np.arange(worse.size), size)
     row = np.arange(size.sum()) + np.repeat(casts.first[worse] - np.cumsum(size) + size, size)
     value = table["temperature"].to_numpy(float)
-    there, common = _at(casts, value, better[pair], casts.depth[row])
+    depth, other = casts.depth[row], better[pair]
+    slack = SLACK + SLACK_SHARE * depth
+    common = (depth >= casts.depth[casts.first[other]] - slack) & (
+        depth <= casts.depth[casts.last[other]] + slack
+    )
+    there = casts.linear(value, other, depth)
     difference = np.where(common, np.abs(there - value[row]), np.inf)
     count = np.bincount(pair, common, minlength=worse.size)
     order = np.lexsort((difference, pair))
@@ -136,20 +141,3 @@ def _same_values(
     named = (heads.platform[better] == heads.platform[worse]) & (heads.platform[better] >= 0)
     named &= ~within & (np.abs(heads.time[better] - heads.time[worse]) <= MINUTE)
     return overlap & (named | (median <= np.where(within, IDENTICAL, AGREES)))
-
-
-def _at(
-    casts: Casts, value: NDArray[np.float64], cast: NDArray[np.intp], depth: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Values of casts at depths, linear between levels, and whether the cast reaches there."""
-    first, last = casts.first[cast], casts.last[cast]
-    slack = SLACK + SLACK_SHARE * depth
-    reached = (depth >= casts.depth[first] - slack) & (depth <= casts.depth[last] + slack)
-    above = np.searchsorted(casts.key, cast * BEYOND + depth, side="right") - 1
-    above = np.clip(above, first, np.maximum(last - 1, first))
-    below = np.minimum(above + 1, last)
-    gap = casts.depth[below] - casts.depth[above]
-    weight = np.clip(
-        np.divide(depth - casts.depth[above], gap, out=np.zeros_like(gap), where=gap > 0), 0, 1
-    )
-    return value[above] * (1 - weight) + value[below] * weight, reached

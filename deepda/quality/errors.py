@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from deepda.geometry.grid import OUTSIDE, Grid
-from deepda.observations.errors import ERRORS
+from deepda.observations.errors import errors_of
 from deepda.quality.casts import platforms
 
 Array = NDArray[np.float64]
@@ -80,12 +80,7 @@ def with_errors(table: pd.DataFrame, grid: Grid, representativeness: Representat
 
 def _parts(table: pd.DataFrame, depth: Array) -> tuple[Array, Array]:
     """(row) standard deviation of the instrument and of the place, K."""
-    kind = platforms(table)
-    instrument, place = np.zeros(len(table)), np.zeros(len(table))
-    for platform in np.unique(kind):
-        at, model = kind == platform, ERRORS[str(platform)]
-        instrument[at] = dataclasses.replace(model, surface=0.0, deep=0.0).stddev(depth[at])
-        place[at] = dataclasses.replace(model, instrument=0.0, instrument_growth=0.0).stddev(depth[at])
+    instrument, place = errors_of(pd.Series(platforms(table)), depth)
     if "error" in table.columns:
         own = table["error"].to_numpy(float)
         beyond = np.sqrt(np.maximum(own**2 - place**2, 0.0))

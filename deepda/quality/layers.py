@@ -92,7 +92,7 @@ def _layers_of(rows: pd.DataFrame, grid: Grid, keep: list[str]) -> pd.DataFrame:
     )
     if "error" in keep:
         variance = np.square(rows["error"].to_numpy(float))
-        error = np.sqrt(_linear(casts, variance, found.cast, centre))
+        error = np.sqrt(casts.linear(variance, found.cast, centre))
         out = out.assign(error=error.astype(np.float32))
     return out
 
@@ -234,12 +234,3 @@ def _means(
     sampled = (span > 0) & (wide_before[np.minimum(stop + 1, wide.size - 1)] == wide_before[start])
     mean = _ratio(np.where(span > 0, integral(stop, deep) - integral(start, top), 0.0), span)
     return mean, sampled & (span >= SPANNED * thickness)
-
-
-def _linear(casts: Casts, value: Array, cast: Index, depth: Array) -> Array:
-    """Values of casts at depths, linear between levels and constant beyond the ends."""
-    first, last = casts.first[cast], casts.last[cast]
-    above = np.clip(casts.before(cast, depth), first, np.maximum(last - 1, first))
-    below = np.minimum(above + 1, last)
-    weight = np.clip(_ratio(depth - casts.depth[above], casts.depth[below] - casts.depth[above]), 0, 1)
-    return value[above] * (1 - weight) + value[below] * weight

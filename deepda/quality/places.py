@@ -51,8 +51,7 @@ def on_land(table: pd.DataFrame, grid: Grid) -> Rows:
     1075510): a cell of a coarse grid is land as a whole although its coast is sea, and a cast there
     is not bad. That a land cell cannot take it is for `superobs` to say.
     """
-    _, row, column = grid.locate(table["lat"], table["lon"], np.full(len(table), grid.depth[0]))
-    covered = (row != OUTSIDE) & (column != OUTSIDE)
+    row, column, covered = columns_of(table, grid)
     return covered & ~_around(grid.ocean[0])[row, column]
 
 
@@ -62,12 +61,19 @@ def below_sea_floor(table: pd.DataFrame, grid: Grid) -> Rows:
     Where the deepest layer of the grid is water there, the floor is not known and nothing is below
     it. IQuOD's bottom check (Good et al. 2023), with the margin of `on_land`.
     """
-    _, row, column = grid.locate(table["lat"], table["lon"], np.full(len(table), grid.depth[0]))
-    covered = (row != OUTSIDE) & (column != OUTSIDE)
+    row, column, covered = columns_of(table, grid)
     wet = np.stack([_around(layer) for layer in grid.ocean])
     deepest = wet.shape[0] - 1 - np.argmax(wet[::-1], axis=0)
     floor = np.where(wet[-1] | ~wet.any(axis=0), np.inf, grid.depth_edges[deepest + 1])
     return covered & (table["depth"].to_numpy(float) > floor[row, column])
+
+
+def columns_of(
+    table: pd.DataFrame, grid: Grid
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """(row) latitude and longitude of the column of a place on the grid, and whether there is one."""
+    _, row, column = grid.locate(table["lat"], table["lon"], np.full(len(table), grid.depth[0]))
+    return row, column, (row != OUTSIDE) & (column != OUTSIDE)
 
 
 def _around(ocean: NDArray[np.bool_]) -> NDArray[np.bool_]:

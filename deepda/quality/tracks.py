@@ -9,6 +9,8 @@ slower, and both where that is a tie. A platform of which more than half would g
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -36,6 +38,7 @@ def track_speed(table: pd.DataFrame) -> NDArray[np.bool_]:
     return bad[casts.of_row]
 
 
+@dataclass(frozen=True, eq=False)
 class _Legs:
     """Casts in the order of platform and time.
 
@@ -44,16 +47,11 @@ class _Legs:
         platform, time, place, fastest: of it; s, unit vector, m s-1.
     """
 
-    def __init__(
-        self,
-        cast: NDArray[np.intp],
-        platform: NDArray[np.int64],
-        time: NDArray[np.int64],
-        place: NDArray[np.float64],
-        fastest: NDArray[np.float64],
-    ) -> None:
-        self.cast, self.platform, self.time = cast, platform, time
-        self.place, self.fastest = place, fastest
+    cast: NDArray[np.intp]
+    platform: NDArray[np.int64]
+    time: NDArray[np.int64]
+    place: NDArray[np.float64]
+    fastest: NDArray[np.float64]
 
     @classmethod
     def of(cls, heads: pd.DataFrame) -> _Legs:

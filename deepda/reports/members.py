@@ -24,9 +24,7 @@ def members_section(found: MemberStatistics, scores: dict[str, Any] | None, per_
     """Postage stamps, index series with their intervals and, where the truth is known, the verification.
 
     Args:
-        found: of all windows.
         scores: of `found.scores()`; None where the truth is not known.
-        per_year: windows a year.
     """
     names = [str(name) for name in found.weights["series"].values]
     shown = [name for name in names if name in SERIES or name.startswith("global, 0-")]

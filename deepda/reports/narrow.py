@@ -33,7 +33,6 @@ def stacked(picture: bytes, columns: int, panels: int) -> bytes:
     """The panels of a PNG of `columns` columns below each other, row by row.
 
     Args:
-        picture: PNG.
         columns: of equal width.
         panels: how many there are; the last row may have fewer.
     """

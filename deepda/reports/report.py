@@ -25,8 +25,9 @@ from deepda.reports.table import Table, as_csv, laid_out
 
 WRITING = "Drawing the pictures and writing the page"  # for the log
 INCH = 92  # pixels of the page: letters have one size in all figures that fit
+# What a line never breaks within: a date, a number with its unit, an option.
 WHOLE = re.compile(r"(\b\d{4}-\d{2}-\d{2}\b|[+−-]?\d[\d,.]* (?:%|(?:K|m|km|°C)\b)|--[a-z][a-z-]*)")
-NEGATIVE = re.compile(r"(?<![^\s(])-(?=\d)")
+NEGATIVE = re.compile(r"(?<![^\s(])-(?=\d)")  # written with a minus sign, as in tables
 WIDE = 10.0  # inches of a single panel that takes the width of the page
 
 
@@ -36,7 +37,6 @@ class Picture:
 
     Attributes:
         name: of its PNG file, without suffix; unique in the report.
-        figure: from `deepda.figures`.
         caption: what is shown and what to see in it.
         wide: takes the whole width of the page.
     """
@@ -84,11 +84,12 @@ def write_report(
         OutputError: a file cannot be written; no half page is left under the name.
     """
     target = Path(path)
-    names = [block.name for section in sections for block in section.blocks]
+    blocks = [block for section in sections for block in section.blocks]
+    names = [block.name for block in blocks]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"two blocks of the report are named {twice}, expected every name once")
-    pictures = {name: _render(block) for name, block in _pictures(sections).items()}
+    pictures = {block.name: _render(block) for block in blocks if isinstance(block, Picture)}
     page = (
         _environment()
         .get_template("page.html")
@@ -106,13 +107,14 @@ def write_report(
     with refusing_writes(target):
         write_whole(target, lambda hidden: hidden.write_text(page, encoding="utf-8"))
         if beside is not None:
-            _write_beside(Path(beside), sections, pictures)
+            for name, rendered in pictures.items():
+                write_whole(
+                    Path(beside, f"{name}.png"), partial(Path.write_bytes, data=rendered.page[0])
+                )
+            for table in (block for block in blocks if isinstance(block, Table)):
+                text = as_csv(table).encode()
+                write_whole(Path(beside, f"{table.name}.csv"), partial(Path.write_bytes, data=text))
     return target
-
-
-def _pictures(sections: Sequence[Section]) -> dict[str, Picture]:
-    blocks = [block for section in sections for block in section.blocks]
-    return {block.name: block for block in blocks if isinstance(block, Picture)}
 
 
 @dataclass(frozen=True)
@@ -163,19 +165,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["parts"] = _parts
-    environment.filters["signed"] = _signed
+    environment.filters["parts"] = WHOLE.split
+    environment.filters["signed"] = partial(NEGATIVE.sub, "−")
     return environment
-
-
-def _parts(text: str) -> list[str]:
-    """Pieces of a text; every other one is not broken: a date, a number with its unit, an option."""
-    return WHOLE.split(text)
-
-
-def _signed(text: str) -> str:
-    """With minus signs before negative numbers, as in tables."""
-    return NEGATIVE.sub("−", text)
 
 
 def _laid_out(sections: Sequence[Section], pictures: Mapping[str, _Rendered]) -> list[dict[str, Any]]:
@@ -216,13 +208,3 @@ def _picture_block(picture: Picture, rendered: _Rendered) -> dict[str, Any]:
 def _encoded(papers: tuple[bytes, bytes]) -> dict[str, str]:
     light, dark = (base64.b64encode(picture).decode() for picture in papers)
     return {"light": light, "dark": dark}
-
-
-def _write_beside(folder: Path, sections: Sequence[Section], pictures: Mapping[str, _Rendered]) -> None:
-    for name, rendered in pictures.items():
-        write_whole(folder / f"{name}.png", partial(Path.write_bytes, data=rendered.page[0]))
-    for section in sections:
-        for block in section.blocks:
-            if isinstance(block, Table):
-                text = as_csv(block).encode()
-                write_whole(folder / f"{block.name}.csv", partial(Path.write_bytes, data=text))

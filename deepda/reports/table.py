@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -60,15 +60,20 @@ class Table:
 
 def score_rows(scores: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
     """Rows for a Table, by depth and over all, from what stands in `scores.json`."""
-    rmse = scores["rmse"]
-    rows: dict[str, dict[str, Value]] = {
-        "all depths": {NAMES.get(name, name): score["all"] for name, score in rmse.items()}
+    rmse = {NAMES.get(name, name): score for name, score in scores["rmse"].items()}
+    profiles = {name: score["by_depth"] for name, score in rmse.items()}
+    whole = {"all depths": {name: score["all"] for name, score in rmse.items()}}
+    return whole | rows_by_depth(scores["depth_m"], profiles)
+
+
+def rows_by_depth(
+    depth: Iterable[float], columns: Mapping[str, Sequence[Value]]
+) -> dict[str, dict[str, Value]]:
+    """Rows for a Table, one a depth (m), of columns with a value for each."""
+    return {
+        f"{at:.0f} m": {name: column[level] for name, column in columns.items()}
+        for level, at in enumerate(depth)
     }
-    for level, depth in enumerate(scores["depth_m"]):
-        rows[f"{depth:.0f} m"] = {
-            NAMES.get(name, name): score["by_depth"][level] for name, score in rmse.items()
-        }
-    return rows
 
 
 def laid_out(table: Table) -> dict[str, Any]:

@@ -51,8 +51,6 @@ def require_before(before: object, span: Windows, space: StateSpace) -> None:
 
     Args:
         before: None is climatology, from which any window can.
-        span: the window.
-        space: of the run that analyses it.
 
     Raises:
         BeforeError: no analysis, one in another space, or not of the window directly before.

@@ -22,11 +22,7 @@ OF_CONTROL = "of the control simulation of the trained run"
 
 
 def of_run(run: FinishedRun, climatology: Mapping[str, Attribute]) -> dict[str, Attribute]:
-    """What all analyses of a run are made from.
-
-    Args:
-        climatology: attributes that say which.
-    """
+    """What all analyses of a run are made from."""
     settings = flat_settings(run.config)
     return {
         "source": f"DeepDA {versions()['deepda']}, a network trained on a control simulation",

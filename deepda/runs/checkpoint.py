@@ -28,6 +28,7 @@ from deepda.geometry.grid import Grid, GridError
 
 WEIGHTS, MODEL, SPACE = "weights.safetensors", "model.json", "space.safetensors"
 ERRORS_FILE = "background_errors.safetensors"  # see `error_samples`
+EDGES = ("lat_edges", "lon_edges", "depth_edges")  # of the grid, in the space
 INTERPOLATION = "optimal_interpolation.safetensors"  # the tuned baseline beside the weights
 RECORDED = {"weights": WEIGHTS, "space": SPACE, "samples": ERRORS_FILE}  # checksums in model.json
 
@@ -46,22 +47,16 @@ def save_checkpoint(
     write_whole(folder / WEIGHTS, lambda path: save_file(weights, path))
     grid = space.grid
     fields = {
-        "mean": space.climatology.mean,
-        "stddev": space.climatology.stddev,
+        **vars(space.climatology),
         "scale": space.scale,
+        **{name: getattr(grid, name) for name in EDGES},
         "ocean": grid.ocean.astype(np.uint8),
-        "lat_edges": grid.lat_edges,
-        "lon_edges": grid.lon_edges,
-        "depth_edges": grid.depth_edges,
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(field)) for name, field in fields.items()}
     write_whole(folder / SPACE, lambda path: save_file(tensors, path))
-    sums = {
-        name: checksum(folder / file) if (folder / file).exists() else None
-        for name, file in RECORDED.items()
-    }
-    model = {**about, "grid": grid.checksum, **sums}
-    write_json(folder / MODEL, model, indent=2)
+    files = {name: folder / file for name, file in RECORDED.items()}
+    sums = {name: checksum(file) if file.exists() else None for name, file in files.items()}
+    write_json(folder / MODEL, {**about, "grid": grid.checksum, **sums}, indent=2)
 
 
 def load_space(folder: Path) -> StateSpace:
@@ -72,8 +67,7 @@ def load_space(folder: Path) -> StateSpace:
     """
     fields = {name: value.numpy() for name, value in read_tensors(folder / SPACE)[0].items()}
     try:
-        edges = (fields["lat_edges"], fields["lon_edges"], fields["depth_edges"])
-        grid = Grid(*edges, fields["ocean"] > 0)
+        grid = Grid(**{name: fields[name] for name in EDGES}, ocean=fields["ocean"] > 0)
         _require_space(folder / SPACE, grid, fields)
         return StateSpace(grid, Climatology(fields["mean"], fields["stddev"]), fields["scale"])
     except KeyError as error:
@@ -87,11 +81,7 @@ def load_space(folder: Path) -> StateSpace:
 
 
 def _require_space(path: Path, grid: Grid, fields: Mapping[str, NDArray[np.generic]]) -> None:
-    """Refuse fields that are not those of the grid, or a scale that nothing can be divided by.
-
-    Raises:
-        CheckpointError: a field has another shape, or is not finite or positive where it must be.
-    """
+    """Refuse fields that are not those of the grid, or a scale that nothing can be divided by."""
     for name in ("mean", "stddev", "scale"):
         if fields[name].shape[-3:] != grid.shape:
             raise CheckpointError(
@@ -118,10 +108,7 @@ def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
     try:
         model = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise CheckpointError(
-            f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
-            "or name another folder"
-        ) from error
+        raise _nothing_at(path) from error
     except ValueError as error:
         raise CheckpointError(f"{path} is not JSON ({error}); restore it or train again") from error
     if not isinstance(model, dict):
@@ -138,11 +125,7 @@ def load_model(folder: Path, grid: Grid) -> dict[str, Any]:
 
 
 def _require_recorded(folder: Path, model: Mapping[str, Any]) -> None:
-    """Refuse files that are not those that were written together; what is not recorded is not checked.
-
-    Raises:
-        CheckpointError: a recorded file is missing or has another checksum.
-    """
+    """Refuse files that were not written together; what is not recorded is not checked."""
     for name, file in RECORDED.items():
         if model.get(name) is None:
             continue
@@ -157,15 +140,6 @@ def _require_recorded(folder: Path, model: Mapping[str, Any]) -> None:
                 f"{path} is not the file that {MODEL} records (its checksum differs), expected it as it "
                 "was written; restore it or train again"
             )
-
-
-def shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each weight of a checkpoint, by name.
-
-    Raises:
-        CheckpointError: not there or broken.
-    """
-    return {name: tuple(value.shape) for name, value in read_tensors(folder / WEIGHTS)[0].items()}
 
 
 def load_weights(folder: Path, analyser: nn.Module) -> None:
@@ -202,9 +176,13 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         with safe_open(path, "pt") as file:
             return load_file(path), file.metadata() or {}
     except FileNotFoundError as error:
-        raise CheckpointError(
-            f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, "
-            "or name another folder"
-        ) from error
+        raise _nothing_at(path) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is broken ({error}); restore it or train again") from error
+
+
+def _nothing_at(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"no {path}, expected the checkpoint of a trained run; run `deepda osse run` first, or name "
+        "another folder"
+    )

@@ -47,7 +47,9 @@ def load_error_samples(folder: Path, grid: Grid) -> Samples | None:
             "train again"
         )
     if "errors" in tensors:
-        return _of_fields(tensors["errors"], grid)
+        fields = np.zeros((len(tensors["errors"]), grid.ocean.size), np.float16)
+        fields[:, grid.ocean.ravel()] = tensors["errors"].numpy()
+        return Samples.of(fields.reshape(-1, *grid.shape), grid)
     _require_samples(path, tensors["codes"], tensors["scale"], int(grid.ocean.sum()))
     return Samples(tensors["codes"], tensors["scale"])
 
@@ -60,10 +62,3 @@ def _require_samples(path: Path, codes: torch.Tensor, scale: torch.Tensor, cells
             f"{int(wrong.sum())} values that are negative or not finite, expected {cells} cells, int8 "
             "and none; restore the file that was written with the weights beside it, or train again"
         )
-
-
-def _of_fields(errors: torch.Tensor, grid: Grid) -> Samples:
-    """Samples of errors (K, n) in water."""
-    fields = np.zeros((len(errors), grid.ocean.size), np.float16)
-    fields[:, grid.ocean.ravel()] = errors.numpy()
-    return Samples.of(fields.reshape(-1, *grid.shape), grid)

@@ -67,7 +67,6 @@ class Errors:
         """Before any departure was seen.
 
         Args:
-            observations: real or synthetic.
             space: with the scale of the control simulation and the climatology of the observations.
         """
         if isinstance(observations, IngestedObservations):

@@ -91,17 +91,11 @@ def run_folder(path: Path) -> Iterator[RunFolder]:
     """
     with exclusive(path):
         if (path / LOG).exists():  # it is a run's
-            remove_unfinished(path)
+            for file in (file for pattern in UNFINISHED for file in path.rglob(pattern)):
+                if file.is_file():
+                    file.unlink(missing_ok=True)
         with Progress(log=path / LOG) as progress:
             yield RunFolder(path, progress)
-
-
-def remove_unfinished(path: Path) -> None:
-    """Remove what writers that were killed left under hidden names, in the folder and those below."""
-    for pattern in UNFINISHED:
-        for file in path.rglob(pattern):
-            if file.is_file():
-                file.unlink(missing_ok=True)
 
 
 def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

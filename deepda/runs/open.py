@@ -11,7 +11,7 @@ from deepda.assimilation.state import StateSpace
 from deepda.networks.build import build_generator
 from deepda.networks.statics import ControlStatistics
 from deepda.networks.trainable import TrainableAnalyser
-from deepda.runs.checkpoint import load_model, load_space, load_weights, shapes_of
+from deepda.runs.checkpoint import WEIGHTS, load_model, load_space, load_weights, read_tensors
 from deepda.runs.error_samples import load_error_samples
 from deepda.settings.schema import GeneratorConfig
 
@@ -26,7 +26,7 @@ def load_analyser(
     """
     space = load_space(checkpoint)
     load_model(checkpoint, space.grid)
-    patterns = shapes_of(checkpoint).get("patterns", (0,))[0]
+    patterns = len(read_tensors(checkpoint / WEIGHTS)[0].get("patterns", ()))
     analyser = build_generator(settings, space, ControlStatistics.none(space, patterns), seed=0).analyser
     load_weights(checkpoint, analyser)
     errors = load_error_samples(checkpoint, space.grid)

@@ -32,6 +32,7 @@ from deepda.networks.build import build_generator
 from deepda.networks.statics import ControlStatistics
 from deepda.networks.transition import Transition
 from deepda.runs.checkpoint import (
+    EDGES,
     INTERPOLATION,
     WEIGHTS,
     load_model,
@@ -42,7 +43,7 @@ from deepda.runs.checkpoint import (
 from deepda.runs.error_samples import load_error_samples, save_error_samples
 from deepda.settings.schema import GeneratorConfig, InnovationGenerator
 
-EDGES = ("lat_edges", "lon_edges", "depth_edges")
+REACH = ("radius_km", "depth_scale_m")  # of optimal interpolation
 REBUILT = ("ocean", "statics", "weight", "noise", "patterns")  # weights that are no parameters
 STEPS = {torch.int8: 127, torch.int16: 32767}  # on either side of zero
 TOLERANCE = 1e-3  # K, of the seasonal cycle
@@ -70,15 +71,11 @@ def pack(checkpoint: Path, settings: GeneratorConfig) -> dict[str, Tensor]:
     cells = torch.from_numpy(np.flatnonzero(grid.ocean))
     water = {name: weights[name].flatten(-3)[..., cells] for name in ("weight", "noise", "patterns")}
     parameters = {f"parameter.{k}": v for k, v in weights.items() if k not in REBUILT}
-    patterns, patterns_scale = _coded(water["patterns"], torch.int8)
-    weight, weight_scale = _coded(water["weight"], torch.int16)
     return {
         **parameters,
         **_packed_space(checkpoint, space),
-        "patterns": patterns,
-        "patterns_scale": patterns_scale,
-        "weight": weight,
-        "weight_scale": weight_scale,
+        **_coded("patterns", water["patterns"], torch.int8),
+        **_coded("weight", water["weight"], torch.int16),
         "noise": water["noise"].half(),
         "samples": samples.codes,
         "samples_scale": samples.scale,
@@ -92,8 +89,6 @@ def unpack(
     """Write packed tensors as an ordinary checkpoint.
 
     Args:
-        packed: from `pack`.
-        settings: of the generator.
         about: kept in the checkpoint, see `save_checkpoint`.
 
     Raises:
@@ -103,10 +98,9 @@ def unpack(
         space = _space_of(packed)
         ocean = torch.from_numpy(space.grid.ocean)
         transition = Transition(
-            _on_grid(_decoded(packed["weight"], packed["weight_scale"]), ocean),
-            _on_grid(packed["noise"].float(), ocean),
+            _on_grid(_decoded("weight", packed), ocean), _on_grid(packed["noise"].float(), ocean)
         )
-        patterns = _on_grid(_decoded(packed["patterns"], packed["patterns_scale"]), ocean)
+        patterns = _on_grid(_decoded("patterns", packed), ocean)
         samples = Samples(packed["samples"], packed["samples_scale"])
         interpolation = {
             "error_stddev": _on_grid(packed["interpolation.error_stddev"].float(), ocean),
@@ -130,30 +124,24 @@ def unpack(
             "those of its settings; install DeepDA again, or pack the run again"
         ) from error
     save_error_samples(samples, space.grid, folder)
-    metadata = dict(zip(("radius_km", "depth_scale_m"), map(str, reach), strict=True))
+    metadata = dict(zip(REACH, map(str, reach), strict=True))
     save_file(interpolation, folder / INTERPOLATION, metadata=metadata)
     save_checkpoint(folder, analyser, space, about)
 
 
 def _packed_space(checkpoint: Path, space: StateSpace) -> dict[str, Tensor]:
-    """Grid and climatology.
-
-    Raises:
-        CheckpointError: they are not given back as they were.
-    """
+    """Grid and climatology, which are refused if they are not given back as they were."""
     load_model(checkpoint, space.grid)
     grid, climatology = space.grid, space.climatology
     mean = climatology.mean[:, grid.ocean].astype(np.float64)
     spectrum = np.fft.rfft(mean, axis=0)[1 : HARMONICS + 1] / len(mean)
     waves = torch.from_numpy(np.concatenate([spectrum.real, spectrum.imag]))
-    codes, scale = _coded(waves, torch.int16)
     packed = {
         **{name: torch.from_numpy(getattr(grid, name)) for name in EDGES},
         "ocean": torch.from_numpy(grid.ocean.astype(np.uint8)),
         "windows": torch.tensor(len(mean)),
         "annual_mean": torch.from_numpy(mean.mean(0).astype(np.float32)),
-        "harmonics": codes,
-        "harmonics_scale": scale,
+        **_coded("harmonics", waves, torch.int16),
         "stddev": torch.from_numpy(climatology.stddev[grid.ocean]),
     }
     again = _space_of(packed)
@@ -170,9 +158,7 @@ def _packed_space(checkpoint: Path, space: StateSpace) -> dict[str, Tensor]:
 def _space_of(packed: Mapping[str, Tensor]) -> StateSpace:
     fields = {name: value.numpy() for name, value in packed.items()}
     grid = Grid(**{name: fields[name] for name in EDGES}, ocean=fields["ocean"] > 0)
-    real, imaginary = (
-        _decoded(packed["harmonics"], packed["harmonics_scale"]).numpy().reshape(2, HARMONICS, -1)
-    )
+    real, imaginary = _decoded("harmonics", packed).numpy().reshape(2, HARMONICS, -1)
     windows = int(fields["windows"])
     turn = 2 * np.pi * np.arange(windows)[:, None] * np.arange(1, HARMONICS + 1) / windows
     water = fields["annual_mean"] + 2 * (np.cos(turn) @ real - np.sin(turn) @ imaginary)
@@ -181,25 +167,25 @@ def _space_of(packed: Mapping[str, Tensor]) -> StateSpace:
 
 
 def _packed_interpolation(checkpoint: Path, cells: Tensor) -> dict[str, Tensor]:
-    tensors, reach = read_tensors(checkpoint / INTERPOLATION)
+    tensors, about = read_tensors(checkpoint / INTERPOLATION)
+    reach = [float(about[name]) for name in REACH]
     return {
         "interpolation.error_stddev": tensors["error_stddev"].flatten()[cells].half(),
         "interpolation.inflation": tensors["inflation"],
-        "interpolation.reach": torch.tensor(
-            [float(reach[name]) for name in ("radius_km", "depth_scale_m")], dtype=torch.float64
-        ),
+        "interpolation.reach": torch.tensor(reach, dtype=torch.float64),
     }
 
 
-def _coded(values: Tensor, kind: torch.dtype) -> tuple[Tensor, Tensor]:
+def _coded(name: str, values: Tensor, kind: torch.dtype) -> dict[str, Tensor]:
     """Whole numbers (k, n) of a kind, and the scale (k, 1) that they are multiplied by."""
     scale = values.abs().amax(dim=1, keepdim=True) / STEPS[kind]
     codes = (values / torch.where(scale > 0, scale, 1)).round()
-    return codes.to(kind).contiguous(), scale
+    return {name: codes.to(kind).contiguous(), f"{name}_scale": scale}
 
 
-def _decoded(codes: Tensor, scale: Tensor) -> Tensor:
-    return codes.to(scale) * scale
+def _decoded(name: str, packed: Mapping[str, Tensor]) -> Tensor:
+    scale = packed[f"{name}_scale"]
+    return packed[name].to(scale) * scale
 
 
 def _on_grid(water: Tensor, ocean: Tensor) -> Tensor:

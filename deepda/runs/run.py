@@ -23,14 +23,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
-from deepda.assimilation.cycle import (
-    Analyser,
-    Nothing,
-    Result,
-    cycle,
-    filtered,
-    run_cycle,
-)
+from deepda.assimilation.cycle import Analyser, Nothing, Result, cycle, filtered, run_cycle
 from deepda.assimilation.state import StateSpace
 from deepda.assimilation.superobs import superobs
 from deepda.base.synthetic import COLUMN, refusal_of_rows

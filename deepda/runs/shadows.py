@@ -44,7 +44,6 @@ def open_shadow_truth(run: Path, space: StateSpace, number: int, first_year: int
     """The truths of so many members, from the control simulation of a trained run.
 
     Args:
-        number: of members.
         first_year: calendar year in which they start.
 
     Raises:
@@ -83,7 +82,6 @@ def add_members(
     """Count in the members of a file of analyses, as anomalies.
 
     Args:
-        windows: of the file.
         truths: (depth, lat, lon) degC of each window; None where it is not known.
     """
     with netCDF4.Dataset(file) as analyses:

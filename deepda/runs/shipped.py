@@ -52,7 +52,6 @@ def run_for(wanted: Config, named: bool) -> str:
     One's own is there if the default folder has settings, even if it is not finished.
 
     Args:
-        wanted: settings of a reanalysis.
         named: whether they name the run, or hold the default folder.
 
     Raises:
@@ -85,13 +84,33 @@ def shipped_weights() -> str:
     return f"weights: shipped with deepda {about['version']} (built-in ocean, seed {about['seed']})"
 
 
-def shipped_about() -> dict[str, Any]:
+def shipped_about(source: Path = SOURCE) -> dict[str, Any]:
     """What model.json says of the shipped weights.
 
     Raises:
         CheckpointError: not there, changed, or of another version.
     """
-    return _about(SOURCE)
+    path = source / MODEL
+    try:
+        about: dict[str, Any] = json.loads(path.read_text())
+        sha256, compatible = about["sha256"], about["compatible"]
+        found = checksum(source / PACKED)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"the weights shipped in {source} cannot be read ({error}), expected {MODEL} and {PACKED}; "
+            "install DeepDA again, or name a run with --run DIR"
+        ) from error
+    if found != sha256:
+        raise CheckpointError(
+            f"{source / PACKED} is not the file that {MODEL} records (its checksum differs), expected "
+            "it as it was shipped; install DeepDA again, or name a run with --run DIR"
+        )
+    if series(installed := versions()["deepda"]) not in compatible:
+        raise CheckpointError(
+            f"the weights in {source} are for deepda {', '.join(compatible)}, this one is {installed}; "
+            "install DeepDA again, or name a run with --run DIR"
+        )
+    return about
 
 
 def shipped_run() -> Path:
@@ -147,7 +166,7 @@ def unpack_run(source: Path, folder: Path) -> None:
     Raises:
         CheckpointError: the packed files cannot be used.
     """
-    about = _about(source)
+    about = shipped_about(source)
     settings = saved_config(source).generator
     kept = {name: about[name] for name in KEPT}
     with TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as scratch:
@@ -163,41 +182,13 @@ def unpack_run(source: Path, folder: Path) -> None:
                 made.rename(folder)
 
 
-def _about(source: Path) -> dict[str, Any]:
-    path = source / MODEL
-    try:
-        about: dict[str, Any] = json.loads(path.read_text())
-        sha256, compatible = about["sha256"], about["compatible"]
-        found = checksum(source / PACKED)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"the weights shipped in {source} cannot be read ({error}), expected {MODEL} and {PACKED}; "
-            "install DeepDA again, or name a run with --run DIR"
-        ) from error
-    if found != sha256:
-        raise CheckpointError(
-            f"{source / PACKED} is not the file that {MODEL} records (its checksum differs), expected "
-            "it as it was shipped; install DeepDA again, or name a run with --run DIR"
-        )
-    if series(installed := versions()["deepda"]) not in compatible:
-        raise CheckpointError(
-            f"the weights in {source} are for deepda {', '.join(compatible)}, this one is {installed}; "
-            "install DeepDA again, or name a run with --run DIR"
-        )
-    return about
-
-
 def _usual_cache() -> Path:
     """Where runs are unpacked."""
     return Path(os.environ.get(CACHE) or "~/.cache/deepda").expanduser().absolute()
 
 
 def _writable_cache() -> Path:
-    """The same; a temporary folder where the home of the user cannot be written.
-
-    Raises:
-        UsageError: neither can be, or the one that DEEPDA_CACHE names.
-    """
+    """The same; a temporary folder where the home of the user cannot be written."""
     usual = _usual_cache()
     try:
         return require_writable(usual)

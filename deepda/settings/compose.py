@@ -99,9 +99,7 @@ def compose_settings(overrides: Sequence[str]) -> DictConfig:
     groups = config_groups()
     parsed = [_parse(_present_name(text)) for text in overrides]
     choices = [override for override in parsed if override.key_or_group in groups]
-    for override in choices:
-        _require_choice(override.key_or_group, f"{override.value()!s}", groups[override.key_or_group])
-    _require_one_choice(choices)
+    _require_choices(choices, groups)
     settings = _compose([str(override.input_line) for override in choices])
     known = {*_keys(settings), *groups}
     for override in parsed:
@@ -254,19 +252,16 @@ def _parse(text: str) -> Override:
     return override
 
 
-def _require_choice(group: str, choice: str, choices: Sequence[str]) -> None:
-    if choice not in choices:
-        raise ConfigError(
-            f"{group}={choice} does not exist{_nearest(choice, choices)}; "
-            f"choose one of {', '.join(choices)}"
-        )
-
-
-def _require_one_choice(choices: Sequence[Override]) -> None:
-    """Refuse different choices of one group."""
-    made: dict[str, object] = {}
+def _require_choices(choices: Sequence[Override], groups: Mapping[str, Sequence[str]]) -> None:
+    """Refuse choices that are not there, and different ones of one group."""
+    made: dict[str, str] = {}
     for override in choices:
-        group, choice = override.key_or_group, override.value()
+        group, choice = override.key_or_group, f"{override.value()!s}"
+        if choice not in groups[group]:
+            raise ConfigError(
+                f"{group}={choice} does not exist{_nearest(choice, groups[group])}; "
+                f"choose one of {', '.join(groups[group])}"
+            )
         if made.setdefault(group, choice) != choice:
             raise ConfigError(
                 f"{group}={made[group]} and {group}={choice} given, expected one choice of {group}; "

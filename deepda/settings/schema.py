@@ -279,15 +279,13 @@ class Config:
             DRAWN_YEARS if drawn else DATED_YEARS,
         )
         if isinstance(self.control, EmbeddedControl):
-            self._require_enough_years(self.control.years)
-
-    def _require_enough_years(self, years: int) -> None:
-        shares = (self.osse.train_years or 1, self.osse.validation_years, self.osse.test_years)
-        if sum(shares) > years:
-            raise ConfigError(
-                f"{' + '.join(map(str, shares))} years to train, validate and test asked for, "
-                f"expected no more than control.years={years}; raise that or lower osse.*_years"
-            )
+            years, osse = self.control.years, self.osse
+            shares = (osse.train_years or 1, osse.validation_years, osse.test_years)
+            if sum(shares) > years:
+                raise ConfigError(
+                    f"{' + '.join(map(str, shares))} years to train, validate and test asked for, "
+                    f"expected no more than control.years={years}; raise that or lower osse.*_years"
+                )
 
 
 VARIANTS: dict[str, dict[str, type]] = {

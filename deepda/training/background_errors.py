@@ -8,25 +8,17 @@ differences (Parrish and Derber 1992; Hamill and Snyder 2000); here the truth of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from itertools import tee
 from math import ceil
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepda.assimilation.cycle import (
-    Analyser,
-    Observations,
-    StateEstimate,
-    cycle,
-    inferred,
-    require_physical,
-)
+from deepda.assimilation.cycle import Observations, cycle, inferred, require_physical
 from deepda.base.progress import Progress
+from deepda.networks.trainable import Sampled
 from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import TrainingData, Window, observed_stretch, steady
 
@@ -35,20 +27,6 @@ EVERY = 2  # windows between samples of a stretch
 SPINUP = 40  # windows of a stretch whose errors are still those of its cold start
 STREAM = 1_000_000  # of random numbers, and the next ones: not those of the training
 LEAST_SPREAD = 1e-3  # on land
-
-
-class Sampled(Analyser, Protocol):
-    """An analyser whose background errors can be sampled in units of a spread."""
-
-    @property
-    def ocean(self) -> Tensor:
-        """(L, Y, X) true, or one, where there is water."""
-
-    def modelled_spread(self, background: StateEstimate) -> Tensor:
-        """(B, L, Y, X) that errors are divided by."""
-
-    def training_accuracy(self) -> AbstractContextManager[None]:
-        """Inside the block systems are solved only as far as sampling needs."""
 
 
 def sample_background_errors(
@@ -64,10 +42,8 @@ def sample_background_errors(
     On a CPU one stretch after the other: in a batch each solve takes the steps of the slowest of them.
 
     Args:
-        analyser: trained.
         data: truth and networks; its drifts are left out.
         seed: of networks and observation errors.
-        number: of samples.
         ranks: processes that share the stretches out; all of them get all samples.
 
     Returns:

@@ -35,8 +35,6 @@ class Critic:
     """A discriminator and its optimiser.
 
     Args:
-        discriminator: a module of `deepda.networks.discriminator`.
-        learning_rate: of Adam.
         share: of the streams that it sees here.
         ranks: processes that share them; verdicts and gradients of all sum to those of all streams.
     """

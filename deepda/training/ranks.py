@@ -38,8 +38,6 @@ class Ranks:
     """The processes of a training, seen from one of them.
 
     Args:
-        number: of this process, from 0.
-        total: how many there are.
         store: where they leave each other messages; None of a single process.
     """
 

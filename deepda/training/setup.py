@@ -51,8 +51,6 @@ class TrainingSetup:
 
     Attributes:
         build: makes the untrained generator, on the device that it is trained on.
-        data: the control simulation and the observing network.
-        ranks: processes that train together.
     """
 
     build: Callable[[], Generator]
@@ -62,17 +60,12 @@ class TrainingSetup:
     ranks: Ranks = ALONE
 
     def train(
-        self,
-        recipe: Recipe,
-        progress: Progress,
-        folder: Path,
-        watch: Watch = lambda history: None,
+        self, recipe: Recipe, progress: Progress, folder: Path, watch: Watch = lambda history: None
     ) -> tuple[TrainableAnalyser, History]:
         """Train by gradients.
 
         Args:
             folder: where an interrupted training is kept and resumed.
-            watch: see Trainer.
 
         Returns:
             The analyser with its best validated weights, on the device that it was trained on, and the
@@ -105,7 +98,6 @@ class TrainingSetup:
         Args:
             analyser: trained; changed in place.
             samples: how many; 0 for none.
-            seed: of the observing networks and the observation errors.
         """
         form, sampled, ranks = analyser.covariance_form(), None, self.ranks
         if form is not None and samples:

@@ -80,15 +80,14 @@ class Stretch:
 
     def rewind(self, number: int, age: int) -> None:
         """Go to where a stream was when its training stopped."""
-        self.number, self.age, self._windows = number, -1, self._draw(number)
+        self.number, self.age, self._windows = number, -1, self._draw()
         for _ in range(age + 1):
             next(self)
 
-    def _draw(self, number: int | None = None) -> Iterator[Window]:
-        number = self.number if number is None else number
-        data, rng = self.data, np.random.default_rng([self.seed, self.stream, number])
+    def _draw(self) -> Iterator[Window]:
+        data, rng = self.data, np.random.default_rng([self.seed, self.stream, self.number])
         # The first stretches are of all lengths, so that the streams do not restart together.
-        length = self.length if number else int(rng.integers(1, self.length + 1))
+        length = self.length if self.number else int(rng.integers(1, self.length + 1))
         first = int(rng.integers(len(data.anomalies) - length + 1))
         drift = _drift(rng, data, length)
         yield from observed_stretch(data, rng, first, length, drift)
@@ -125,9 +124,7 @@ class Streams:
     """Parallel streams, as batches.
 
     Args:
-        data, seed: see `Stretch`.
         own: numbers of the streams of this process.
-        device: of the batches.
         ranks: processes that share all streams; the weights of a batch sum to one over all of them.
     """
 

@@ -28,7 +28,7 @@ from deepda.settings.schema import TrainingConfig
 from deepda.training.critic import Critic, Increment
 from deepda.training.ranks import ALONE, Ranks
 from deepda.training.stretches import Batch, Streams, TrainingData
-from deepda.training.unfinished import moments_of, read_state, restore_moments, shapes_of, under
+from deepda.training.unfinished import moments_of, read_state, restore_moments, under
 
 STATE = "training.safetensors"  # of an unfinished training, in the folder of its run
 LEARNING = "learning.csv"  # its learning curve, beside it
@@ -48,11 +48,8 @@ class Recipe:
         updates: number of updates; the learning rate falls to zero along them.
         stretches: parallel streams.
         backprop: windows through which the gradient is followed.
-        learning_rate: of Adam.
-        adversarial_weight: of the discriminator's judgement.
         validate_every: updates between validations.
         patience: validations without a gain before training stops.
-        seed: of truth, network, errors.
     """
 
     updates: int
@@ -74,12 +71,10 @@ class Trainer:
     """Trains an Analyser that is a torch module; saves itself and resumes bit for bit.
 
     Args:
-        analyser: whose weights are trained.
         discriminator: judges increments; None without adversarial part.
         validate: score of the present (averaged) weights, smaller is better.
         folder: where the state of the training is kept, and its learning curve.
         watch: is shown the history after each validation, and may end the training by raising.
-        ranks: processes that train together.
     """
 
     def __init__(
@@ -217,13 +212,16 @@ class Trainer:
             weights = self.critic.discriminator.state_dict()
             tensors |= {f"critic.{n}": v for n, v in weights.items()}
             tensors |= moments_of("judge", self.critic.optimiser)
-        tensors |= {f"estimate.{n}": field for n, field in self._whole_estimate().items()}
+        assert self.estimate is not None
+        for name, field in vars(self.estimate).items():  # of the streams of all processes
+            tensors[f"estimate.{name}"] = self.ranks.whole(field, self.recipe.stretches)
+        places = torch.tensor(self.streams.places(), device=self.device)
         state = {
             "recipe": vars(self.recipe),
             "done": self.done,
             "stale": self.stale,
             "best_score": self.best_score,
-            "places": self._whole_places(),
+            "places": self.ranks.whole(places, self.recipe.stretches).tolist(),
             "history": self.history,
         }
         if not self.ranks.first:
@@ -233,18 +231,6 @@ class Trainer:
             self.folder / STATE,
             lambda path: save_file(clean, path, metadata={"state": json.dumps(state)}),
         )
-
-    def _whole_estimate(self) -> dict[str, Tensor]:
-        """The estimates of the streams of all processes, field by field."""
-        assert self.estimate is not None
-        count = self.recipe.stretches
-        return {name: self.ranks.whole(field, count) for name, field in vars(self.estimate).items()}
-
-    def _whole_places(self) -> list[list[int]]:
-        """Where the streams of all processes are."""
-        own = torch.tensor(self.streams.places(), device=self.device)
-        places: list[list[int]] = self.ranks.whole(own, self.recipe.stretches).tolist()
-        return places
 
     def _resume(self) -> None:
         path = self.folder / STATE
@@ -257,7 +243,8 @@ class Trainer:
                 "choose another --output, or remove that folder"
             )
         present = under("present", tensors)
-        if shapes_of(present) != shapes_of(self.average):
+        shapes, own = ({n: v.shape for n, v in some.items()} for some in (present, self.average))
+        if shapes != own:
             raise CheckpointError(
                 f"{path} holds a training of other weights, expected those of this version; "
                 "remove the file to train anew"
@@ -268,11 +255,11 @@ class Trainer:
         if self.critic is not None:
             self.critic.discriminator.load_state_dict(under("critic", tensors))
             restore_moments("judge", self.critic.optimiser, tensors)
-        own = list(self.own)
-        self.estimate = StateEstimate(**{n: v[own] for n, v in under("estimate", tensors).items()})
+        streams = list(self.own)
+        self.estimate = StateEstimate(**{n: v[streams] for n, v in under("estimate", tensors).items()})
         self.done, self.stale, self.best_score = state["done"], state["stale"], state["best_score"]
         self.history = state["history"]
-        self.streams.rewind([state["places"][stream] for stream in own])
+        self.streams.rewind([state["places"][stream] for stream in streams])
 
 
 def write_learning(history: Sequence[dict[str, float]], path: Path) -> None:

@@ -39,11 +39,6 @@ def read_state(path: Path, device: torch.device) -> tuple[dict[str, Any], dict[s
     return state, tensors
 
 
-def shapes_of(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
-    """Shape of each tensor, by name."""
-    return {name: value.shape for name, value in tensors.items()}
-
-
 def moments_of(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
     """Moving averages of an optimiser, named PREFIX.PARAMETER.KIND."""
     states = optimiser.state_dict()["state"]

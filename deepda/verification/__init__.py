@@ -12,20 +12,13 @@ hold anything, NaN included, and is never read. Reduce before remapping: of a no
 score of a mean is not the mean of the scores.
 """
 
-from deepda.verification.climate import (
-    Trend,
-    heat_content,
-    nino34,
-    trend,
-)
+from deepda.verification.climate import Trend, heat_content, nino34, trend
 from deepda.verification.guards import (
     VerificationError,
-    require_finite,
     require_same_grid,
     require_same_times,
 )
 from deepda.verification.reliability import (
-    Desroziers,
     crps_ensemble,
     crps_gaussian,
     desroziers,
@@ -59,7 +52,6 @@ from deepda.verification.window_sums import (
 __all__ = [
     "REGIONS",
     "Box",
-    "Desroziers",
     "Trend",
     "VerificationError",
     "WindowSums",
@@ -78,7 +70,6 @@ __all__ = [
     "pit_histogram",
     "rank_histogram",
     "region_weights",
-    "require_finite",
     "require_same_grid",
     "require_same_times",
     "rmse",

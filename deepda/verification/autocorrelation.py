@@ -21,9 +21,8 @@ from scipy.stats import t as student
 Floats = NDArray[np.float64]
 
 AUTOCORRELATION = np.tanh(np.linspace(0.0, 3.8, 64))  # 0 to 0.999, denser near one
-PRIOR = np.sqrt(
-    1 - AUTOCORRELATION**2
-)  # of these nodes: (1 - r^2)^(-1/2) times their distances, 1 - r^2
+# Of these nodes: (1 - r^2)^(-1/2) times their distances, 1 - r^2.
+PRIOR = np.sqrt(1 - AUTOCORRELATION**2)
 CONFIDENCE = 0.95
 STEPS = 64  # of the table that intervals are read from
 

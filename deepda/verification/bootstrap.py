@@ -64,7 +64,6 @@ def gain_over_best(
     Args:
         square: (window) mean square errors, consecutive windows.
         baselines: the same by name, at least one.
-        per_year: windows a year.
 
     Returns:
         `baseline` (its name), `gain`, `low` and `high` (parts of its error), `confidence`,

@@ -152,11 +152,10 @@ class MemberStatistics:
         truth, analysis, members = (part[self._spinup :] for part in self.means)
         error = np.sqrt(np.square(analysis - truth).mean(0))
         spread = np.sqrt(np.square(members - analysis[:, None]).mean((0, 1)))
+        columns = (self.weights["series"].values, spread.tolist(), error.tolist())
         return {
             str(name): {"spread_K": s, "error_K": e, "ratio": s / e if e else float("nan")}
-            for name, s, e in zip(
-                self.weights["series"].values, spread.tolist(), error.tolist(), strict=True
-            )
+            for name, s, e in zip(*columns, strict=True)
         }
 
     def _trends(self) -> dict[str, dict[str, float]]:
@@ -222,9 +221,8 @@ class _Samples:
         if self._power:
             truth, *others = np.mean(self._power, axis=0)
             ratios = [line / np.where(truth > 0, truth, np.nan) for line in others]
-            found["spectral_ratio"] = dict(
-                zip(("analysis", "members"), map(_numbers, ratios), strict=True)
-            )
+            names = ("analysis", "members")
+            found["spectral_ratio"] = dict(zip(names, map(_numbers, ratios), strict=True))
         return found
 
 

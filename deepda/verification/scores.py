@@ -51,7 +51,8 @@ def region_weights(grid: Grid, box: Box) -> xr.DataArray:
     Raises:
         VerificationError: no water of the grid lies in the box.
     """
-    zone = _sine_overlap(grid.lat_edges, box.south, box.north)
+    south, north = np.sin(np.deg2rad([box.south, box.north]))  # area goes with the sine
+    zone = _overlap(np.sin(np.deg2rad(grid.lat_edges)), south, north)
     sector = sum(
         _overlap(grid.lon_edges + turn, box.west, box.east) for turn in (-720, -360, 0, 360, 720)
     )
@@ -76,7 +77,12 @@ def weighted_mean(
     Raises:
         VerificationError: values are missing although `partial` is False.
     """
-    total, weight = _sums(field, weights, keep, partial)
+    require_same_grid(field.isel({dim: 0 for dim in field.dims if dim not in weights.dims}), weights)
+    if not partial:
+        require_finite(field, weights, "the field")
+    over, there = [dim for dim in field.dims if dim not in keep], np.isfinite(field)
+    total = xr.dot(field.where(there, 0.0), weights, dim=over)
+    weight = xr.dot(there.astype(weights.dtype), weights, dim=over)
     return total / weight.where(weight > 0)
 
 
@@ -91,39 +97,13 @@ def rmse(
     `keep=("depth",)` gives it by depth, `("time",)` as a series, `("lat", "lon")` as a map; see
     `weighted_mean` for the rest. The mean goes over squares, the root is last.
     """
-    return weighted_mean(_error(analysis, truth) ** 2, weights, keep) ** 0.5
-
-
-def _error(analysis: xr.DataArray, truth: xr.DataArray) -> xr.DataArray:
     require_same_grid(analysis, truth)
     if "time" in truth.dims:
         require_same_times(analysis, truth)
-    return analysis - truth
-
-
-def _sums(
-    field: xr.DataArray,
-    weights: xr.DataArray,
-    keep: Collection[Hashable],
-    partial: bool,
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Sum of weight x field and sum of weight over all dimensions but `keep`."""
-    require_same_grid(field.isel({dim: 0 for dim in field.dims if dim not in weights.dims}), weights)
-    over = [dim for dim in field.dims if dim not in keep]
-    there = np.isfinite(field)
-    if not partial:
-        require_finite(field, weights, "the field")
-    total = xr.dot(field.where(there, 0.0), weights, dim=over)
-    return total, xr.dot(there.astype(weights.dtype), weights, dim=over)
+    return weighted_mean((analysis - truth) ** 2, weights, keep) ** 0.5
 
 
 def _overlap(edges: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Share of each cell between low and high, 0..1."""
     inside = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)
     return np.maximum(inside, 0.0) / np.diff(edges)
-
-
-def _sine_overlap(edges: NDArray[np.float64], south: float, north: float) -> NDArray[np.float64]:
-    """Share of the area of each zone between two latitudes: area goes with the sine."""
-    low, high = np.sin(np.deg2rad([south, north]))
-    return _overlap(np.sin(np.deg2rad(edges)), low, high)

@@ -65,19 +65,11 @@ def ocean_stretches(ocean: NDArray[np.bool_], length: int) -> NDArray[np.intp]:
         water = np.roll(ocean, -first_land)  # begins with land: no run crosses the new seam
         edges = np.flatnonzero(np.diff(np.append(water, False).astype(int)))
         runs = zip(edges[::2] + 1, edges[1::2] + 1, strict=True)
-        starts = np.array(
-            [
-                first_land + start
-                for begin, end in runs
-                for start in range(begin, end - length + 1, length // 2)
-            ],
-            dtype=int,
-        )
-    return (
-        (starts[:, None] + np.arange(length)[None, :]) % size
-        if length <= size
-        else np.empty((0, length), int)
-    )
+        found = [range(begin, end - length + 1, length // 2) for begin, end in runs]
+        starts = first_land + np.array([start for run in found for start in run], int)
+    if length > size:
+        return np.empty((0, length), int)
+    return (starts[:, None] + np.arange(length)[None, :]) % size
 
 
 def _level_spectrum(

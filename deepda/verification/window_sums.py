@@ -61,7 +61,9 @@ def weighted_sums(weights: xr.DataArray, values: Mapping[str, NDArray[Any]]) -> 
     Raises:
         VerificationError: a value is not finite where a weight is positive.
     """
-    return _Kernel(weights, partial=False).dataset(values)
+    kernel = _Kernel(weights, partial=False)
+    sums = zip((*values, WEIGHT), kernel.sums(values), strict=True)
+    return xr.Dataset({name: (kernel.dims, one) for name, one in sums}, kernel.coords)
 
 
 class WindowSums:
@@ -142,17 +144,12 @@ class _Kernel:
         sums = (self._weights @ columns).transpose(2, 1, 0)
         return sums.reshape(len(sums), *self._shape)
 
-    def dataset(self, values: Mapping[str, NDArray[Any]]) -> xr.Dataset:
-        sums = zip((*values, WEIGHT), self.sums(values), strict=True)
-        return xr.Dataset({name: (self.dims, one) for name, one in sums}, self.coords)
-
 
 def mean_of(sums: xr.Dataset, name: str, keep: Collection[Hashable] = ("depth",)) -> xr.DataArray:
     """(region, ...keep) weighted mean of a value over time and depth; NaN where nothing has weight.
 
     Args:
         sums: of `weighted_sums` or `WindowSums`.
-        name: which value.
         keep: dimensions of the result beside `region`.
     """
     over = [dim for dim in sums[name].dims if dim != "region" and dim not in keep]

@@ -22,7 +22,6 @@ import osse.experiments.blind_zone_report
 from deepda.assimilation.cycle import Observations, Result, on_host
 from deepda.base.errors import DeepDAError
 from deepda.base.progress import Progress
-from deepda.geometry.grid import Grid
 from deepda.networks.device import AUTO
 from deepda.networks.dropout import dropouts, monte_carlo_spread
 from deepda.quality.casts import platforms
@@ -83,7 +82,12 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
             "try --below 100, or leave it out for satellites only"
         )
     if below is not None:
-        _require_blind(load_space(folder / CHECKPOINT).grid, folder, below)
+        floor = load_space(folder / CHECKPOINT).grid.depth_edges[-1]  # before minutes of reading
+        if below >= floor:
+            raise BlindZoneError(
+                f"--below is {below:g} m, the grid of {folder} ends at {floor:g} m, expected a depth "
+                "above that; give a smaller --below"
+            )
     with run_folder(output) as here, opened(folder, output, here.progress, device) as trained:
         progress = here.progress
         grid = trained.twin.space.grid
@@ -100,7 +104,9 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
             **about_run(trained, below_m=below, last_level_seen_m=float(grid.depth[last])),
             "rows": {"kept": count, "denied": sum(map(len, windows)) - count},
             "regression": {"mean_square_by_parts_of_the_year": tried, "parts": len(regression.slope)},
-            "dropout": _about_dropout(trained, "dropout" in sums),
+            "dropout": {"passes": PASSES, "every_windows": EVERY}
+            if DROPOUT[0] in sums
+            else {"skipped": f"the generator of {folder} has no dropout (generator.dropout=0)"},
             **scores_of(sums, last),
         }
         page = osse.experiments.blind_zone_report.write
@@ -108,20 +114,6 @@ def run(folder: Path, output: Path, below: float | None = None, device: str = AU
         write_results(trained, scores, rows, maps, page, path, progress)
     print("\n".join(osse.experiments.blind_zone_report.lines(scores)))
     return scores
-
-
-def _require_blind(grid: Grid, folder: Path, below: float) -> None:
-    """Refuse, before minutes of reading, a depth that cuts no profile.
-
-    Raises:
-        BlindZoneError: the grid ends above it.
-    """
-    floor = grid.depth_edges[-1]
-    if below >= floor:
-        raise BlindZoneError(
-            f"--below is {below:g} m, the grid of {folder} ends at {floor:g} m, expected a depth above "
-            "that; give a smaller --below"
-        )
 
 
 def last_seen(windows: Sequence[Observations], depth: NDArray[np.floating]) -> int:
@@ -160,43 +152,6 @@ def _regression(trained: CycledRun, last: int) -> tuple[Regression, dict[int, fl
     return fitted[min(scores, key=lambda parts: scores[parts])], scores
 
 
-@dataclass(frozen=True, eq=False)
-class Continued:
-    """The ways that continue the last level seen, of one window.
-
-    Attributes:
-        last: index of the last level seen.
-        ocean: (L, Y, X).
-        scale: (L, Y, X) K.
-        regression: fitted on the training years.
-    """
-
-    last: int
-    ocean: NDArray[np.bool_]
-    scale: NDArray[np.float32]
-    regression: Regression
-
-    def fields(
-        self, analysis: NDArray[np.floating], observed: Observations
-    ) -> dict[str, NDArray[np.floating]]:
-        """Anomalies (L, Y, X) K by method: down to the last level the analysis, below what it implies.
-
-        Only `regression_of_observations` takes the last level from that window's values alone.
-        """
-        last, season = self.last, int(observed.season[0])
-        implied = self.regression.below(analysis[last] / self.scale[last], season) * self.scale
-        value, precision = (field[0, last].numpy() for field in (observed.value, observed.precision))
-        alone = self.regression.of_observations(value, precision, season) * self.scale
-        implied[: last + 1], alone[:last] = analysis[: last + 1], analysis[:last]
-        return {
-            "regression": implied,
-            "regression_of_observations": alone,
-            "repeat_downward": repeat_downward(analysis, self.ocean, last),
-            "marching_average": marching_average(analysis, self.ocean, last),
-            "climatology": np.zeros_like(analysis),
-        }
-
-
 def _cycle(
     trained: CycledRun,
     windows: Sequence[Observations],
@@ -205,70 +160,79 @@ def _cycle(
     progress: Progress,
 ) -> dict[str, xr.Dataset]:
     """Sums of all methods after spin-up, by name."""
-    grid, scale = trained.twin.space.grid, trained.twin.space.scale
-    weights = sea_weights(grid)
+    weights = sea_weights(trained.twin.space.grid)
     names = (*METHODS, *(DROPOUT if dropouts(trained.analyser) else ()))  # type: ignore[arg-type]
     sums = {name: WindowSums(weights, mapped=MAPPED if name in STATED else MAPPED[:1]) for name in names}
-    continued = Continued(last, grid.ocean, scale, regression)
-    scorer = BlindZoneScorer(trained, windows, continued, sums)
+    scorer = BlindZoneScorer(trained, windows, last, regression, sums)
     score_cycle(trained.analyser, windows, scorer, progress, "Cycling")
     oi = TwinScorer(trained.twin, trained.spinup, sums["oi"])
     score_cycle(trained.oi, windows, oi, progress, "Cycling optimal interpolation")
     return {name: one.result() for name, one in sums.items()}
 
 
+@dataclass(frozen=True, eq=False)
 class BlindZoneScorer:
     """Scores the analyses, and the ways that continue their last level seen, against the truth.
 
-    Args:
+    Attributes:
         windows: their observations, on the CPU.
-        continued: the other ways.
+        last: index of the last level seen.
+        regression: fitted on the training years.
         sums: by method; those of DROPOUT where the generator has dropout.
     """
 
-    def __init__(
-        self,
-        trained: CycledRun,
-        windows: Sequence[Observations],
-        continued: Continued,
-        sums: Mapping[str, WindowSums],
-    ) -> None:
-        self._trained, self._windows = trained, windows
-        self._continued, self._sums = continued, sums
-        self._analysis = TwinScorer(trained.twin, trained.spinup, sums["analysis"])
+    trained: CycledRun
+    windows: Sequence[Observations]
+    last: int
+    regression: Regression
+    sums: Mapping[str, WindowSums]
 
     def add(self, result: Result) -> None:
         """Count a window, unless it belongs to the spin-up."""
-        self._analysis.add(result)
-        number = result.place - self._trained.spinup
+        TwinScorer(self.trained.twin, self.trained.spinup, self.sums["analysis"]).add(result)
+        number = result.place - self.trained.spinup
         if number < 0:
             return
-        twin = self._trained.twin
+        twin = self.trained.twin
         time, true = twin.windows.middle[result.place], true_anomaly(twin, result.place)
         own = kelvin(twin.space, result.estimate)
-        for name, field in self._continued.fields(own, self._windows[result.place]).items():
-            self._sums[name].add(time, moments(field, true))
-        if DROPOUT[0] in self._sums and number % EVERY == 0:
+        for name, field in self._continued(own, self.windows[result.place]).items():
+            self.sums[name].add(time, moments(field, true))
+        if DROPOUT[0] in self.sums and number % EVERY == 0:
             self._add_thinned(result, true)
+
+    def _continued(
+        self, analysis: NDArray[np.floating], observed: Observations
+    ) -> dict[str, NDArray[np.floating]]:
+        """Anomalies (L, Y, X) K by method: down to the last level the analysis, below what it implies.
+
+        Only `regression_of_observations` takes the last level from that window's values alone.
+        """
+        space, last, season = self.trained.twin.space, self.last, int(observed.season[0])
+        ocean, scale = space.grid.ocean, space.scale
+        implied = self.regression.below(analysis[last] / scale[last], season) * scale
+        value, precision = (field[0, last].numpy() for field in (observed.value, observed.precision))
+        alone = self.regression.of_observations(value, precision, season) * scale
+        implied[: last + 1], alone[:last] = analysis[: last + 1], analysis[:last]
+        return {
+            "regression": implied,
+            "regression_of_observations": alone,
+            "repeat_downward": repeat_downward(analysis, ocean, last),
+            "marching_average": marching_average(analysis, ocean, last),
+            "climatology": np.zeros_like(analysis),
+        }
 
     def _add_thinned(self, result: Result, true: NDArray[np.floating]) -> None:
         """Count the analyses of thinned networks: their scatter alone, and with the carried spread."""
-        trained, space = self._trained, self._trained.twin.space
+        trained, space = self.trained, self.trained.twin.space
         observed, seed = result.step.observations, trained.config.seed + result.place
         background = result.step.background.to(observed.value.device)
-        mean, scatter = on_host(
-            *monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
-        )
+        thinned = monte_carlo_spread(trained.analyser, background, observed, PASSES, seed)
+        mean, scatter = on_host(*thinned)
         time = trained.twin.windows.middle[result.place]
         both = moments(mean[0].numpy() * space.scale, true)
         carried = (scatter.square() + result.estimate.spread.square()).sqrt()
         floor = 1e-6  # K: a cell that no pass changes states no error at all
         for name, spread in zip(DROPOUT, (scatter, carried), strict=True):
             stddev = np.maximum(space.kelvin(spread[0]), floor)
-            self._sums[name].add(time, both | spread_moments(both["error"], stddev))
-
-
-def _about_dropout(trained: CycledRun, done: bool) -> dict[str, Any]:
-    if done:
-        return {"passes": PASSES, "every_windows": EVERY}
-    return {"skipped": f"the generator of {trained.folder} has no dropout (generator.dropout=0)"}
+            self.sums[name].add(time, both | spread_moments(both["error"], stddev))

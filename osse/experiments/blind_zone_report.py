@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.figure import Figure
 
 from deepda.figures.maps import Panel, map_panels
 from deepda.figures.style import NAMES
 from deepda.geometry.grid import Grid
 from deepda.reports.about import TWIN
 from deepda.reports.report import Picture, Section, write_report
-from deepda.reports.table import Table, Value
+from deepda.reports.table import Table, Value, rows_by_depth
 from osse.experiments.blind_zone_scores import REACHES
 from osse.experiments.charts import depth_panels, in_percent, with_values
 
@@ -129,21 +128,12 @@ def _curves(tree: Mapping[str, Any], region: str) -> dict[str, Any]:
 
 
 def _depths(scores: Mapping[str, Any]) -> Section:
-    panels = {OVER: _curves(scores["over_climatology"], "global"),
-              "correlation of anomalies (1)": _curves(scores["correlation"], "global")}  # fmt: skip
-    ratio = depth_panels(
-        {"": panels[OVER]},
-        scores["depth_m"],
-        OVER,
-        marks=tuple(REACHES.values()),
-        limits=(0.0, 1.6),
+    depth, agree = scores["depth_m"], "correlation of anomalies (1)"
+    over, correlation = (
+        {"": _curves(scores[key], "global")} for key in ("over_climatology", "correlation")
     )
-    agreement = depth_panels(
-        {"": panels["correlation of anomalies (1)"]},
-        scores["depth_m"],
-        "correlation of anomalies (1)",
-        limits=(-0.1, 1.0),
-    )
+    ratio = depth_panels(over, depth, OVER, marks=tuple(REACHES.values()), limits=(0.0, 1.6))
+    agreement = depth_panels(correlation, depth, agree, limits=(-0.1, 1.0))
     reach = scores["reach_m"]
     rows: dict[str, dict[str, Value]] = {
         f"{region}, {what}": {
@@ -166,12 +156,9 @@ def _depths(scores: Mapping[str, Any]) -> Section:
 
 def _rmse_rows(scores: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
     trees = {TITLES[name]: tree["global"] for name, tree in scores["rmse"].items()}
-    rows: dict[str, dict[str, Value]] = {
-        "blind zone": {name: tree["all"] for name, tree in trees.items()}
-    }
-    for level, depth in enumerate(scores["depth_m"]):
-        rows[f"{depth:.0f} m"] = {name: tree["by_depth"][level] for name, tree in trees.items()}
-    return rows
+    whole: dict[str, dict[str, Value]] = {"blind zone": {name: of["all"] for name, of in trees.items()}}
+    profiles = {name: tree["by_depth"] for name, tree in trees.items()}
+    return whole | rows_by_depth(scores["depth_m"], profiles)
 
 
 def _seas(scores: Mapping[str, Any]) -> Section:
@@ -224,25 +211,15 @@ def _intervals(scores: Mapping[str, Any]) -> Section:
     stated = list(scores["coverage"])
     panels = {
         f"{level[:-1]} % interval": {
-            TITLES[name]: [in_percent(v) for v in scores["coverage"][name][level]["global"]["by_depth"]]
+            TITLES[name]: in_percent(scores["coverage"][name][level]["global"]["by_depth"])
             for name in stated
         }
         for level in ("50%", "90%")
     }
-    figure: Figure = depth_panels(
-        panels,
-        scores["depth_m"],
-        "share of truths inside (%)",
-        marks=dict(zip(panels, (50.0, 90.0), strict=True)),
-        limits=(0.0, 100.0),
-    )
-    rows: dict[str, dict[str, Value]] = {
-        f"{depth:.0f} m": {
-            TITLES[name]: scores["spread_over_error"][name]["global"]["by_depth"][level]
-            for name in stated
-        }
-        for level, depth in enumerate(scores["depth_m"])
-    }
+    marks, label = dict(zip(panels, (50.0, 90.0), strict=True)), "share of truths inside (%)"
+    figure = depth_panels(panels, scores["depth_m"], label, marks=marks, limits=(0.0, 100.0))
+    ratios = {TITLES[name]: scores["spread_over_error"][name]["global"]["by_depth"] for name in stated}
+    rows = rows_by_depth(scores["depth_m"], ratios)
     dropout = scores["dropout"]
     text = (
         f"Monte-Carlo dropout: left out, since {dropout['skipped']}."

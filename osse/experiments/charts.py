@@ -67,9 +67,9 @@ def depth_panels(
     return figure
 
 
-def in_percent(value: float | None) -> float | None:
-    """A share as its hundredfold; None where there is none."""
-    return None if value is None else 100 * value
+def in_percent(values: Sequence[float | None]) -> list[float | None]:
+    """Shares as their hundredfold; None where there is none."""
+    return [None if value is None else 100 * value for value in values]
 
 
 def with_values(panels: Mapping[str, Curves]) -> dict[str, Curves]:

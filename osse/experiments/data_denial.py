@@ -9,10 +9,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -49,36 +48,11 @@ SAME = 1e-3  # relative difference of errors that rounding in files and another 
 BLOCKS = 2  # a year: how often the loss of skill is looked at for its standard error
 
 
-@dataclass(frozen=True)
-class Without:
-    """A cycle of each method through the test years.
-
-    Attributes:
-        rows: number of observations that were used.
-        sums: of the windows, by method.
-    """
+class Without(NamedTuple):
+    """Number of observations used, and sums of the test years by method."""
 
     rows: int
     sums: dict[str, xr.Dataset]
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """What another process does: it opens the run for itself, and cycles it without some platforms.
-
-    Attributes:
-        scratch: see `opened`.
-        device: that the generator analyses on: auto, cpu or cuda.
-    """
-
-    folder: Path
-    scratch: Path
-    device: str
-
-    def __call__(self, denial: Denial) -> Without:
-        progress = Progress(stream=io.StringIO())
-        with on_one_thread(), opened(self.folder, self.scratch, progress, self.device) as trained:
-            return cycled(trained, tables(trained.twin, progress), progress, denial)
 
 
 def run(
@@ -116,7 +90,7 @@ def run(
             if not work.number():
                 made = work(act, denials)
             else:
-                made = without_loss(work(Elsewhere(folder, output, device), denials))
+                made = without_loss(work(partial(elsewhere, folder, output, device), denials))
                 made = progress.track(made, "Cycling without observing systems", len(denials))
             found = dict(made)
         of_denial = {denial.name: found[denial] for denial in denials}
@@ -146,11 +120,7 @@ def require_platforms(folder: Path, without: str | None) -> None:
 def cycled(
     trained: CycledRun, windows: Sequence[pd.DataFrame], progress: Progress, denial: Denial
 ) -> Without:
-    """Cycle the generator and optimal interpolation with what a denial leaves of the observations.
-
-    Args:
-        windows: a table each.
-    """
+    """Cycle the generator and optimal interpolation with what a denial leaves of the observations."""
     twin, weights = trained.twin, sea_weights(trained.twin.space.grid)
     with progress.stage(f"Averaging the observations in cells, {denial.title}"):
         found, rows = kept_observations(twin, windows, denial.keep)
@@ -161,6 +131,13 @@ def cycled(
         score_cycle(method, found, scorer, progress, f"{name}, {denial.title}")
         sums[name] = windowed.result()
     return Without(rows, sums)
+
+
+def elsewhere(folder: Path, scratch: Path, device: str, denial: Denial) -> Without:
+    """What another process does: it opens the run for itself, and cycles it without some platforms."""
+    progress = Progress(stream=io.StringIO())
+    with on_one_thread(), opened(folder, scratch, progress, device) as trained:
+        return cycled(trained, tables(trained.twin, progress), progress, denial)
 
 
 def control_against_run(folder: Path, rmse: float) -> str:
@@ -180,12 +157,8 @@ def scores_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> dict[str, Any]:
     The loss of skill is RMSE / RMSE of the control - 1. Its standard error is that of a jackknife over
     half years: how far another choice of two years might move it.
     """
-    scores: dict[str, Any] = {
-        "rmse": {},
-        "loss_of_skill": {},
-        "spread_growth": {},
-        "spread_over_error": {},
-    }
+    keys = ("rmse", "loss_of_skill", "spread_growth", "spread_over_error")
+    scores: dict[str, Any] = {key: {} for key in keys}
     for method, found in sums.items():
         error = {name: _parts(rmse_of(one), rmse_of(one, ())) for name, one in found.items()}
         spread = {name: _parts(spread_of(one), spread_of(one, ())) for name, one in found.items()}
@@ -198,16 +171,14 @@ def scores_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> dict[str, Any]:
                 name: _combine(parts[name], parts[CONTROL], lambda a, b: a / b - 1) for name in found
             }
         for name, one in found.items():
-            scores["loss_of_skill"][method][name]["standard_error"] = _standard_error(
-                one, found[CONTROL]
-            )
+            unsure = _standard_error(one, found[CONTROL])
+            scores["loss_of_skill"][method][name]["standard_error"] = unsure
     return scores
 
 
 def rows_of(scores: Mapping[str, Any]) -> pd.DataFrame:
     """One row a method, denial, region and depth ("all" or m)."""
-    names = {"rmse": "rmse_K", "loss_of_skill": "loss_of_skill", "spread_growth": "spread_growth",
-             "spread_over_error": "spread_over_error"}  # fmt: skip
+    keys = ("rmse", "loss_of_skill", "spread_growth", "spread_over_error")
     depths = ["all", *(f"{depth:g}" for depth in scores["depth_m"])]
     rows = []
     for method, denials in scores["rmse"].items():
@@ -216,9 +187,9 @@ def rows_of(scores: Mapping[str, Any]) -> pd.DataFrame:
                 for place, depth in enumerate(depths):
                     row: dict[str, Any] = {"method": method, "without": denial, "region": region}
                     row["depth_m"] = depth
-                    for key, column in names.items():
+                    for key in keys:
                         part = scores[key][method][denial]["by_region"][region]
-                        row[column] = part["all"] if depth == "all" else part["by_depth"][place - 1]
+                        row["rmse_K" if key == "rmse" else key] = [part["all"], *part["by_depth"]][place]
                     rows.append(row)
     return pd.DataFrame(rows)
 
@@ -227,10 +198,8 @@ def maps_of(sums: Mapping[str, Mapping[str, xr.Dataset]]) -> xr.Dataset:
     """rmse and spread (analyser, without, depth, lat, lon) K."""
     stacked = {}
     for name, source in (("rmse", "square_map"), ("spread", "variance_map")):
-        parts = [
-            xr.concat([one[source] for one in found.values()], "without") for found in sums.values()
-        ]
-        field = xr.concat(parts, "analyser") ** 0.5
+        parts = ([one[source] for one in found.values()] for found in sums.values())
+        field = xr.concat([xr.concat(part, "without") for part in parts], "analyser") ** 0.5
         stacked[name] = field.astype(np.float32).assign_attrs(DESCRIBED[name])
     names = list(next(iter(sums.values())))
     coords = {
@@ -266,9 +235,8 @@ def _joined(one: float | None, other: float | None, join: Any) -> float | None:
 
 def _standard_error(denied: xr.Dataset, control: xr.Dataset) -> float | None:
     """Of the global loss of skill: a jackknife over half years (Efron and Tibshirani 1993, ch. 11)."""
-    squares = [
-        mean_of(one, "square", ("time",)).sel(region="global").values for one in (denied, control)
-    ]
+    means = (mean_of(one, "square", ("time",)) for one in (denied, control))
+    squares = [mean.sel(region="global").values for mean in means]
     windows = len(squares[0])
     per_year = 1 / np.median(np.diff(denied["time"].values) / np.timedelta64(365, "D"))
     blocks = int(windows * BLOCKS / per_year)

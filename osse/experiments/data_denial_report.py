@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,7 @@ from osse.experiments.denied_platforms import CONTROL
 SHORT = {"tropical Pacific": "tPac", "North Pacific": "NPac", "tropical Atlantic": "tAtl",
          "North Atlantic": "NAtl", "Indian Ocean": "Ind", "Southern Ocean": "SOc"}  # fmt: skip
 TITLES = {"analysis": "analysis", "oi": NAMES["oi"]}
-UNBOUNDED = (
-    "everything",
-    "profiles",
-)  # so large a loss that the others would vanish beside it
+UNBOUNDED = ("everything", "profiles")  # so large a loss that the others would vanish beside it
 CAPTIONS = {
     "table": "Volume-weighted over all depths. ±: standard error of the loss, a jackknife over half "
     "years.",
@@ -115,64 +112,53 @@ def _worth(scores: Mapping[str, Any]) -> Section:
     for name, count in scores["rows"].items():
         row: dict[str, Value] = {"rows denied": count["denied"]}
         for method, title in TITLES.items():
-            row |= {
-                f"{title}, RMSE (K)": scores["rmse"][method][name]["all"],
-                f"{title}, loss (%)": in_percent(scores["loss_of_skill"][method][name]["all"]),
-                f"{title}, ± (%)": in_percent(scores["loss_of_skill"][method][name]["standard_error"]),
-            }
+            loss = scores["loss_of_skill"][method][name]
+            row[f"{title}, RMSE (K)"] = scores["rmse"][method][name]["all"]
+            row[f"{title}, loss (%)"], row[f"{title}, ± (%)"] = in_percent(
+                (loss["all"], loss["standard_error"])
+            )
         rows[name] = row
-    about = CAPTIONS["rmse"] + (CAPTIONS["everything"] if "everything" in scores["rows"] else "")
-    return Section(
-        "What it costs to do without",
-        [
-            Table("loss", rows, CAPTIONS["table"], corner="without"),
-            Picture("loss_by_depth", _loss_by_depth(scores), CAPTIONS["loss"], wide=True),
-            Picture("rmse_by_depth", _rmse_by_depth(scores), about, wide=True),
-        ],
-    )
-
-
-def _loss_by_depth(scores: Mapping[str, Any]) -> Any:
-    panels = {
+    losses = {
         TITLES[method]: {
-            name: [in_percent(value) for value in one["by_depth"]]
+            name: in_percent(one["by_depth"])
             for name, one in found.items()
             if name not in (*UNBOUNDED, CONTROL)
         }
         for method, found in scores["loss_of_skill"].items()
     }
-    return depth_panels(panels, scores["depth_m"], "growth of the error (%)", marks=(0.0,))
-
-
-def _rmse_by_depth(scores: Mapping[str, Any]) -> Any:
-    panels = {
-        TITLES[method]: {name: found[name]["by_depth"] for name in _control_last(found)}
+    errors = {  # the control last, so that a denial has the same colour in all figures
+        TITLES[method]: {
+            name: found[name]["by_depth"] for name in sorted(found, key=lambda name: name == CONTROL)
+        }
         for method, found in scores["rmse"].items()
     }
-    return depth_panels(panels, scores["depth_m"], "root mean square error (K)", limits=(0.0, None))
-
-
-def _control_last(names: Iterable[str]) -> list[str]:
-    """The control last, so that a denial has the same colour in all figures."""
-    return sorted(names, key=lambda name: name == CONTROL)
+    growth = depth_panels(losses, scores["depth_m"], "growth of the error (%)", marks=(0.0,))
+    error = depth_panels(errors, scores["depth_m"], "root mean square error (K)", limits=(0.0, None))
+    about = CAPTIONS["rmse"] + (CAPTIONS["everything"] if "everything" in scores["rows"] else "")
+    return Section(
+        "What it costs to do without",
+        [
+            Table("loss", rows, CAPTIONS["table"], corner="without"),
+            Picture("loss_by_depth", growth, CAPTIONS["loss"], wide=True),
+            Picture("rmse_by_depth", error, about, wide=True),
+        ],
+    )
 
 
 def _places(scores: Mapping[str, Any]) -> Section:
-    blocks = []
+    blocks, regions = [], scores["regions"]
     for method, title in TITLES.items():
-        rows = {
-            name: {region: in_percent(one["by_region"][region]["all"]) for region in scores["regions"]}
-            for name, one in scores["loss_of_skill"][method].items()
-            if name != CONTROL
-        }
+        rows = {}
+        for name in (name for name in scores["rows"] if name != CONTROL):
+            parts = scores["loss_of_skill"][method][name]["by_region"]
+            growth = in_percent([parts[region]["all"] for region in regions])
+            rows[name] = dict(zip(regions, growth, strict=True))
         caption = f"Growth of the error of the {title}, %, all depths."
         blocks.append(Table(f"loss_by_region_{method}", rows, caption, corner="without", digits=3))
     loss = scores["loss_of_skill"]["analysis"]
     shown = [name for name in loss if name not in (*UNBOUNDED, CONTROL)]
     panels = {
-        region: {
-            name: [in_percent(v) for v in loss[name]["by_region"][region]["by_depth"]] for name in shown
-        }
+        region: {name: in_percent(loss[name]["by_region"][region]["by_depth"]) for name in shown}
         for region in SHORT
     }
     figure = depth_panels(

@@ -78,7 +78,6 @@ def possible(denials: Sequence[Denial], windows: Sequence[pd.DataFrame], typed: 
     """Those that leave something out; the others are refused where they were typed, else dropped.
 
     Args:
-        windows: observation tables of all windows.
         typed: somebody asked for them.
 
     Raises:

@@ -57,7 +57,6 @@ class Regression:
             the year, S is 1 or more.
         power: (S, Y, X) mean square of the standardised anomaly of the last level.
         last: index of the last level seen.
-        per_year: windows a year.
     """
 
     slope: NDArray[np.float32]
@@ -74,16 +73,10 @@ class Regression:
         Args:
             anomalies: (time, L, Y, X) standardised, zero on land; read window by window.
             season: (time) index within the year.
-            per_year: windows a year.
-            last: index of the last level seen.
-            parts: of the year.
         """
         levels, *shape = anomalies.shape[1:]
-        product, power, count = (
-            np.zeros((parts, levels, *shape)),
-            np.zeros((parts, *shape)),
-            np.zeros(parts),
-        )
+        product, power = np.zeros((parts, levels, *shape)), np.zeros((parts, *shape))
+        count = np.zeros(parts)
         for field, when in zip(anomalies, season, strict=True):
             part = int(when) * parts // per_year
             product[part] += field * field[last]

@@ -46,8 +46,6 @@ class CycledRun:
 
     Attributes:
         analyser: its generator with the best weights.
-        oi: its tuned baseline.
-        control: its control simulation and how the years were shared out.
         anomalies: (time, L, Y, X) standardised, of the training years; on disk.
         twin: truth and observations of the test years.
     """
@@ -106,7 +104,6 @@ def kept_observations(
     """Superobservations of the rows that are kept, window by window, and the number of these rows.
 
     Args:
-        windows: a table each.
         keep: chooses rows; values and errors of those kept are the same whatever else is left out.
     """
     space, found, rows = twin.space, [], 0
@@ -137,12 +134,7 @@ def score_cycle(
 
 
 class TwinScorer:
-    """Compares the analyses of a twin with its truth, window by window.
-
-    Args:
-        spinup: windows that do not count.
-        sums: of the windows that count.
-    """
+    """Compares the analyses of a twin with its truth, window by window."""
 
     def __init__(self, twin: Twin, spinup: int, sums: WindowSums) -> None:
         self._twin, self._spinup, self._sums = twin, spinup, sums

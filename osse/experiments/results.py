@@ -24,27 +24,18 @@ from osse.experiments.regions import sea_weights
 # Attributes of what maps hold.
 ANALYSER = {"long_name": "method"}
 DESCRIBED = {
-    "rmse": {
-        "long_name": "root mean square error",
-        "units": "K",
-        "cell_methods": "time: root_mean_square",
-    },
-    "spread": {
-        "long_name": "root mean square of the stated standard deviation of the error",
-        "units": "K",
-        "cell_methods": "time: root_mean_square",
-    },
+    name: {"long_name": title, "units": "K", "cell_methods": "time: root_mean_square"}
+    for name, title in (
+        ("rmse", "root mean square error"),
+        ("spread", "root mean square of the stated standard deviation of the error"),
+    )
 }
 # grid, scores, maps, what was run and folder to the page that was written there
 WritePage = Callable[[Grid, Mapping[str, Any], xr.Dataset, Mapping[str, str], Path], Path]
 
 
 def about_run(trained: CycledRun, **own: Any) -> dict[str, Any]:
-    """What the scores of an experiment begin with: run, windows, depths (m) and regions.
-
-    Args:
-        own: what the experiment has to say of itself beside.
-    """
+    """What the scores of an experiment begin with: run, windows, depths (m) and regions."""
     twin, spinup = trained.twin, trained.spinup
     return {
         "run": str(trained.folder),
@@ -72,7 +63,6 @@ def write_results(
 
     Args:
         scores: that begin with `about_run`.
-        rows: the scores as a table.
         maps: by depth, lat and lon, with a title and a summary.
         path: of the three files, without suffix.
 

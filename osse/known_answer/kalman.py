@@ -89,20 +89,10 @@ def forecast(ocean: LinearOcean, analysis: Gaussian) -> Gaussian:
     return Gaussian(ocean.transition @ analysis.mean, symmetric(covariance))
 
 
-@dataclass(frozen=True, eq=False)
-class KalmanFilter:
-    """The exact filter as a method of the comparison.
-
-    Attributes:
-        ocean: the model that made the truth.
-    """
-
-    ocean: LinearOcean
-
-    def run(self, case: Case) -> Iterator[MeanAndVariance]:
-        """Yield mean K and variance K2 (depth, lat, lon) of each analysis."""
-        for update in kalman_filter(self.ocean, case.value, case.error):
-            yield self.ocean.fields(update.analysis.mean, update.analysis.covariance.diagonal())
+def exact_analyses(ocean: LinearOcean, case: Case) -> Iterator[MeanAndVariance]:
+    """Yield mean K and variance K2 (depth, lat, lon) of each analysis of the exact filter."""
+    for update in kalman_filter(ocean, case.value, case.error):
+        yield ocean.fields(update.analysis.mean, update.analysis.covariance.diagonal())
 
 
 def kalman_filter(ocean: LinearOcean, value: NDArray, error: NDArray) -> Iterator[Update]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +49,7 @@ HAM_ADVERSARIAL = 0.1  # weight of the discriminator, as published
 ERROR_SAMPLES = 0  # the ocean is homogeneous enough for the covariance of the factors alone
 
 
-@dataclass
-class Method:
-    """An analyser ready to be tested, and what it has cost."""
-
-    analyser: Analyser
-    cost: dict[str, float] = field(default_factory=dict)
+Method = tuple[Analyser, dict[str, float]]  # ready to be tested, and what it has cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,31 +69,14 @@ class ValidationCase:
         )
 
 
-class DrawnNetwork:
-    """The ocean's observing network as training reads it: a new stretch for each draw.
-
-    Args:
-        network: draws where and how well the ocean is seen.
-    """
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-
-    def stretch(
-        self, length: int, rng: np.random.Generator, season: int | None = None
-    ) -> Iterator[NDArray[np.float32]]:
-        """Yield `length` fields (depth, lat, lon) of precision, K-2; zero where nothing is seen."""
-        return iter(self.network.draw_masks(length, rng) ** -2)
-
-
 def analyse(method: Analyser, case: Case) -> Analyses:
     """Cycle a method through a case, from climatology."""
     scale = case.space.scale
     with torch.inference_mode():
         steps = cycle(method, method.first_guess(1), case.observations())
-        known = (step.analysis for step in steps)
+        known = ((one.analysis.mean[0], one.analysis.spread[0]) for one in steps)
         return Analyses.timed(
-            (one.mean[0].numpy() * scale, (one.spread[0].numpy() * scale) ** 2) for one in known
+            (mean.numpy() * scale, (spread.numpy() * scale) ** 2) for mean, spread in known
         )
 
 
@@ -109,8 +87,8 @@ def methods(
     minutes: float,
     seed: int,
     progress: Progress,
-) -> Iterator[tuple[str, Method]]:
-    """Yield (name, method) of all but the exact filter, each fitted when it is asked for."""
+) -> Iterator[tuple[str, Analyser, dict[str, float]]]:
+    """Yield (name, method, cost) of all but the exact filter, each fitted when it is asked for."""
     ocean = torch.from_numpy(validation.space.grid.ocean)
     anomalies = training / validation.space.scale
 
@@ -119,11 +97,11 @@ def methods(
         training = setup(settings, anomalies, validation, network, seed, progress)
         return train(training, recipe, validation, minutes, progress)
 
-    yield "deepda", trained(OURS, 0.0)
-    yield "oi", interpolation(anomalies, validation, progress)
-    yield "ham2024", trained(HAM, HAM_ADVERSARIAL)
-    yield "persistence", Method(baselines.Persistence(ocean))
-    yield "climatology", Method(baselines.Climatology(ocean))
+    yield "deepda", *trained(OURS, 0.0)
+    yield "oi", *interpolation(anomalies, validation, progress)
+    yield "ham2024", *trained(HAM, HAM_ADVERSARIAL)
+    yield "persistence", baselines.Persistence(ocean), {}
+    yield "climatology", baselines.Climatology(ocean), {}
 
 
 def with_true_dynamics(
@@ -142,12 +120,11 @@ def with_true_dynamics(
 def interpolation(anomalies: NDArray[np.float32], validation: Case, progress: Progress) -> Method:
     """Optimal interpolation, its static covariance tuned on the validation years."""
     start = time.perf_counter()
-    known = baselines.ValidationWindows(
-        validation.pairs, torch.from_numpy(validation.space.scale), validation.spinup
-    )
+    scale = torch.from_numpy(validation.space.scale)
+    known = baselines.ValidationWindows(validation.pairs, scale, validation.spinup)
     with progress.stage("Tuning optimal interpolation"):
         tuned = baselines.tune(anomalies, validation.space.grid, known, progress)
-    return Method(tuned.analyser, {"training_seconds": time.perf_counter() - start})
+    return tuned.analyser, {"training_seconds": time.perf_counter() - start}
 
 
 def setup(
@@ -162,7 +139,7 @@ def setup(
     space = validation.space
     statistics = learn(anomalies, space, number_of_patterns(settings), progress)
     season = np.arange(len(anomalies)) % PENTADS
-    data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, DrawnNetwork(network))
+    data = TrainingData(anomalies, season, PENTADS, space.scale, space.weights, network)
 
     def build() -> Generator:
         return build_generator(settings, space, statistics, seed)
@@ -182,9 +159,7 @@ def train(
     cost = {"training_seconds": time.perf_counter() - start, "updates": updates}
     training.complete(network, ERROR_SAMPLES, recipe.seed, progress)
     weights = sum(parameter.numel() for parameter in network.parameters())
-    return Method(
-        network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost
-    )
+    return network, {"weights": weights, "gflop_a_cycle": gflop_a_cycle(network, validation)} | cost
 
 
 def gflop_a_cycle(network: Analyser, case: Case) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,12 @@ class Network:
         precision *= self.grid.ocean
         with np.errstate(divide="ignore"):
             return (1 / np.sqrt(precision)).astype(np.float32)
+
+    def stretch(
+        self, length: int, rng: np.random.Generator, season: int | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """For training: `length` fields (depth, lat, lon) of precision, K-2; zero where not seen."""
+        return iter(self.draw_masks(length, rng) ** -2)
 
     def _scatter(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
         return np.exp(self.error_scatter * rng.standard_normal(shape))

@@ -21,7 +21,7 @@ from deepda.climatology.seasonal import Climatology
 from deepda.geometry.grid import Grid
 from deepda.geometry.windows import PENTADS
 from deepda.runs.folder import SCORES, run_folder
-from osse.known_answer.kalman import KalmanFilter
+from osse.known_answer.kalman import exact_analyses
 from osse.known_answer.linear_ocean import LinearOcean
 from osse.known_answer.methods import analyse, methods, with_true_dynamics
 from osse.known_answer.network import Network, observe
@@ -62,14 +62,14 @@ def run(seed: int, minutes: float, output: Path, size: Size | None = None) -> di
         space = validation.space
         truth = ocean.simulate(PENTADS * (size.spinup + size.test), _rng(seed, TEST[0]))[0]
         test = observed(space, truth, network, seed, TEST[1:], PENTADS * size.spinup)
-        exact = progress.track(KalmanFilter(ocean).run(test), "Exact Kalman filter", total=len(truth))
+        exact = progress.track(exact_analyses(ocean, test), "Exact Kalman filter", total=len(truth))
         analyses, costs = {"kalman": Analyses.timed(exact)}, {}
         for name, baseline, cost in with_true_dynamics(ocean, validation, seed, progress):
             with progress.stage(f"Cycling {name}"):
                 analyses[name], costs[name] = Analyses.timed(baseline.run(test)), cost
-        for name, method in methods(training, validation, network, minutes, seed, progress):
+        for name, method, cost in methods(training, validation, network, minutes, seed, progress):
             with progress.stage(f"Cycling {name}"):
-                analyses[name], costs[name] = analyse(method.analyser, test), method.cost
+                analyses[name], costs[name] = analyse(method, test), cost
         scores = judge(test, analyses, costs)
         scores |= {"seed": seed, "minutes": minutes, "water_cells": ocean.size, "versions": versions()}
         scores |= {"threads": torch.get_num_threads(), "shape": list(ocean.grid.shape)}

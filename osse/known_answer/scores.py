@@ -110,10 +110,13 @@ def judge(
 ) -> dict[str, Any]:
     """The scores of all methods, `kalman` among them; the fields of `costs` are kept as they are."""
     square = {name: mean_square_error(found.mean, case) for name, found in analyses.items()}
-    best = volume_mean(square["kalman"], case)
+    best, weights = volume_mean(square["kalman"], case), case.space.weights.numpy()
     return {
         "rmse": {
-            name: {"all": volume_mean(field, case) ** 0.5, "by_level": _rms_by_level(field, case)}
+            name: {
+                "all": volume_mean(field, case) ** 0.5,
+                "by_level": np.sqrt((weights * field).sum(axis=(1, 2))).tolist(),
+            }
             for name, field in square.items()
         },
         "ratio_to_kalman": {
@@ -202,11 +205,6 @@ def _add_variance(path: Path, variance: NDArray[np.floating]) -> None:
         out = file.createVariable("thetao_variance", "f4", dims, compression="zlib", fill_value=np.nan)
         out.setncatts({"long_name": "error variance of the potential temperature", "units": "K2"})
         out[:] = variance
-
-
-def _rms_by_level(square: NDArray[np.float64], case: Case) -> list[float]:
-    weights = case.space.weights.numpy()
-    return [float(value) for value in np.sqrt((weights * square).sum(axis=(1, 2)))]
 
 
 def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:

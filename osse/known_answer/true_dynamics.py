@@ -37,7 +37,6 @@ class EnsembleFilter:
 
     Attributes:
         ocean: the model that made the truth.
-        members: number of them.
         taper: (n, n) localisation.
         inflation: factor on the anomalies of the forecast.
         seed: of first members and noise.

@@ -97,15 +97,8 @@ class Profiles:
 
     def __getitem__(self, rows: slice | NDArray) -> Profiles:
         """Some of the profiles."""
-        return replace(
-            self,
-            time=self.time[rows],
-            lat=self.lat[rows],
-            lon=self.lon[rows],
-            column=self.column[rows],
-            levels=self.levels[rows],
-            name=self.name[rows],
-        )
+        fields = ("time", "lat", "lon", "column", "levels", "name")
+        return replace(self, **{name: getattr(self, name)[rows] for name in fields})
 
     def between(self, start: int, end: int) -> Profiles:
         """Those of the half-open [start, end), s since 1970."""

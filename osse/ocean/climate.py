@@ -65,23 +65,8 @@ _REGIONAL = (
     (1.5, 0.5, -36.0, 25.0, 5.0, 12.0),  # Agulhas
 )
 # Depth (m) of the equatorial thermocline along longitude: deep in the west of each basin (periodic).
-_EQUATORIAL_THERMOCLINE = np.array(
-    [
-        [0.0, 60.0],
-        [10.0, 55.0],
-        [42.0, 105.0],
-        [95.0, 120.0],
-        [130.0, 160.0],
-        [165.0, 170.0],
-        [200.0, 145.0],
-        [240.0, 90.0],
-        [270.0, 50.0],
-        [284.0, 45.0],
-        [300.0, 120.0],
-        [320.0, 125.0],
-        [340.0, 90.0],
-    ]
-)
+_EQUATORIAL_LON = (0, 10, 42, 95, 130, 165, 200, 240, 270, 284, 300, 320, 340)
+_EQUATORIAL_THERMOCLINE = (60, 55, 105, 120, 160, 170, 145, 90, 50, 45, 120, 125, 90)
 _COLD_TONGUE_CYCLE = (1.8, 0.0, 262.0, 6.0, 25.0)  # half-range K, lat, lon, half widths (degrees)
 _WARMEST_DAY, _COLD_TONGUE_DAY = 238.0, 95.0  # day of the year, north / equatorial Pacific
 _SEASONAL_DEPTH = 45.0  # m in which the annual wave fades to 1/e and lags by 1 radian
@@ -125,9 +110,7 @@ def climate(grid: Grid) -> OceanClimate:
 
 def thermocline_depth(grid: Grid) -> Array:
     """(lat, lon) m: depth of the steepest temperature gradient, tilted along the equator."""
-    equatorial = np.interp(
-        grid.lon % 360, _EQUATORIAL_THERMOCLINE[:, 0], _EQUATORIAL_THERMOCLINE[:, 1], period=360
-    )
+    equatorial = np.interp(grid.lon % 360, _EQUATORIAL_LON, _EQUATORIAL_THERMOCLINE, period=360)
     near = np.exp(-np.square(grid.lat / 13.0))[:, None]
     return near * equatorial + (1 - near) * 110.0
 

@@ -50,11 +50,8 @@ class RechargeOscillator:
         self.weather = persistence * self.weather + np.sqrt(1 - persistence**2) * draw
         season = np.cos(2 * np.pi * (day - _WEAKEST_DAY) / 365)
         damping = _DAMPING * (1 - _DAMPING_CYCLE * season)
-        size = (
-            _NOISE
-            / np.sqrt(2 * _WEATHER_MEMORY)
-            * (1 + _NOISE_GROWTH * np.clip(self.temperature, -2, 3))
-        )
+        growth = 1 + _NOISE_GROWTH * np.clip(self.temperature, -2, 3)
+        size = _NOISE / np.sqrt(2 * _WEATHER_MEMORY) * growth
         tendency = _OMEGA * self.recharge - damping * self.temperature + size * self.weather
         self.temperature += days * tendency
         self.recharge -= days * (_OMEGA * self.temperature + _RECHARGE_DAMPING * self.recharge)
@@ -90,9 +87,8 @@ def _surface_pattern(grid: Grid) -> Array:
     field = field + 0.45 * bump(grid, -14, 282, 9, 9) + 0.2 * bump(grid, 20, 250, 9, 10)
     field = field - 0.25 * (bump(grid, 13, 143, 9, 18) + bump(grid, -14, 165, 9, 20))
     south, north, west, east = _NINO34
-    box = ((grid.lat > south) & (grid.lat < north))[:, None] & (
-        (grid.lon % 360 > west) & (grid.lon % 360 < east)
-    )
+    lat, lon = grid.lat[:, None], grid.lon % 360
+    box = (lat > south) & (lat < north) & (lon > west) & (lon < east)
     weight = grid.area * box if box.any() else grid.area
     return field * weight.sum() / max((weight * field).sum(), 0.1 * weight.sum())
 

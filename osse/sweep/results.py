@@ -82,9 +82,8 @@ def write_csv(results: Sequence[Result], space: Space, path: Path) -> None:
     keys = list(space)
     held = io.StringIO()
     writer = csv.writer(held, lineterminator="\n")
-    writer.writerow(
-        ["trial", "outcome", "default", "validation_rmse_K", *keys, "updates", "seconds", "reason"]
-    )
+    about = ["trial", "outcome", "default", "validation_rmse_K"]
+    writer.writerow([*about, *keys, "updates", "seconds", "reason"])
     for r in results:
         values = [r.settings[key] for key in keys]
         best = "" if r.best is None else f"{r.best:.6f}"
@@ -110,7 +109,8 @@ def table(results: Sequence[Result], space: Space) -> str:
     if finished:
         failed = sum(r.outcome is Outcome.FAILED for r in results)
         among = f" of {counted(len(finished), 'trial')} that finished ({failed} failed)" * (failed > 0)
-        console.print(f"best{among}: {_settings(finished[0])}", soft_wrap=True)
+        best = " ".join(setting(key, value) for key, value in finished[0].settings.items())
+        console.print(f"best{among}: {best}", soft_wrap=True)
     else:
         console.print("no trial finished")
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined,no-any-return]
@@ -173,10 +173,6 @@ def _grid(results: Sequence[Result], space: Space) -> Table:
         name = f"{'*' if r.default else ''}{r.number + 1}"
         made.add_row(name, best, *values, str(r.updates), f"{r.seconds:.0f}", r.outcome.value)
     return made
-
-
-def _settings(result: Result) -> str:
-    return " ".join(setting(key, value) for key, value in result.settings.items())
 
 
 def _colour(result: Result, best: Result | None) -> str:

@@ -9,7 +9,8 @@ import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from deepda.base.files import output_folder, write_whole
@@ -35,18 +36,14 @@ FEWEST_UPDATES = 20  # that are a training
 Setups = Callable[[Config], TrainingSetup]
 
 
-@dataclass(frozen=True)
-class Elsewhere:
+def elsewhere(search: Search, output: Path, number: int) -> bool:
     """What another process does: it opens the experiment for itself, and does one trial."""
-
-    search: Search
-    output: Path
-
-    def __call__(self, number: int) -> bool:
-        search, output, progress = self.search, self.output, Progress(stream=io.StringIO())
-        compose, cache = composer(search.on, search.seed), output / f"cache-{number}"
-        with on_one_thread(), opened(search, output, cache, progress) as objective:
-            return one_trial(search, output, compose, objective, progress, number)
+    progress, compose = Progress(stream=io.StringIO()), composer(search.on, search.seed)
+    with (
+        on_one_thread(),
+        opened(search, output, output / f"cache-{number}", progress) as objective,
+    ):
+        return one_trial(search, output, compose, objective, progress, number)
 
 
 def sweep(
@@ -90,7 +87,7 @@ def sweep(
             opened(search, output, output / "cache", progress) as objective,
             open_workers(workers, scheduler) as work,
         ):
-            others = Elsewhere(search, output) if work.number() else None
+            others = partial(elsewhere, search, output) if work.number() else None
             results = run(search, trials, output, compose, objective, progress, work, others)
     print(table(results, space))
     print(f"{output / CSV}, {output / FIGURE} and {output / TRIALS} written")

@@ -41,7 +41,6 @@ def read_space(words: Sequence[str], compose: Compose) -> tuple[Space, list[str]
     """(what is searched over, fixed settings) of KEY=VALUE words.
 
     Args:
-        words: of the command line.
         compose: the configuration with some overrides, or an error.
 
     Raises:

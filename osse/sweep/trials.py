@@ -85,7 +85,6 @@ def run(
     Args:
         trials: in the end, those of earlier calls included.
         output: folder; one process at a time.
-        compose: a configuration from KEY=VALUE words.
         objective: trains with a configuration in a folder, shows the history of its validations, and
             gives the validation error of what is trained.
         elsewhere: what a worker does with the number of a trial: `one_trial`, for itself. As many are
@@ -117,7 +116,8 @@ def run(
 def require_same_search(search: Search, output: Path) -> None:
     """Write what is searched, or refuse to go on with another search in the same folder."""
     path = output / SEARCH
-    now = json.loads(json.dumps({**vars(search), "space": _described(search.space)}))
+    space = [describe(key, distribution) for key, distribution in search.space.items()]
+    now = json.loads(json.dumps({**vars(search), "space": space}))
     before = json.loads(path.read_text()) if path.exists() else now
     for name in now:
         if before.get(name) != now[name]:
@@ -126,10 +126,6 @@ def require_same_search(search: Search, output: Path) -> None:
                 "choose another --output, or remove that folder"
             )
     write_json(path, now)
-
-
-def _described(space: Space) -> list[str]:
-    return [describe(key, distribution) for key, distribution in space.items()]
 
 
 def open_study(output: Path) -> optuna.Study:

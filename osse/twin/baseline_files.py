@@ -33,9 +33,6 @@ def save(baseline: ForecastInterpolation, folder: Path, name: str, about: Mappin
     """Write a tuned baseline.
 
     Samples of own errors are kept, a covariance of the control simulation is made again.
-
-    Args:
-        about: how its covariance is localised.
     """
     model, interpolation = baseline.model, baseline.interpolation
     tensors = {"weight": model.weight, "older": model.older, "noise": model.noise}

@@ -40,7 +40,6 @@ class Control:
     autocorrelation from validation or test years into training.
 
     Attributes:
-        grid: of the file.
         thetao: (time, depth, lat, lon) degC, lazy, with `season` and `year` along time.
         train, validation, test: slices of time.
     """

@@ -31,9 +31,6 @@ KIND = "demonstration: shipped weights, nothing is trained"
 def run(output: Path) -> Path:
     """Make the demonstration in a folder; returns its page.
 
-    Args:
-        output: folder, made if it is not there.
-
     Raises:
         CheckpointError: the shipped weights cannot be used.
         ConfigError: the folder holds something else.

@@ -50,21 +50,18 @@ def evaluate(
     """Cycle the analyser and the baselines through a twin; write fields, scores and report.
 
     Args:
-        analyser: trained.
         tuned: baselines by name, beside climatology and persistence.
         more: kept in the scores as it is.
-        members: None for none.
         kind: of run, for the page; None is the training that the settings name.
     """
+    model = output / "checkpoint" / MODEL
     about: dict[str, Attribute] = {
         "title": "Twin experiment of DeepDA: analysis of a simulated ocean, not of the real one",
         **SYNTHETIC,
         "source": f"DeepDA {versions()['deepda']}",
         **provenance(config.institution, config.licence),
         "config": dump(config),
-        "checkpoint": (output / "checkpoint" / MODEL).read_text()
-        if (output / "checkpoint" / MODEL).exists()
-        else "of another run",
+        "checkpoint": model.read_text() if model.exists() else "of another run",
     }
     device = analyser.ocean.device
     if members is not None:
@@ -77,11 +74,10 @@ def evaluate(
             write_truth(twin, output / "truth.nc", of_truth(about))
             observed, errors = superobservations(twin)
     about[SPINUP_WINDOWS] = config.osse.spinup
-    milliseconds: dict[str, float] = {}
     with clock.stage("cycle"):
-        milliseconds["analysis"] = analyse(
-            twin, analyser, output / "analysis.nc", about, progress, "Cycling", True, members
-        )
+        path = output / "analysis.nc"
+        took = analyse(twin, analyser, path, about, progress, "Cycling", True, members)
+    milliseconds = {"analysis": took}
     with clock.stage("baselines"):
         methods: dict[str, Analyser] = {
             "climatology": Climatology(ocean),

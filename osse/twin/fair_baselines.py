@@ -45,9 +45,7 @@ def tuned_baselines(
     Args:
         names: some of NAMES; others are left to their own makers.
         oi: tuned; its covariance is that of the control simulation.
-        years: what they are fitted and chosen on.
         seed: of the sampled errors.
-        folder: where results are kept.
     """
     wanted = [name for name in NAMES if name in names]
     made: dict[str, ForecastInterpolation] = {}

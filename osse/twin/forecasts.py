@@ -5,7 +5,7 @@ Shape suffixes: N neighbour (`deepda.networks.transition`), B batch, L layer, Y 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,14 +55,12 @@ def fit_forecasts(
     shape, wet = anomalies.shape[1:], torch.from_numpy(ocean).float()
     last, none = torch.zeros(len(NEIGHBOURS), *shape), torch.zeros(shape)
     last[0] = torch.from_numpy(autocorrelation(anomalies, ocean))[:, None, None] * wet
-    both = 0.5 * torch.from_numpy(_damping_of_mean(anomalies, ocean))[:, None, None] * wet
     pair = torch.zeros_like(last)
-    pair[0] = both
+    pair[0] = 0.5 * torch.from_numpy(_damping_of_mean(anomalies, ocean))[:, None, None] * wet
     damped = LinearForecast("damped persistence", last, none, none)
-    mean = LinearForecast("mean of the last two", pair, both, none)
+    mean = LinearForecast("mean of the last two", pair, pair[0], none)
     return [
-        _with_noise(damped, anomalies, wet),
-        _with_noise(mean, anomalies, wet),
+        *(_with_noise(forecast, anomalies, wet) for forecast in (damped, mean)),
         LinearForecast("regression", transition.weight, none, transition.noise),
     ]
 
@@ -84,4 +82,4 @@ def _with_noise(forecast: LinearForecast, anomalies: NDArray[np.float32], wet: T
         before, last, truth = torch.from_numpy(np.array(anomalies[step - 1 : step + 2]))
         total += (forecast.advance(last[None], before[None])[0] - truth).square() * wet
     noise = (total / max(len(steps), 1)).clamp(max=1.0)
-    return LinearForecast(forecast.name, forecast.weight, forecast.older, noise)
+    return replace(forecast, noise=noise)

@@ -42,7 +42,6 @@ class TwinOfHistory:
     """An `ObservedOcean` made from a prepared file of the truth; a year of it is in memory.
 
     Args:
-        config: observing system, seeds.
         space: grid of the file, and the climatology that anomalies are taken from.
         thetao: (time, depth, lat, lon) degC, lazy, whole years from FIRST_YEAR on.
     """
@@ -128,7 +127,17 @@ def twin_of_history(
     if path.exists():
         progress.note(f"history: {path} is there and is used again")
     else:
-        _simulate(path, config, space, progress)
+        years = LAST_YEAR - FIRST_YEAR + 1
+        write_control(
+            path,
+            space.grid,
+            years,
+            truth_seed(config),
+            wanted.warming,
+            FIRST_YEAR,
+            config.per_year,
+            progress=years_shown("Simulating the warming ocean", years, progress),
+        )
     _, thetao = open_prepared(path)
     if not isinstance(config.control, EmbeddedControl):
         mean = _mean_year(thetao, config.per_year)
@@ -141,20 +150,6 @@ def truth_seed(config: Config) -> int:
     control = config.control
     learnt = control.seed if isinstance(control, EmbeddedControl) else config.seed
     return learnt + TRUTH_OF_HISTORY
-
-
-def _simulate(path: Path, config: Config, space: StateSpace, progress: Progress) -> None:
-    years = LAST_YEAR - FIRST_YEAR + 1
-    write_control(
-        path,
-        space.grid,
-        years,
-        truth_seed(config),
-        config.reanalysis.warming,
-        FIRST_YEAR,
-        config.per_year,
-        progress=years_shown("Simulating the warming ocean", years, progress),
-    )
 
 
 def _mean_year(thetao: xr.DataArray, per_year: int) -> NDArray[np.float32]:

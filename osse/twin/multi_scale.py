@@ -38,8 +38,6 @@ def best_scales(
 
     Args:
         start: with the best forecast and its inflation.
-        control: samples of the control simulation.
-        years: that candidates are ranked on.
 
     Raises:
         DivergenceError: analyses left physical limits with every candidate.
@@ -69,8 +67,6 @@ def split(
     """The same with the multi-scale covariance of the samples.
 
     Args:
-        interpolation: whose covariance is replaced.
-        control: samples of the control simulation.
         about: `widths_km` and `radii_km`, lists of numbers, see `Scales`.
         reach: that the radii are scaled to, see `Scales.within`; None for none.
 

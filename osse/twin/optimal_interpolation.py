@@ -31,6 +31,7 @@ from deepda.settings.schema import Config
 from osse.twin.control_years import share_out, training_anomalies
 from osse.twin.validation_years import ValidationYears
 
+TUNED = ("inflation", "error_stddev")  # tensors
 TUNING_WINDOWS = 90  # of the validation years; half is spin-up, or the inflation is too large
 # The reach is near the 4,000 km and 800 m that a wider search chose on validation years of the model run
 # (docs/scores.md); searching it each time would cost more than training.
@@ -43,9 +44,7 @@ def tuned_interpolation(
     """Tune on the validation years, or take what an earlier start of this run has tuned.
 
     Args:
-        years: observations and truth of the validation years.
         anomalies: (time, L, Y, X) standardised, training years.
-        folder: where the result is kept.
     """
     path, grid = folder / FILE, years.space.grid
     if path.exists():
@@ -64,10 +63,8 @@ def tuned_interpolation(
 def keep(analyser: OptimalInterpolation, radius_km: float, depth_scale_m: float, folder: Path) -> None:
     """Write what was tuned; its covariance has this reach and is made again."""
     reach = {"radius_km": str(radius_km), "depth_scale_m": str(depth_scale_m)}
-    tensors = {
-        "inflation": analyser.inflation.contiguous(),
-        "error_stddev": analyser.error_stddev.contiguous(),
-    }
+    kept = (analyser.inflation.contiguous(), analyser.error_stddev.contiguous())
+    tensors = dict(zip(TUNED, kept, strict=True))
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / FILE, lambda partial: save_file(tensors, partial, metadata=reach))
 
@@ -119,7 +116,7 @@ def load_interpolation(
     try:
         with safe_open(folder / FILE, "pt") as file:
             reach = {name: float(value) for name, value in (file.metadata() or {}).items()}
-            inflation, error = file.get_tensor("inflation"), file.get_tensor("error_stddev")
+            inflation, error = (file.get_tensor(name) for name in TUNED)
     except (SafetensorError, OSError, ValueError) as reason:
         raise CheckpointError(
             f"{folder / FILE} is broken ({reason}); remove it and give `deepda osse run` again"

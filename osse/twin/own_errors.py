@@ -82,7 +82,6 @@ def with_control(
 
     Args:
         samples: of background errors over the carried spread.
-        control: the covariance of the control simulation.
         about: `share` of own errors, and their `radius_km` and `depth_scale_m`.
         reach: of own errors in place of these; None for none.
 

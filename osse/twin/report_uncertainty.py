@@ -10,7 +10,7 @@ from deepda.assimilation.state import StateSpace
 from deepda.base.text import percent
 from deepda.figures import map_field, rank_bars, spread_skill_by_depth
 from deepda.reports.report import Picture, Section
-from deepda.reports.table import Table, Value
+from deepda.reports.table import Table, rows_by_depth
 from deepda.verification.thermocline import levels_shown
 from osse.twin.report_skill import day_of
 
@@ -62,13 +62,9 @@ def _by_depth(scores: dict[str, Any]) -> Table:
         "observation error, estimated / assumed": stated["desroziers"]["observation"],
         "analysis error where observed, estimated / stated": stated["desroziers"]["analysis"],
     }
-    rows: dict[str, dict[str, Value]] = {
-        f"{depth:.0f} m": {name: column[level] for name, column in columns.items()}
-        for level, depth in enumerate(scores["depth_m"])
-    }
     return Table(
         "uncertainty_by_depth",
-        rows,
+        rows_by_depth(scores["depth_m"], columns),
         "1 is right. Estimates from departures after Desroziers et al. (2005).",
         corner="depth",
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from deepda.assimilation.baselines import OptimalInterpolation
 from deepda.assimilation.state import StateSpace
 from deepda.base.progress import Clock, Progress
 from deepda.networks.build import require_equal_longitudes
@@ -26,7 +25,7 @@ from deepda.training.trainer import LEARNING, STATE, Recipe
 from osse.twin.control_years import Control, grid_of_water, require_control
 from osse.twin.evaluation import evaluate
 from osse.twin.fair_baselines import tuned_baselines
-from osse.twin.forecast_interpolation import ForecastInterpolation, Interpolation
+from osse.twin.forecast_interpolation import Interpolation
 from osse.twin.optimal_interpolation import tuned_interpolation
 from osse.twin.training import TwinTraining, twin_training
 from osse.twin.twin import Twin, synthetic_observations, twin_of
@@ -76,24 +75,15 @@ def _lead(config: Config, output: Path, notes: Sequence[str], ranks: Ranks) -> d
                     training.years, training.anomalies, output / "checkpoint", progress
                 )
             with clock.stage("tune other baselines"):
-                fair = _fair_baselines(config, training, oi, output, progress)
-            tuned: dict[str, Interpolation] = {"oi": oi, **fair}
+                tuned: dict[str, Interpolation] = {"oi": oi}
+                if (names := config.osse.baselines) != ["oi"]:
+                    years, kept = training.baseline_years(config), output / "checkpoint"
+                    tuned |= tuned_baselines(names, oi, years, config.seed, kept, progress)
             twin = twin_of_test_years(config, training.control, training.space)
         chosen = config.osse
         members = members_of(output, training.space, chosen.members, chosen.label_year, config.seed)
         more = {"history": history}
         return evaluate(twin, trained, tuned, config, output, clock, progress, more, members)
-
-
-def _fair_baselines(
-    config: Config, training: TwinTraining, oi: OptimalInterpolation, output: Path, progress: Progress
-) -> dict[str, ForecastInterpolation]:
-    """The other baselines of the settings, tuned."""
-    names = config.osse.baselines
-    if names == ["oi"]:
-        return {}
-    years = training.baseline_years(config)
-    return tuned_baselines(names, oi, years, config.seed, output / "checkpoint", progress)
 
 
 def require_usable(config: Config, folder: RunFolder) -> None:

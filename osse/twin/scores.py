@@ -127,7 +127,6 @@ def gain_of(sums: Mapping[str, xr.Dataset], per_year: int) -> dict[str, Any]:
 
     Args:
         sums: of the analysis and the baselines, see `sums_of`.
-        per_year: windows a year.
     """
     baselines = {name: _by_window(sums[name]) for name in BASELINES if name in sums}
     return gain_over_best(_by_window(sums["analysis"]), baselines, per_year)

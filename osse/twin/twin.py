@@ -21,6 +21,7 @@ from deepda.assimilation.cycle import (
     Analyser,
     Nothing,
     Observations,
+    Step,
     cycle,
     filtered,
     run_cycle,
@@ -37,7 +38,7 @@ from deepda.observations.errors import ERRORS, ErrorModel, window_rng
 from deepda.observations.synthetic import Blackouts, GriddedNetwork, in_ocean, observe
 from deepda.observations.table import compact
 from deepda.output.cf import Attribute
-from deepda.output.netcdf import AnalysisWriter, in_background
+from deepda.output.netcdf import AnalysisWriter, BackgroundWriter
 from deepda.output.results import ResultWriter
 from deepda.settings.observations import DrawnErrorsConfig
 from deepda.settings.schema import Config, ConfigError, HistoricalObservations, RandomObservations
@@ -195,7 +196,7 @@ def _write_observations(twin: Twin, path: Path, progress: Progress) -> int:
 
 def write_truth(twin: Twin, path: Path, attributes: Mapping[str, Attribute]) -> None:
     """The truth in the layout of the analyses."""
-    with in_background(
+    with BackgroundWriter(
         AnalysisWriter(path, twin.space.grid, twin.windows, variables=("thetao",), attributes=attributes)
     ) as out:
         for step in range(len(twin.windows)):
@@ -225,9 +226,7 @@ def analyse(
     """Cycle an analyser through the twin into a file; returns the milliseconds a cycle.
 
     Args:
-        attributes: global attributes of the file.
         full: write background, spread and influence beside the analysis.
-        members: written beside the analysis.
     """
     variables = ("thetao", "thetao_background", "thetao_stddev", "thetao_observation_influence")
     space, steps = twin.space, len(twin.windows)
@@ -240,7 +239,7 @@ def analyse(
         members=batch_of(members) - 1,
         attributes=attributes,
     )
-    with torch.inference_mode(), in_background(writer) as out:
+    with torch.inference_mode(), BackgroundWriter(writer) as out:
         first = analyser.first_guess(batch_of(members))
         windows = (twin.observations(step, first.mean.device, members) for step in range(steps))
         made = Stopwatch(cycle(analyser, first, windows))
@@ -250,18 +249,15 @@ def analyse(
     return 1e3 * made.seconds / steps
 
 
-class Stopwatch:
-    """An iterator that measures the seconds its items take to be made."""
+class Stopwatch(Iterator[Step]):
+    """An iterator that measures the seconds its steps take to be made."""
 
-    def __init__(self, items: Iterator) -> None:
-        self._items, self.seconds = items, 0.0
+    def __init__(self, steps: Iterator[Step]) -> None:
+        self._steps, self.seconds = steps, 0.0
 
-    def __iter__(self) -> Stopwatch:
-        return self
-
-    def __next__(self):  # type: ignore[no-untyped-def]
+    def __next__(self) -> Step:
         start = perf_counter()
         try:
-            return next(self._items)
+            return next(self._steps)
         finally:
             self.seconds += perf_counter() - start

@@ -7,14 +7,7 @@ tuning                  its parameters, chosen on validation years
 
 from deepda.assimilation.baselines.cellwise import Climatology, Persistence
 from deepda.assimilation.baselines.optimal_interpolation import OptimalInterpolation
-from deepda.assimilation.baselines.tuning import (
-    FITTING,
-    Candidates,
-    Trial,
-    Tuned,
-    ValidationWindows,
-    tune,
-)
+from deepda.assimilation.baselines.tuning import FITTING, Candidates, ValidationWindows, tune
 
 __all__ = [
     "FITTING",
@@ -22,8 +15,6 @@ __all__ = [
     "Climatology",
     "OptimalInterpolation",
     "Persistence",
-    "Trial",
-    "Tuned",
     "ValidationWindows",
     "tune",
 ]

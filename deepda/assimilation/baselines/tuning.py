@@ -18,7 +18,7 @@ Neither test years nor anything fitted on them enters.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,13 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepda.assimilation.baselines.optimal_interpolation import OptimalInterpolation
-from deepda.assimilation.cycle import (
-    LIMIT,
-    Analyser,
-    DivergenceError,
-    Observations,
-    cycle,
-)
+from deepda.assimilation.cycle import LIMIT, Analyser, DivergenceError, Observations, cycle
 from deepda.base.progress import Progress
 from deepda.geometry.grid import Grid
 
@@ -145,22 +139,20 @@ class _Best(NamedTuple):
     square: Tensor
 
 
+@dataclass
 class _Search:
-    def __init__(
-        self,
-        anomalies: NDArray[np.float32] | Tensor,
-        grid: Grid,
-        validation: ValidationWindows,
-        progress: Progress,
-        candidates: Candidates,
-    ) -> None:
-        self.anomalies, self.grid, self.validation = anomalies, grid, validation
-        self.progress, self.candidates = progress, candidates
-        volume = torch.from_numpy(grid.volume / grid.volume.sum()).float()
-        kelvin = validation.stddev.where(volume > 0, 0.0)
+    anomalies: NDArray[np.float32] | Tensor
+    grid: Grid
+    validation: ValidationWindows
+    progress: Progress
+    candidates: Candidates
+    trials: list[Trial] = field(default_factory=list)
+    best: _Best | None = None
+
+    def __post_init__(self) -> None:
+        volume = torch.from_numpy(self.grid.volume / self.grid.volume.sum()).float()
+        kelvin = self.validation.stddev.where(volume > 0, 0.0)
         self.weight = volume * kelvin.square()
-        self.trials: list[Trial] = []
-        self.best: _Best | None = None
 
     def run(self) -> Tuned:
         radii, depths = self.candidates.radius_km, self.candidates.depth_scale_m
