@@ -126,6 +126,15 @@ def test_pieces_in_any_order_are_one_product(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("remapped", [False, True])
+def test_a_file_without_time_is_said_to_be_left_out(remapped: bool, tmp_path: Path) -> None:
+    write(product(), tmp_path / "a.nc")
+    write(no_time(), tmp_path / "areacello.nc")
+    target = open_product([tmp_path / "a.nc"], "x").grid if remapped else None
+    notes = open_product([tmp_path], "x", target=target).notes
+    assert "areacello.nc left out: no field with time" in " ".join(notes)
+
+
 def test_stamps_without_bounds_need_a_word(tmp_path: Path) -> None:
     bare = product().drop_vars("time_bnds")
     starts = [cftime.datetime(*divmod_month(12 * 1990 + m), 1) for m in range(36)]

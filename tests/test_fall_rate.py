@@ -6,10 +6,18 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 from test_readers_profiles import DEPTH, characters, write_gtspp, write_wod, write_wod_ragged
 
-from deepda.observations.fall_rate import HANAWA, MAKER, hanawa_depth, needed_by_age, needed_by_codes
+from deepda.observations.fall_rate import (
+    HANAWA,
+    MAKER,
+    hanawa_depth,
+    needed_by_age,
+    needed_by_codes,
+    with_sound_depths,
+)
 from deepda.observations.formats import read_observations
 from deepda.observations.reading import ObservationError, ReadOptions
 
@@ -82,6 +90,15 @@ def test_of_casts_without_a_word_those_before_1996_down_to_840_m_are_old() -> No
     assert needed_by_age(days, np.array([760.0, 760.0, DEEP, 760.0])).tolist() == [True, *3 * [False]]
     assert needed_by_codes({"DPC$": "03", "PFR$": "04105"}) is None  # unknown, it says
     assert needed_by_codes({}) is None
+
+
+def test_one_depth_that_is_missing_leaves_the_others_of_an_old_cast_no_less_corrected() -> None:
+    given = np.array([50.0, np.nan, 400.0, 100.0])
+    rows = pd.DataFrame({"profile": [0, 0, 0, 1], "depth": given, "platform_type": "xbt"})
+    rows["time"] = np.datetime64("1990-05-01", "s")
+    corrected, said = with_sound_depths(rows, [None, None], "hanawa1995")
+    np.testing.assert_allclose(corrected["depth"], hanawa_depth(given))
+    assert said[0].startswith("depths of 2 XBT casts")
 
 
 def test_a_correction_that_there_is_not_is_refused() -> None:

@@ -120,6 +120,7 @@ def open_control(
     Returns:
         thetao(time, depth, lat, lon) degC, NaN on land; cftime stamps of the model's calendar at
         the middle of its steps; coordinates `time_begin`, `time_end` (time) where the files have bounds.
+        The attribute `comment` names files that were left out, "" if none was.
 
     Raises:
         ControlError: files that cannot be used; on computing, damaged steps.
@@ -137,6 +138,7 @@ def open_control(
     meta = np.empty((0, 0, 0, 0), np.float32)
     data = source.map_blocks(block, name=name, dtype=np.float32, chunks=chunks, meta=meta)
     thetao = xr.DataArray(data, dims=("time", "depth", "lat", "lon"), name="thetao", attrs=THETAO)
+    thetao.attrs["comment"] = native.not_read()
     thetao = thetao.assign_coords(grid.coords().coords).assign_coords(time=native.time)
     if native.time_bounds is None:
         return thetao

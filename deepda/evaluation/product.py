@@ -118,7 +118,7 @@ def open_product(
     if not isinstance(native.cells, Regular):
         return _straightened(native, files, name, (variable, stamps, surface))
     cells = OwnCells.of(native)
-    return Product(name, tuple(files), cells.grid, timeline, cells)
+    return Product(name, tuple(files), cells.grid, timeline, cells, _left_out(name, native.not_read()))
 
 
 def uppermost(product: Product) -> Product:
@@ -227,14 +227,21 @@ def _remapped(
 ) -> Product:
     variable, stamps, surface = said
     given = variable or (None if is_own(files[0]) else _variable(files[0]))
-    source = Remapped.of(open_control(files, edges, given, surface, stamps), edges)
+    thetao = open_control(files, edges, given, surface, stamps)
+    source = Remapped.of(thetao, edges)
     note = (
         f"The {name} was remapped, conservatively by volume, to {_cells_of(source.grid)}: everything "
         "said about it holds for means over those cells, whose variance is smaller than that of "
         "its own."
     )
     timeline = Timeline(source.time, source.bounds, spinup)
-    return Product(name, tuple(files), source.grid, timeline, source, (note,))
+    notes = (note, *_left_out(name, thetao.comment))
+    return Product(name, tuple(files), source.grid, timeline, source, notes)
+
+
+def _left_out(name: str, said: str) -> tuple[str, ...]:
+    """The note on files that were not read, where there are any."""
+    return (f"Files of the {name}: {said}.",) if said else ()
 
 
 def _straightened(native: Native, files: list[Path], name: str, said: Said) -> Product:
