@@ -164,7 +164,8 @@ def _withheld(folder: Path, baselines: Sequence[str]) -> list[dict[Hashable, Any
 
 def _rows(folder: Path) -> dict[str, int]:
     found = departures(folder)
-    return {**found.states, **{f"rejected: {name}": n for name, n in found.rows.items() if name}}
+    reasons = sorted(found.rows.items(), key=lambda reason: -reason[1])
+    return {**found.states, **{f"rejected: {name}": count for name, count in reasons if name}}
 
 
 def _ingested_rows(folder: Path) -> dict[str, int]:

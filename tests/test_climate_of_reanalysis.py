@@ -135,7 +135,9 @@ def test_the_report_of_real_observations_has_scores_pictures_and_every_row(
     scores = run(settings(trained, archive, *words), tmp_path / "out", open_archive)
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["rows"] == scores["rows"]
     rows = scores["rows"]
-    rejected = sum(number for name, number in rows.items() if name.startswith("rejected: "))
+    reasons = [number for name, number in rows.items() if name.startswith("rejected: ")]
+    assert reasons == sorted(reasons, reverse=True) and len(reasons) > 2  # the most frequent first
+    rejected = sum(reasons)
     assert rejected == rows["rejected"] > 0 and rows["used"] > 0 and rows["withheld"] > 0
     ingested = pd.read_parquet(archive / "obs" / "observations")["time"].dt.year
     behind = scores["ingested_rows"]
