@@ -79,12 +79,12 @@ def analyse_blocks(
         )
 
 
-def analyse_block(job: Job) -> bool:
-    """Make the files of one block, the work of one process; True."""
+def analyse_block(job: Job) -> range:
+    """Make the files of one block, the work of one process; its years."""
     whole = job.open()
     own = whole.folder / FOLDER / f"{job.years[0]}"  # a later end of the block changes no name
     own.mkdir(parents=True, exist_ok=True)
     block = replace(whole, restarts=own, part=whole.part if job.last else None)
     with on_one_thread():
         block.run(job.years, Progress(stream=io.StringIO()), early=not job.first)
-    return True
+    return job.years

@@ -157,9 +157,13 @@ def _series(record: Record, references: dict[str, xr.DataArray], scores: dict[st
         blocks.append(_picture(key, line, found, record))
     blocks += _trend_table(scores)
     missing = [LABELS[key].removesuffix(" (K)") for key in lines if key not in references]
-    text = f"No independent series was given for: {', '.join(missing)} (reanalysis.references=FOLDER "
-    text += "names some)."
-    return Section("Does it follow the climate?", blocks, text if missing else "")
+    text = ""
+    if missing:
+        text = (
+            f"No independent series was given for: {', '.join(missing)} "
+            "(reanalysis.references=FOLDER names some)."
+        )
+    return Section("Does it follow the climate?", blocks, text)
 
 
 def _trend_table(scores: dict[str, Any]) -> list[Table]:
